@@ -1,0 +1,30 @@
+"""`league`: grow strong policies by self-play, and prove how strong they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from league.api import load_policy as load_policy
+    from league.api import open_run as open_run
+    from league.config import RunConfig as RunConfig
+    from league.orchestrator import League as League
+
+__version__ = "0.1.0"
+__all__ = ["League", "RunConfig", "load_policy", "open_run"]
+
+_HOME = {
+    "League": "league.orchestrator",
+    "RunConfig": "league.config",
+    "load_policy": "league.api",
+    "open_run": "league.api",
+}
+
+
+def __getattr__(name: str) -> object:
+    # Loaded when first asked for: `league --help` must not wait for torch.
+    if name in _HOME:
+        import importlib
+
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'league' has no attribute '{name}'")

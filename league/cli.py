@@ -1,0 +1,179 @@
+"""The command line: parse, call, print. No logic: what commands do stands in the rooms below."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+from league.errors import LeagueError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = App(
+    name="league",
+    help="Grow strong game-playing policies by self-play, and prove how strong they are.",
+    help_format="plaintext",
+    version_flags=["--version"],
+)
+
+RunOption = Annotated[
+    str | None, Parameter(("-r", "--run"), help="A folder, or a name under runs/; default: the newest.")
+]
+JsonFlag = Annotated[bool, Parameter("--json", negative=(), help="Print JSON for programs.")]
+
+
+def main() -> None:
+    """Run the command that the arguments name. Exit code 2 and one message for whatever a user can mend."""
+    try:
+        app(exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        _fail(f"{error}\nSee `league --help`.")
+    except LeagueError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output has gone (`league runs | head`): nothing is left to be said.
+        sys.stderr.close()
+        sys.exit(141)
+    except OSError as error:
+        _fail(f"{error.filename or 'the system'}: {error.strerror or error}")
+
+
+@app.command
+def run(
+    config: Annotated[str | None, Parameter(help="A TOML file; default: Connect Four for three minutes.")] = None,
+    /,
+    *,
+    run: Annotated[str | None, Parameter(("-r", "--run"), help="Folder of the run, or a name under runs/.")] = None,
+    game: Annotated[str | None, Parameter(help="Play this game instead of the config's (see `league games`).")] = None,
+    new: Annotated[bool, Parameter(negative=(), help="Start afresh beside a run of that name.")] = False,
+    seed: Annotated[int | None, Parameter(help="Seed of everything random.")] = None,
+    set: Annotated[
+        tuple[str, ...], Parameter("--set", help="KEY=VALUE, as often as needed.", consume_multiple=False)
+    ] = (),
+    rounds: Annotated[int | None, Parameter(help="Stop at this many rounds in total.")] = None,
+    steps: Annotated[int | None, Parameter(help="Stop at this many agent-steps in total.")] = None,
+    minutes: Annotated[float | None, Parameter(help="Stop after so many minutes of this call.")] = None,
+    device: Annotated[str | None, Parameter(help="cpu, cuda, cuda:N or auto.")] = None,
+    plain: Annotated[bool, Parameter(negative=(), help="Plain lines instead of the live screen.")] = False,
+) -> None:
+    """Train a league, or go on with one: snapshots, rated matches and standings are kept in the run's folder."""
+    from league.commands import Overrides, run_league
+
+    overrides = Overrides(game, seed, set, rounds, steps, minutes, device)
+    sys.exit(run_league(config, run, overrides, new, plain))
+
+
+@app.command
+def standings(
+    *,
+    run: RunOption = None,
+    by: Annotated[str | None, Parameter(help="bradley-terry, elo or openskill; default: the config's.")] = None,
+    role: Annotated[str | None, Parameter(help="Only this role.")] = None,
+    watch: Annotated[bool, Parameter(negative=(), help="Show them anew every two seconds until Ctrl-C.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Who is how strong: the ratings of every snapshot, best first."""
+    from league.commands import show_standings, watch_standings
+
+    (watch_standings if watch else show_standings)(run, by, role, json)
+
+
+@app.command
+def match(
+    *policies: Annotated[
+        str, Parameter(help="POLICY, one per side: best, latest, random, one-ply, an id, ./exported …")
+    ],
+    run: RunOption = None,
+    games: Annotated[int, Parameter(help="Rated games, shared equally by the seats.")] = 400,
+    seed: Annotated[int, Parameter(help="Seed of deals and draws.")] = 0,
+    greedy: Annotated[bool, Parameter(negative=(), help="Every policy takes its most probable action.")] = False,
+    temperature: Annotated[float, Parameter(help="Divides the policies' log-probabilities.")] = 1.0,
+    show: Annotated[
+        bool, Parameter(negative=(), help="Show one game, position by position, before the table.")
+    ] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Let policies play each other, seat-balanced, and show the score with its 95 % interval."""
+    from league.commands import play_match
+
+    play_match(run, policies, games, seed, 0.0 if greedy else temperature, show, json)
+
+
+@app.command
+def export(
+    policy: Annotated[str, Parameter(help="POLICY of the run.")] = "best",
+    /,
+    *,
+    run: RunOption = None,
+    out: Annotated[Path, Parameter(help="The folder to write.")] = Path("champion"),
+    json: JsonFlag = False,
+) -> None:
+    """Write a policy as a folder that works without its run: weights, metadata and a model card."""
+    from league.commands import export_policy
+
+    export_policy(run, policy, out, json)
+
+
+@app.command
+def show(
+    policy: Annotated[str, Parameter(help="POLICY of the run.")],
+    /,
+    *,
+    run: RunOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """One snapshot: where it descends from, its hyperparameters, and its record by opponent."""
+    from league.commands import show_policy
+
+    show_policy(run, policy, json)
+
+
+@app.command
+def runs(*, json: JsonFlag = False) -> None:
+    """The runs under runs/, newest first."""
+    from league.commands import list_runs
+
+    list_runs(json)
+
+
+@app.command
+def games(*, json: JsonFlag = False) -> None:
+    """The games that can be named, and what some of them need."""
+    from league.commands import list_games
+
+    list_games(json)
+
+
+@app.command
+def config(
+    path: Annotated[str | None, Parameter(help="A TOML file; default: the built-in config.")] = None,
+    /,
+    *,
+    set: Annotated[
+        tuple[str, ...], Parameter("--set", help="KEY=VALUE, as often as needed.", consume_multiple=False)
+    ] = (),
+    diff: Annotated[str | None, Parameter(help="Show only where it differs from this RUN's config.")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Every setting with its value and where the value comes from."""
+    from league.commands import show_config
+
+    show_config(path, set, diff, json)
+
+
+def console(stderr: bool = False) -> Console:
+    """The terminal, for views."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
+
+
+def _fail(message: str) -> None:
+    print(f"league: {message}", file=sys.stderr)
+    sys.exit(2)

@@ -1,0 +1,371 @@
+"""What the command line calls: open what is named, ask the rooms below, print with the views."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from league.config import RunConfig, assigned, differences, from_dict, load, resolve_sources, to_dict
+from league.errors import ConfigError
+from league.lookup import RUNS, find_run
+from league.records import Standing
+from league.views import tables
+
+if TYPE_CHECKING:
+    from league.api import Run
+    from league.games.core import Game
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the command line of `league run` changes in the config."""
+
+    game: str | None = None
+    seed: int | None = None
+    set: tuple[str, ...] = ()
+    rounds: int | None = None
+    steps: int | None = None
+    minutes: float | None = None
+    device: str | None = None
+
+    def assignments(self) -> list[str]:
+        """As KEY=VALUE. A budget named here replaces the config's budgets."""
+        found = [f"game.id={json.dumps(self.game)}"] if self.game else []
+        found += list(self.set)
+        budget = {"rounds": self.rounds, "steps": self.steps, "minutes": self.minutes}
+        if any(value is not None for value in budget.values()):
+            found += [f"budget.{key}={'none' if value is None else value}" for key, value in budget.items()]
+        found += [f"seed={self.seed}"] if self.seed is not None else []
+        return found + ([f"device={json.dumps(self.device)}"] if self.device else [])
+
+
+def run_league(config: str | None, run: str | None, overrides: Overrides, new: bool, plain: bool) -> int:
+    """`league run`. Returns the exit code: 0, or 130 after an interrupt."""
+    folder = _run_folder(config, run, overrides.game, new)
+    going_on = (folder / "league.db").is_file()
+    settings = _settings(config, folder, overrides, going_on)
+    from league.orchestrator import League
+    from league.views.console import LiveConsole
+    from league.views.plain import PlainConsole
+
+    out = Console(highlight=False)
+    with League(settings, folder) as league, ExitStack() as screen:
+        live = out.is_terminal and not plain
+        league.bus.add(screen.enter_context(LiveConsole(out)) if live else PlainConsole(sys.stdout))
+        with _interruptible(league.interrupt):
+            reason = league.run()
+        screen.close()
+        one_sided = league.roster.one_sided
+        _say_what_next(out, folder, league.roster.spec.roles[0].name, reason, one_sided, len(league.roster.spec.sides))
+    return 130 if reason == "interrupt" else 0
+
+
+def show_standings(run: str | None, by: str | None, role: str | None, as_json: bool) -> None:
+    """`league standings`."""
+    found, one_sided, shown_by = _read_standings(run, by, role)
+    if as_json:
+        _print_json({name: [_standing_record(line) for line in lines] for name, lines in found.items()})
+        return
+    out = Console(highlight=False)
+    for name, lines in found.items():
+        out.print(tables.standings_table(lines, name if len(found) > 1 or role else None, shown_by, one_sided))
+
+
+def watch_standings(run: str | None, by: str | None, role: str | None, as_json: bool) -> None:
+    """`league standings --watch`: off a terminal (or with --json), one print every two seconds."""
+    from rich.console import Group
+    from rich.live import Live
+
+    if as_json or not sys.stdout.isatty():
+        while True:
+            show_standings(run, by, role, as_json)
+            sys.stdout.flush()
+            time.sleep(2)
+    with Live(console=Console(highlight=False), screen=True, auto_refresh=False) as live:
+        while True:
+            found, one_sided, shown_by = _read_standings(run, by, role, quiet=True)
+            parts = [
+                tables.standings_table(lines, name if len(found) > 1 else None, shown_by, one_sided)
+                for name, lines in found.items()
+            ]
+            live.update(Group(*parts, Text("Ctrl-C ends", "dim")), refresh=True)
+            time.sleep(2)
+
+
+def play_match(
+    run: str | None, policies: Sequence[str], games: int, seed: int, temperature: float, show: bool, as_json: bool
+) -> None:
+    """`league match`."""
+    from league.studies.match import match
+    from league.studies.match import show as show_game
+
+    if games < 1 or temperature < 0:
+        raise ConfigError(f"a match needs at least one game and a temperature of 0 or more, not {games}, {temperature}")
+    if not policies:
+        raise ConfigError("name the policies to play, such as `league match best random`")
+    with _opened(run) as opened:
+        make = _maker(opened.config)
+        if show:
+            for frame in show_game(make, opened.roster, policies, seed, temperature):
+                print(frame, end="\n\n")
+        with _progress("playing") as tick:
+            report = match(make, opened.roster, policies, games, seed, temperature, tick)
+    if as_json:
+        _print_json(asdict(report))
+    else:
+        Console(highlight=False).print(tables.match_table(report))
+
+
+def export_policy(run: str | None, policy: str, out: Path, as_json: bool) -> None:
+    """`league export`."""
+    from league.studies.export import export
+
+    with _opened(run) as opened:
+        written = export(opened, policy, out)
+    if as_json:
+        _print_json({"folder": str(written.folder), "policies": {s.id: str(path) for s, path in written.policies}})
+        return
+    for snapshot, path in written.policies:
+        print(f"{snapshot.name} ({snapshot.short}) is in {path}")
+    print(f"Next: league match {_as_argument(out)} random    or, in Python: league.load_policy({str(out)!r})")
+
+
+def show_policy(run: str | None, policy: str, as_json: bool) -> None:
+    """`league show`."""
+    from league.studies.show import shown
+
+    with _opened(run) as opened:
+        found = shown(opened, policy)
+        champion = opened.roster.best(found.snapshot.role)
+        one_sided = opened.roster.one_sided
+    if as_json:
+        _print_json(asdict(found))
+        return
+    record = [tables.Record(row.opponent.name, row.wins, row.draws, row.losses) for row in found.record]
+    best = champion is not None and champion.id == found.snapshot.id
+    Console(highlight=False).print(
+        tables.show_table(found.snapshot, found.lineage, record, found.rating, best, one_sided)
+    )
+
+
+def list_runs(as_json: bool) -> None:
+    """`league runs`."""
+    from league.storage.store import Store
+
+    rows = []
+    for folder in Store.find_runs(RUNS):
+        with Store.reader(folder) as store:
+            config, last, ratings = store.config(), store.last_round(), store.ratings("reference")[0]
+            roster = [snapshot for snapshot in store.snapshots() if snapshot.origin != "anchor"]
+        trained = [s for s in roster if s.id in ratings and s.origin == "trained"]
+        best = max(trained, key=lambda s: ratings[s.id].low, default=None)
+        rows.append(
+            tables.RunRow(
+                folder.name,
+                config["game"]["id"],
+                config["matchmaking"]["kind"],
+                last.round if last else 0,
+                last.steps if last else 0,
+                len(roster),
+                f"{best.name} {best.short}" if best else "",
+                max(time.time() - (folder / "league.db").stat().st_mtime, 0.0),
+            )
+        )
+    if as_json:
+        _print_json([row._asdict() for row in rows])
+    elif rows:
+        Console(highlight=False).print(tables.runs_table(rows))
+    else:
+        print("There is no run under runs/ yet. Next: league run")
+
+
+def list_games(as_json: bool) -> None:
+    """`league games`."""
+    from league.games.registry import catalogue
+
+    found = catalogue()
+    if as_json:
+        _print_json([one._asdict() for one in found])
+        return
+    out = Console(highlight=False)
+    out.print(tables.games_table(found))
+    out.print(
+        Text("\nYour own: package.module:Name or file.py:Name. Next: league run --game GAME --run NAME", "dim"),
+        soft_wrap=True,
+    )
+
+
+def show_config(path: str | None, overrides: Sequence[str], diff: str | None, as_json: bool) -> None:
+    """`league config`."""
+    resolved = resolve_sources(path, overrides)
+    if diff is not None:
+        from league.storage.store import Store
+
+        with Store.reader(find_run(diff)) as store:
+            rows = differences(store.config(), to_dict(load(path, overrides)))
+        if as_json:
+            _print_json([row._asdict() for row in rows])
+            return
+        for row in rows:
+            print(f"{row.key}: {row.old!r} in {diff}, {row.new!r} here")
+        if not rows:
+            print(f"No setting differs from {diff}'s.")
+        return
+    if as_json:
+        _print_json({row.key: {"value": row.value, "source": row.source} for row in resolved})
+    else:
+        Console(highlight=False).print(tables.config_table(resolved))
+
+
+def _settings(config: str | None, folder: Path, overrides: Overrides, going_on: bool) -> RunConfig:
+    """The config of a new run, or of one that goes on: its own where none is named."""
+    assignments = overrides.assignments()
+    if going_on and config is None:
+        from league.storage.store import Store
+
+        with Store.reader(folder) as store:
+            return assigned(store.config(), assignments, str(folder))
+    return load(config, assignments)
+
+
+def _run_folder(config: str | None, run: str | None, game: str | None, new: bool) -> Path:
+    """Where a run lives: as named, or runs/<config stem>; with --new, the first free name beside it."""
+    if run is None:
+        stem = Path(config).stem if config else re.sub(r"[^A-Za-z0-9_.-]+", "-", game) if game else "default"
+        folder = RUNS / stem
+    else:
+        folder = Path(run) if "/" in run or Path(run).is_dir() else RUNS / run
+    if not new:
+        return folder
+    number, free = 2, folder
+    while free.exists():
+        free, number = folder.with_name(f"{folder.name}-{number}"), number + 1
+    return free
+
+
+@contextmanager
+def _interruptible(interrupt: Callable[[], None]) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) asks to stop, the second stops at once."""
+    asked = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        interrupt()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say_what_next(out: Console, folder: Path, role: str, reason: str, one_sided: bool, sides: int) -> None:
+    option = "" if folder == RUNS / "default" else f" --run {_as_argument(folder)}"
+    stopped = "Interrupted: nothing committed is lost." if reason == "interrupt" else "The budget is reached."
+    lines = [f"{stopped} The run is in {folder}.", "Next:"]
+    lines.append(f"  league run{option}    goes on with it")
+    lines.append(f"  league standings{option}")
+    lines.append(f"  league match best {'latest' if one_sided or sides > 2 else 'random'}{option}")
+    lines.append(f"  league export best --out champion{option}")
+    for line in lines:
+        out.print(Text(line), soft_wrap=True)
+
+
+def _as_argument(path: Path) -> str:
+    import shlex
+
+    text = path.name if path.parent == RUNS else str(path)
+    return shlex.quote(text if "/" in text or path.parent == RUNS else f"./{text}")
+
+
+def _read_standings(
+    run: str | None, by: str | None, role: str | None, quiet: bool = False
+) -> tuple[dict[str, tuple[Standing, ...]], bool, str]:
+    with _opened(run, quiet) as opened:
+        spec = opened.roster.spec
+        roles = [spec.role(role).name] if role else [one.name for one in spec.roles]
+        chosen = by or str(opened.config["rating"]["by"])
+        return {name: opened.roster.standings(name, chosen) for name in roles}, opened.roster.one_sided, chosen
+
+
+@contextmanager
+def _opened(run: str | None, quiet: bool = False) -> Iterator[Run]:
+    from league.api import open_run
+
+    folder = find_run(run)
+    if run is None and not quiet:
+        print(f"run: {folder}", file=sys.stderr)
+    with open_run(folder) as opened:
+        yield opened
+
+
+def _maker(config: Mapping[str, object]) -> Callable[[int], Game]:
+    from league.games.registry import make
+
+    game = from_dict(config).game
+    return lambda slots: make(game.id, slots, "cpu", game.options)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[float], None]]:
+    """A bar with an ETA on a terminal's stderr, shown only where the work takes a while."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    err = Console(stderr=True)
+    if not err.is_terminal:
+        yield lambda fraction: None
+        return
+    with Progress(
+        TextColumn(what),
+        BarColumn(),
+        TextColumn("{task.percentage:.0f} %"),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+    ) as bar:
+        task = bar.add_task(what, total=1.0)
+        yield lambda fraction: bar.update(task, completed=fraction)
+
+
+def _standing_record(line: Standing) -> dict[str, object]:
+    snapshot = line.snapshot
+    return {
+        "rank": line.rank,
+        "id": snapshot.id,
+        "name": snapshot.name,
+        "role": snapshot.role,
+        "learner": snapshot.learner,
+        "round": snapshot.round,
+        "steps": snapshot.steps,
+        "origin": snapshot.origin,
+        "rating": line.rating.value,
+        "low": line.rating.low,
+        "high": line.rating.high,
+        "games": line.rating.games,
+        "wins": line.wins,
+        "draws": line.draws,
+        "losses": line.losses,
+        "score": line.score,
+        "trend": line.trend,
+        "best": line.best,
+    }
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, indent=2, default=str))

@@ -1,0 +1,408 @@
+"""A run's configuration: the sections of `RunConfig`, how it is read, overridden, compared and explained."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, NamedTuple, TypeGuard, cast
+
+from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from league.describe import Fields, describe, explain, flatten, section, show
+from league.errors import ConfigError, nearest
+from league.learning.settings import MappoSettings
+from league.matchmaking.core import MATCHMAKERS, LogRange, MatchmakingSettings, matchmaker_class
+from league.policies.settings import NetworkSettings
+from league.rating.bradley_terry import BradleyTerrySettings
+from league.rating.core import RATINGS
+from league.rating.elo import EloSettings
+from league.rating.openskill import OpenSkillSettings
+from league.settings import Settings
+
+DEFAULT_TOML = """\
+# Connect Four in three minutes: what `league run` plays when it is given no config.
+
+[game]
+id = "connect_four"
+
+[budget]
+minutes = 3
+
+[matchmaking]
+kind = "fictitious"  # half against itself, half against all of its past: plain self-play forgets and falls back
+self_play = 0.5
+
+[algorithm]
+discount = 1.0  # only the result counts, however late it comes
+learning_rate = 1e-3
+epochs = 2  # few passes over much play: on a CPU the update costs most
+max_grad_norm = 1.0
+entropy = 0.1  # much exploration at first, so that the pool of the past is varied
+entropy_end = 0.02
+entropy_steps = 1_500_000
+
+[network]
+actor = [256, 256, 256]
+critic = [256, 256]
+"""
+"""The config of `league run` without one; `configs/connect_four.toml` is the same text."""
+
+BUILT_IN = "built-in config"
+"""The source of values from `DEFAULT_TOML`."""
+
+RESUMABLE = frozenset({"budget", "device", "threads", "rating.by", "rating.elo", "rating.openskill"})
+"""Keys, and sections, that may differ when a run goes on: none of them changes what it has learnt or rated so far."""
+
+_SELECTORS = {"game": "id", "matchmaking": "kind"}
+
+
+def _is_device(value: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+        raise ValueError(f"must be auto, cpu, cuda or cuda:N, not {show(value)}")
+    return value
+
+
+def _is_rating(value: str) -> str:
+    if value not in RATINGS and ":" not in value:
+        raise ValueError(f"must be one of {', '.join(RATINGS)}, not {show(value)}{nearest(value, RATINGS)}")
+    return value
+
+
+def _is_matchmaker(value: str) -> str:
+    if value not in MATCHMAKERS and ":" not in value:
+        raise ValueError(
+            f"must be one of {', '.join(MATCHMAKERS)}, or your own as package.module:Name or file.py:Name, "
+            f"not {show(value)}{nearest(value, MATCHMAKERS)}"
+        )
+    return value
+
+
+def _cannot_vary(name: str, ends: Sequence[float], algorithm: MappoSettings) -> str:
+    """Why a hyperparameter cannot move between these ends; empty where it can."""
+    values = algorithm.model_dump()
+    known = [one for one, value in values.items() if isinstance(value, float)]
+    if name not in known:
+        right = nearest(name, known) or f" (these can: {', '.join(known)})"
+        return f"not a number set in [algorithm] that can vary by learner{right}"
+    try:
+        for end in ends:
+            MappoSettings.model_validate(values | {name: end})
+    except ValidationError:
+        return f"must lie where algorithm.{name} may: {describe(MappoSettings.model_fields[name])}, not {show(ends)}"
+    return ""
+
+
+class GameConfig(Settings):
+    """What is played."""
+
+    id: str = Field("connect_four", min_length=1)
+    """A name that `league games` lists, `pettingzoo:…`, `mpe2:…`, `openspiel:…`, `package.module:Name` or
+    `file.py:Name`."""
+    options: dict[str, object] = Field(default_factory=dict)
+    """Options of the game itself, such as `max_cycles` of a PettingZoo environment."""
+
+
+class PopulationConfig(Settings):
+    """Who learns."""
+
+    learners: PositiveInt = 1
+    """Learners of every role; learner i of each role share training table i."""
+    init: str = ""
+    """A POLICY that all learners start from; empty: from fresh weights."""
+    snapshot_every: PositiveInt = 5
+    """Rounds from one snapshot of a learner to its next."""
+    spread: dict[str, LogRange] = Field(default_factory=dict)
+    """Lowest and highest first value of hyperparameters that each learner draws for itself (log-uniformly)."""
+
+
+class MatchmakingConfig(Settings):
+    """Who trains against whom: the kind, and that kind's own settings beside it.
+
+    Settings of a kind that ships are checked and complete; those of a user's own kind are taken as they are.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: Annotated[str, AfterValidator(_is_matchmaker)] = "fictitious"
+    """naive, fictitious, pbt, or your own as `package.module:Name` or `file.py:Name`."""
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """All keys but the kind: what `make_matchmaker` takes."""
+        return dict(self.model_extra or {})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, data: object) -> object:
+        if not isinstance(data, Mapping):
+            return data
+        kind = data.get("kind", cls.model_fields["kind"].default)
+        if not _ships(kind):
+            return data
+        given = {name: value for name, value in data.items() if name != "kind"}
+        # A ValidationError raised here keeps its places: pydantic nests them below this section.
+        settings = kind_settings(kind).model_validate_json(_json(given), strict=True)
+        return {"kind": kind, **settings.model_dump(mode="json")}
+
+
+class RatingConfig(Settings):
+    """Rated matches between snapshots, and how they are shown."""
+
+    by: Annotated[str, AfterValidator(_is_rating)] = "bradley-terry"
+    """The rating that standings show; bradley-terry decides what is best whatever is shown."""
+    matches_per_snapshot: PositiveInt = 6
+    """Rated matches that each new snapshot is worth; they go where they tell most."""
+    games_per_match: PositiveInt = 64
+    """Games of a rated match, shared equally by its seat swaps."""
+    bradley_terry: BradleyTerrySettings = BradleyTerrySettings()
+    """Settings of Bradley–Terry."""
+    elo: EloSettings = EloSettings()
+    """Settings of Elo."""
+    openskill: OpenSkillSettings = OpenSkillSettings()
+    """Settings of OpenSkill."""
+
+    def options(self, name: str) -> dict[str, object]:
+        """The settings of the rating called `name`, as `make_rating` takes them; empty where it has none here."""
+        settings = getattr(self, name.replace("-", "_"), None)
+        return settings.model_dump() if isinstance(settings, Settings) else {}
+
+
+class BudgetConfig(Settings):
+    """When the run stops: at whichever is reached first; what is left out is unlimited."""
+
+    rounds: PositiveInt | None = None
+    """Rounds in total, over all calls."""
+    steps: PositiveInt | None = None
+    """Agent-steps in total, over all calls and learners."""
+    minutes: float | None = Field(None, gt=0)
+    """Minutes of each call."""
+
+
+class RunConfig(Settings):
+    """All that decides a run."""
+
+    seed: int = Field(0, ge=0, lt=2**63)
+    """Seed of everything random in the run."""
+    device: Annotated[str, AfterValidator(_is_device)] = "auto"
+    """Where networks run: cpu, cuda, cuda:N, or auto (CUDA where there is one)."""
+    threads: NonNegativeInt = 0
+    """Threads of torch on the CPU; 0: as many as there are cores."""
+    game: GameConfig = GameConfig()
+    """What is played."""
+    population: PopulationConfig = PopulationConfig()
+    """Who learns."""
+    matchmaking: MatchmakingConfig = Field(default_factory=MatchmakingConfig)
+    """Who trains against whom."""
+    algorithm: MappoSettings = MappoSettings()
+    """How learners learn."""
+    network: NetworkSettings = NetworkSettings()
+    """The shape of the networks."""
+    rating: RatingConfig = RatingConfig()
+    """How snapshots are rated."""
+    budget: BudgetConfig = BudgetConfig()
+    """When the run stops."""
+
+    @model_validator(mode="after")
+    def _names_hyperparameters(self) -> RunConfig:
+        named = {("population", "spread"): cast(Mapping[str, Sequence[float]], self.population.spread)}
+        if _ships(self.matchmaking.kind):
+            ranges = self.matchmaking.settings.get("ranges", {})
+            named["matchmaking", "ranges"] = cast(Mapping[str, Sequence[float]], ranges)
+        faults: list[InitErrorDetails] = [
+            {
+                "type": PydanticCustomError("value_error", "{wrong}", {"wrong": wrong}),
+                "loc": (*place, name),
+                "input": ends,
+            }
+            for place, varied in named.items()
+            for name, ends in varied.items()
+            if (wrong := _cannot_vary(name, ends, self.algorithm))
+        ]
+        if faults:
+            raise ValidationError.from_exception_data("RunConfig", faults)
+        return self
+
+
+class Resolved(NamedTuple):
+    """A setting's final value and where it came from: "default", the config's path, `BUILT_IN` or "--set"."""
+
+    key: str
+    value: object
+    source: str
+
+
+class Difference(NamedTuple):
+    """A key whose value differs between two configs; None where one has it not."""
+
+    key: str
+    old: object
+    new: object
+
+
+def load(path: str | None, overrides: Sequence[str] = ()) -> RunConfig:
+    """The config of a TOML file (None: `DEFAULT_TOML`) with `--set KEY=VALUE` overrides, each a string "KEY=VALUE".
+
+    VALUE is TOML; a bare word is text, and `none` unsets. An override that changes the kind of matchmaking, or the
+    game, leaves behind the file's other keys of that section, which belong to the file's kind.
+    Raises ConfigError, naming every fault with its source, its key and what would be right.
+    """
+    return _validated(*_merged(path, overrides))
+
+
+def resolve_sources(path: str | None, overrides: Sequence[str] = ()) -> list[Resolved]:
+    """Every setting that `load` gives with its value and its source. Raises ConfigError as `load` does."""
+    data, sources = _merged(path, overrides)
+    values = flatten(to_dict(_validated(data, sources)))
+    return [Resolved(key, value, _source(key, sources) or "default") for key, value in values.items()]
+
+
+def to_dict(config: RunConfig) -> dict[str, object]:
+    """Every setting with its value, as plain JSON data; `from_dict` is the way back."""
+    return config.model_dump(mode="json")
+
+
+def from_dict(data: Mapping[str, object], where: str = "stored config") -> RunConfig:
+    """The config that `to_dict` wrote; settings that it does not have yet take their defaults. Raises ConfigError."""
+    return _validated(data, dict.fromkeys(flatten(data), where))
+
+
+def assigned(data: Mapping[str, object], overrides: Sequence[str], where: str) -> RunConfig:
+    """The config that `to_dict` wrote as `data`, with overrides as in `load`. Raises ConfigError as `load` does."""
+    return _validated(*_overridden(json.loads(_json(data)), where, overrides))
+
+
+def differences(old: Mapping[str, object], new: Mapping[str, object]) -> list[Difference]:
+    """Where two configs, as of `to_dict`, differ, by dotted key."""
+    before, after = flatten(old), flatten(new)
+    return [
+        Difference(key, before.get(key), after.get(key))
+        for key in before | after
+        if before.get(key) != after.get(key) or (key in before) != (key in after)
+    ]
+
+
+def blocking(old: Mapping[str, object], new: Mapping[str, object]) -> list[Difference]:
+    """The differences with which a run cannot go on: all but those in `RESUMABLE`."""
+    return [one for one in differences(old, new) if not any((one.key + ".").startswith(key + ".") for key in RESUMABLE)]
+
+
+def kind_settings(kind: str) -> type[MatchmakingSettings]:
+    """The settings of a matchmaker that ships."""
+    return cast(type[MatchmakingSettings], matchmaker_class(kind))
+
+
+def _ships(kind: object) -> TypeGuard[str]:
+    return isinstance(kind, str) and kind in MATCHMAKERS
+
+
+def _json(data: Mapping[str, object]) -> str:
+    # Strict JSON rather than Python data: a list is then a tuple, yet "4" is no number and true is no 1.
+    return json.dumps(data, default=str)
+
+
+def _merged(path: str | None, overrides: Sequence[str]) -> tuple[dict[str, object], dict[str, str]]:
+    """The data to validate, and the source of each of its leaves by dotted key."""
+    return _overridden(_read(path), path or BUILT_IN, overrides)
+
+
+def _overridden(
+    data: dict[str, object], origin: str, overrides: Sequence[str]
+) -> tuple[dict[str, object], dict[str, str]]:
+    changes = [_override(text) for text in overrides]
+    final = {".".join(keys): value for keys, value, _ in changes}
+    for table, selector in _SELECTORS.items():
+        given, declared = data.get(table, {}), section(RunConfig.model_fields[table])
+        if isinstance(given, Mapping) and declared is not None:
+            before = given.get(selector, declared.model_fields[selector].default)
+            if final.get(f"{table}.{selector}", before) != before:
+                data[table] = {}
+    sources = dict.fromkeys(flatten(data), origin)
+    for keys, value, text in changes:
+        node = data
+        for depth, key in enumerate(keys[:-1], 1):
+            below = node.setdefault(key, {})
+            if not isinstance(below, dict):
+                raise ConfigError(f"--set {text}: '{'.'.join(keys[:depth])}' is a value and has no keys below it")
+            node = below
+        node[keys[-1]] = value
+        sources |= dict.fromkeys(flatten({".".join(keys): value}), "--set")
+    return data, sources
+
+
+def _read(path: str | None) -> dict[str, object]:
+    if path is None:
+        return tomllib.loads(DEFAULT_TOML)
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from error
+    except FileNotFoundError as error:
+        beside = [str(one) for one in Path(path).parent.glob("*.toml")]
+        raise ConfigError(f"there is no config file {path}{nearest(path, beside)}") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _override(text: str) -> tuple[list[str], object, str]:
+    key, equals, value = text.partition("=")
+    keys = [part.strip() for part in key.split(".")]
+    if not equals or not all(keys):
+        raise ConfigError(f"--set {text}: write it as KEY=VALUE, such as --set matchmaking.kind=naive")
+    return keys, _value(text, value.strip()), text
+
+
+def _value(text: str, value: str) -> object:
+    if value == "none":
+        return None
+    try:
+        parsed = tomllib.loads(f"value = {value}")
+        if list(parsed) == ["value"]:
+            return parsed["value"]
+    except tomllib.TOMLDecodeError as error:
+        if value[:1] in ('"', "'", "[", "{"):
+            raise ConfigError(f"--set {text}: the value is not valid TOML: {error}") from error
+    # TOML wants digits on both sides of the point; people do not.
+    return float(value) if re.fullmatch(r"[+-]?(\.\d+|\d+\.)", value) else value
+
+
+def _validated(data: Mapping[str, object], sources: Mapping[str, str]) -> RunConfig:
+    try:
+        return RunConfig.model_validate_json(_json(data), strict=True)
+    except ValidationError as error:
+        faults = []
+        for fault in error.errors():
+            keys = [part for part in fault["loc"] if isinstance(part, str)]
+            origin = _source(".".join(keys), sources)
+            text = explain(keys, fault["type"], fault["msg"], RunConfig.model_fields, data, _fields)
+            faults.append(f"{origin}: {text}{_other_kind(keys, fault['type'], data)}" if origin else text)
+        raise ConfigError("\n".join(dict.fromkeys(faults))) from error
+
+
+def _fields(table: type[Settings], value: object) -> Fields:
+    """The settings of a section: in matchmaking those of its kind, too."""
+    if table is not MatchmakingConfig or not isinstance(value, Mapping):
+        return table.model_fields
+    kind = value.get("kind", table.model_fields["kind"].default)
+    return table.model_fields | (kind_settings(kind).model_fields if _ships(kind) else {})
+
+
+def _other_kind(keys: Sequence[str], fault: str, data: Mapping[str, object]) -> str:
+    """Whose setting an unknown key of matchmaking is, where it is another kind's."""
+    if fault != "extra_forbidden" or keys[0] != "matchmaking":
+        return ""
+    having = [kind for kind in MATCHMAKERS if keys[1] in kind_settings(kind).model_fields]
+    return f" ('{keys[1]}' is a setting of kind {', '.join(having)})" if having else ""
+
+
+def _source(key: str, sources: Mapping[str, str]) -> str | None:
+    """Where a key was set: itself or a key below it, else the table that it was set within; None where nowhere."""
+    below = [source for one, source in sources.items() if (one + ".").startswith(key + ".")]
+    parts = key.split(".")
+    above = [".".join(parts[:depth]) for depth in range(len(parts) - 1, 0, -1)]
+    return next((source for source in (*reversed(below), *map(sources.get, above)) if source), None)

@@ -1,0 +1,59 @@
+"""Every error that a user can cause. The command line prints its message and exits with code 2.
+
+LeagueError
+├── ConfigError       a config file, key or value that cannot be used
+├── GameError         an unknown game, a missing extra, an environment that breaks its contract
+├── PolicyError       a policy that cannot be found, is ambiguous or does not fit the game
+├── SnapshotError     a snapshot file that is missing, damaged or not what its name says
+├── RunError          a folder that is no run, is held by another process or was made by another version
+├── RatingError       ratings that cannot be computed (non-convergence, no results)
+├── PlanError         a matchmaker whose plan cannot be carried out
+└── TrainingError     learning that cannot go on (non-finite several times in a row)
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class LeagueError(Exception):
+    """Base of all errors with a message meant for the user: what was wrong, where, and what would be right."""
+
+
+class ConfigError(LeagueError):
+    """A config file, key or value that cannot be used."""
+
+
+class GameError(LeagueError):
+    """An unknown game, a missing extra, or an environment that breaks its contract."""
+
+
+class PolicyError(LeagueError):
+    """A policy that cannot be found, is ambiguous, or does not fit the game."""
+
+
+class SnapshotError(LeagueError):
+    """A snapshot file that is missing, damaged, or not what its name says."""
+
+
+class RunError(LeagueError):
+    """A folder that is no run, is held by another process, or was made by another version."""
+
+
+class RatingError(LeagueError):
+    """Ratings that cannot be computed."""
+
+
+class PlanError(LeagueError):
+    """A matchmaker whose plan cannot be carried out."""
+
+
+class TrainingError(LeagueError):
+    """Learning that cannot go on."""
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """A hint such as ``; did you mean 'fictitious'?``, or an empty string where nothing is near."""
+    close = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else ""

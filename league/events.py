@@ -1,0 +1,120 @@
+"""What a run announces, and a bus that drops a listener which fails: watching a run can never stop it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from league.records import Snapshot, Standing
+
+log = logging.getLogger("league")
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The run begins or goes on. rounds, steps, seconds: budgets, None where unlimited (seconds count from now).
+
+    one_sided: the game has no opponents, so that ratings are mean scores.
+    """
+
+    folder: str
+    game: str
+    matchmaking: str
+    learners: tuple[str, ...]
+    resumed: bool
+    round: int
+    steps: int
+    rounds_budget: int | None = None
+    steps_budget: int | None = None
+    seconds_budget: float | None = None
+    one_sided: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A sign of life within a round. phase: what is being done; fraction: of the round, in [0, 1]."""
+
+    round: int
+    phase: str
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class RoundFinished:
+    """A round is committed. steps: agent-steps in total; seconds: of this round, by phase in `phases`.
+
+    metrics: by learner name. standings: by role, best first. remaining: estimated seconds to the budget's end.
+    """
+
+    round: int
+    steps: int
+    seconds: float
+    steps_per_second: float
+    phases: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    standings: Mapping[str, tuple[Standing, ...]] = field(default_factory=dict)
+    matches: int = 0
+    games: int = 0
+    remaining: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotTaken:
+    """A snapshot joined the roster."""
+
+    round: int
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Exploited:
+    """PBT: `learner` was copied over from `source` and its hyperparameters perturbed."""
+
+    round: int
+    learner: str
+    source: str
+    before: Mapping[str, float]
+    after: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something the user should know and that does not stop the run."""
+
+    round: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunStopped:
+    """The run is over for now. reason: "budget", "interrupt" or "error"."""
+
+    round: int
+    steps: int
+    seconds: float
+    reason: str
+
+
+Event = RunStarted | Progress | RoundFinished | SnapshotTaken | Exploited | Warned | RunStopped
+Listener = Callable[[Event], None]
+
+
+class Bus:
+    """Hands each event to every listener; a listener that raises is logged and removed."""
+
+    def __init__(self, listeners: tuple[Listener, ...] = ()) -> None:
+        self._listeners = list(listeners)
+
+    def add(self, listener: Listener) -> None:
+        """One more listener."""
+        self._listeners.append(listener)
+
+    def emit(self, event: Event) -> None:
+        """Announce an event."""
+        for listener in tuple(self._listeners):
+            try:
+                listener(event)
+            except Exception:
+                self._listeners.remove(listener)
+                log.exception("a listener failed and was removed: %r", listener)

@@ -1,0 +1,237 @@
+"""A training table through one round: rollout, advantages, update, and what the episodes showed.
+
+A table seats one learner of every role. Its **carry** is all that play keeps between rounds: the games' state, episode
+numbers, lineups and pending decisions, as tensors and the names that its lineups mean.
+Letters in shapes: T turns, B slots, S seats, P posts, E episodes that ended.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from league.errors import SnapshotError
+from league.games.chance import fold, mix
+from league.games.core import Game, GameSpec
+from league.learning.learner import Learner
+from league.learning.mappo import batch_of, update
+from league.matchmaking.core import largest_remainder
+from league.play.match import post_scores
+from league.play.rollout import collect, nothing_pending
+from league.play.table import Table
+from league.play.trajectory import Pending, Rollout, chains, still_pending
+from league.policies.core import Policy
+from league.records import PolicyId, Seating, TrainingResult
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What one table's round brought. metrics: by learner. phases: seconds by name. opponent_steps: decisions of
+    frozen policies."""
+
+    metrics: Mapping[str, Mapping[str, float]]
+    results: tuple[TrainingResult, ...]
+    phases: Mapping[str, float]
+    agent_steps: int
+    opponent_steps: int
+
+
+class TrainingTable:
+    """One table and its carry. number: which of the run's tables; job: the seed of everything drawn here."""
+
+    def __init__(self, game: Game, number: int, job: int) -> None:
+        self.game, self.number, self.job, self._seed = game, number, job, job
+        self._carry: dict[str, Tensor] = {}
+        self._names: tuple[PolicyId, ...] = ()
+        self._pending = {role.name: nothing_pending(game, role) for role in game.spec.roles}
+        self._table: Table | None = None
+
+    def seated(self) -> set[PolicyId]:
+        """The policies that unfinished episodes are played by."""
+        lineup = self._table.lineup if self._table is not None else self._carry.get("lineup")
+        return set() if lineup is None else {self._names[index] for index in lineup.unique().tolist()}
+
+    def round(
+        self,
+        number: int,
+        learners: Sequence[Learner],
+        frozen: Mapping[PolicyId, Policy],
+        seatings: Sequence[Seating],
+        turns: int,
+        tick: Callable[[float], None] = lambda fraction: None,
+    ) -> Trained:
+        """Play `turns` turns in every slot and update each learner. frozen: every other policy that is seated.
+
+        The learners are changed in place; equal carry, learners, seatings and number bring equal results.
+        """
+        began = time.perf_counter()
+        if not self.game.replays:
+            self._forget(number)
+        table = self._seat(learners, frozen, seatings)
+        rollout = collect(table, turns, self._pending, lambda fraction: tick(0.6 * fraction))
+        played = time.perf_counter()
+        phases = {"games": table.games_seconds, "inference": played - began - table.games_seconds}
+        metrics: dict[str, Mapping[str, float]] = {}
+        counts = {"advantages": 0.0, "update": 0.0}
+        roles = {role.name: role for role in self.game.spec.roles}
+        linked = {name: chains(rollout, role) for name, role in roles.items()}
+        decided = sum(int(rows.present.sum()) for rows in rollout.rows.values())
+        trained = 0
+        for index, learner in enumerate(learners):
+            start = time.perf_counter()
+            batch = batch_of(rollout, learner.role, linked[learner.role.name], learner, index)
+            middle = time.perf_counter()
+            generator = torch.Generator().manual_seed(fold(self.job, number, index))
+            found = update(learner, batch, generator)
+            counts["advantages"] += middle - start
+            counts["update"] += time.perf_counter() - middle
+            trained += int(found["agent_steps"])
+            metrics[learner.name] = found | _returns(self.game.spec, rollout, index)
+            tick(0.6 + 0.4 * (index + 1) / len(learners))
+        own = sum(int(((rows.owner < len(learners)) & rows.present).sum()) for rows in rollout.rows.values())
+        results = training_results(self.game.spec, rollout, self._names, [learner.name for learner in learners], number)
+        self._pending = {name: still_pending(rollout, role, linked[name]) for name, role in roles.items()}
+        return Trained(metrics, results, phases | counts, trained, decided - own)
+
+    def carry(self) -> tuple[dict[str, Tensor], tuple[PolicyId, ...]]:
+        """Tensors, and the policies' names that indices in them mean."""
+        if self._table is None:
+            return dict(self._carry), self._names
+        table = self._table
+        found = {f"game.{key}": value for key, value in self.game.save().items()}
+        found |= {"episode": table.episode, "clock": table.clock, "lineup": table.lineup}
+        for role, pending in self._pending.items():
+            for field in fields(Pending):
+                value = getattr(pending, field.name)
+                if value is not None:
+                    found[f"pending.{role}.{field.name}"] = value
+        return found, self._names
+
+    def restore(self, tensors: Mapping[str, Tensor], names: Sequence[PolicyId]) -> None:
+        """Go on from a carry. Raises SnapshotError where it is not one of this game."""
+        self._carry = {key: value.to(self.game.device) for key, value in tensors.items()}
+        self._names = tuple(names)
+        self._table = None
+        for role in self.game.spec.roles:
+            prefix = f"pending.{role.name}."
+            part = {key.removeprefix(prefix): value for key, value in self._carry.items() if key.startswith(prefix)}
+            try:
+                self._pending[role.name] = Pending(**{f.name: part.get(f.name) for f in fields(Pending)})  # type: ignore[arg-type]
+            except TypeError as error:
+                raise SnapshotError(f"table {self.number}: its carry in the checkpoint is not whole: {error}") from None
+
+    def _forget(self, number: int) -> None:
+        """Begin a round with fresh episodes: what a game that does not replay was doing cannot be saved."""
+        self._table, self._carry, self._names = None, {}, ()
+        self._seed = fold(self.job, number)
+        self._pending = {role.name: nothing_pending(self.game, role) for role in self.game.spec.roles}
+
+    def _seat(
+        self, learners: Sequence[Learner], frozen: Mapping[PolicyId, Policy], seatings: Sequence[Seating]
+    ) -> Table:
+        """The table of this round: unfinished episodes keep their lineup, new ones follow the seatings."""
+        live = [learner.name for learner in learners]
+        wanted = {policy for seating in seatings for policy in seating.lineup} | self.seated()
+        names = (*live, *sorted(wanted - set(live)))
+        number = {name: index for index, name in enumerate(names)}
+        policies: list[Policy] = [
+            *(learner.policy for learner in learners),
+            *(frozen[name] for name in names[len(live) :]),
+        ]
+        counts = largest_remainder([seating.share for seating in seatings], self.game.slots)
+        rows = [seating.lineup for seating, count in zip(seatings, counts, strict=True) for _ in range(count)]
+        lineup = torch.tensor([[number[policy] for policy in row] for row in rows], device=self.game.device)
+        table = Table(self.game, policies, _Endless(lineup, self._seed))
+        old = torch.tensor([number.get(name, 0) for name in self._names], device=self.game.device)
+        if self._table is not None:
+            before = self._table
+            table.turn, table.episode, table.clock = before.turn, before.episode, before.clock
+            table.lineup = old[before.lineup]
+        elif self._carry:
+            state = {key.removeprefix("game."): value for key, value in self._carry.items() if key.startswith("game.")}
+            table.resume(state, self._carry["episode"], self._carry["clock"], old[self._carry["lineup"]])
+            self._carry = {}
+        else:
+            table.start()
+        for pending in self._pending.values():
+            if len(old):
+                pending.owner = old[pending.owner.clamp(max=len(old) - 1)]
+        self._table, self._names = table, names
+        return table
+
+
+class _Endless:
+    """A schedule that never ends: slot b plays what its seating says. lineup: `[B, P]`."""
+
+    def __init__(self, lineup: Tensor, job: int) -> None:
+        self._lineup, self._job = lineup, job
+
+    def lineups(self, episodes: Tensor) -> Tensor:
+        return self._lineup[episodes % len(self._lineup)]
+
+    def seeds(self, episodes: Tensor) -> Tensor:
+        return mix(self._job, 0, episodes)
+
+    def keys(self, episodes: Tensor) -> Tensor:
+        return mix(self._job, 1, episodes)
+
+
+def training_results(
+    spec: GameSpec, rollout: Rollout, names: Sequence[PolicyId], learners: Sequence[str], number: int
+) -> tuple[TrainingResult, ...]:
+    """What each learner scored against each lineup of others in the episodes that ended in a rollout."""
+    if not bool(rollout.ended.any()):
+        return ()
+    score = post_scores(spec, rollout.score[rollout.ended].double().cpu().numpy())
+    sides = score_of_sides(spec, rollout.score[rollout.ended].double())
+    lineups, which = rollout.lineup[rollout.ended].unique(dim=0, return_inverse=True)
+    sums: dict[tuple[str, str], list[float]] = {}
+    for index, lineup in enumerate(lineups.tolist()):
+        rows = (which == index).cpu().numpy()
+        for place, policy in enumerate(lineup):
+            if policy >= len(learners):
+                continue
+            others = [names[other] for post, other in enumerate(lineup) if post != place]
+            total = sums.setdefault((learners[policy], "+".join(others)), [0.0, 0.0, 0.0])
+            total[0] += float(rows.sum())
+            total[1] += float(sides[rows, spec.posts[place].side].sum())
+            total[2] += float(score[rows, place].sum())
+    return tuple(
+        TrainingResult(learner, number, opponent, int(count), result / count, returns / count)
+        for (learner, opponent), (count, result, returns) in sorted(sums.items())
+    )
+
+
+def score_of_sides(spec: GameSpec, score: Tensor) -> Tensor:
+    """`[E, S]` scores → `[E, sides]` results in [0, 1]: the share of the other sides beaten, half of equals."""
+    total = torch.stack([score[:, list(side)].sum(1) for side in spec.sides], 1)
+    if total.shape[1] == 1:
+        return torch.full_like(total, 0.5)
+    ahead = (total[:, :, None] > total[:, None, :]).sum(2) + 0.5 * ((total[:, :, None] == total[:, None, :]).sum(2) - 1)
+    return ahead / (total.shape[1] - 1)
+
+
+def _returns(spec: GameSpec, rollout: Rollout, index: int) -> dict[str, float]:
+    """Mean returns of a learner's finished episodes: over all its seats, per seat, and per side (sum over a team)."""
+    ended = rollout.ended
+    found = {"episodes": float(ended.sum())}
+    if not bool(ended.any()):
+        return found
+    post_of_seat = torch.tensor(spec.post_of_seat, device=ended.device)
+    score, mine = rollout.score[ended], rollout.lineup[ended][:, post_of_seat] == index
+    if not bool(mine.any()):
+        return found
+    found["episode_length"] = float(rollout.length[ended].double().mean())
+    found["return"] = float(score[mine].double().mean())
+    for seat, name in enumerate(spec.seats):
+        if bool(mine[:, seat].any()):
+            found[f"return/{name}"] = float(score[:, seat][mine[:, seat]].double().mean())
+    for side, seats in enumerate(spec.sides):
+        rows = mine[:, list(seats)].any(1)
+        if len(seats) > 1 and bool(rows.any()):
+            found[f"return/side{side}"] = float(score[rows][:, list(seats)].sum(1).double().mean())
+    return found

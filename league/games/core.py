@@ -1,0 +1,299 @@
+"""The contract of a game: B copies (slots) of one game, stepped together, tensors on one device.
+
+Letters in shapes: B slots, S seats, K acting seats of a role, A actions, P posts.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from league.errors import GameError
+from league.records import Post
+
+State = dict[str, Tensor]
+"""The whole state of B games: named tensors, each `[B, ...]`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleSpec:
+    """Seats that one policy's weights can take, and what they see and do.
+
+    seats: every seat of this role. acting: K, how many of them act at once (1 in turn-based games, all of them in
+    simultaneous ones). obs_shape: of one observation; three dimensions are planes `(channels, height, width)`.
+    actions: number of discrete actions.
+    """
+
+    name: str
+    seats: tuple[int, ...]
+    acting: int
+    obs_shape: tuple[int, ...]
+    obs_dtype: torch.dtype
+    actions: int
+
+
+@dataclass(frozen=True)
+class GameSpec:
+    """The fixed facts of a game.
+
+    id, version: what a snapshot is bound to; the version rises when rules, observations or actions change.
+    seats: seat names. sides: seats that share one outcome; every seat is on exactly one side.
+    can_truncate: an episode may be cut off for reasons outside the rules; the bootstrap then needs `final_state`.
+    outcome: "placements" (win, draw, loss) or "score" (its size matters: poker, cooperative games).
+    score_range: lowest and highest possible score of a seat, or None where unknown.
+    state_shape: of the critic's global state, or None: what an acting seat observes is the whole state.
+    """
+
+    id: str
+    version: str
+    seats: tuple[str, ...]
+    sides: tuple[tuple[int, ...], ...]
+    roles: tuple[RoleSpec, ...]
+    outcome: Literal["placements", "score"] = "placements"
+    can_truncate: bool = False
+    score_range: tuple[float, float] | None = None
+    state_shape: tuple[int, ...] | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        seats = sorted(seat for side in self.sides for seat in side)
+        if seats != list(range(len(self.seats))):
+            raise GameError(f"{self.id}: every seat must be on exactly one side; the sides hold seats {seats}")
+        seats = sorted(seat for role in self.roles for seat in role.seats)
+        if seats != list(range(len(self.seats))):
+            raise GameError(f"{self.id}: every seat must have exactly one role; the roles hold seats {seats}")
+
+    @cached_property
+    def posts(self) -> tuple[Post, ...]:
+        """What lineups fill, ordered by side, then by role: the seats of one role on one side."""
+        found = []
+        for index, side in enumerate(self.sides):
+            for role in self.roles:
+                seats = tuple(seat for seat in role.seats if seat in side)
+                if seats:
+                    found.append(Post(index, role.name, seats))
+        return tuple(found)
+
+    @cached_property
+    def post_of_seat(self) -> tuple[int, ...]:
+        """Index into `posts` by seat."""
+        return tuple(
+            next(i for i, post in enumerate(self.posts) if seat in post.seats) for seat in range(len(self.seats))
+        )
+
+    @cached_property
+    def side_of_seat(self) -> tuple[int, ...]:
+        """Index into `sides` by seat."""
+        return tuple(next(i for i, side in enumerate(self.sides) if seat in side) for seat in range(len(self.seats)))
+
+    def role(self, name: str) -> RoleSpec:
+        """The role called `name`. Raises GameError."""
+        for role in self.roles:
+            if role.name == name:
+                return role
+        raise GameError(f"{self.id} has no role '{name}'; its roles are {', '.join(r.name for r in self.roles)}")
+
+
+@dataclass(slots=True)
+class Acting:
+    """The seats of one role that act now.
+
+    obs: `[B, K, *obs_shape]`. mask: `[B, K, A]` bool, True where legal, or None where every action is.
+    seat: `[B, K]` int64. present: `[B, K]` bool, False where nobody acts (then obs, mask and seat mean nothing,
+    though seat is a valid seat of the role and the mask has at least one True).
+    """
+
+    obs: Tensor
+    mask: Tensor | None
+    seat: Tensor
+    present: Tensor
+
+
+@dataclass(slots=True)
+class Turn:
+    """What a step of all slots brought, and who acts next.
+
+    Slots whose episode ended on this turn have already begun their next one: `acts` and `state` belong to the new
+    episode; `reward`, `terminated`, `truncated`, `ended`, `score`, `final_state` and `forfeit` to the old.
+
+    acts: by role name. reward: `[B, S]` float32, since the last turn. terminated, truncated: `[B, S]` bool, True on
+    the one turn on which that seat's episode ends by the rules or is cut off; they never merge. ended: `[B]` bool, the
+    episode is over for all seats. score: `[B, S]` float32, each seat's outcome, valid where ended.
+    state: `[B, *state_shape]` or None. final_state: likewise, valid where truncated (only where `can_truncate`).
+    forfeit: `[B, S]` bool, seats whose illegal move ended the episode, or None.
+    """
+
+    acts: dict[str, Acting]
+    reward: Tensor
+    terminated: Tensor
+    truncated: Tensor
+    ended: Tensor
+    score: Tensor
+    state: Tensor | None = None
+    final_state: Tensor | None = None
+    forfeit: Tensor | None = None
+
+
+class Game(ABC):
+    """B copies of one game. `start`, then `step` for ever: ended slots begin anew with the seed given to `step`."""
+
+    spec: GameSpec
+    slots: int
+    device: torch.device
+    can_fork: bool = False
+    replays: bool = True
+    """Whether equal seeds and actions give equal episodes (else a run cannot resume to the same bytes)."""
+
+    @abstractmethod
+    def start(self, seeds: Tensor) -> Turn:
+        """Begin a new episode in every slot. seeds: `[B]` int64, all that chance in the game depends on."""
+
+    @abstractmethod
+    def step(self, actions: Mapping[str, Tensor], seeds: Tensor) -> Turn:
+        """Take one turn in every slot. actions: by role, `[B, K]` int64; seeds: `[B]` for episodes that end now.
+
+        An illegal action ends the episode as a forfeit: the offender gets the worst score, the others win.
+        """
+
+    @abstractmethod
+    def save(self) -> State:
+        """Everything needed to go on from here, as tensors (a copy: later steps do not change it)."""
+
+    @abstractmethod
+    def load(self, state: State) -> Turn:
+        """Go on from a saved state; the Turn's `acts` and `state` are as they were, its outcome fields zero."""
+
+    def fork(self, rows: Tensor) -> Game:
+        """A game of `len(rows)` slots that are copies of the given slots, for look-ahead. rows: `[N]` int64."""
+        raise GameError(f"{self.spec.id} cannot be forked: its state cannot be copied")
+
+    def render(self, slot: int) -> str:
+        """The slot's position as text, for people."""
+        raise GameError(f"{self.spec.id} has no text view of its positions")
+
+    def close(self) -> None:  # noqa: B027
+        """Give back what the game holds (processes, windows)."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a native game's `play` brings, before any new episode begins. Shapes as in `Turn`.
+
+    reward: `[B, S]`. ended: `[B]`. score: `[B, S]`, valid where ended.
+    """
+
+    reward: Tensor
+    ended: Tensor
+    score: Tensor
+
+
+class NativeGame(Game):
+    """A game in batched torch: pure functions of explicit state; auto-reset, forks and forfeits live here.
+
+    A subclass gives `spec`, `deal`, `play`, `look` and `text`; its state tensors are `[B, ...]` on one device.
+    """
+
+    can_fork = True
+
+    def __init__(self, spec: GameSpec, slots: int, device: torch.device | str = "cpu") -> None:
+        self.spec, self.slots, self.device = spec, slots, torch.device(device)
+        self.state: State = {}
+        self._acts: dict[str, Acting] = {}
+
+    @abstractmethod
+    def deal(self, seeds: Tensor) -> State:
+        """Fresh state for `len(seeds)` episodes; all chance of the episode is drawn here from the seeds."""
+
+    @abstractmethod
+    def play(self, state: State, actions: Mapping[str, Tensor]) -> tuple[State, Outcome]:
+        """The state after legal actions (`[N, K]` by role), as new tensors, and what it brought."""
+
+    @abstractmethod
+    def look(self, state: State) -> tuple[dict[str, Acting], Tensor | None]:
+        """Who acts in each position and what they see, and the critic's global state (or None)."""
+
+    @abstractmethod
+    def text(self, state: State) -> str:
+        """One position (a state of one slot) as text."""
+
+    def start(self, seeds: Tensor) -> Turn:
+        self.slots = len(seeds)
+        self.state = self.deal(seeds.to(self.device))
+        return self._turn(None, None)
+
+    def step(self, actions: Mapping[str, Tensor], seeds: Tensor) -> Turn:
+        illegal = self._illegal(actions)
+        legal = {name: torch.where(self._legal_now(name, a), a, self._first_legal(name)) for name, a in actions.items()}
+        state, outcome = self.play(self.state, legal)
+        outcome = self._forfeited(outcome, illegal)
+        fresh, ended = self.deal(seeds), outcome.ended
+        self.state = {
+            key: torch.where(ended.view(-1, *([1] * (value.dim() - 1))), fresh[key], value)
+            for key, value in state.items()
+        }
+        return self._turn(outcome, illegal)
+
+    def save(self) -> State:
+        return {key: value.clone() for key, value in self.state.items()}
+
+    def load(self, state: State) -> Turn:
+        self.state = {key: value.to(self.device).clone() for key, value in state.items()}
+        self.slots = len(next(iter(self.state.values())))
+        return self._turn(None, None)
+
+    def fork(self, rows: Tensor) -> Game:
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin.state = {key: value[rows] for key, value in self.state.items()}
+        twin.slots = len(rows)
+        twin._turn(None, None)
+        return twin
+
+    def render(self, slot: int) -> str:
+        return self.text({key: value[slot : slot + 1] for key, value in self.state.items()})
+
+    def _turn(self, outcome: Outcome | None, illegal: Tensor | None) -> Turn:
+        self._acts, state = self.look(self.state)
+        shape = (self.slots, len(self.spec.seats))
+        never = torch.zeros(shape, dtype=torch.bool, device=self.device)
+        if outcome is None:
+            zero = torch.zeros(shape, device=self.device)
+            return Turn(self._acts, zero, never, never, never[:, 0], zero, state)
+        terminated = outcome.ended[:, None].expand(shape)
+        return Turn(self._acts, outcome.reward, terminated, never, outcome.ended, outcome.score, state, forfeit=illegal)
+
+    def _legal_now(self, role: str, action: Tensor) -> Tensor:
+        acting, count = self._acts[role], self.spec.role(role).actions
+        inside = (action >= 0) & (action < count)
+        if acting.mask is None:
+            return inside
+        return inside & acting.mask.gather(2, action.clamp(0, count - 1)[..., None])[..., 0]
+
+    def _first_legal(self, role: str) -> Tensor:
+        acting = self._acts[role]
+        return torch.zeros_like(acting.seat) if acting.mask is None else acting.mask.to(torch.uint8).argmax(2)
+
+    def _illegal(self, actions: Mapping[str, Tensor]) -> Tensor:
+        """`[B, S]` bool: seats that were to act and chose an action that is not legal."""
+        illegal = torch.zeros((self.slots, len(self.spec.seats)), dtype=torch.bool, device=self.device)
+        for name, action in actions.items():
+            acting = self._acts[name]
+            wrong = acting.present & ~self._legal_now(name, action)
+            # A seat acts at most once a turn, but rows without an actor may name the same seat: hence the maximum.
+            illegal = illegal | torch.zeros_like(illegal).scatter_reduce(1, acting.seat, wrong, "amax")
+        return illegal
+
+    def _forfeited(self, outcome: Outcome, illegal: Tensor) -> Outcome:
+        """An illegal move ends the episode: the offenders get the worst score, everybody else the best."""
+        low, high = self.spec.score_range or (-1.0, 1.0)
+        broken = illegal.any(1)
+        verdict = torch.where(illegal, low, high).to(outcome.score.dtype)
+        score = torch.where(broken[:, None], verdict, outcome.score)
+        reward = torch.where(broken[:, None], verdict, outcome.reward)
+        return replace(outcome, reward=reward, ended=outcome.ended | broken, score=score)

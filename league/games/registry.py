@@ -1,0 +1,127 @@
+"""Games by name: what ships here, PettingZoo's, OpenSpiel's, and a user's own. Light: no torch until one is made."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from league import plugins
+from league.errors import GameError, nearest
+from league.games.environments import known_ids
+
+if TYPE_CHECKING:
+    from league.games.core import Game
+
+NATIVE: dict[str, tuple[str, str]] = {
+    "tictactoe": ("league.games.tictactoe:TicTacToe", "Tic-tac-toe"),
+    "connect_four": ("league.games.connect_four:ConnectFour", "Connect Four"),
+    "kuhn": ("league.games.kuhn:Kuhn", "Kuhn poker: three cards, one bet"),
+    "leduc": ("league.games.leduc:Leduc", "Leduc poker: six cards, two betting rounds"),
+    "rps": ("league.games.matrix:RockPaperScissors", "Rock-paper-scissors"),
+    "biased_rps": ("league.games.matrix:BiasedRPS", "Rock-paper-scissors with unequal stakes"),
+    "blotto": ("league.games.matrix:Blotto", "Colonel Blotto; options troops, fields"),
+    "matrix": ("league.games.matrix:Matrix", "Any matrix game; options payoff, payoff_column"),
+}
+"""Games that ship with league: name → (where, description)."""
+
+_ADAPTED = ("pettingzoo", "mpe2", "openspiel")
+_NEEDS: dict[str, tuple[str, ...]] = {
+    "classic/chess": ("chess",),
+    "classic/hanabi": ("shimmy", "pyspiel"),
+    "classic/leduc_holdem": ("rlcard",),
+    "classic/texas_holdem": ("rlcard",),
+    "classic/texas_holdem_no_limit": ("rlcard",),
+    "butterfly/pistonball": ("pymunk",),
+    "sisl/multiwalker": ("Box2D",),
+    "atari": ("multi_agent_ale_py",),
+    "openspiel": ("shimmy", "pyspiel"),
+}
+"""Modules that a PettingZoo environment or family needs beyond PettingZoo itself."""
+_PACKAGES = {"pyspiel": "open-spiel", "Box2D": "box2d", "multi_agent_ale_py": "multi-agent-ale-py"}
+
+
+class Listed(NamedTuple):
+    """One line of `league games`. why_not: what is missing, empty where the game is available."""
+
+    id: str
+    description: str
+    available: bool
+    why_not: str
+
+
+def make(id: str, slots: int, device: str = "cpu", options: Mapping[str, object] | None = None) -> Game:
+    """The game called `id`, with `slots` copies of it, its tensors on `device`.
+
+    id: a name of `NATIVE`; `pettingzoo:…`, `mpe2:…` or `openspiel:…`; else `package.module:Name` or `file.py:Name`,
+    where Name is a Game class or a function `(slots, device, **options) -> Game` (its first parameter is called
+    `slots`), or a function `(**options)` that makes a PettingZoo environment.
+    Raises GameError for unknown names and options.
+    """
+    given = dict(options or {})
+    if slots < 1:
+        raise GameError(f"{id}: a game needs at least one slot, not {slots}")
+    if id in NATIVE:
+        return _made(id, plugins.load(NATIVE[id][0], "game", GameError), slots, device, given)
+    source, colon, _ = id.partition(":")
+    if colon and source in _ADAPTED:
+        from league.games.pettingzoo import PettingZooGame
+
+        return PettingZooGame(id, slots, device, **given)
+    if colon:
+        return _made(id, plugins.load(id, "game", GameError), slots, device, given)
+    known = [*NATIVE, *(listed.id for listed in catalogue())]
+    raise GameError(f"unknown game '{id}'{nearest(id, known)} (`league games` lists what there is)")
+
+
+def catalogue() -> list[Listed]:
+    """Every game that can be named without writing code, and whether the packages that it needs are installed.
+
+    Nothing is imported: PettingZoo's and mpe2's environments are read off the files of the installed packages.
+    """
+    found = [_listed(name, description, ("torch",)) for name, (_, description) in NATIVE.items()]
+    for id in known_ids():
+        package, _, name = id.partition(":")
+        title = re.sub("[-_]v[0-9]+$", "", name)
+        family = title.partition("/")[0]
+        words = title.rpartition("/")[2].replace("_", " ").capitalize()
+        collection = f"PettingZoo {family}" if package == "pettingzoo" else "multi-particle environments"
+        found.append(_listed(id, f"{words} ({collection})", _NEEDS.get(title, _NEEDS.get(family, ()))))
+    found.append(_listed("openspiel:NAME", "Any turn-based game of OpenSpiel, through Shimmy", _NEEDS["openspiel"]))
+    return found
+
+
+def _listed(id: str, description: str, needs: tuple[str, ...]) -> Listed:
+    missing = [_PACKAGES.get(module, module) for module in needs if importlib.util.find_spec(module) is None]
+    return Listed(id, description, not missing, f"needs {' and '.join(missing)}" if missing else "")
+
+
+def _made(id: str, factory: Callable[..., object], slots: int, device: str, options: Mapping[str, object]) -> Game:
+    from league.games.core import Game
+
+    parameters = list(inspect.signature(factory).parameters.values())
+    if parameters and parameters[0].name == "slots":
+        _check_options(id, parameters[2:], options)
+        game = factory(slots, device, **options)
+        if not isinstance(game, Game):
+            raise GameError(f"{id} made a {type(game).__name__}, not a league Game")
+        return game
+    from league.games.pettingzoo import PettingZooGame
+
+    return PettingZooGame(factory, slots, device, **options)
+
+
+def _check_options(id: str, parameters: list[inspect.Parameter], options: Mapping[str, object]) -> None:
+    """Name the option that is unknown or missing, before a TypeError can."""
+    kinds = {parameter.kind for parameter in parameters}
+    named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    names = [p.name for p in named]
+    valid = f"its options are {', '.join(names)}" if names else "it has none"
+    for name in options:
+        if name not in names and inspect.Parameter.VAR_KEYWORD not in kinds:
+            raise GameError(f"{id} has no option '{name}'{nearest(name, names)} ({valid})")
+    missing = [p.name for p in named if p.default is p.empty and p.name not in options]
+    if missing:
+        raise GameError(f"{id} needs the option{'s' if len(missing) > 1 else ''} {', '.join(missing)} ({valid})")

@@ -1,0 +1,1 @@
+"""How learners improve: advantages, MAPPO."""

@@ -1,0 +1,215 @@
+"""MAPPO: parameter-shared PPO with a centralised critic (Yu et al. 2022, arXiv:2103.01955).
+
+`batch_of` turns a rollout into decisions with advantages and targets; `update` is the whole update, top to bottom.
+Letters in shapes: M rows (see trajectory.py), D own decisions, N chains, L decisions learned from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from league.games.core import RoleSpec
+from league.learning.advantages import gae, next_values
+from league.learning.learner import Learner
+from league.play.trajectory import Chains, Rollout
+from league.policies.core import masked
+
+_CHUNK = 16384
+
+
+@dataclass(slots=True)
+class Batch:
+    """Decisions that a learner learns from; every tensor `[L, ...]`.
+
+    inputs: what the critic sees. value: its value before the update, target: the return to learn (both in the game's
+    own units). log_prob: of the action under the policy that took it.
+    """
+
+    obs: Tensor
+    mask: Tensor | None
+    seat: Tensor
+    action: Tensor
+    log_prob: Tensor
+    inputs: Tensor
+    value: Tensor
+    target: Tensor
+    advantage: Tensor
+
+
+def batch_of(rollout: Rollout, role: RoleSpec, chain: Chains, learner: Learner, owner: int) -> Batch:
+    """What `learner` (policy number `owner` of the table) decided, with advantages along each seat's own decisions."""
+    rows, pending, settings = rollout.rows[role.name], rollout.pending[role.name], learner.settings
+    slots, seats = pending.valid.shape
+
+    def join(old: Tensor, new: Tensor) -> Tensor:
+        return torch.cat((old.flatten(0, 1), new.flatten(0, 2)))
+
+    obs = join(pending.obs, rows.obs)
+    seat_of_chain = torch.tensor(role.seats, device=obs.device).repeat(slots)
+    seat = torch.cat((seat_of_chain, rows.seat.flatten()))
+    inputs = obs
+    if rollout.state is not None and pending.state is not None:
+        spread = rollout.state[:, :, None].expand(*rows.seat.shape, *rollout.state.shape[2:])
+        inputs = join(pending.state, spread)
+    row = chain.row.clamp(min=0)
+    mine = chain.valid & (join(pending.owner, rows.owner)[row] == owner)
+    value = torch.zeros(chain.row.shape, device=obs.device)
+    value[mine] = _values(learner, inputs[row[mine]], seat[row[mine]])
+
+    cut_value, last_value = torch.zeros_like(value), torch.zeros_like(value[0])
+    if rollout.final_state is not None:
+        cut = (mine & chain.truncated).nonzero()
+        if len(cut):
+            slot = cut[:, 1] // seats
+            states = rollout.final_state[chain.cut[cut[:, 0], cut[:, 1]], slot]
+            cut_value[cut[:, 0], cut[:, 1]] = _values(learner, states, seat_of_chain[cut[:, 1]])
+    awaiting = (mine & chain.awaits).any(0).nonzero()[:, 0]
+    if len(awaiting):
+        seen = _last_inputs(rollout, role, awaiting // seats, seat_of_chain[awaiting])
+        last_value[awaiting] = _values(learner, seen, seat_of_chain[awaiting])
+    advantage = gae(
+        chain.reward,
+        value,
+        next_values(value, cut_value, last_value, chain.truncated, chain.follows),
+        chain.terminated,
+        chain.follows,
+        chain.known,
+        settings.discount,
+        settings.gae_lambda,
+    )
+    chosen = mine & chain.known
+    take = row[chosen]
+    return Batch(
+        obs=obs[take],
+        mask=None if rows.mask is None or pending.mask is None else join(pending.mask, rows.mask)[take],
+        seat=seat[take],
+        action=join(pending.action, rows.action)[take],
+        log_prob=join(pending.log_prob, rows.log_prob)[take],
+        inputs=inputs[take],
+        value=value[chosen],
+        target=(advantage + value)[chosen],
+        advantage=advantage[chosen],
+    )
+
+
+def update(learner: Learner, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+    """One PPO update of `learner`, in place; returns its metrics. generator: shuffles the minibatches.
+
+    A gradient step whose loss or gradient is not finite is skipped and leaves the weights as they were.
+    """
+    settings, count = learner.settings, len(batch.action)
+    if count == 0:
+        return {"agent_steps": 0.0}
+    for group in learner.optimiser.param_groups:
+        group["lr"] = settings.learning_rate
+    entropy_weight = learner.entropy_weight()
+    # The clip is around what the critic put out, so in the units in which it did; the target comes in the new ones.
+    old_value = learner.values.normalised(batch.value)
+    if settings.value_normalisation:
+        learner.values.update(batch.target)
+    target = learner.values.normalised(batch.target)
+    advantage = batch.advantage
+    if settings.advantage_normalisation and count > 1:
+        advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+
+    sums: dict[str, Tensor] = {}
+    steps = skipped = epochs = 0
+    stop = False
+    while epochs < settings.epochs and not stop:
+        divergence: list[Tensor] = []
+        for rows in _minibatches(count, settings.minibatch, generator, batch.action.device):
+            log_probs = masked(learner.actor(batch.obs[rows], batch.seat[rows]), _rows(batch.mask, rows))
+            log_prob = log_probs.gather(1, batch.action[rows, None])[:, 0]
+            log_ratio = log_prob - batch.log_prob[rows]
+            ratio = log_ratio.exp()
+            gain = advantage[rows]
+            clipped = ratio.clamp(1 - settings.clip, 1 + settings.clip)
+            policy_loss = -torch.minimum(ratio * gain, clipped * gain).mean()
+            # Illegal actions have probability 0 and log-probability far below: their product must stay 0.
+            entropy = -(log_probs.exp() * log_probs.clamp(min=-1e4)).sum(-1).mean()
+            value = learner.critic(batch.inputs[rows], batch.seat[rows])[:, 0]
+            value_loss = _value_loss(value, old_value[rows], target[rows], settings.value_clip)
+            loss = policy_loss - entropy_weight * entropy + settings.value_coefficient * value_loss
+            learner.optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            actor_norm = nn.utils.clip_grad_norm_(learner.actor.parameters(), settings.max_grad_norm)
+            critic_norm = nn.utils.clip_grad_norm_(learner.critic.parameters(), settings.max_grad_norm)
+            steps += 1
+            if not bool(torch.isfinite(loss + actor_norm + critic_norm)):
+                skipped += 1
+                continue
+            learner.optimiser.step()
+            with torch.no_grad():
+                divergence.append(((ratio - 1) - log_ratio).mean())
+                measured = {
+                    "policy_loss": policy_loss,
+                    "value_loss": value_loss,
+                    "entropy": entropy,
+                    "approx_kl": divergence[-1],
+                    "clip_fraction": ((ratio - 1).abs() > settings.clip).float().mean(),
+                    "grad_norm": actor_norm,
+                }
+                for key, number in measured.items():
+                    sums[key] = sums.get(key, torch.zeros(())) + number.detach()
+        epochs += 1
+        if settings.target_kl is not None and divergence:
+            stop = float(torch.stack(divergence).mean()) > 1.5 * settings.target_kl
+    learner.steps += count
+    learner.skipped = learner.skipped + 1 if skipped == steps else 0
+    metrics = {key: float(total) / max(steps - skipped, 1) for key, total in sums.items()}
+    return metrics | {
+        "explained_variance": _explained_variance(batch.value, batch.target),
+        "value": float(batch.value.mean()),
+        "entropy_weight": entropy_weight,
+        "learning_rate": settings.learning_rate,
+        "skipped_steps": float(skipped),
+        "epochs": float(epochs),
+        "agent_steps": float(count),
+    }
+
+
+def _value_loss(value: Tensor, old: Tensor, target: Tensor, clip: float) -> Tensor:
+    """Half the squared error, the worse of clipped and unclipped (Schulman et al.'s implementation of PPO)."""
+    loss = (value - target).square()
+    if clip > 0:
+        near = old + (value - old).clamp(-clip, clip)
+        loss = torch.maximum(loss, (near - target).square())
+    return 0.5 * loss.mean()
+
+
+def _values(learner: Learner, inputs: Tensor, seat: Tensor) -> Tensor:
+    """The critic's values in the game's own units, `[N]`, in large batches."""
+    with torch.no_grad():
+        parts = [learner.critic(a, b)[:, 0] for a, b in zip(inputs.split(_CHUNK), seat.split(_CHUNK), strict=True)]
+    return learner.values.in_game_units(torch.cat(parts))
+
+
+def _last_inputs(rollout: Rollout, role: RoleSpec, slot: Tensor, seat: Tensor) -> Tensor:
+    """What the critic sees on the turn after the rollout, for seats that are to act then."""
+    if rollout.last.state is not None:
+        return rollout.last.state[slot]
+    acting = rollout.last.acts[role.name]
+    position = ((acting.seat[slot] == seat[:, None]) & acting.present[slot]).to(torch.uint8).argmax(1)
+    return acting.obs[slot, position]
+
+
+def _minibatches(count: int, size: int, generator: torch.Generator, device: torch.device) -> list[Tensor]:
+    """A random partition of `count` decisions; a remainder under half of `size` is left out of this epoch."""
+    order = torch.randperm(count, generator=generator).to(device)
+    parts = list(order.split(size))
+    if len(parts) > 1 and 2 * len(parts[-1]) < size:
+        parts.pop()
+    return parts
+
+
+def _rows(mask: Tensor | None, rows: Tensor) -> Tensor | None:
+    return None if mask is None else mask[rows]
+
+
+def _explained_variance(value: Tensor, target: Tensor) -> float:
+    """1 - Var(target - value) / Var(target); 0 where the targets do not vary."""
+    variance = float(target.var(unbiased=False))
+    return 0.0 if variance < 1e-12 else 1.0 - float((target - value).var(unbiased=False)) / variance

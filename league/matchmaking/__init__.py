@@ -1,0 +1,1 @@
+"""Who trains against whom: pure functions of a LeagueView. No torch, no I/O."""

@@ -1,0 +1,27 @@
+"""Fictitious self-play: a best response to the average of the past (Heinrich, Lanctot and Silver 2015)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from league.matchmaking.core import MatchmakingSettings, past, seatings, self_play_lineup, tables, versus
+from league.records import LeagueView, Plan
+
+
+class Fictitious(MatchmakingSettings):
+    """Part pure self-play, part against opponents drawn uniformly from all past snapshots of all learners."""
+
+    def plan(self, view: LeagueView, rng: np.random.Generator) -> Plan:
+        """Self-play, and equal shares for the snapshots drawn; before there is any, self-play alone."""
+        pools = past(view)
+        return Plan(
+            tuple(
+                seatings(
+                    [
+                        (self.self_play, [self_play_lineup(view, table)]),
+                        (1 - self.self_play, versus(view, table, pools, self.opponents, rng)),
+                    ]
+                )
+                for table in tables(view)
+            )
+        )

@@ -1,0 +1,30 @@
+"""Naive self-play: always the latest weights, never the past."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from league.matchmaking.core import MatchmakingSettings, others, seatings, self_play_lineup, tables, versus
+from league.records import LeagueView, Plan
+
+
+class Naive(MatchmakingSettings):
+    """The latest against the latest: oneself, and with several learners the live weights of the others."""
+
+    self_play: float = Field(1.0, ge=0, le=1)
+    """Share of the slots in pure self-play; the rest meets the other learners (a lone learner meets itself)."""
+
+    def plan(self, view: LeagueView, rng: np.random.Generator) -> Plan:
+        """Self-play, and equal shares for the other learners drawn."""
+        return Plan(
+            tuple(
+                seatings(
+                    [
+                        (self.self_play, [self_play_lineup(view, table)]),
+                        (1 - self.self_play, versus(view, table, others(view, table), self.opponents, rng)),
+                    ]
+                )
+                for table in tables(view)
+            )
+        )

@@ -1,0 +1,110 @@
+"""Population-based training (Jaderberg et al. 2017, arXiv:1711.09846): train, exploit, explore."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from league.errors import PlanError
+from league.matchmaking.core import (
+    LogRange,
+    MatchmakingSettings,
+    log_uniform,
+    others,
+    past,
+    seatings,
+    self_play_lineup,
+    tables,
+    versus,
+)
+from league.records import Exploit, LeagueView, LearnerView, Plan, Rating
+
+
+class PBT(MatchmakingSettings):
+    """Learners train against each other and their past; the weak copy the strong and change hyperparameters."""
+
+    self_play: float = Field(0.25, ge=0, le=1)
+    """Share of the slots in pure self-play."""
+    past: float = Field(0.5, ge=0, le=1)
+    """Share of the slots against past snapshots of all learners; the rest meets the other learners' live weights."""
+    exploit_steps: PositiveInt = 500_000
+    """Agent-steps that a learner trains, since it began or was last copied over, before it may copy another."""
+    fraction: float = Field(0.2, gt=0, le=0.5)
+    """The lowest-rated learners that may copy, and the highest-rated that may be copied (at least one of each)."""
+    perturb: tuple[PositiveFloat, ...] = Field((0.8, 1.25), min_length=1)
+    """Factors, one of which each copied hyperparameter is multiplied by."""
+    resample_probability: float = Field(0.25, ge=0, le=1)
+    """Probability that a copied hyperparameter is drawn anew from its range instead (log-uniformly)."""
+    ranges: dict[str, LogRange] = Field(default_factory=lambda: {"learning_rate": (3e-5, 3e-3), "entropy": (1e-3, 0.2)})
+    """Lowest and highest value of each hyperparameter that is changed; all others are copied as they are."""
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> PBT:
+        if self.self_play + self.past > 1 + 1e-9:
+            raise ValueError(f"self_play + past must be at most 1, not {self.self_play} + {self.past}")
+        return self
+
+    def plan(self, view: LeagueView, rng: np.random.Generator) -> Plan:
+        """Self-play, the past and the others by their shares (a lone table's past takes the others'), and exploits.
+
+        Raises PlanError where `ranges` names a hyperparameter that a learner does not have.
+        """
+        pools = past(view)
+        # Rounded, so that shares which leave nothing to the others leave them nothing, not 1e-17.
+        live = max(0.0, round(1 - self.self_play - self.past, 9)) if len(tables(view)) > 1 else 0.0
+        rest = 1 - self.self_play - live
+        seated = tuple(
+            seatings(
+                [
+                    (self.self_play, [self_play_lineup(view, table)]),
+                    (rest, versus(view, table, pools, self.opponents, rng)),
+                    (live, versus(view, table, others(view, table), self.opponents, rng)),
+                ]
+            )
+            for table in tables(view)
+        )
+        roles = dict.fromkeys(post.role for post in view.posts)
+        return Plan(seated, tuple(exploit for role in roles for exploit in self._exploits(view, role, rng)))
+
+    def _exploits(self, view: LeagueView, role: str, rng: np.random.Generator) -> list[Exploit]:
+        rated = sorted(
+            (learner for learner in view.learners if learner.role == role and learner.latest in view.ratings),
+            key=lambda learner: view.ratings[learner.latest].value,
+        )
+        if len(rated) < 2:
+            return []
+        count = max(1, int(self.fraction * len(rated) + 1e-9))
+        exploits = []
+        for learner in rated[:count]:
+            rating = view.ratings[learner.latest]
+            better = [source for source in rated[-count:] if exceeds(view.ratings[source.latest], rating)]
+            if learner.steps_since_exploit >= self.exploit_steps and better:
+                source = better[int(rng.integers(len(better)))]
+                exploits.append(Exploit(learner.name, source.name, source.latest, self._explore(source, rng)))
+        return exploits
+
+    def _explore(self, source: LearnerView, rng: np.random.Generator) -> Mapping[str, float]:
+        explored = dict(source.hyperparameters)
+        for name, (low, high) in sorted(self.ranges.items()):
+            if name not in explored:
+                raise PlanError(
+                    f"matchmaking.ranges names '{name}'; learner '{source.name}' has the hyperparameters "
+                    f"{', '.join(explored) or '(none)'}"
+                )
+            if rng.random() < self.resample_probability:
+                explored[name] = log_uniform({name: (low, high)}, rng)[name]
+            else:
+                factor = self.perturb[int(rng.integers(len(self.perturb)))]
+                explored[name] = float(np.clip(explored[name] * factor, low, high))
+        return explored
+
+
+def exceeds(one: Rating, other: Rating) -> bool:
+    """Whether `one` lies above `other` beyond error: Δ > 1.96 √(se₁² + se₂²), the errors taken as independent.
+
+    The 95 % intervals hold the errors: half of an interval's width is 1.96 se.
+    """
+    return one.value - other.value > math.hypot((one.high - one.low) / 2, (other.high - other.low) / 2)

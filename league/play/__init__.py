@@ -1,0 +1,1 @@
+"""Policies at games: the table, rollouts, matches, trajectories."""

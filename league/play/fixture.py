@@ -1,0 +1,112 @@
+"""What is to be played for the ledger: fixtures, made from a lineup by the kind of game. Pure, no torch.
+
+A **fixture** is a number of rated games. Each game is one or more episodes with equal seeds; contestants are compared
+by their total score over them:
+
+- games of placements: one episode; the contestants are the sides. One fixture for each rotation of the lineup.
+- score games whose sides are alike (poker): the lineup rotated over the sides, so luck of the deal cancels.
+- score games whose sides differ (predator and prey): two policies of one role, each with the same others.
+- one-sided games: one episode, one contestant, rated by its score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from league.errors import PolicyError
+from league.games.core import GameSpec
+from league.records import PolicyId, Post
+
+
+@dataclass(frozen=True, slots=True)
+class Fixture:
+    """`games` rated games of the same contestants.
+
+    contestants: policies by contestant. episodes: for each episode of a game, the policy by post. holders: likewise,
+    the flat number of the contestant's policy that holds the post, or -1 where one of the `others` does.
+    """
+
+    contestants: tuple[tuple[PolicyId, ...], ...]
+    episodes: tuple[tuple[PolicyId, ...], ...]
+    holders: tuple[tuple[int, ...], ...]
+    games: int
+    seed: int
+    others: tuple[PolicyId, ...] = ()
+
+
+def alike(spec: GameSpec) -> bool:
+    """Whether all sides have the same roles, so that lineups can be rotated over them."""
+    roles = [tuple(post.role for post in posts) for posts in sides_of(spec)]
+    return len(set(roles)) == 1
+
+
+def compared(spec: GameSpec) -> bool:
+    """Whether policies are rated against others of their own role, each with the same others (see above)."""
+    return spec.outcome == "score" and len(spec.sides) > 1 and not alike(spec)
+
+
+def rated_posts(spec: GameSpec, role: str) -> tuple[Post, ...]:
+    """The posts that a rated lineup of this game has, where policies of `role` are to be rated."""
+    if compared(spec):
+        return (Post(0, role, ()), Post(1, role, ()))
+    return spec.posts
+
+
+def fixtures(
+    spec: GameSpec, lineup: Sequence[PolicyId], games: int, seed: int, others: Sequence[PolicyId] = ()
+) -> list[Fixture]:
+    """At least `games` rated games of a lineup, seat-balanced.
+
+    lineup: policy by rated post (flat). others: policy by post of the game, needed where policies are compared (the
+    contestants take the posts of their role). Raises PolicyError where the lineup has the wrong length.
+    """
+    if compared(spec):
+        return [_comparison(spec, lineup, games, seed, others)]
+    if len(lineup) != len(spec.posts):
+        posts = ", ".join(f"{post.role} on side {post.side}" for post in spec.posts)
+        raise PolicyError(f"{spec.id} seats {len(spec.posts)} policies ({posts}); the lineup names {len(lineup)}")
+    sides = _grouped(spec, lineup)
+    turns = len(sides) if alike(spec) and len(sides) > 1 and len(set(sides)) > 1 else 1
+    rotations = [sides[shift:] + sides[:shift] for shift in range(turns)]
+    flat = [tuple(policy for side in rotation for policy in side) for rotation in rotations]
+    if spec.outcome == "score" and turns > 1:
+        width = len(sides[0])
+        numbers = list(range(len(lineup)))
+        holders = tuple(tuple(numbers[shift * width :] + numbers[: shift * width]) for shift in range(turns))
+        return [Fixture(tuple(sides), tuple(flat), holders, games, seed)]
+    share = -(-games // turns)
+    return [
+        Fixture(tuple(rotation), (policies,), (tuple(range(len(lineup))),), share, seed + shift)
+        for shift, (rotation, policies) in enumerate(zip(rotations, flat, strict=True))
+    ]
+
+
+def with_games(fixture: Fixture, games: int) -> Fixture:
+    """The same fixture with another number of games."""
+    return replace(fixture, games=games)
+
+
+def sides_of(spec: GameSpec) -> list[list[Post]]:
+    """The posts of each side."""
+    return [[post for post in spec.posts if post.side == side] for side in range(len(spec.sides))]
+
+
+def _grouped(spec: GameSpec, lineup: Sequence[PolicyId]) -> list[tuple[PolicyId, ...]]:
+    held = list(zip(spec.posts, lineup, strict=True))
+    return [tuple(policy for post, policy in held if post.side == side) for side in range(len(spec.sides))]
+
+
+def _comparison(
+    spec: GameSpec, lineup: Sequence[PolicyId], games: int, seed: int, others: Sequence[PolicyId]
+) -> Fixture:
+    """Two policies of one role, each in turn at all posts of that role, with the same others elsewhere."""
+    if len(lineup) != 2 or len(others) != len(spec.posts):
+        raise PolicyError(f"{spec.id} compares two policies of one role, with others at the other posts; got {lineup}")
+    mine = [index for index, other in enumerate(others) if other == ""]
+    episodes = tuple(
+        tuple(policy if index in mine else other for index, other in enumerate(others)) for policy in lineup
+    )
+    holders = tuple(tuple(number if index in mine else -1 for index in range(len(others))) for number in range(2))
+    rest = tuple(other for other in others if other)
+    return Fixture(((lineup[0],), (lineup[1],)), episodes, holders, games, seed, rest)

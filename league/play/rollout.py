@@ -1,0 +1,97 @@
+"""Rollouts: T turns of a table into preallocated, turn-major tensors.
+
+Letters in shapes: T turns, B slots, S seats, K acting seats of a role, P posts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from league.games.core import Game, RoleSpec
+from league.play.table import Table
+from league.play.trajectory import Pending, RoleRows, Rollout
+
+
+def nothing_pending(game: Game, role: RoleSpec) -> Pending:
+    """What a table's first rollout begins with: no decision waits."""
+    spec, shape, device = game.spec, (game.slots, len(role.seats)), game.device
+    state = None
+    if spec.state_shape is not None:
+        state = torch.zeros((*shape, *spec.state_shape), device=device)
+    return Pending(
+        valid=torch.zeros(shape, dtype=torch.bool, device=device),
+        reward=torch.zeros(shape, device=device),
+        obs=torch.zeros((*shape, *role.obs_shape), dtype=role.obs_dtype, device=device),
+        mask=torch.ones((*shape, role.actions), dtype=torch.bool, device=device),
+        action=torch.zeros(shape, dtype=torch.int64, device=device),
+        log_prob=torch.zeros(shape, device=device),
+        owner=torch.zeros(shape, dtype=torch.int64, device=device),
+        state=state,
+    )
+
+
+def collect(
+    table: Table, turns: int, pending: dict[str, Pending], tick: Callable[[float], None] = lambda fraction: None
+) -> Rollout:
+    """Play `turns` turns in every slot. pending: by role, decisions carried over. tick: called with the progress."""
+    spec, slots, device = table.game.spec, table.game.slots, table.game.device
+    rows = {
+        role.name: _empty_rows(role, turns, table.turn.acts[role.name].seat, table.turn.acts[role.name].mask)
+        for role in spec.roles
+    }
+    flags = torch.zeros((2, turns, slots, len(spec.seats)), dtype=torch.bool, device=device)
+    numbers = torch.zeros((2, turns, slots, len(spec.seats)), device=device)
+    ended = torch.zeros((turns, slots), dtype=torch.bool, device=device)
+    length = torch.zeros((turns, slots), dtype=torch.int64, device=device)
+    lineup = torch.zeros((turns, slots, len(spec.posts)), dtype=torch.int64, device=device)
+    state = final_state = None
+    if spec.state_shape is not None:
+        state = torch.zeros((turns, slots, *spec.state_shape), device=device)
+        if spec.can_truncate:
+            final_state = torch.zeros_like(state)
+    for t in range(turns):
+        move = table.advance()
+        for name, into in rows.items():
+            acting = move.acts[name]
+            into.obs[t], into.seat[t], into.present[t] = acting.obs, acting.seat, acting.present
+            if into.mask is not None and acting.mask is not None:
+                into.mask[t] = acting.mask
+            into.action[t], into.log_prob[t], into.owner[t] = move.action[name], move.log_prob[name], move.owner[name]
+        numbers[0, t], numbers[1, t] = move.turn.reward, move.turn.score
+        flags[0, t], flags[1, t] = move.turn.terminated, move.turn.truncated
+        ended[t], length[t], lineup[t] = move.turn.ended, move.clock + 1, move.lineup
+        if state is not None and move.state is not None:
+            state[t] = move.state
+        if final_state is not None and move.turn.final_state is not None:
+            final_state[t] = move.turn.final_state
+        tick((t + 1) / turns)
+    return Rollout(
+        rows=rows,
+        pending=pending,
+        reward=numbers[0],
+        terminated=flags[0],
+        truncated=flags[1],
+        ended=ended,
+        length=length,
+        score=numbers[1],
+        lineup=lineup,
+        state=state,
+        final_state=final_state,
+        last=table.turn,
+    )
+
+
+def _empty_rows(role: RoleSpec, turns: int, seat: Tensor, mask: Tensor | None) -> RoleRows:
+    shape, device = (turns, *seat.shape), seat.device
+    return RoleRows(
+        obs=torch.zeros((*shape, *role.obs_shape), dtype=role.obs_dtype, device=device),
+        mask=None if mask is None else torch.zeros((*shape, role.actions), dtype=torch.bool, device=device),
+        seat=torch.zeros(shape, dtype=torch.int64, device=device),
+        present=torch.zeros(shape, dtype=torch.bool, device=device),
+        action=torch.zeros(shape, dtype=torch.int64, device=device),
+        log_prob=torch.zeros(shape, device=device),
+        owner=torch.zeros(shape, dtype=torch.int64, device=device),
+    )

@@ -1,0 +1,59 @@
+"""Names of users' own code: `package.module:Name` and `file.py:Name`."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from league.errors import LeagueError, nearest
+
+
+def load(text: str, what: str, error: type[LeagueError]) -> Callable[..., object]:
+    """The class or function that `text` names. what: what it is meant to be, for messages ("a game").
+
+    Raises `error` where there is no such file, module or name, where running it fails, or where it cannot be called.
+    """
+    place, _, name = text.rpartition(":")
+    if not place or not name:
+        raise error(f"{what} '{text}': write it as package.module:Name or file.py:Name")
+    module = _file(text, Path(place), what, error) if place.endswith(".py") else _module(text, place, what, error)
+    found = getattr(module, name, None)
+    if found is None:
+        raise error(f"{what} '{text}': {place} has no '{name}'{nearest(name, vars(module))}")
+    if not callable(found):
+        raise error(f"{what} '{text}': '{name}' is a {type(found).__name__}, not a class or a function")
+    made: Callable[..., object] = found
+    return made
+
+
+def _module(text: str, place: str, what: str, error: type[LeagueError]) -> ModuleType:
+    try:
+        return importlib.import_module(place)
+    except ModuleNotFoundError as missing:
+        if missing.name and (place == missing.name or place.startswith(f"{missing.name}.")):
+            raise error(f"{what} '{text}': there is no module '{place}'") from missing
+        raise error(f"{what} '{text}' needs the module '{missing.name}', which is not installed") from missing
+    # Whatever a user's module raises while it is read is the user's to mend.
+    except Exception as problem:
+        raise error(f"{what} '{text}': importing '{place}' failed: {type(problem).__name__}: {problem}") from problem
+
+
+def _file(text: str, file: Path, what: str, error: type[LeagueError]) -> ModuleType:
+    if not file.is_file():
+        raise error(f"{what} '{text}': there is no file '{file}' (looked for at {file.absolute()})")
+    name = f"league_user_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise error(f"{what} '{text}': '{file}' cannot be imported as Python")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their own module up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as problem:
+        del sys.modules[name]
+        raise error(f"{what} '{text}': running '{file}' failed: {type(problem).__name__}: {problem}") from problem
+    return module

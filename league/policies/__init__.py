@@ -1,0 +1,1 @@
+"""Who plays: networks, neural policies, scripted policies, and snapshot files."""

@@ -1,0 +1,65 @@
+"""The contract of a policy: what it sees of N rows in, unnormalised log-probabilities out. No hidden state.
+
+Choosing is done once, by `choose`, from a uniform number that is handed in, so that what else is in the batch never
+changes a decision and there is no generator to save.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from league.games.core import Game
+
+
+@dataclass(slots=True)
+class Rows:
+    """N decisions to take, all of one role.
+
+    obs: `[N, *obs_shape]` in the game's own dtype. mask: `[N, A]` bool or None. seat: `[N]` int64.
+    fork: gives a game of N slots that are copies of the rows' positions, for policies that look ahead; None where the
+    game cannot be forked.
+    """
+
+    obs: Tensor
+    mask: Tensor | None
+    seat: Tensor
+    fork: Callable[[], Game] | None = None
+
+
+class Policy(Protocol):
+    """Observation → action distribution, for one role."""
+
+    role: str
+
+    def logits(self, rows: Rows) -> Tensor:
+        """`[N, A]` float32, unnormalised log-probabilities; the mask is applied by `choose`."""
+        ...
+
+
+def masked(logits: Tensor, mask: Tensor | None) -> Tensor:
+    """Log-probabilities `[N, A]` over legal actions; illegal ones are at the lowest finite value (never NaN)."""
+    if mask is not None:
+        logits = logits.masked_fill(~mask, torch.finfo(logits.dtype).min)
+    return torch.log_softmax(logits, -1)
+
+
+def choose(log_probs: Tensor, uniform: Tensor, temperature: float = 1.0) -> Tensor:
+    """Actions `[N]` by inverse transform: the first whose cumulative probability exceeds `uniform` `[N]` in [0, 1).
+
+    temperature: divides the log-probabilities; 0 takes the most probable action, and equals with equal probability (so
+    that random play stays random).
+    """
+    if temperature == 0.0:
+        log_probs = torch.where(log_probs == log_probs.amax(-1, keepdim=True), 0.0, -torch.inf)
+    elif temperature != 1.0:
+        log_probs = torch.log_softmax(log_probs / temperature, -1)
+    cumulative = log_probs.exp().cumsum(-1)
+    total = cumulative[..., -1:]
+    # Rounding may lift uniform * total up to the total: the last action with any probability is then the one meant.
+    last = (cumulative < total).sum(-1)
+    return torch.minimum((cumulative <= uniform[..., None] * total).sum(-1), last)

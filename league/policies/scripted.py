@@ -1,0 +1,87 @@
+"""Scripted policies: uniformly random legal play (the anchor of all ratings), and a one-ply bot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from league.errors import PolicyError
+from league.games.core import Acting, Game, GameSpec
+from league.policies.core import Policy, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Random:
+    """Every legal action with equal probability."""
+
+    role: str
+    actions: int
+
+    def logits(self, rows: Rows) -> Tensor:
+        """`[N, A]` zeros; see `Policy.logits`."""
+        return torch.zeros((len(rows.seat), self.actions), device=rows.seat.device)
+
+
+@dataclass(frozen=True, slots=True)
+class OnePly:
+    """Wins if it can, else blocks an immediate win, else plays at random. For two seats that take turns."""
+
+    role: str
+    actions: int
+
+    def logits(self, rows: Rows) -> Tensor:
+        """`[N, A]`: 0 for the moves that it plays, each as likely as the other, far below for the rest."""
+        if rows.fork is None:
+            raise PolicyError("one-ply looks ahead: it needs a game whose state can be copied (native board games)")
+        count, actions = len(rows.seat), self.actions
+        legal = rows.mask if rows.mask is not None else torch.ones((count, actions), dtype=torch.bool)
+        game = rows.fork()
+        every = torch.arange(count, device=rows.seat.device)
+        # wins[n, a]: playing a ends the game in the mover's favour. answers[n, a, r]: the other wins by r after a.
+        after = game.fork(every.repeat_interleave(actions))
+        wins, over = self._wins(after, torch.arange(actions, device=every.device).repeat(count), rows.seat, legal)
+        pairs = torch.arange(count * actions, device=every.device).repeat_interleave(actions)
+        replies = torch.arange(actions, device=every.device).repeat(count * actions)
+        other = 1 - rows.seat.repeat_interleave(actions)
+        acting = _look(after)
+        can = acting.mask[:, 0] if acting.mask is not None else torch.ones_like(over)[:, None].expand(-1, actions)
+        can = can & (legal.reshape(-1) & ~over)[:, None]
+        answers, _ = self._wins(after.fork(pairs), replies, other, can)
+        answers = answers.view(count, actions, actions)
+        # A threat stands if the other would win there after some move elsewhere; a move elsewhere cannot create it.
+        elsewhere = ~torch.eye(actions, dtype=torch.bool, device=every.device)
+        threats = (answers & elsewhere).any(1) & legal
+        chosen = torch.where(threats.any(1, keepdim=True), threats, legal)
+        chosen = torch.where(wins.any(1, keepdim=True), wins, chosen)
+        return torch.where(chosen, 0.0, -1e9)
+
+    def _wins(self, game: Game, action: Tensor, seat: Tensor, legal: Tensor) -> tuple[Tensor, Tensor]:
+        """Step a forked game; `[N, A]` whether the mover won by a legal move, and `[N*A]` whether it ended."""
+        playable = legal.reshape(-1)
+        acting = _look(game)
+        fallback = acting.mask[:, 0].to(torch.uint8).argmax(1) if acting.mask is not None else torch.zeros_like(action)
+        turn = game.step({self.role: torch.where(playable, action, fallback)[:, None]}, torch.zeros_like(action))
+        mine = turn.score.gather(1, seat.repeat_interleave(self.actions)[:, None])[:, 0]
+        return (turn.ended & (mine > 0) & playable).view(-1, self.actions), turn.ended
+
+
+def _look(game: Game) -> Acting:
+    """Who acts in a forked game: a one-ply game has a single role with one acting seat."""
+    (acting,) = game.load(game.save()).acts.values()
+    return acting
+
+
+SCRIPTED: dict[str, Callable[[str, int], Policy]] = {"random": Random, "one-ply": OnePly}
+"""Scripted policies by the name that POLICY gives them."""
+
+
+def make_scripted(name: str, role: str, game: GameSpec) -> Policy:
+    """The scripted policy called `name` for a role. Raises PolicyError where the game does not suit it."""
+    if name == "one-ply" and (
+        len(game.roles) != 1 or len(game.seats) != 2 or game.roles[0].acting != 1 or game.outcome != "placements"
+    ):
+        raise PolicyError(f"one-ply plays board games of two seats that take turns, not {game.id}")
+    return SCRIPTED[name](role, game.role(role).actions)

@@ -1,0 +1,85 @@
+"""The payoff table: who won how often against whom, and Wilson's interval of a score."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from league.errors import RatingError
+from league.rating.core import Z95, comparisons
+from league.records import MatchResult, PolicyId
+
+
+class Payoff:
+    """Wins, draws and losses by pair of policies; grows with the ledger.
+
+    More than two sides are compared pair by pair, by placement; a policy is counted once a side. Against itself
+    nothing is counted. One-sided games have no pairs.
+    """
+
+    def __init__(self, results: Iterable[MatchResult] = ()) -> None:
+        self._counts: dict[tuple[PolicyId, PolicyId], list[int]] = {}
+        self.add(results)
+
+    def add(self, results: Iterable[MatchResult]) -> None:
+        """Count more rows."""
+        for row in results:
+            sides = [tuple(dict.fromkeys(side)) for side in row.lineup]
+            for pattern, count in row.placements.items():
+                for i, j, score in comparisons(pattern):
+                    for a in sides[i]:
+                        for b in sides[j]:
+                            self._add(a, b, score, count)
+
+    def counts(self, a: PolicyId, b: PolicyId) -> tuple[int, int, int]:
+        """Wins, draws and losses of `a` against `b`; zeros where they never met."""
+        first, second = min(a, b), max(a, b)
+        wins, draws, losses = self._counts.get((first, second), (0, 0, 0))
+        return (wins, draws, losses) if a == first else (losses, draws, wins)
+
+    def games(self, a: PolicyId, b: PolicyId) -> int:
+        """How many games `a` and `b` have played against each other."""
+        return sum(self.counts(a, b))
+
+    def score(self, a: PolicyId, b: PolicyId) -> float:
+        """Mean result of `a` against `b` in [0, 1], a draw being half a win. Raises RatingError if they never met."""
+        wins, draws, losses = self.counts(a, b)
+        if wins + draws + losses == 0:
+            raise RatingError(f"{a} and {b} have played no rated game against each other")
+        return (wins + draws / 2) / (wins + draws + losses)
+
+    def matrix(self, ids: Sequence[PolicyId]) -> NDArray[np.float64]:
+        """`[N, N]` mean results, row against column: NaN where two never met, 0.5 on the diagonal."""
+        table = np.full((len(ids), len(ids)), np.nan)
+        np.fill_diagonal(table, 0.5)
+        for i, a in enumerate(ids):
+            for j in range(i + 1, len(ids)):
+                if self.games(a, ids[j]):
+                    table[i, j] = self.score(a, ids[j])
+                    table[j, i] = 1.0 - table[i, j]
+        return table
+
+    def _add(self, a: PolicyId, b: PolicyId, score: float, count: int) -> None:
+        if a == b:
+            return
+        if a > b:
+            a, b, score = b, a, 1.0 - score
+        entry = self._counts.setdefault((a, b), [0, 0, 0])
+        entry[0 if score == 1.0 else 2 if score == 0.0 else 1] += count
+
+
+def wilson(score: float, games: float) -> tuple[float, float]:
+    """The 95 % interval (low, high) of a mean result. score: wins plus half the draws; games: how many, 0 gives (0, 1).
+
+    Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference". With draws, whose spread is
+    smaller than a coin's, it is wider than need be.
+    """
+    if games <= 0:
+        return 0.0, 1.0
+    p, z2 = score / games, Z95**2
+    centre = (p + z2 / (2 * games)) / (1 + z2 / games)
+    half = Z95 / (1 + z2 / games) * math.sqrt(p * (1 - p) / games + z2 / (4 * games**2))
+    return max(0.0, centre - half), min(1.0, centre + half)

@@ -1,0 +1,263 @@
+"""Which rated matches to play next: first what ties newcomers to the rest, then what tells most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from league.errors import RatingError
+from league.rating.core import POINTS, Z95
+from league.rating.standings import best_ids
+from league.records import MatchResult, PolicyId, Post, Rating, Snapshot
+
+Floats = NDArray[np.float64]
+
+UNKNOWN = (2000.0 / POINTS) ** 2
+"""Variance, in squared log-odds, of who has not played: the Bradley-Terry prior's."""
+
+NOVELTY = 0.05
+"""What a pair that never met is worth beyond its expected information, in nats: strength need not be transitive."""
+
+NEIGHBOURS = 2
+"""How many policies near it in rating a newcomer is tied to."""
+
+
+def wanted(
+    snapshots: Sequence[Snapshot],
+    results: Sequence[MatchResult],
+    ratings: Mapping[PolicyId, Rating],
+    budget_games: int,
+    games_per_match: int,
+    posts: Sequence[Post],
+    rng: np.random.Generator,
+) -> tuple[tuple[PolicyId, ...], ...]:
+    """The matches to play next, most urgent first, each as policies in the order of `posts`.
+
+    snapshots: the roster, oldest first, with its anchors. results: the ledger. ratings: Bradley-Terry (mean score in
+    one-sided games). At most `budget_games // games_per_match` matches; fewer where there is nobody to meet.
+
+    With several sides: (1) where roles differ, the anchors once among themselves, who show what the seats are worth;
+    (2) each newcomer (no rated game yet) meets the anchor, then its parent, the best, and its nearest neighbours, all
+    newcomers one step at a time, so that a small budget ties each of them in; (3) by greatest expected information.
+    Posts that a pair leaves open are filled with anchors beside an anchor, else with random companions of the role,
+    the same on both sides. With one side: newcomers first, those of one round together, then the widest intervals.
+    Raises RatingError where a post's role has no snapshot.
+    """
+    matches = budget_games // games_per_match
+    for post in posts:
+        if not any(snapshot.role == post.role for snapshot in snapshots):
+            raise RatingError(f"nobody in the roster plays the role '{post.role}' that side {post.side} needs")
+    played = {policy for row in results for policy in row.policies}
+    if len({post.side for post in posts}) == 1:
+        return _one_sided(snapshots, played, ratings, matches, games_per_match, posts)
+    book = _Book(snapshots, results, ratings, games_per_match, posts, rng)
+    lineups: list[tuple[PolicyId, ...]] = []
+    for x, y in book.ties([i for i, snapshot in enumerate(snapshots) if snapshot.id not in played]):
+        if len(lineups) < matches:
+            lineups.append(book.seat(x, y))
+    while len(lineups) < matches and (pair := book.most_telling()):
+        lineups.append(book.seat(*pair))
+    return tuple(lineups)
+
+
+class _Book:
+    """What is believed of each pair while matches are being chosen: every match chosen is taken as played.
+
+    Snapshots are meant by their place in the roster, N of them.
+    """
+
+    def __init__(
+        self,
+        snapshots: Sequence[Snapshot],
+        results: Sequence[MatchResult],
+        ratings: Mapping[PolicyId, Rating],
+        games: int,
+        posts: Sequence[Post],
+        rng: np.random.Generator,
+    ) -> None:
+        self._snapshots, self._ratings, self._games, self._posts, self._rng = snapshots, ratings, games, posts, rng
+        self._place = {snapshot.id: i for i, snapshot in enumerate(snapshots)}
+        self._anchor = np.array([snapshot.origin == "anchor" for snapshot in snapshots])
+        roles = sorted({snapshot.role for snapshot in snapshots})
+        opposed = {(p.role, q.role) for p in posts for q in posts if p.side != q.side}
+        facing = np.array([[(r, s) in opposed for s in roles] for r in roles])
+        role = np.array([roles.index(snapshot.role) for snapshot in snapshots])
+        self._can_meet = facing[np.ix_(role, role)] & ~np.eye(len(snapshots), dtype=bool)
+        self._met = np.zeros((len(snapshots), len(snapshots)), dtype=bool)
+        for row in results:
+            self._mark(row.lineup)
+        self._strength = np.array([self._expected(snapshot) for snapshot in snapshots]) / POINTS
+        self._variance = np.array([self._doubt(snapshot) for snapshot in snapshots])
+        # tanh does not overflow, and p (1 - p) is all that is needed of the logistic function.
+        self._decisive = (1.0 - np.tanh((self._strength[:, None] - self._strength) / 2.0) ** 2) / 4.0
+        self._gain = self._information(slice(None))
+
+    def ties(self, newcomers: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """The pairs that tie the roster together, most urgent first."""
+        for x, y in combinations(np.flatnonzero(self._anchor).tolist(), 2):
+            if self._can_meet[x, y] and not self._met[x, y]:
+                yield x, y
+        chosen: set[tuple[int, int]] = set()
+        links = [(x, self._links(x)) for x in newcomers if not self._anchor[x]]
+        for step in range(max((len(others) for _, others in links), default=0)):
+            for x, others in links:
+                if step < len(others) and (others[step], x) not in chosen:
+                    chosen.add((x, others[step]))
+                    yield x, others[step]
+
+    def most_telling(self) -> tuple[int, int] | None:
+        """The pair whose match is expected to tell most; None where nobody can meet anybody."""
+        top = self._gain.max()
+        if not np.isfinite(top):
+            return None
+        equals = np.argwhere(self._gain >= top - 1e-12)
+        x, y = equals[self._rng.integers(len(equals))].tolist()
+        return x, y
+
+    def seat(self, x: int, y: int) -> tuple[PolicyId, ...]:
+        """A lineup with `x` against `y`, taken as played from now on."""
+        snapshots, posts = self._snapshots, self._posts
+        i, j = next(
+            (i, j)
+            for i, p in enumerate(posts)
+            for j, q in enumerate(posts)
+            if p.side != q.side and p.role == snapshots[x].role and q.role == snapshots[y].role
+        )
+        seated = {i: x, j: y}
+        mates: dict[str, int] = {}
+        calm = bool(self._anchor[x] or self._anchor[y])
+        for k, post in enumerate(posts):
+            if k in seated:
+                continue
+            if post.side in (posts[i].side, posts[j].side):
+                if post.role not in mates:
+                    mates[post.role] = self._companion(post.role, calm, {x, y})
+                seated[k] = mates[post.role]
+            else:
+                seated[k] = self._companion(post.role, calm, set(seated.values()))
+        lineup = tuple(seated[k] for k in range(len(posts)))
+        self._take(lineup)
+        return tuple(snapshots[k].id for k in lineup)
+
+    def _links(self, x: int) -> list[int]:
+        """Whom a newcomer should meet, in order: anchors, parent, best, neighbours."""
+        snapshot, meets = self._snapshots[x], np.flatnonzero(self._can_meet[x]).tolist()
+        anchors = [k for k in meets if self._anchor[k]]
+        parent = [self._place[p] for p in (snapshot.parent,) if p is not None and p in self._place]
+        bests = [self._place[p] for p in best_ids(self._snapshots, self._ratings).values()]
+        near = sorted(
+            (k for k in meets if not self._anchor[k] and self._snapshots[k].id in self._ratings),
+            key=lambda k: (abs(self._strength[k] - self._strength[x]), k),
+        )
+        wishes = [*anchors, *parent, *bests]
+        fresh = [k for k in near if k not in wishes]
+        return [k for k in dict.fromkeys([*wishes, *fresh[:NEIGHBOURS]]) if self._can_meet[x, k]]
+
+    def _companion(self, role: str, calm: bool, taken: set[int]) -> int:
+        """Somebody for an open post: the role's anchor if `calm`, else anybody, of those not yet seated if possible."""
+        able = [i for i, snapshot in enumerate(self._snapshots) if snapshot.role == role]
+        able = [i for i in able if self._anchor[i] == calm] or able
+        able = [i for i in able if i not in taken] or able
+        return int(self._rng.choice(able))
+
+    def _take(self, lineup: Sequence[int]) -> None:
+        """Believe as if the match had been played: less doubt about those whose games are undecided."""
+        sides: dict[int, list[int]] = {}
+        for post, who in zip(self._posts, lineup, strict=True):
+            sides.setdefault(post.side, []).append(who)
+        told = dict.fromkeys(lineup, 0.0)
+        for one, other in combinations(sides.values(), 2):
+            for a in one:
+                for b in other:
+                    if a != b:
+                        told[a] += self._decisive[a, b]
+                        told[b] += self._decisive[a, b]
+        for who, information in told.items():
+            self._variance[who] /= 1.0 + self._games * information * self._variance[who]
+        self._mark([[self._snapshots[who].id for who in side] for side in sides.values()])
+        rows = sorted(told)
+        self._gain[rows] = self._information(rows)
+        self._gain[:, rows] = self._gain[rows].T
+
+    def _information(self, rows: list[int] | slice) -> Floats:
+        """`[rows, N]` expected gain in information of a match, in nats; minus infinity where two cannot meet.
+
+        Half the growth of the log-determinant of the Fisher information (D-optimal design; Chaloner and Verdinelli
+        1995, "Bayesian Experimental Design"), with both strengths independent: ½ log(1 + n p(1-p) (var a + var b)).
+        """
+        doubt = self._variance[rows, None] + self._variance
+        gain = 0.5 * np.log1p(self._games * self._decisive[rows] * doubt) + NOVELTY * ~self._met[rows]
+        pointless = ~self._can_meet[rows] | (self._anchor[rows, None] & self._anchor)
+        return np.where(pointless, -np.inf, gain)
+
+    def _mark(self, lineup: Sequence[Sequence[PolicyId]]) -> None:
+        """Note who met whom; policies that left the roster are passed over."""
+        sides = [[self._place[policy] for policy in side if policy in self._place] for side in lineup]
+        for one, other in combinations(sides, 2):
+            for a in one:
+                for b in other:
+                    self._met[a, b] = self._met[b, a] = True
+
+    def _expected(self, snapshot: Snapshot) -> float:
+        """Its rating in Elo points, else its parent's, else the mean of its role's."""
+        for policy in (snapshot.id, snapshot.parent):
+            if policy is not None and policy in self._ratings:
+                return self._ratings[policy].value
+        known = [
+            self._ratings[s.id].value
+            for s in self._snapshots
+            if s.role == snapshot.role and s.origin != "anchor" and s.id in self._ratings
+        ]
+        return float(np.mean(known)) if known else 0.0
+
+    def _doubt(self, snapshot: Snapshot) -> float:
+        """Variance of its strength in squared log-odds, from its interval; an anchor's is 0, by definition."""
+        if snapshot.origin == "anchor":
+            return 0.0
+        rating = self._ratings.get(snapshot.id)
+        return UNKNOWN if rating is None else min(UNKNOWN, ((rating.high - rating.low) / (2.0 * Z95 * POINTS)) ** 2)
+
+
+def _one_sided(
+    snapshots: Sequence[Snapshot],
+    played: set[PolicyId],
+    ratings: Mapping[PolicyId, Rating],
+    matches: int,
+    games: int,
+    posts: Sequence[Post],
+) -> tuple[tuple[PolicyId, ...], ...]:
+    """Lineups of one side: newcomers in order, then always the lineup of whoever's interval is widest by then."""
+    lineups = list(dict.fromkeys(_together(s, snapshots, posts) for s in snapshots if s.id not in played))[:matches]
+    width = {s.id: ratings[s.id].high - ratings[s.id].low for s in snapshots if s.id in ratings}
+    counted = {policy: ratings[policy].games for policy in width}
+    while width and len(lineups) < matches:
+        snapshot = max((s for s in snapshots if s.id in width), key=lambda s: width[s.id])
+        lineup = _together(snapshot, snapshots, posts)
+        lineups.append(lineup)
+        for policy in {snapshot.id, *lineup} & width.keys():
+            width[policy] *= (counted[policy] / (counted[policy] + games)) ** 0.5
+            counted[policy] += games
+    return tuple(lineups)
+
+
+def _together(snapshot: Snapshot, snapshots: Sequence[Snapshot], posts: Sequence[Post]) -> tuple[PolicyId, ...]:
+    """`snapshot` at its role's posts beside its contemporaries: the k-th of its role and round with the k-th of others.
+
+    Where a role has nobody of that round, one of its newest earlier round, else its oldest; anchors sit with anchors.
+    """
+    anchor = snapshot.origin == "anchor"
+    alike = [s for s in snapshots if (s.origin == "anchor") == anchor]
+    turn = [s.id for s in alike if s.role == snapshot.role and s.round == snapshot.round].index(snapshot.id)
+    seated = []
+    for post in posts:
+        if post.role == snapshot.role:
+            seated.append(snapshot.id)
+            continue
+        able = [s for s in alike if s.role == post.role] or [s for s in snapshots if s.role == post.role]
+        then = max((s.round for s in able if s.round <= snapshot.round), default=min(s.round for s in able))
+        group = [s for s in able if s.round == then]
+        seated.append(group[turn % len(group)].id)
+    return tuple(seated)

@@ -1,0 +1,167 @@
+"""The standings: ratings sorted, with each policy's record, its trend, and which policy is best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from league.rating.core import Pattern, RatingModel, comparisons, make_rating, tells_nothing
+from league.records import MatchResult, PolicyId, Rating, Snapshot, Standing
+
+REFERENCE = "bradley-terry"
+"""The rating that says who is best, whichever one the table shows."""
+
+ONE_SIDED = "mean-score"
+"""What rates games with one side, where no other rating has a meaning."""
+
+
+@dataclass(slots=True)
+class Record:
+    """A policy's results. wins: games won alone; draws: first place shared; losses: the rest.
+
+    score: sum over games of the share of the other sides that it beat (level: half), each in [0, 1]. A game counts once
+    for every side that the policy sat on, and not at all where all sides held the same policies.
+    """
+
+    wins: int = 0
+    draws: int = 0
+    losses: int = 0
+    score: float = 0.0
+
+    @property
+    def games(self) -> int:
+        """How many results there are."""
+        return self.wins + self.draws + self.losses
+
+
+def standings(
+    results: Sequence[MatchResult],
+    snapshots: Sequence[Snapshot],
+    anchors: frozenset[PolicyId],
+    by: str | RatingModel = REFERENCE,
+    role: str | None = None,
+    one_sided: bool = False,
+) -> tuple[Standing, ...]:
+    """Everybody who has played, best first.
+
+    results: the ledger, in its order. snapshots: whom to show, anchors included if wanted. by: a name (`make_rating`)
+    or a rating system; one-sided games are always rated by mean score. role: only this one.
+    Raises ConfigError for an unknown name and RatingError where the results cannot be rated.
+    """
+    reference = ONE_SIDED if one_sided else REFERENCE
+    by = reference if one_sided else by
+    ratings = (make_rating(by) if isinstance(by, str) else by).rate(results, anchors)
+    bounds = ratings if by == reference else make_rating(reference).rate(results, anchors)
+    return ranked(snapshots, ratings, records(results), best_ids(snapshots, bounds), role, one_sided)
+
+
+def ranked(
+    snapshots: Sequence[Snapshot],
+    ratings: Mapping[PolicyId, Rating],
+    played: Mapping[PolicyId, Record],
+    champions: Mapping[str, PolicyId],
+    role: str | None = None,
+    one_sided: bool = False,
+) -> tuple[Standing, ...]:
+    """Standings from ratings that are already there, best first; equals are ordered by id.
+
+    played: from `records`. champions: from `best_ids`. Snapshots without a rating are left out.
+    """
+    shown = [s for s in snapshots if s.id in ratings and (role is None or s.role == role)]
+    shown.sort(key=lambda s: (-ratings[s.id].value, s.id))
+    before = _previous(snapshots, ratings)
+    lines = []
+    for rank, snapshot in enumerate(shown, start=1):
+        rating, record = ratings[snapshot.id], played.get(snapshot.id, Record())
+        last = before.get(snapshot.id)
+        lines.append(
+            Standing(
+                rank=rank,
+                snapshot=snapshot,
+                rating=rating,
+                wins=record.wins,
+                draws=record.draws,
+                losses=record.losses,
+                # Whoever only ever met itself has shown nothing either way.
+                score=rating.value if one_sided else record.score / record.games if record.games else 0.5,
+                trend=None if last is None else rating.value - ratings[last].value,
+                best=champions.get(snapshot.role) == snapshot.id,
+            )
+        )
+    return tuple(lines)
+
+
+def best(lines: Iterable[Standing]) -> dict[str, Standing]:
+    """The best line of each role: the one that is marked so."""
+    return {line.snapshot.role: line for line in lines if line.best}
+
+
+def best_ids(snapshots: Iterable[Snapshot], ratings: Mapping[PolicyId, Rating]) -> dict[str, PolicyId]:
+    """By role, the trained snapshot whose interval has the highest lower end (an initial one where none is trained).
+
+    ratings: Bradley-Terry, or mean score in one-sided games. Equals: the higher value, then the smaller id.
+    """
+    found: dict[str, Snapshot] = {}
+    for snapshot in snapshots:
+        if snapshot.id not in ratings or snapshot.origin == "anchor":
+            continue
+        champion = found.get(snapshot.role)
+        if champion is None or _worth(snapshot, ratings) < _worth(champion, ratings):
+            found[snapshot.role] = snapshot
+    return {role: snapshot.id for role, snapshot in found.items()}
+
+
+def records(results: Iterable[MatchResult]) -> dict[PolicyId, Record]:
+    """Everybody's results; one-sided games have none."""
+    found: dict[PolicyId, Record] = {}
+    for row in results:
+        if tells_nothing(row.lineup):
+            continue
+        for pattern, count in row.placements.items():
+            for side, (outcome, score) in zip(row.lineup, _verdicts(pattern), strict=True):
+                for policy in dict.fromkeys(side):
+                    record = found.setdefault(policy, Record())
+                    record.score += count * score
+                    if outcome == "win":
+                        record.wins += count
+                    elif outcome == "draw":
+                        record.draws += count
+                    else:
+                        record.losses += count
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _verdicts(pattern: Pattern) -> tuple[tuple[str, float], ...]:
+    """By side: win, draw or loss, and the share of the other sides that it beat (level: half)."""
+    beaten = [0.0] * len(pattern)
+    for i, j, score in comparisons(pattern):
+        beaten[i] += score
+        beaten[j] += 1.0 - score
+    first = min(pattern)
+    top = "win" if pattern.count(first) == 1 else "draw"
+    return tuple(
+        (top if rank == first else "loss", score / (len(pattern) - 1))
+        for rank, score in zip(pattern, beaten, strict=True)
+    )
+
+
+def _worth(snapshot: Snapshot, ratings: Mapping[PolicyId, Rating]) -> tuple[bool, float, float, PolicyId]:
+    """A key that puts the best snapshot first."""
+    rating = ratings[snapshot.id]
+    return snapshot.origin != "trained", -rating.low, -rating.value, snapshot.id
+
+
+def _previous(snapshots: Iterable[Snapshot], ratings: Mapping[PolicyId, Rating]) -> dict[PolicyId, PolicyId]:
+    """For each rated snapshot its learner's rated snapshot before it."""
+    before: dict[PolicyId, PolicyId] = {}
+    last: dict[tuple[str, str], PolicyId] = {}
+    for snapshot in sorted(snapshots, key=lambda s: s.number):
+        if snapshot.id not in ratings or snapshot.origin == "anchor":
+            continue
+        learner = (snapshot.learner, snapshot.role)
+        if learner in last:
+            before[snapshot.id] = last[learner]
+        last[learner] = snapshot.id
+    return before

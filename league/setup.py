@@ -1,0 +1,248 @@
+"""From a config and a folder to the parts of a league: store, game, roster, learners, matchmaker, executor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from league.config import RunConfig, blocking, to_dict
+from league.errors import ConfigError, PolicyError
+from league.events import Exploited
+from league.execution.core import InlineExecutor
+from league.games.chance import fold
+from league.games.core import Game, GameSpec, NativeGame
+from league.games.registry import make
+from league.learning.learner import Learner
+from league.matchmaking.core import Matchmaker, log_uniform, make_matchmaker
+from league.policies import weights
+from league.policies.neural import NeuralPolicy, describe
+from league.records import LearnerView, MatchResult, Origin, PolicyId, Snapshot
+from league.roster import Roster
+from league.storage.provenance import provenance
+from league.storage.store import Store
+
+_NATIVE_SLOTS, _PYTHON_SLOTS = 512, 16
+_LEARNER, _TABLE, _SPREAD = 11, 12, 13
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a league is made of. tables: the learners of each training table, by role."""
+
+    store: Store
+    roster: Roster
+    executor: InlineExecutor
+    learners: tuple[Learner, ...]
+    tables: tuple[tuple[Learner, ...], ...]
+    matchmaker: Matchmaker
+
+
+@dataclass(slots=True)
+class LearnerProgress:
+    """A learner's place in the lineage. parent: its next snapshot's; taken: snapshots so far; exploited_at: steps."""
+
+    parent: PolicyId | None = None
+    taken: int = 0
+    exploited_at: int = 0
+
+    def view(self, learner: Learner, table: int, roster: Roster) -> LearnerView:
+        """What a matchmaker may know of the learner."""
+        latest = next(s.id for s in reversed(roster.snapshots) if s.learner == learner.name)
+        return LearnerView(
+            learner.name,
+            learner.role.name,
+            table,
+            learner.steps,
+            learner.steps - self.exploited_at,
+            latest,
+            hyperparameters_of(learner),
+        )
+
+    def record(self, learner: Learner) -> dict[str, object]:
+        """As JSON, with the learner's counters: what a round's row keeps."""
+        return {
+            "steps": learner.steps,
+            "skipped": learner.skipped,
+            "hyperparameters": dict(learner.hyperparameters),
+            "parent": self.parent,
+            "taken": self.taken,
+            "exploited_at": self.exploited_at,
+        }
+
+    @staticmethod
+    def restore(learner: Learner, record: Mapping[str, object]) -> LearnerProgress:
+        """The inverse of `record`; sets the learner's counters."""
+        values = dict(record)
+        learner.steps, learner.skipped = int(str(values["steps"])), int(str(values["skipped"]))
+        hyperparameters = values["hyperparameters"]
+        assert isinstance(hyperparameters, dict)
+        learner.hyperparameters = dict(hyperparameters)
+        parent = values["parent"]
+        return LearnerProgress(
+            None if parent is None else str(parent), int(str(values["taken"])), int(str(values["exploited_at"]))
+        )
+
+
+def open_league(config: RunConfig, folder: Path) -> Parts:
+    """Create the run in `folder`, or open it to go on. Raises ConfigError where a running league's config differs."""
+    device = resolve_device(config.device)
+    torch.set_num_threads(config.threads or os.cpu_count() or 1)
+    probe = make(config.game.id, 1, str(device), config.game.options)
+    spec, native, replays = probe.spec, isinstance(probe, NativeGame), probe.replays
+    probe.close()
+    slots = config.algorithm.slots or (_NATIVE_SLOTS if native else _PYTHON_SLOTS)
+    matchmaker = make_matchmaker(config.matchmaking.kind, config.matchmaking.settings)
+    tables = tuple(
+        tuple(new_learner(config, spec, index, role, device) for role in range(len(spec.roles)))
+        for index in range(config.population.learners)
+    )
+    learners = tuple(learner for table in tables for learner in table)
+    store = _open_store(config, folder)
+    try:
+        roster = Roster(spec, store.snapshot_folder, rating=config.rating, device=str(device))
+        everyone = store.snapshots()
+        roster.snapshots = [snapshot for snapshot in everyone if snapshot.origin != "anchor"]
+        roster.results = store.results()
+        roster.rate()
+        if config.population.init and store.last_round() is None:
+            start_from(config.population.init, learners, roster)
+
+        def new_game(count: int) -> Game:
+            return make(config.game.id, count, str(device), config.game.options)
+
+        seeds = tuple(fold(config.seed, _TABLE, table) for table in range(len(tables)))
+        executor = InlineExecutor(new_game, seeds, slots, replays)
+        return Parts(store, roster, executor, learners, tables, matchmaker)
+    except BaseException:
+        store.close()
+        raise
+
+
+def resolve_device(name: str) -> torch.device:
+    """ "auto" is CUDA where there is one. Raises ConfigError where the device is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(
+            f"device '{name}' is not there: this machine has {torch.cuda.device_count()} CUDA devices that torch can "
+            "use; --device cpu works everywhere"
+        )
+    return device
+
+
+def learner_name(spec: GameSpec, role: int, index: int, count: int) -> str:
+    """`main`, `main-0` … where there are several; with several roles, the role instead of "main"."""
+    stem = spec.roles[role].name if len(spec.roles) > 1 else "main"
+    return stem if count == 1 else f"{stem}-{index}"
+
+
+def new_learner(config: RunConfig, spec: GameSpec, index: int, role: int, device: torch.device) -> Learner:
+    """A fresh learner of a role; its first hyperparameters are drawn where the population has a spread."""
+    drawn = log_uniform(config.population.spread, np.random.default_rng(fold(config.seed, _SPREAD, index, role)))
+    return Learner(
+        learner_name(spec, role, index, config.population.learners),
+        spec,
+        spec.roles[role],
+        config.network,
+        config.algorithm,
+        fold(config.seed, _LEARNER, index, role),
+        device,
+        drawn,
+    )
+
+
+def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> None:
+    """Give the learners the actor weights of a policy. Raises PolicyError where it does not fit their network."""
+    from league.lookup import find, split_roles
+
+    wanted = split_roles(text)
+    for learner in learners:
+        name = wanted.get(learner.role.name, wanted.get(""))
+        if name is None:
+            continue
+        policy = find(name, learner.role.name, roster).policy
+        if not isinstance(policy, NeuralPolicy) or policy.actor.spec != learner.actor.spec:
+            raise PolicyError(
+                f"population.init = '{text}': it is not a network of the same shape as learner {learner.name}'s "
+                f"({learner.actor.spec})"
+            )
+        learner.actor.load_state_dict(policy.actor.state_dict())
+
+
+def frozen_copy(learner: Learner) -> NeuralPolicy:
+    """The learner's policy as it is now, untouched by its later updates."""
+    policy = NeuralPolicy(learner.role.name, type(learner.actor)(learner.actor.spec, 0.01, torch.Generator()))
+    policy.actor.load_state_dict(learner.actor.state_dict())
+    policy.actor.to(learner.device)
+    return policy
+
+
+def hyperparameters_of(learner: Learner) -> dict[str, float]:
+    """Every number of its settings, its own and the run's."""
+    values = learner.settings.model_dump()
+    return {key: float(value) for key, value in values.items() if isinstance(value, float)}
+
+
+def write_snapshot(store: Store, roster: Roster, learner: Learner, progress: LearnerProgress, number: int) -> Snapshot:
+    """Write a learner's policy as an immutable file; the returned record is not yet in the database."""
+    spec = roster.spec
+    origin: Origin = "trained" if learner.steps else "initial"
+    lineage = {
+        "learner": learner.name,
+        "number": progress.taken,
+        "round": number,
+        "steps": learner.steps,
+        "parent": progress.parent,
+        "origin": origin,
+        "hyperparameters": hyperparameters_of(learner),
+    }
+    metadata = describe(spec, learner.role, learner.actor.spec) | lineage
+    id = weights.write(store.snapshot_folder, weights.pack(learner.policy.weights(), metadata))
+    return Snapshot(
+        id,
+        learner.role.name,
+        learner.name,
+        progress.taken,
+        number,
+        learner.steps,
+        origin,
+        progress.parent,
+        hyperparameters_of(learner),
+    )
+
+
+def numbered(results: Sequence[MatchResult], number: int) -> list[MatchResult]:
+    """The results as rows of a round."""
+    return [replace(result, round=number) for result in results]
+
+
+def exploit_record(event: Exploited) -> dict[str, object]:
+    """An exploit as the run's history keeps it."""
+    return {
+        "learner": event.learner,
+        "source": event.source,
+        "before": dict(event.before),
+        "after": dict(event.after),
+    }
+
+
+def _open_store(config: RunConfig, folder: Path) -> Store:
+    if not (folder / "league.db").exists():
+        return Store.create(folder, to_dict(config), {}, provenance())
+    store = Store.open(folder)
+    try:
+        if faults := blocking(store.config(), to_dict(config)):
+            shown = "; ".join(f"{one.key} was {one.old!r}, now {one.new!r}" for one in faults)
+            raise ConfigError(
+                f"{folder} is a run with another config ({shown}). Go on with the same, or start afresh beside it with --new"
+            )
+    except BaseException:
+        store.close()
+        raise
+    return store

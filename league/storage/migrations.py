@@ -1,0 +1,122 @@
+"""The steps that build the database's tables. A step that was ever released is never edited; changes are new steps.
+
+Columns that hold a clock are named `*_at`, `seconds` or `phases`, and no others: what is left is the same, byte for
+byte, in a run that was killed and resumed and in one that never stopped.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+STEPS = Migrations("league")
+
+
+def names() -> list[str]:
+    """Every step that this version knows, oldest first."""
+    nothing = Database(memory=True, execute_plugins=False)
+    try:
+        return [step.name for step in STEPS.pending(nothing)]
+    finally:
+        nothing.close()
+
+
+@STEPS()
+def m001_first(db: Database) -> None:
+    """The run itself, its roster, the ledger, what training brought, and one row for every committed round."""
+    for statement in _FIRST:
+        db.execute(statement)
+    for table in ("snapshots", "matches", "match_posts"):
+        for verb in ("UPDATE", "DELETE"):
+            db.execute(
+                f"CREATE TRIGGER {table}_{verb.lower()} BEFORE {verb} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            )
+
+
+_FIRST = (
+    """CREATE TABLE run (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        config TEXT NOT NULL,
+        created_at REAL NOT NULL
+    ) STRICT""",
+    """CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT""",
+    """CREATE TABLE provenance (id INTEGER PRIMARY KEY, data TEXT NOT NULL, seen_at REAL NOT NULL) STRICT""",
+    # A parent may be a snapshot of another run (population.init), hence no foreign key.
+    """CREATE TABLE snapshots (
+        seq INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        role TEXT NOT NULL,
+        learner TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        round INTEGER NOT NULL,
+        steps INTEGER NOT NULL,
+        origin TEXT NOT NULL CHECK (origin IN ('initial', 'trained', 'anchor')),
+        parent TEXT,
+        hyperparameters TEXT NOT NULL,
+        created_at REAL NOT NULL
+    ) STRICT""",
+    """CREATE TABLE matches (
+        id INTEGER PRIMARY KEY,
+        round INTEGER NOT NULL,
+        games INTEGER NOT NULL,
+        placements TEXT NOT NULL,
+        episodes INTEGER NOT NULL,
+        turns INTEGER NOT NULL,
+        seed INTEGER NOT NULL,
+        paired INTEGER NOT NULL CHECK (paired IN (0, 1)),
+        others TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE match_posts (
+        match INTEGER NOT NULL REFERENCES matches (id),
+        post INTEGER NOT NULL,
+        side INTEGER NOT NULL,
+        snapshot INTEGER NOT NULL REFERENCES snapshots (seq),
+        score_sum REAL NOT NULL,
+        score_sq REAL NOT NULL,
+        forfeits INTEGER,
+        PRIMARY KEY (match, post)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE training (
+        id INTEGER PRIMARY KEY,
+        learner TEXT NOT NULL,
+        round INTEGER NOT NULL,
+        opponent TEXT NOT NULL,
+        episodes INTEGER NOT NULL,
+        score REAL NOT NULL,
+        return_mean REAL NOT NULL,
+        UNIQUE (round, learner, opponent)
+    ) STRICT""",
+    """CREATE TABLE metrics (
+        round INTEGER NOT NULL,
+        learner TEXT NOT NULL,
+        name TEXT NOT NULL,
+        value REAL,
+        PRIMARY KEY (round, learner, name)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE events (
+        id INTEGER PRIMARY KEY,
+        round INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        data TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE rounds (
+        round INTEGER PRIMARY KEY,
+        steps INTEGER NOT NULL,
+        checkpoint TEXT NOT NULL,
+        learners TEXT NOT NULL,
+        seconds REAL NOT NULL,
+        phases TEXT NOT NULL,
+        finished_at REAL NOT NULL
+    ) STRICT""",
+    """CREATE TABLE rating_kinds (kind TEXT PRIMARY KEY, upto INTEGER NOT NULL) STRICT""",
+    """CREATE TABLE ratings (
+        kind TEXT NOT NULL REFERENCES rating_kinds (kind),
+        snapshot INTEGER NOT NULL REFERENCES snapshots (seq),
+        value REAL NOT NULL,
+        low REAL NOT NULL,
+        high REAL NOT NULL,
+        games INTEGER NOT NULL,
+        PRIMARY KEY (kind, snapshot)
+    ) STRICT, WITHOUT ROWID""",
+)

@@ -1,0 +1,135 @@
+"""What can be asked of a run: its config, roster, ledger, training, rounds and cached ratings, as records."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+from league import files
+from league.records import MatchResult, PolicyId, Rating, Snapshot, TrainingResult
+from league.storage import rows
+from league.storage.rows import EventRow, MetricsRow, RoundRow
+
+_SNAPSHOTS = "id, role, learner, number, round, steps, origin, parent, hyperparameters"
+
+
+class Reading(ABC):
+    """A run's folder, asked through `query`. Every method raises RunError where the database cannot be read."""
+
+    folder: Path
+
+    @abstractmethod
+    def query(self, sql: str, *parameters: object) -> list[Any]:
+        """All rows that a SELECT or a PRAGMA gives, as tuples. For this room; others ask for records."""
+
+    @property
+    def snapshot_folder(self) -> Path:
+        """Where the snapshots' files lie."""
+        return self.folder / "snapshots"
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        """Where the checkpoints' files lie."""
+        return self.folder / "checkpoints"
+
+    def config(self) -> dict[str, Any]:
+        """The config that the run was created with."""
+        return _object(self.query("SELECT config FROM run")[0][0])
+
+    def facts(self) -> dict[str, Any]:
+        """Facts by key."""
+        return {key: json.loads(value) for key, value in self.query("SELECT key, value FROM facts ORDER BY key")}
+
+    def provenance(self) -> list[dict[str, str]]:
+        """Where the run was made and went on, oldest first; at least one."""
+        return [_object(data) for (data,) in self.query("SELECT data FROM provenance ORDER BY id")]
+
+    def snapshots(self) -> list[Snapshot]:
+        """The roster with its anchors, oldest first."""
+        found = self.query(f"SELECT {_SNAPSHOTS} FROM snapshots ORDER BY seq")
+        whole = ((*row[:-1], _object(row[-1])) for row in found)
+        return [Snapshot(*row) for row in whole]
+
+    def snapshot_files(self) -> set[str]:
+        """Ids of the snapshot files that are there."""
+        return present(self.snapshot_folder)
+
+    def last_match(self) -> int:
+        """The id of the ledger's last match; 0 where there is none. Ids run from 1 without gaps."""
+        return int(self.query("SELECT COALESCE(MAX(id), 0) FROM matches")[0][0])
+
+    def results(self, since: int = 0) -> list[MatchResult]:
+        """The ledger in its order. since: only matches with a higher id."""
+        matches = self.query(
+            "SELECT id, round, games, placements, episodes, turns, seed, paired, others FROM matches WHERE id > ? ORDER BY id",
+            since,
+        )
+        posts = self.query(
+            "SELECT match, side, snapshots.id, score_sum, score_sq, forfeits FROM match_posts "
+            "JOIN snapshots ON snapshots.seq = snapshot WHERE match > ? ORDER BY match, post",
+            since,
+        )
+        return rows.read_matches(matches, posts)
+
+    def training(self, rounds: int | None = None) -> list[TrainingResult]:
+        """Training results, oldest first. rounds: only of the last so many committed rounds."""
+        found = self.query(
+            "SELECT learner, round, opponent, episodes, score, return_mean FROM training "
+            "WHERE round > ? ORDER BY round, id",
+            self._before(rounds),
+        )
+        return [TrainingResult(*row) for row in found]
+
+    def metrics(self, learner: str | None = None, last: int | None = None) -> list[MetricsRow]:
+        """Metrics by round, then learner. learner: only this one's. last: only of the last so many committed rounds."""
+        found: dict[tuple[int, str], dict[str, float]] = {}
+        for round, name, metric, value in self.query(
+            "SELECT round, learner, name, value FROM metrics WHERE round > ?1 AND learner = COALESCE(?2, learner) "
+            "ORDER BY round, learner, name",
+            self._before(last),
+            learner,
+        ):
+            found.setdefault((round, name), {})[metric] = rows.number_or_nan(value)
+        return [MetricsRow(round, name, values) for (round, name), values in found.items()]
+
+    def events(self, since_round: int = 0) -> list[EventRow]:
+        """Events from that round on, oldest first."""
+        found = self.query("SELECT round, kind, data FROM events WHERE round >= ? ORDER BY id", since_round)
+        return [EventRow(round, kind, _object(data)) for round, kind, data in found]
+
+    def last_round(self) -> RoundRow | None:
+        """The round to go on from; None where none was committed yet."""
+        columns = "round, steps, checkpoint, learners, seconds, phases"
+        for round, steps, checkpoint, learners, seconds, phases in self.query(
+            f"SELECT {columns} FROM rounds ORDER BY round DESC LIMIT 1"
+        ):
+            return RoundRow(round, steps, checkpoint, _object(learners), seconds, _object(phases))
+        return None
+
+    def ratings(self, kind: str) -> tuple[dict[PolicyId, Rating], int]:
+        """The cached ratings of one kind, and the match they are up to; ({}, 0) where there are none."""
+        upto = self.query("SELECT upto FROM rating_kinds WHERE kind = ?", kind)
+        found = self.query(
+            "SELECT snapshots.id, value, low, high, games FROM ratings JOIN snapshots ON snapshots.seq = snapshot "
+            "WHERE kind = ? ORDER BY snapshot",
+            kind,
+        )
+        return {id: Rating(*row) for id, *row in found}, upto[0][0] if upto else 0
+
+    def _before(self, rounds: int | None) -> int:
+        """The round before the last `rounds` committed ones."""
+        if rounds is None:
+            return -1
+        return int(self.query("SELECT COALESCE(MAX(round), 0) FROM rounds")[0][0]) - rounds
+
+
+def present(folder: Path) -> set[str]:
+    """Ids of the content-addressed files in a folder."""
+    return {path.stem for path in folder.glob(f"*{files.SUFFIX}") if files.is_id(path.stem)}
+
+
+def _object(text: str) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(text)
+    return value

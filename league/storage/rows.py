@@ -1,0 +1,158 @@
+"""Between records and the database's rows: pure conversions, both ways. JSON columns are canonical."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from league.files import canonical_json
+from league.records import MatchResult, PolicyId, Snapshot
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRow:
+    """A committed round. steps: agent-steps in total. checkpoint: id of the file to go on from.
+
+    learners: each learner's state as JSON, by name. seconds: how long the round took, by phase in `phases`.
+    """
+
+    round: int
+    steps: int
+    checkpoint: str
+    learners: dict[str, dict[str, Any]]
+    seconds: float
+    phases: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsRow:
+    """What a learner's training measured in one round, by metric; NaN where the value was not finite."""
+
+    round: int
+    learner: str
+    values: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """Something that happened in a round. kind: such as "exploit"; data: JSON."""
+
+    round: int
+    kind: str
+    data: dict[str, Any]
+
+
+def snapshot_row(snapshot: Snapshot, created: float) -> Row:
+    """A row of `snapshots`, without its place in the order. created: seconds since 1970."""
+    return {
+        "id": snapshot.id,
+        "role": snapshot.role,
+        "learner": snapshot.learner,
+        "number": snapshot.number,
+        "round": snapshot.round,
+        "steps": snapshot.steps,
+        "origin": snapshot.origin,
+        "parent": snapshot.parent,
+        "hyperparameters": canonical_json(dict(snapshot.hyperparameters)),
+        "created_at": created,
+    }
+
+
+def match_row(id: int, result: MatchResult) -> Row:
+    """A row of `matches`. Patterns of ranks become the keys "0,1" of a JSON object."""
+    placements = {",".join(map(str, pattern)): games for pattern, games in result.placements.items()}
+    return {
+        "id": id,
+        "round": result.round,
+        "games": result.games,
+        "placements": canonical_json(placements),
+        "episodes": result.episodes,
+        "turns": result.turns,
+        "seed": result.seed,
+        "paired": bool(result.paired),
+        "others": canonical_json(list(result.others)),
+    }
+
+
+def post_rows(id: int, result: MatchResult, seq: Mapping[PolicyId, int]) -> Iterator[Row]:
+    """The rows of `match_posts` for one match, in flat order. Raises KeyError for a policy that `seq` does not know."""
+    sides = [side for side, policies in enumerate(result.lineup) for _ in policies]
+    forfeits = result.forfeits or (None,) * len(sides)
+    posts = zip(sides, result.policies, result.score_sum, result.score_sq, forfeits, strict=True)
+    for post, (side, policy, score_sum, score_sq, forfeit) in enumerate(posts):
+        yield {
+            "match": id,
+            "post": post,
+            "side": side,
+            "snapshot": seq[policy],
+            "score_sum": score_sum,
+            "score_sq": score_sq,
+            "forfeits": forfeit,
+        }
+
+
+def read_matches(matches: Iterable[Sequence[Any]], posts: Iterable[Sequence[Any]]) -> list[MatchResult]:
+    """Match results in the order of `matches`.
+
+    matches: (id, round, games, placements, episodes, turns, seed, paired, others), by id.
+    posts: (match, side, policy, score_sum, score_sq, forfeits), by match and post.
+    """
+    found, rest = [], iter(posts)
+    post = next(rest, None)
+    for id, round, games, placements, episodes, turns, seed, paired, others in matches:
+        lineup: list[list[PolicyId]] = []
+        sums, squares, forfeits = [], [], []
+        while post is not None and post[0] == id:
+            _, side, policy, score_sum, score_sq, forfeit = post
+            if side == len(lineup):
+                lineup.append([])
+            lineup[side].append(policy)
+            sums.append(score_sum)
+            squares.append(score_sq)
+            if forfeit is not None:
+                forfeits.append(forfeit)
+            post = next(rest, None)
+        found.append(
+            MatchResult(
+                lineup=tuple(map(tuple, lineup)),
+                games=games,
+                placements=dict(_placements(placements)),
+                score_sum=tuple(sums),
+                score_sq=tuple(squares),
+                episodes=episodes,
+                turns=turns,
+                seed=seed,
+                paired=bool(paired),
+                forfeits=tuple(forfeits),
+                others=_others(others),
+                round=round,
+            )
+        )
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _placements(text: str) -> Mapping[tuple[int, ...], int]:
+    # Matches of few games have few different outcomes: a long ledger is read in half the time.
+    return {tuple(map(int, key.split(","))): count for key, count in json.loads(text).items()}
+
+
+@lru_cache(maxsize=4096)
+def _others(text: str) -> tuple[PolicyId, ...]:
+    return tuple(json.loads(text))
+
+
+def known_number(value: float) -> float | None:
+    """A metric as SQLite keeps it: None for NaN and infinities, of which it would turn only the first into NULL."""
+    return float(value) if math.isfinite(value) else None
+
+
+def number_or_nan(value: float | None) -> float:
+    """The inverse of `known_number`."""
+    return math.nan if value is None else value

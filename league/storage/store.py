@@ -1,0 +1,336 @@
+"""A run's folder: the database `league.db`, the snapshot and checkpoint files it names, and the lock of its one writer.
+
+`<run>/league.db` is created in one step and whole, so a folder is a run exactly where that file is. A file is written
+before the row that names it, and what a round brought is written in one transaction: after a kill at any instant
+everything that was committed is there, and nothing half.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from sqlite_utils import Database
+
+from league import files
+from league.errors import RunError, SnapshotError
+from league.files import canonical_json, plain
+from league.records import MatchResult, PolicyId, Rating, Snapshot, TrainingResult
+from league.storage import migrations, rows
+from league.storage.lock import RunLock
+from league.storage.reading import Reading, present
+
+FILE = "league.db"
+"""The database's name in a run's folder."""
+
+_PATIENCE = 30.0  # seconds to wait for somebody else's lock on the database
+
+
+class Store(Reading):
+    """A run on disk, open for its one writer (`create`, `open`) or for reading (`reader`). Close it, or use `with`.
+
+    Every `put_…` is atomic by itself; inside `with store.transaction()` all of them are one. Numpy scalars are welcome.
+    Raises RunError for whatever SQLite has to complain about.
+    """
+
+    def __init__(self, folder: Path, db: Database, lock: RunLock | None) -> None:
+        self.folder, self.path = folder, folder / FILE
+        self._db, self._conn, self._lock = db, db.conn, lock
+
+    @staticmethod
+    def create(
+        folder: Path, config: Mapping[str, object], facts: Mapping[str, object], provenance: Mapping[str, str]
+    ) -> Store:
+        """Make a folder a run and open it for writing. Raises RunError where it is one already, or is in use."""
+        try:
+            for each in (folder, folder / "snapshots", folder / "checkpoints"):
+                files.make_folder(each)
+        except OSError as problem:
+            raise RunError(f"{folder} cannot be made a run: {problem.strerror}") from problem
+        lock, path = RunLock(folder), folder / FILE
+        try:
+            if path.exists():
+                raise RunError(f"{folder} is a run already; it goes on, or a new one starts in another folder")
+            for orphan in (f"{FILE}-wal", f"{FILE}-shm"):
+                # SQLite would replay the log of a database that was deleted into the new one.
+                (folder / orphan).unlink(missing_ok=True)
+            files.write_durably(path, _first_bytes(config, facts, provenance))
+        except BaseException as problem:
+            lock.release()
+            if isinstance(problem, OSError):
+                raise RunError(f"{path} cannot be written: {problem.strerror}") from problem
+            raise
+        return Store._opened(folder, lock)
+
+    @staticmethod
+    def open(folder: Path) -> Store:
+        """Open a run for writing, bring its tables up to date and remove what killed writes left behind.
+
+        Raises RunError where the folder is no run, is held by another process (and by whom) or from a newer version.
+        """
+        _require(folder)
+        return Store._opened(folder, RunLock(folder))
+
+    @staticmethod
+    def _opened(folder: Path, lock: RunLock) -> Store:
+        try:
+            store = Store(folder, _connect(folder, "rw"), lock)
+        except BaseException:
+            lock.release()
+            raise
+        try:
+            with _explained(store.path):
+                if store._conn.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+                    raise RunError(f"{store.path} cannot be written ahead (WAL) on this file system; use a local disk")
+                migrations.STEPS.apply(store._db)
+            for each in (folder, store.snapshot_folder, store.checkpoint_folder):
+                files.make_folder(each)
+                files.remove_leftovers(each)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    @staticmethod
+    def reader(folder: Path) -> Store:
+        """Open a run for reading only, beside its writer if there is one. Raises RunError as `open` does."""
+        _require(folder)
+        try:
+            db = _connect(folder, "ro")
+        except RunError:
+            # SQLite needs its log's index beside the database. Where it is missing and the folder cannot be written to,
+            # there is no writer either, nor anything left in the log: the file alone is the whole.
+            if os.access(folder, os.W_OK) or (folder / f"{FILE}-wal").exists():
+                raise
+            db = _connect(folder, "ro&immutable=1")
+        store = Store(folder, db, None)
+        if migrations.STEPS.pending(db):
+            store.close()
+            raise RunError(f"{folder} was made by an older version of league; let the run go on once, to update it")
+        return store
+
+    @staticmethod
+    def find_runs(root: Path) -> list[Path]:
+        """The runs among the folders in `root`, the one that was written to last first."""
+        found = [path.parent for path in root.glob(f"*/{FILE}") if path.is_file()]
+        return sorted(found, key=lambda folder: (-_written(folder), folder.name))
+
+    def close(self) -> None:
+        """Give everything back; what was not committed is dropped."""
+        self._conn.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing: an exception undoes everything written inside. For a reader, all it sees is of one moment."""
+        with _explained(self.path):
+            try:
+                # Not the default, deferred: that one could fail in the middle, at its first write.
+                self._conn.execute("BEGIN IMMEDIATE" if self._lock else "BEGIN")
+                yield
+                files.reach("commit")
+                self._conn.execute("COMMIT")
+            except BaseException:
+                if self._conn.in_transaction:
+                    self._conn.execute("ROLLBACK")
+                raise
+
+    # Writing
+
+    def put_snapshot(self, snapshot: Snapshot, created: float) -> None:
+        """Add to the roster. created: seconds since 1970. Raises SnapshotError where its file is not yet there."""
+        if snapshot.origin != "anchor":
+            _require_file(self.snapshot_folder, snapshot.id)
+        self._insert("snapshots", [rows.snapshot_row(snapshot, created)])
+
+    def put_results(self, results: Sequence[MatchResult]) -> None:
+        """Append to the ledger, in this order. Raises RunError where a lineup names what is no snapshot of this run."""
+        with self._writing():
+            first = self.last_match() + 1
+            seq = self._seq(policy for result in results for policy in result.policies)
+            self._insert("matches", [rows.match_row(id, result) for id, result in enumerate(results, first)])
+            posts = (row for id, result in enumerate(results, first) for row in rows.post_rows(id, result, seq))
+            self._insert("match_posts", posts)
+
+    def put_training(self, results: Sequence[TrainingResult]) -> None:
+        """Add what learners scored while training: one row for each learner, round and opponent."""
+        names = TrainingResult.__dataclass_fields__
+        self._insert("training", [{name: getattr(result, name) for name in names} for result in results])
+
+    def put_metrics(self, round: int, learner: str, values: Mapping[str, float]) -> None:
+        """Add a learner's metrics of one round; NaN and infinities are kept as NULL and read back as NaN."""
+        fixed = {"round": round, "learner": learner}
+        self._insert(
+            "metrics", [fixed | {"name": name, "value": rows.known_number(value)} for name, value in values.items()]
+        )
+
+    def put_event(self, round: int, kind: str, data: Mapping[str, object]) -> None:
+        """Add an event. data: JSON without a clock. Raises ValueError or TypeError where it is not JSON."""
+        self._insert("events", [{"round": round, "kind": kind, "data": canonical_json(dict(data))}])
+
+    def put_round(
+        self,
+        round: int,
+        steps: int,
+        checkpoint: str,
+        learners: Mapping[str, Mapping[str, object]],
+        seconds: float,
+        phases: Mapping[str, float],
+    ) -> None:
+        """Close a round: from here the run goes on. Raises SnapshotError where the checkpoint's file is not there."""
+        _require_file(self.checkpoint_folder, checkpoint)
+        row = {
+            "round": round,
+            "steps": steps,
+            "checkpoint": checkpoint,
+            "learners": canonical_json({name: dict(state) for name, state in learners.items()}),
+            "seconds": seconds,
+            "phases": canonical_json(dict(phases)),
+            "finished_at": time.time(),
+        }
+        self._insert("rounds", [row])
+
+    def put_ratings(self, kind: str, ratings: Mapping[PolicyId, Rating], upto: int) -> None:
+        """Replace the cached ratings of one kind, computed from the ledger up to the match `upto`."""
+        names = ("value", "low", "high", "games")
+        with self._writing():
+            seq = self._seq(ratings)
+            self._execute("DELETE FROM ratings WHERE kind = ?", kind)
+            self._execute("INSERT OR REPLACE INTO rating_kinds (kind, upto) VALUES (?, ?)", kind, upto)
+            self._insert(
+                "ratings",
+                [
+                    {"kind": kind, "snapshot": seq[id]} | {name: getattr(rating, name) for name in names}
+                    for id, rating in ratings.items()
+                ],
+            )
+
+    def put_fact(self, key: str, value: object) -> None:
+        """Set a fact that was settled while running, such as the number of threads. value: JSON."""
+        self._execute("INSERT OR REPLACE INTO facts (key, value) VALUES (?, ?)", key, canonical_json(value))
+
+    def add_provenance(self, data: Mapping[str, str]) -> None:
+        """Note where the run goes on, unless that is where it was."""
+        if self.provenance()[-1] != dict(data):
+            self._insert("provenance", [{"data": canonical_json(dict(data)), "seen_at": time.time()}])
+
+    def sweep_checkpoints(self, keep: Iterable[str] = ()) -> None:
+        """Remove checkpoint files, except those of the last two rounds and those in `keep`. Call it after a commit."""
+        last = self.query("SELECT checkpoint FROM rounds ORDER BY round DESC LIMIT 2")
+        named = {id for (id,) in last} | set(keep)
+        for id in present(self.checkpoint_folder) - named:
+            files.content_path(self.checkpoint_folder, id).unlink(missing_ok=True)
+
+    def query(self, sql: str, *parameters: object) -> list[Any]:
+        """All rows that a SELECT or a PRAGMA gives, as tuples. For this room; others ask for records."""
+        with _explained(self.path):
+            return self._conn.execute(sql, parameters).fetchall()
+
+    # Helpers
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Joins the transaction that is open, or is one."""
+        if self._conn.in_transaction:
+            yield
+        else:
+            with self.transaction():
+                yield
+
+    def _insert(self, table: str, records: Iterable[rows.Row]) -> None:
+        with self._writing(), _explained(self.path):
+            self._db.table(table).insert_all({key: plain(value) for key, value in row.items()} for row in records)
+
+    def _execute(self, sql: str, *parameters: object) -> None:
+        with self._writing(), _explained(self.path):
+            self._conn.execute(sql, tuple(map(plain, parameters)))
+
+    def _seq(self, named: Iterable[PolicyId]) -> dict[PolicyId, int]:
+        """Each snapshot's place in the order; all that are named must be there."""
+        seq = dict(self.query("SELECT id, seq FROM snapshots"))
+        if unknown := set(named) - seq.keys():
+            raise RunError(
+                f"{self.path}: {sorted(unknown)} are no snapshots of this run, so they have no results in it"
+            )
+        return seq
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as problem:
+        raise RunError(f"{path}: {problem}") from problem
+
+
+def _require(folder: Path) -> None:
+    if not (folder / FILE).is_file():
+        raise RunError(f"{folder} is no run: it has no {FILE}")
+
+
+def _require_file(folder: Path, id: str) -> None:
+    path = files.content_path(folder, id)
+    if not path.is_file():
+        raise SnapshotError(f"{path} is missing; a file is written before the row that names it")
+
+
+def _connect(folder: Path, mode: str) -> Database:
+    """A connection to a database that league made, by this version or an older one."""
+    path = folder / FILE
+    with _explained(path):
+        # Never "rwc": reading, or a mistyped folder, must not create anything.
+        uri = f"{path.absolute().as_uri()}?mode={mode}"
+        conn = sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None)
+        try:
+            conn.execute("PRAGMA synchronous = FULL")
+            conn.execute("PRAGMA foreign_keys = ON")
+            db = Database(conn, execute_plugins=False)
+            applied = {step.name for step in migrations.STEPS.applied(db)}
+            if not applied:
+                raise RunError(f"{folder} is no run: its {FILE} was not made by league")
+            if unknown := applied - set(migrations.names()):
+                raise RunError(
+                    f"{folder} was made by a newer version of league (it knows {sorted(unknown)}); update league"
+                )
+        except BaseException:
+            conn.close()
+            raise
+        return db
+
+
+def _first_bytes(config: Mapping[str, object], facts: Mapping[str, object], provenance: Mapping[str, str]) -> bytes:
+    """The database of a run that has not begun, as a file's content."""
+    db = Database(memory=True, execute_plugins=False)
+    try:
+        migrations.STEPS.apply(db)
+        now = time.time()
+        db.table("run").insert({"id": 1, "config": canonical_json(dict(config)), "created_at": now})
+        db.table("facts").insert_all({"key": key, "value": canonical_json(value)} for key, value in facts.items())
+        db.table("provenance").insert({"data": canonical_json(dict(provenance)), "seen_at": now})
+        return db.conn.serialize()
+    finally:
+        db.close()
+
+
+def _written(folder: Path) -> int:
+    """When the run was last written to. A reader may leave an empty log behind, which says nothing."""
+    log = folder / f"{FILE}-wal"
+    times = [(folder / FILE).stat().st_mtime_ns]
+    if log.exists() and log.stat().st_size:
+        times.append(log.stat().st_mtime_ns)
+    return max(times)

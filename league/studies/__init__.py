@@ -1,0 +1,1 @@
+"""What is asked of a league from outside: match two policies, export one, show one."""

@@ -1,0 +1,279 @@
+"""`league match`: two policies (or one per side) at a game, seat-balanced, with intervals."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from league.errors import PolicyError
+from league.games.core import Game, GameSpec, NativeGame
+from league.lookup import Found, find, role_of, split_roles
+from league.play.fixture import Fixture, alike, fixtures
+from league.play.match import play
+from league.play.table import Table
+from league.policies.core import Policy
+from league.rating.payoff import wilson
+from league.records import MatchResult
+from league.roster import Roster
+
+_Z95 = 1.959964
+
+
+@dataclass(frozen=True, slots=True)
+class MatchReport:
+    """What a match showed, from the first contestant's view.
+
+    labels: of each contestant. games: rated games, won, drawn and lost by the first (with more than two contestants:
+    first place alone, shared, neither). score: (wins + draws / 2) / games with its 95 % Wilson interval low, high; None
+    where the contestants' scores cannot be compared. mean_returns, return_halfwidths: by contestant, mean score of an
+    episode and half its 95 % interval. by_seat: where the first sat, its score from there and the games.
+    """
+
+    labels: tuple[str, ...]
+    games: int
+    wins: int
+    draws: int
+    losses: int
+    score: float | None
+    low: float | None
+    high: float | None
+    mean_returns: tuple[float, ...]
+    return_halfwidths: tuple[float, ...]
+    by_seat: tuple[tuple[str, float, int], ...]
+    forfeits: tuple[int, ...]
+    episodes: int
+    seconds: float
+    seed: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """A match about to be played: labels by contestant, every policy by its id in the fixtures, and a note."""
+
+    labels: tuple[str, ...]
+    fixtures: tuple[Fixture, ...]
+    policies: Mapping[str, Policy]
+    comparable: bool
+    note: str = ""
+
+
+def contest(roster: Roster, texts: Sequence[str], games: int, seed: int) -> Contest:
+    """Who meets whom, from POLICY texts. Raises PolicyError where they do not fill the game's sides.
+
+    Sides that are alike: one POLICY a side. One-sided games: one POLICY, or two that play the same episodes each.
+    Sides that differ: one a side (their scores are shown, not compared), or two of one role, which play the same
+    episodes, each with the best of the other roles.
+    """
+    spec = roster.spec
+    texts = list(texts)
+    if alike(spec) and len(spec.sides) > 1:
+        return _sides(roster, texts, games, seed)
+    return _compared(roster, texts, games, seed)
+
+
+def match(
+    make: Callable[[int], Game],
+    roster: Roster,
+    texts: Sequence[str],
+    games: int = 400,
+    seed: int = 0,
+    temperature: float = 1.0,
+    tick: Callable[[float], None] = lambda fraction: None,
+) -> MatchReport:
+    """Play and report. make: a new game of so many slots. temperature: of every choice; 0 is greedy."""
+    began = time.monotonic()
+    planned = contest(roster, texts, games, seed)
+    episodes = sum(fixture.games * len(fixture.episodes) for fixture in planned.fixtures)
+    game = make(1)
+    slots = min(episodes, 1024 if isinstance(game, NativeGame) else 16)
+    game.close()
+    game = make(slots)
+    try:
+        results = play(game, planned.policies, planned.fixtures, temperature, tick)
+    finally:
+        game.close()
+    return report(roster.spec, planned, results, seed, time.monotonic() - began)
+
+
+def show(make: Callable[[int], Game], roster: Roster, texts: Sequence[str], seed: int, temperature: float) -> list[str]:
+    """One game, position by position, as text. Raises GameError where the game has no text view."""
+    planned = contest(roster, texts, 1, seed)
+    first = planned.fixtures[0]
+    fixture = Fixture(first.contestants, first.episodes[:1], first.holders[:1], 1, seed, first.others)
+    game, frames = make(1), []
+
+    def watch(table: Table) -> None:
+        frames.append(table.game.render(0))
+
+    try:
+        play(game, planned.policies, [fixture], temperature, watch=watch)
+    finally:
+        game.close()
+    return frames
+
+
+def report(spec: GameSpec, planned: Contest, results: Sequence[MatchResult], seed: int, seconds: float) -> MatchReport:
+    """Sum up the results of a contest's fixtures."""
+    count = len(planned.labels)
+    wins = draws = losses = 0
+    sums, squares, entries, forfeits = [0.0] * count, [0.0] * count, [0] * count, [0] * count
+    seats = []
+    for fixture, result in zip(planned.fixtures, results, strict=True):
+        order = [_contestant(side[0]) for side in result.lineup]
+        at = order.index(0)
+        won = drawn = 0
+        for pattern, number in result.placements.items():
+            if pattern[at] == 0 and len(pattern) > 1:
+                alone = pattern.count(0) == 1
+                won, drawn = won + number * alone, drawn + number * (not alone)
+        wins, draws, losses = wins + won, draws + drawn, losses + result.games - won - drawn
+        if not result.paired and len(results) > 1:
+            where = " ".join(spec.seats[seat] for seat in spec.sides[at])
+            seats.append((where, (won + 0.5 * drawn) / result.games, result.games))
+        for place, policy in enumerate(result.policies):
+            contestant = _contestant(policy)
+            sums[contestant] += result.score_sum[place]
+            squares[contestant] += result.score_sq[place]
+            entries[contestant] += fixture.games * sum(held.count(place) for held in fixture.holders)
+            forfeits[contestant] += result.forfeits[place]
+    games = sum(result.games for result in results)
+    means = tuple(total / number for total, number in zip(sums, entries, strict=True))
+    halves = tuple(
+        _halfwidth(square, mean, number) for square, mean, number in zip(squares, means, entries, strict=True)
+    )
+    score = low = high = None
+    if planned.comparable and count > 1:
+        score = (wins + 0.5 * draws) / games
+        low, high = wilson(wins + 0.5 * draws, games)
+    return MatchReport(
+        planned.labels,
+        games,
+        wins,
+        draws,
+        losses,
+        score,
+        low,
+        high,
+        means,
+        halves,
+        tuple(seats),
+        tuple(forfeits),
+        sum(result.episodes for result in results),
+        seconds,
+        seed,
+        planned.note,
+    )
+
+
+def _contestant(policy: str) -> int:
+    """The number of the contestant that a policy's key in the fixtures begins with."""
+    return int(policy.partition(":")[0])
+
+
+def _halfwidth(square: float, mean: float, count: int) -> float:
+    variance = max(square / count - mean * mean, 0.0)
+    return _Z95 * math.sqrt(variance / max(count - 1, 1))
+
+
+def _sides(roster: Roster, texts: list[str], games: int, seed: int) -> Contest:
+    """One POLICY a side, each holding all posts of its side; two for more sides: the second holds all others."""
+    spec = roster.spec
+    if len(texts) == 2 and len(spec.sides) > 2:
+        texts = [texts[0], *[texts[1]] * (len(spec.sides) - 1)]
+    if len(texts) != len(spec.sides):
+        raise PolicyError(f"{spec.id} has {len(spec.sides)} sides: name one policy for each, not {len(texts)}")
+    policies, lineup, labels = {}, [], []
+    for number, text in enumerate(texts):
+        wanted, names = split_roles(text), []
+        for post in spec.posts:
+            if post.side != number:
+                continue
+            found = _find(wanted, post.role, text, roster)
+            key = f"{number}:{post.role}"
+            policies[key] = found.policy
+            lineup.append(key)
+            names.append(found.label)
+        labels.append("+".join(dict.fromkeys(names)))
+    return Contest(tuple(labels), tuple(fixtures(spec, lineup, games, seed)), policies, True)
+
+
+def _compared(roster: Roster, texts: list[str], games: int, seed: int) -> Contest:
+    """Contestants that take the same posts in turn; or, one a side, scores that stand beside each other."""
+    spec = roster.spec
+    wanted = [_roles_meant(text, roster) for text in texts]
+    if len(texts) == len(spec.sides) > 1 and len({tuple(sorted(one)) for one in wanted}) == len(texts):
+        return _beside(roster, texts, wanted, games, seed)
+    if not 1 <= len(texts) <= 2:
+        raise PolicyError(f"{spec.id}: name one policy, or two to compare, not {len(texts)}")
+    policies: dict[str, Policy] = {}
+    episodes, holders, labels, others = [], [], [], []
+    for number, (text, roles) in enumerate(zip(texts, wanted, strict=True)):
+        lineup, held, names = [], [], []
+        for post in spec.posts:
+            mine = "" in roles or post.role in roles
+            source = roles.get(post.role, roles.get("", "")) if mine else _stand_in(roster, post.role)
+            found = find(source, post.role, roster)
+            key = f"{number}:{post.role}" if mine else f"other:{post.role}"
+            policies[key] = found.policy
+            lineup.append(key)
+            held.append(number if mine else -1)
+            if mine:
+                names.append(found.label)
+            elif found.label not in others:
+                others.append(found.label)
+        episodes.append(tuple(lineup))
+        holders.append(tuple(held))
+        labels.append("+".join(dict.fromkeys(names)))
+    fixture = Fixture(
+        tuple((f"{number}:",) for number in range(len(texts))),
+        tuple(episodes),
+        tuple(holders),
+        games,
+        seed,
+        tuple(others),
+    )
+    note = f"with {', '.join(others)} at the other posts" if others else ""
+    return Contest(tuple(labels), (fixture,), policies, len(texts) > 1, note)
+
+
+def _beside(
+    roster: Roster, texts: Sequence[str], wanted: Sequence[Mapping[str, str]], games: int, seed: int
+) -> Contest:
+    """One POLICY a side, where sides differ in their roles: what each scores."""
+    spec = roster.spec
+    order = [next((n for n, roles in enumerate(wanted) if post.role in roles), None) for post in spec.posts]
+    if None in order:
+        missing = [post.role for post, number in zip(spec.posts, order, strict=True) if number is None]
+        raise PolicyError(f"{spec.id}: no policy was named for the role {' and '.join(missing)}; write ROLE=POLICY")
+    policies, labels = {}, [""] * len(texts)
+    for post, number in zip(spec.posts, order, strict=True):
+        assert number is not None
+        found = find(wanted[number][post.role], post.role, roster)
+        policies[f"{number}:{post.role}"] = found.policy
+        labels[number] = found.label
+    lineup = tuple(f"{number}:{post.role}" for post, number in zip(spec.posts, order, strict=True))
+    held = tuple(int(number or 0) for number in order)
+    fixture = Fixture(tuple((f"{n}:",) for n in range(len(texts))), (lineup,), (held,), games, seed)
+    return Contest(tuple(labels), (fixture,), policies, False, "scores of different roles are not compared")
+
+
+def _roles_meant(text: str, roster: Roster) -> dict[str, str]:
+    """The roles that a POLICY text fills: as written, or as its snapshot's role tells."""
+    roles = split_roles(text)
+    if "" in roles and len(roster.spec.roles) > 1 and (role := role_of(roles[""], roster)) is not None:
+        return {role: roles[""]}
+    return roles
+
+
+def _stand_in(roster: Roster, role: str) -> str:
+    return "best" if roster.best(role) is not None else "latest"
+
+
+def _find(wanted: Mapping[str, str], role: str, text: str, roster: Roster) -> Found:
+    name = wanted.get(role, wanted.get(""))
+    if name is None:
+        raise PolicyError(f"'{text}' names no policy for the role '{role}'; write {role}=POLICY")
+    return find(name, role, roster)

@@ -1,0 +1,106 @@
+"""A table without lines that fits any width: columns shorten, then the least important leave; numbers never break."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+_GAP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a `Grid`.
+
+    titles: what stands above it, from the longest wording to the shortest. right: align to the right, as numbers are.
+    keep: how important it is. Where space is short, the least important are shortened and then leave; those with 0
+    leave before any is shortened. least: the width down to which its text may be shortened (None: it never is).
+    wrap: text that is too long goes on in the next line instead of being cut.
+    """
+
+    titles: tuple[str, ...]
+    right: bool = False
+    keep: int = 1
+    least: int | None = None
+    wrap: bool = False
+
+
+class Grid:
+    """Rows under columns; rendered to the width that the console gives. Cells are text, never markup.
+
+    named: the column whose title names the whole table. heading: whether there are titles at all.
+    """
+
+    def __init__(
+        self, columns: Sequence[Column], rows: Sequence[Sequence[str | Text]], named: int = 0, heading: bool = True
+    ) -> None:
+        self.columns = tuple(columns)
+        self.rows = [tuple(cell if isinstance(cell, Text) else Text(cell) for cell in row) for row in rows]
+        self.named, self.heading = named, heading
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        chosen = self.fit(options.max_width)
+        rows = self.rows
+        if self.heading:
+            titles = {index: title for index, title, _ in chosen}
+            styles = ["bold" if index == self.named else "dim" for index in range(len(self.columns))]
+            rows = [tuple(Text(titles.get(index, ""), style) for index, style in enumerate(styles)), *rows]
+        for row in rows:
+            cells = [self._lines(console, row[index], index, width) for index, _, width in chosen]
+            for line in range(max(map(len, cells))):
+                yield _joined([cell[line] if line < len(cell) else None for cell in cells], [w for _, _, w in chosen])
+
+    def fit(self, width: int) -> list[tuple[int, str, int]]:
+        """The columns that are shown in `width` cells, each as (index, title, width)."""
+        kept = list(range(len(self.columns)))
+        while True:
+            for wording in (0, -1):
+                titles = [self.columns[index].titles[wording] if self.heading else "" for index in kept]
+                natural = [self._natural(index, title) for index, title in zip(kept, titles, strict=True)]
+                if sum(natural) + _GAP * (len(kept) - 1) <= width:
+                    return list(zip(kept, titles, natural, strict=True))
+            if len(kept) == 1:
+                return [(kept[0], titles[0], max(width, 1))]
+            spare = any(self.columns[index].keep == 0 for index in kept)
+            shrunk = None if spare else self._shrink(kept, natural, width - _GAP * (len(kept) - 1))
+            if shrunk is not None:
+                return list(zip(kept, titles, shrunk, strict=True))
+            kept.remove(min(kept, key=lambda index: (self.columns[index].keep, -index)))
+
+    def _natural(self, index: int, title: str) -> int:
+        return max([cell_len(title), 1, *(row[index].cell_len for row in self.rows)])
+
+    def _shrink(self, kept: Sequence[int], natural: Sequence[int], room: int) -> list[int] | None:
+        """Widths that fit into `room`, taken from the least important columns first; None where they cannot."""
+        widths = dict(zip(kept, natural, strict=True))
+        for index in sorted(kept, key=lambda index: (self.columns[index].keep, -index)):
+            excess, least = sum(widths.values()) - room, self.columns[index].least
+            if excess > 0 and least is not None:
+                widths[index] = max(widths[index] - excess, min(widths[index], least))
+        return list(widths.values()) if sum(widths.values()) <= room else None
+
+    def _lines(self, console: Console, cell: Text, index: int, width: int) -> list[Text]:
+        column = self.columns[index]
+        lines = list(cell.wrap(console, width, overflow="fold")) if column.wrap else [cell.copy()]
+        for line in lines:
+            line.rstrip()
+            line.truncate(width, overflow="ellipsis")
+            if column.right:
+                line.pad_left(width - line.cell_len)
+        return lines
+
+
+def _joined(cells: Sequence[Text | None], widths: Sequence[int]) -> Text:
+    """One line of cells, without blanks at its end."""
+    line = Text(no_wrap=True, overflow="ellipsis")
+    start = 0
+    for cell, width in zip(cells, widths, strict=True):
+        if cell is not None and cell.plain.strip():
+            line.append(" " * (start - line.cell_len))
+            line.append_text(cell)
+        start += width + _GAP
+    return line

@@ -1,0 +1,115 @@
+"""A run as plain lines, for logs, pipes and `--plain`: one line a finished round, and one for what happened in it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TextIO
+
+from league.events import Event, Exploited, RoundFinished, RunStarted, RunStopped, SnapshotTaken, Warned
+from league.records import Snapshot
+from league.views.text import clean, count, duration, half_width, interval, number, places
+from league.views.watch import REASONS, Watch, exploit_text
+
+_NAMED = 4
+
+
+class PlainConsole:
+    """Writes lines to `stream` as a listener of a run. No colours, no control characters.
+
+    every: seconds that lie at least between two lines of rounds; the rounds between are left out, the last never is.
+    Snapshots are named together, before the next line of a round; all else is written at once.
+    """
+
+    def __init__(self, stream: TextIO, every: float = 2.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream, self._every, self._clock = stream, every, clock
+        self._watch = Watch(clock())
+        self._written: float | None = None
+        self._waiting: RoundFinished | None = None
+        self._snapshots: list[Snapshot] = []
+
+    def __call__(self, event: Event) -> None:
+        """Take in an event and write what is due."""
+        now = self._clock()
+        self._watch.see(event, now)
+        match event:
+            case RunStarted():
+                self._write(_started(event))
+            case SnapshotTaken():
+                self._snapshots.append(event.snapshot)
+            case Exploited():
+                self._write(f"round {event.round}  exploit  {exploit_text(event)}")
+            case Warned():
+                self._write(f"round {event.round}  warning  {clean(event.message)}")
+            case RoundFinished():
+                self._waiting = event
+                if self._written is None or now - self._written >= self._every:
+                    self._flush(now)
+            case RunStopped():
+                self._flush(now)
+                reason = REASONS.get(event.reason, clean(event.reason))
+                steps = f"{count(event.steps)} agent-steps"
+                self._write(f"round {event.round}  {reason} after {duration(event.seconds)}, {steps}")
+
+    def _flush(self, now: float) -> None:
+        """Write the newest round that was not written yet, after the snapshots up to it."""
+        if self._snapshots:
+            named = ", ".join(f"{clean(one.name)} {clean(one.short)}" for one in self._snapshots[-_NAMED:])
+            earlier = len(self._snapshots) - _NAMED
+            word = "snapshot" if len(self._snapshots) == 1 else "snapshots"
+            more = f"{earlier} more, " if earlier > 0 else ""
+            self._write(f"round {self._snapshots[-1].round}  {word}  {more}{named}")
+            self._snapshots.clear()
+        if self._waiting is not None:
+            self._write(self._round(self._waiting, now))
+            self._waiting, self._written = None, now
+
+    def _round(self, event: RoundFinished, now: float) -> str:
+        remaining = self._watch.remaining(now)
+        facts = [f"round {event.round}", f"steps {count(event.steps)}", f"{count(self._watch.pace or 0.0)}/s"]
+        if remaining is not None:
+            facts.append(f"eta {duration(remaining)}")
+        facts += self._best(event)
+        for name in ("return", "entropy"):
+            values = [metrics[name] for metrics in event.metrics.values() if name in metrics]
+            if values:
+                facts.append(f"{name} {_range(values)}")
+        return "  ".join(facts)
+
+    def _best(self, event: RoundFinished) -> Iterable[str]:
+        one_sided = self._watch.one_sided
+        for role, lines in event.standings.items():
+            of = f" {clean(role)}" if len(event.standings) > 1 else ""
+            for line in lines:
+                if line.best:
+                    value, low, high = line.rating.value, line.rating.low, line.rating.high
+                    digits = places([value, half_width(low, high)])
+                    rating = interval(value, low, high, digits, signed=not one_sided)
+                    yield f"best{of} {clean(line.snapshot.name)} {rating}"
+
+    def _write(self, line: str) -> None:
+        # A stream that cannot write an arrow or a dash gets a question mark: a log is no reason to fall silent.
+        encoding = self._stream.encoding or "utf-8"
+        self._stream.write(line.encode(encoding, "replace").decode(encoding) + "\n")
+        self._stream.flush()
+
+
+def _started(event: RunStarted) -> str:
+    """What begins, and when it will stop."""
+    budgets = [
+        f"{event.rounds_budget} rounds" if event.rounds_budget else "",
+        f"{count(event.steps_budget)} agent-steps" if event.steps_budget else "",
+        duration(event.seconds_budget) if event.seconds_budget else "",
+    ]
+    until = " or ".join(budget for budget in budgets if budget)
+    learners = f"{len(event.learners)} learner{'' if len(event.learners) == 1 else 's'}"
+    going = f"goes on after round {event.round}" if event.resumed else "begins"
+    facts = [clean(event.game), clean(event.matchmaking), learners, clean(event.folder)]
+    return f"{', '.join(facts)}: {going}" + (f", until {until}" if until else "")
+
+
+def _range(values: list[float]) -> str:
+    """One learner's value, or the lowest and highest of several learners'."""
+    digits = places(values)
+    low, high = number(min(values), digits), number(max(values), digits)
+    return low if low == high else f"{low} to {high}"

@@ -1,0 +1,86 @@
+"""Numbers and names as people read them: short, aligned, and safe to put on a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+MISSING = "–"
+"""What stands where a number is not known."""
+
+
+def clean(name: str) -> str:
+    """A name from outside as one line of printable text: what would move a cursor or break a line becomes a dot."""
+    return "".join(letter if letter.isprintable() else " " if letter in "\n\t" else "·" for letter in name)
+
+
+def duration(seconds: float) -> str:
+    """Two units at most: `42s`, `1m40s`, `2h05m`, `3d04h`; `–` where it is not a finite number."""
+    if not math.isfinite(seconds):
+        return MISSING
+    whole = max(round(seconds), 0)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600:02}h"
+
+
+def count(n: float) -> str:
+    """How many, in five characters where it can: `999`, `1.2k`, `393k`, `1.2M`; `–` where it is not finite."""
+    if not math.isfinite(n):
+        return MISSING
+    size, units = abs(n), ["", "k", "M", "G", "T"]
+    if size < 999.5:
+        return f"{n:.0f}"
+    while size >= 999.5 and len(units) > 1:
+        size, units = size / 1000, units[1:]
+    sign = "-" if n < 0 else ""
+    return f"{sign}{size:.1f}{units[0]}" if size < 99.95 else f"{sign}{size:.0f}{units[0]}"
+
+
+def places(values: Iterable[float]) -> int:
+    """Digits after the point, 0 to 4, with which the largest of the finite values has three significant digits."""
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    return 2 if largest == 0 else min(max(2 - math.floor(math.log10(largest)), 0), 4)
+
+
+def number(value: float | None, digits: int, signed: bool = False) -> str:
+    """A number with so many digits after the point; `–` for None, `nan` and `∞` as they are, `1.2e+07` where huge."""
+    if value is None:
+        return MISSING
+    if math.isnan(value):
+        return "nan"
+    sign = "+" if signed else ""
+    if math.isinf(value):
+        return f"{sign if value > 0 else '-'}∞"
+    text = f"{value:{sign}.1e}" if abs(value) >= 1e6 else f"{value:{sign}.{digits}f}"
+    # A rounded -0.00 would show a sign that the number does not have.
+    return text.replace("-", sign, 1) if float(text) == 0 else text
+
+
+def half_width(low: float, high: float) -> float:
+    """Half the width of an interval; infinite where an end is."""
+    return (high - low) / 2 if math.isfinite(high - low) else math.inf
+
+
+def fine(value: float, half: float) -> int:
+    """Digits after the point with which half an interval has two significant digits (without one: as `places`)."""
+    known = math.isfinite(half) and half > 0
+    return max(places([half]) - 1, 0) if known else places([value])
+
+
+def interval(value: float, low: float, high: float, digits: int | None = None, signed: bool = False) -> str:
+    """A value and half of its interval: `+412 ±35`. digits: after the point; None: as many as are `fine`."""
+    half = half_width(low, high)
+    if digits is None:
+        digits = fine(value, half)
+    return f"{number(value, digits, signed)} ±{number(half, digits)}"
+
+
+def aligned(texts: Sequence[str]) -> list[str]:
+    """Texts made equally long with spaces before them."""
+    room = max(map(len, texts), default=0)
+    return [text.rjust(room) for text in texts]

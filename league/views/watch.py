@@ -1,0 +1,167 @@
+"""What a run has announced so far, kept as a view needs it: progress, pace, recent events. No terminal, no clock."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from league.events import Event, Exploited, Progress, RoundFinished, RunStarted, RunStopped, SnapshotTaken, Warned
+from league.records import Snapshot, Standing
+from league.views.text import MISSING, clean
+
+_PACE_ROUNDS = 10
+_EVENTS_KEPT = 64
+
+REASONS = {
+    "budget": "budget reached",
+    "interrupt": "stopped by an interrupt",
+    "error": "stopped by an error",
+}
+"""Why a run stopped, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One line of recent events. kind: snapshot, best, exploit, warning, start or stop."""
+
+    round: int
+    kind: str
+    text: str
+
+
+class Watch:
+    """Follows one run. Times are seconds of the caller's clock; `now` is that clock's time of the call.
+
+    round, steps: of the last committed round. within: how much of the round in progress is done, in [0, 1].
+    phases: seconds by phase since the start; unknown time is "other". last: the last finished round.
+    """
+
+    def __init__(self, now: float) -> None:
+        self.began = self._heard = now
+        self.ended: float | None = None
+        self.started: RunStarted | None = None
+        self.last: RoundFinished | None = None
+        self.stopped: RunStopped | None = None
+        self.round = self.steps = 0
+        self.phase, self.phase_fraction, self.within = "starting", 0.0, 0.0
+        self.phases: dict[str, float] = {}
+        self.happened: deque[Happened] = deque(maxlen=_EVENTS_KEPT)
+        self._pace: deque[tuple[float, float]] = deque(maxlen=_PACE_ROUNDS)
+        self._best: dict[str, str] = {}
+        self._start = 0.0
+
+    def see(self, event: Event, now: float) -> None:
+        """Take in one event."""
+        match event:
+            case RunStarted():
+                self.started, self.began, self._heard = event, now, now
+                self.round, self.steps = event.round, event.steps
+                self._start = self.done(now) or 0.0
+                if event.resumed:
+                    self._note(event.round, "start", f"goes on after round {event.round}")
+            case Progress():
+                self.phase, self.phase_fraction = clean(event.phase), min(max(event.fraction, 0.0), 1.0)
+                # Phases count their own fractions: the round's never falls back.
+                self.within = max(self.within, self.phase_fraction)
+            case RoundFinished():
+                self._finish(event, now)
+            case SnapshotTaken():
+                self._note(event.round, "snapshot", f"{clean(event.snapshot.name)} {clean(event.snapshot.short)}")
+            case Exploited():
+                self._note(event.round, "exploit", exploit_text(event))
+            case Warned():
+                self._note(event.round, "warning", clean(event.message))
+            case RunStopped():
+                self.stopped, self.ended, self.phase = event, now, REASONS.get(event.reason, clean(event.reason))
+                self._note(event.round, "stop", self.phase)
+
+    def elapsed(self, now: float) -> float:
+        """Seconds since the run began; it stands still once the run has stopped."""
+        return (self.ended if self.ended is not None else now) - self.began
+
+    def done(self, now: float) -> float | None:
+        """How much of the nearest budget is used, in [0, 1]; None where the run has none."""
+        run = self.started
+        if run is None:
+            return None
+        used = []
+        if run.rounds_budget:
+            used.append((self.round + self.within) / run.rounds_budget)
+        if run.steps_budget:
+            a_round = self._pace[-1][0] if self._pace else 0.0
+            used.append((self.steps + self.within * a_round) / run.steps_budget)
+        if run.seconds_budget:
+            used.append(self.elapsed(now) / run.seconds_budget)
+        return min(max(used), 1.0) if used else None
+
+    def remaining(self, now: float) -> float | None:
+        """Estimated seconds to the end of the budget, None where nobody can know."""
+        if self.stopped is not None:
+            return None
+        if self.last is not None and self.last.remaining is not None:
+            return max(self.last.remaining - (now - self._heard), 0.0)
+        done = self.done(now)
+        if done is None or done - self._start < 0.005:
+            return self.started.seconds_budget if self.started is not None else None
+        return self.elapsed(now) * (1.0 - done) / (done - self._start)
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether ratings are mean scores."""
+        return self.started is not None and self.started.one_sided
+
+    @property
+    def pace(self) -> float | None:
+        """Agent-steps a second over the last rounds; None before the first."""
+        seconds = sum(second for _, second in self._pace)
+        return sum(steps for steps, _ in self._pace) / seconds if seconds > 0 else None
+
+    @property
+    def standings(self) -> Mapping[str, tuple[Standing, ...]]:
+        """The last standings by role."""
+        return self.last.standings if self.last is not None else {}
+
+    def _finish(self, event: RoundFinished, now: float) -> None:
+        self.last, self._heard = event, now
+        self.round, self.steps, self.within, self.phase_fraction = event.round, event.steps, 0.0, 0.0
+        self._pace.append((event.steps_per_second * event.seconds, event.seconds))
+        for phase, seconds in event.phases.items():
+            name = clean(phase)
+            self.phases[name] = self.phases.get(name, 0.0) + seconds
+        other = event.seconds - sum(event.phases.values())
+        if other > 0:
+            self.phases["other"] = self.phases.get("other", 0.0) + other
+        for role, lines in event.standings.items():
+            best = next((line.snapshot for line in lines if line.best), None)
+            if best is None or self._best.get(role) == best.id:
+                continue
+            # Who was best already when a run goes on is no news.
+            if role in self._best or self.started is None or not self.started.resumed:
+                self._note(event.round, "best", best_text(best, len(event.standings)))
+            self._best[role] = best.id
+
+    def _note(self, round: int, kind: str, text: str) -> None:
+        if kind == "snapshot" and self.happened and (self.happened[-1].round, self.happened[-1].kind) == (round, kind):
+            text = f"{self.happened.pop().text}, {text}"
+        self.happened.append(Happened(round, kind, text))
+
+
+def best_text(snapshot: Snapshot, roles: int) -> str:
+    """Who is best now, with the role where there are several."""
+    of = f" of {clean(snapshot.role)}" if roles > 1 else ""
+    return f"{clean(snapshot.name)} {clean(snapshot.short)} is best{of}"
+
+
+def exploit_text(event: Exploited) -> str:
+    """Who was copied over from whom, and what changed: `main-3 ← main-1  learning_rate 0.0003→0.00024`."""
+    changed = [
+        f"{clean(name)} {_short(event.before.get(name))}→{_short(value)}"
+        for name, value in event.after.items()
+        if event.before.get(name) != value
+    ]
+    return f"{clean(event.learner)} ← {clean(event.source)}  {', '.join(changed) or 'nothing changed'}"
+
+
+def _short(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.3g}"

@@ -1,0 +1,133 @@
+"""Games by name: what can be named, what is told about names and options that cannot be used."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from league.errors import GameError
+from league.games.core import Game
+from league.games.registry import NATIVE, catalogue, make
+
+OPTIONS: dict[str, dict[str, object]] = {"matrix": {"payoff": [[0, 1], [-1, 0]]}}
+
+OWN_GAME = """
+from league.games.tictactoe import TicTacToe
+
+class Mine(TicTacToe):
+    pass
+
+def coins(slots, device="cpu", *, sides, bias=0.5):
+    return TicTacToe(slots, device)
+
+def nothing(slots, device):
+    return 7
+
+def environment(render_mode=None):
+    from pettingzoo.classic.tictactoe import tictactoe
+    return tictactoe.raw_env(render_mode=render_mode)
+
+number = 3
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> str:
+    """A file with games of a user's own."""
+    file = tmp_path / "my_games.py"
+    file.write_text(OWN_GAME)
+    return str(file)
+
+
+@pytest.mark.parametrize("name", NATIVE)
+def test_every_native_name_makes_the_game_of_that_id(name: str) -> None:
+    game = make(name, 3, options=OPTIONS.get(name))
+    assert game.spec.id == name
+    assert game.slots == 3
+    again = make(game.spec.id, 2, options=game.spec.options)
+    assert again.spec == game.spec
+
+
+@pytest.mark.parametrize("id", ["pettingzoo:classic/tictactoe-v3", "mpe2:simple_spread_v3"])
+def test_adapted_ids_make_games(id: str) -> None:
+    with_close = make(id, 2)
+    try:
+        assert with_close.spec.id == id
+        assert len(with_close.start(torch.arange(2)).ended) == 2
+    finally:
+        with_close.close()
+
+
+def test_a_users_own_class_function_and_environment(own: str) -> None:
+    assert type(make(f"{own}:Mine", 2)).__name__ == "Mine"
+    assert make(f"{own}:coins", 2, options={"sides": 2}).slots == 2
+    assert isinstance(make(f"{own}:environment", 2), Game)
+    assert make("league.games.kuhn:Kuhn", 4).spec.id == "kuhn"
+
+
+@pytest.mark.parametrize(
+    ("id", "options", "words"),
+    [
+        ("conect_four", {}, ["unknown game 'conect_four'", "'connect_four'", "league games"]),
+        ("blotto", {"troop": 3}, ["blotto", "'troop'", "did you mean 'troops'", "troops, fields"]),
+        ("kuhn", {"cards": 4}, ["kuhn has no option 'cards'", "it has none"]),
+        ("matrix", {}, ["matrix needs the option payoff"]),
+        ("matrix", {"payoff": [[1, 2], [3]]}, ["matrix: payoff must be rows of numbers, all of one length"]),
+        ("matrix", {"payoff": [[1, float("nan")]]}, ["rows of finite numbers"]),
+        ("matrix", {"payoff": 3}, ["rows of numbers"]),
+        ("matrix", {"payoff": [[1, 2]], "payoff_column": [[1], [2]]}, ["one shape", "(1, 2) and (2, 1)"]),
+        ("blotto", {"troops": 0}, ["blotto: troops", "1 or more", "not 0"]),
+        ("blotto", {"fields": "many"}, ["blotto: fields", "'many'"]),
+        ("blotto", {"troops": 100, "fields": 9}, ["at most 4096"]),
+        ("no.such.module:Game", {}, ["there is no module 'no.such.module'", "league games"]),
+        ("league.games.kuhn:Khun", {}, ["league.games.kuhn has no 'Khun'", "'Kuhn'"]),
+        ("no_such_file.py:Game", {}, ["there is no file 'no_such_file.py'"]),
+        ("pettingzo:classic/chess-v6", {}, ["there is no module 'pettingzo'", "did you mean 'pettingzoo'"]),
+    ],
+)
+def test_what_cannot_be_made_is_told(id: str, options: dict[str, object], words: list[str]) -> None:
+    with pytest.raises(GameError) as error:
+        make(id, 2, options=options)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_what_is_wrong_with_a_users_own_game_is_told(own: str, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text("1 / 0")
+    for id, options, words in [
+        (f"{own}:number", {}, "is a int, not a Game class"),
+        (f"{own}:nothing", {}, "made a int, not a league Game"),
+        (f"{own}:coins", {}, "needs the option sides"),
+        (f"{own}:coins", {"sides": 2, "biass": 1}, "did you mean 'bias'"),
+        (f"{broken}:Game", {}, "ZeroDivisionError"),
+    ]:
+        with pytest.raises(GameError, match=words):
+            make(id, 2, options=options)
+    with pytest.raises(GameError, match="at least one slot"):
+        make("kuhn", 0)
+
+
+def test_the_catalogue_lists_all_games_and_what_they_miss() -> None:
+    listed = {entry.id: entry for entry in catalogue()}
+    assert set(NATIVE) < set(listed)
+    assert {"pettingzoo:classic/connect_four-v3", "mpe2:simple_tag_v3", "openspiel:NAME"} < set(listed)
+    assert all(entry.available for name, entry in listed.items() if name in NATIVE)
+    assert all(entry.available == (entry.why_not == "") for entry in listed.values())
+    chess = listed["pettingzoo:classic/chess-v6"]
+    assert chess.available == (importlib.util.find_spec("chess") is not None)
+    assert all(entry.description for entry in listed.values())
+
+
+def test_listing_games_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from league.games.registry import catalogue; catalogue();"
+        "print([m for m in ('torch', 'numpy', 'pettingzoo', 'mpe2', 'pyspiel') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,105 @@
+"""What all ratings share: making one by name, prediction, grouping by role, spreading a row's games."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from builders import RANDOM, duel, row
+
+from league.errors import ConfigError
+from league.rating.core import RATINGS, comparisons, games_played, make_rating, peers, predict, spread
+from league.rating.elo import Elo
+
+
+@pytest.mark.parametrize("name", RATINGS)
+def test_every_rating_by_name_rates_nobody_from_nothing(name: str) -> None:
+    assert make_rating(name).rate([], RANDOM) == {}
+
+
+@pytest.mark.parametrize("name", [name for name in RATINGS if name != "mean-score"])
+def test_every_relative_rating_has_the_anchor_at_0_and_the_stronger_above(name: str) -> None:
+    rows = [
+        duel("a", "random", 30, 2, 5),
+        duel("random", "b", 1, 0, 30),
+        duel("b", "a", 20, 3, 10),
+        duel("a", "b", 9, 0, 20),
+    ]
+    ratings = make_rating(name).rate(rows, RANDOM)
+    assert set(ratings) == {"a", "b", "random"}
+    assert ratings["random"].value == 0.0 < ratings["a"].value < ratings["b"].value
+    assert all(rating.low <= rating.value <= rating.high for rating in ratings.values())
+    assert {policy: rating.games for policy, rating in ratings.items()} == {"a": 99, "b": 93, "random": 68}
+
+
+@pytest.mark.parametrize("name", RATINGS)
+def test_a_rating_is_a_pure_function_of_the_ledger(name: str) -> None:
+    rows = [duel("a", "random", 3, 2, 5), duel("b", "a", 1, 0, 3)]
+    model = make_rating(name)
+    assert model.rate(rows, RANDOM) == model.rate(rows, RANDOM) == make_rating(name).rate(rows, RANDOM)
+
+
+def test_settings_reach_the_rating() -> None:
+    assert make_rating("elo", k=32.0).rate([duel("a", "b", 1, 0, 0)], RANDOM)["a"].value == pytest.approx(16.0)
+
+
+def test_a_users_own_rating_is_named_by_module_and_class() -> None:
+    assert isinstance(make_rating("league.rating.elo:Elo", k=8.0), Elo)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("bradly-terry", {}, "did you mean 'bradley-terry'"),
+        ("no.such.module:Elo", {}, "no.such.module"),
+        ("league.rating.elo:Eloo", {}, "Eloo"),
+        ("elo", {"kk": 3}, "kk"),
+        ("elo", {"k": -1.0}, "k: "),
+        ("openskill", {"model": "Plackett"}, "PlackettLuce"),
+    ],
+)
+def test_what_cannot_be_made_is_a_config_error_that_says_why(
+    name: str, settings: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make_rating(name, **settings)
+
+
+def test_importing_the_ratings_is_light() -> None:
+    modules = ["bradley_terry", "elo", "openskill", "mean_score", "payoff", "standings", "schedule"]
+    code = "import sys\n" + "".join(f"import league.rating.{name}\n" for name in modules)
+    code += "print([m for m in ('scipy', 'openskill', 'torch') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_400_points_are_odds_of_ten_to_one() -> None:
+    assert predict(400.0, 0.0) == pytest.approx(10 / 11)
+    assert predict(-5000.0, 5000.0) + predict(5000.0, -5000.0) == pytest.approx(1.0)
+
+
+def test_comparisons_go_by_rank() -> None:
+    assert comparisons((1, 0, 0)) == ((0, 1, 0.0), (0, 2, 0.0), (1, 2, 0.5))
+
+
+def test_a_game_counts_once_for_a_policy_at_several_posts() -> None:
+    assert games_played([row("a a", "b a", placements={(0, 1): 3})]) == {"a": 3, "b": 3}
+
+
+def test_rotated_lineups_are_one_group() -> None:
+    assert peers([(("a",), ("b",)), (("b",), ("random",))]) == [frozenset({"a", "b", "random"})]
+
+
+def test_roles_that_meet_are_told_apart_by_their_posts() -> None:
+    lineups = [(("f1",), ("h1",)), (("f2",), ("h1",)), (("f1",), ("h2",))]
+    assert peers(lineups) == [frozenset({"f1", "f2"}), frozenset({"h1", "h2"})]
+
+
+def test_roles_compared_each_within_itself_are_told_apart_though_they_share_posts() -> None:
+    lineups = [(("f1",), ("f2",)), (("f2",), ("f1",)), (("h1",), ("h2",)), (("h2",), ("h1",))]
+    assert peers(lineups) == [frozenset({"f1", "f2"}), frozenset({"h1", "h2"})]
+
+
+def test_a_rows_games_are_spread_evenly() -> None:
+    assert spread({(0, 1): 3, (1, 0): 1}) == [(0, 1), (0, 1), (1, 0), (0, 1)]
+    assert spread({(1, 0): 2, (0, 1): 2}) == [(0, 1), (1, 0), (0, 1), (1, 0)]

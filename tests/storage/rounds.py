@@ -1,0 +1,62 @@
+"""A run's writer without any learning, for tests that kill it: `python rounds.py FOLDER ROUNDS [STEP]`.
+
+It creates the run or goes on with it, writes rounds whose content depends on their number alone, and prints each
+round's number once it is committed. STEP: die (SIGKILL) before the STEP-th step that `league.files` announces.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+from pathlib import Path
+
+from league import files
+from league.records import MatchResult, Rating, Snapshot
+from league.storage.store import FILE, Store
+
+
+def write_round(store: Store, round: int) -> None:
+    """Everything that a round of a real run writes, in its order."""
+    draw = random.Random(round)
+    snapshot_id = files.write_content(store.snapshot_folder, draw.randbytes(20_000))
+    checkpoint = files.write_content(store.checkpoint_folder, draw.randbytes(200_000))
+    parent = store.snapshots()[-1].id
+    with store.transaction():
+        store.put_snapshot(Snapshot(snapshot_id, "seat", "main", round, round, round, "trained", parent), float(round))
+        lineup = ((snapshot_id,), (parent,))
+        for games in (10, 20):
+            store.put_results(
+                [MatchResult(lineup, games, {(0, 1): games}, (1.0, -1.0), (1.0, 1.0), games, 99, round, round=round)]
+            )
+        store.put_metrics(round, "main", {"entropy": draw.random(), "approx_kl": float("nan")})
+        store.put_ratings("elo", {snapshot_id: Rating(round, -1.0, 1.0, 30)}, store.last_match())
+        store.put_round(round, round, checkpoint, {"main": {"steps": round}}, draw.random(), {})
+    print(round, flush=True)
+    store.sweep_checkpoints()
+
+
+def main(folder: Path, rounds: int, step: int) -> None:
+    """Go on to round `rounds`."""
+    count = 0
+
+    def kill(point: str) -> None:
+        nonlocal count
+        count += 1
+        if count == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    files.faults = kill
+    exists = (folder / FILE).exists()
+    with Store.open(folder) if exists else Store.create(folder, {"seed": 1}, {}, {"cpu": "some"}) as store:
+        if not store.snapshots():
+            store.put_snapshot(Snapshot("random", "seat", "random", 0, 0, 0, "anchor"), 0.0)
+        print("open", flush=True)
+        last = store.last_round()
+        for round in range(last.round + 1 if last else 1, rounds + 1):
+            write_round(store, round)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 0)
