@@ -94,9 +94,7 @@ def match(
     seed: Annotated[int, Parameter(help="Seed of deals and draws.")] = 0,
     greedy: Annotated[bool, Parameter(negative=(), help="Every policy takes its most probable action.")] = False,
     temperature: Annotated[float, Parameter(help="Divides the policies' log-probabilities.")] = 1.0,
-    show: Annotated[
-        bool, Parameter(negative=(), help="Show one game, position by position, before the table.")
-    ] = False,
+    show: Annotated[bool, Parameter(negative=(), help="Show one game, position by position, first.")] = False,
     json: JsonFlag = False,
 ) -> None:
     """Let policies play each other, seat-balanced, and show the score with its 95 % interval."""

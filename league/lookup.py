@@ -6,68 +6,87 @@ POLICY: best, latest, random, one-ply, a snapshot's id or unique prefix or name,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from league import plugins
+from league import files, plugins
 from league.config import from_dict
-from league.errors import PolicyError, RunError
+from league.errors import PolicyError, nearest
+from league.folders import find_run
 from league.games.core import GameSpec
 from league.policies import weights
 from league.policies.core import Policy
 from league.policies.neural import fits, restore
 from league.policies.scripted import SCRIPTED, make_scripted
-from league.records import Snapshot
+from league.records import PolicyId
 from league.roster import Roster
 from league.storage.store import Store
 
 POLICY_FILE = "policy.safetensors"
 """The weights in a folder that `league export` writes (one role), else `<role>.safetensors`."""
 
-RUNS = Path("runs")
-"""Where runs lie unless a folder is given."""
+_WORDS = ("best", "latest", "random")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A policy, what to call it, and its snapshot record where it is one of a run."""
+    """A policy, what to call it, and the id of the snapshot that it is (None: scripted, or the user's own)."""
 
     label: str
     policy: Policy
-    snapshot: Snapshot | None = None
-    roster: Roster | None = None
+    id: PolicyId | None = None
 
 
-def split_roles(text: str) -> dict[str, str]:
-    """`predator=A,prey=B` → {"predator": "A", "prey": "B"}; anything else → {"": text}. Raises PolicyError."""
+def split_roles(text: str, roles: Sequence[str]) -> dict[str, str]:
+    """`predator=A,prey=B` → {"predator": "A", "prey": "B"}; anything else → {"": text}.
+
+    roles: those of the game. Raises PolicyError for a role that it does not have, or that is named twice.
+    """
     parts = text.split(",")
-    if not all("=" in part and not part.lstrip().startswith("mcts=") for part in parts):
-        if len(parts) > 1:
+    if not all(_names_role(part) for part in parts):
+        if len(parts) > 1 and not Path(text).exists():
             raise PolicyError(f"'{text}': with several policies each needs its role, as in predator=best,prey=latest")
         return {"": text.strip()}
-    named = {}
+    named: dict[str, str] = {}
     for part in parts:
-        role, _, policy = part.partition("=")
-        named[role.strip()] = policy.strip()
+        role, _, policy = (word.strip() for word in part.partition("="))
+        if role not in roles:
+            raise PolicyError(
+                f"'{text}': this game has no role '{role}'{nearest(role, roles)} Its roles: {', '.join(roles)}"
+            )
+        if role in named:
+            raise PolicyError(f"'{text}': the role '{role}' is named twice")
+        named[role] = policy
     return named
 
 
 def find(text: str, role: str, roster: Roster) -> Found:
     """The policy that `text` means for a role of the roster's game. Raises PolicyError, SnapshotError or RunError."""
     spec = roster.spec
-    if "@" in text:
-        name, _, run = text.rpartition("@")
-        return _elsewhere(name, run, role, roster)
-    if text in SCRIPTED and text != "random":
+    if text in SCRIPTED and text not in _WORDS:
         return Found(text, make_scripted(text, role, spec))
-    path = Path(text)
-    if text.startswith((".", "/", "~")) or path.is_dir() or text.endswith(".safetensors"):
-        return _exported(path.expanduser(), role, roster)
-    if ":" in text:
-        return Found(text, foreign(text, role, spec))
+    # What a word means must not depend on which folders there are: a folder called "best" is ./best.
+    if text not in _WORDS:
+        path = Path(text).expanduser()
+        name, at, run = text.rpartition("@")
+        if path.is_dir() or path.suffix == files.SUFFIX:
+            return _exported(path, role, roster)
+        if at:
+            return _elsewhere(name, run, role, roster)
+        if ":" in text:
+            return Found(text, foreign(text, role, spec))
+        if text.startswith((".", "/", "~")):
+            return _exported(path, role, roster)
     snapshot = roster.named(text, [role])
-    return Found(snapshot.name, roster.policy(snapshot.id), snapshot, roster)
+    return Found(snapshot.name, roster.policy(snapshot.id), snapshot.id)
+
+
+def _names_role(part: str) -> bool:
+    """Whether a part of a POLICY says whose it is: ROLE=POLICY, which no path and no `mcts=N` is."""
+    role, equals, _ = part.strip().partition("=")
+    return bool(equals) and role != "mcts" and not any(letter in role for letter in "/.~:@")
 
 
 def role_of(text: str, roster: Roster) -> str | None:
@@ -76,11 +95,11 @@ def role_of(text: str, roster: Roster) -> str | None:
         snapshot = roster.named(text, [role.name for role in roster.spec.roles])
     except PolicyError:
         return None
-    return None if text in ("best", "latest", "random") else snapshot.role
+    return None if text in _WORDS else snapshot.role
 
 
 def foreign(text: str, role: str, spec: GameSpec) -> Policy:
-    """A policy of the user's own, `package.module:Name` or `file.py:Name`: called with (role, spec), it gives a Policy."""
+    """A policy of the user's own, `package.module:Name` or `file.py:Name`, which is called with (role, spec)."""
     factory = plugins.load(text, "policy", PolicyError)
     try:
         made = cast(Policy, factory(role, spec))
@@ -89,22 +108,9 @@ def foreign(text: str, role: str, spec: GameSpec) -> Policy:
         raise PolicyError(f"policy '{text}' cannot be made with (role, spec): {error!r}") from error
     if not callable(getattr(made, "logits", None)):
         raise PolicyError(f"policy '{text}' has no method logits(rows); see league.policies.core.Policy")
-    made.role = role
+    if getattr(made, "role", None) != role:
+        raise PolicyError(f"policy '{text}' must have the role it was made for as its attribute role: '{role}'")
     return made
-
-
-def find_run(name: str | None) -> Path:
-    """The folder of a run: a folder, a name under runs/, or the newest run where `name` is None. Raises RunError."""
-    if name is None:
-        runs = Store.find_runs(RUNS)
-        if not runs:
-            raise RunError("there is no run yet under runs/: start one with `league run`, or name a folder with --run")
-        return runs[0]
-    for folder in (Path(name), RUNS / name):
-        if (folder / "league.db").is_file():
-            return folder
-    known = ", ".join(run.name for run in Store.find_runs(RUNS)[:8]) or "none"
-    raise RunError(f"'{name}' is no run: neither a folder with a league.db nor a name under runs/ (there: {known})")
 
 
 def open_roster(store: Store, spec: GameSpec, device: str = "cpu") -> Roster:
@@ -131,12 +137,12 @@ def _exported(path: Path, role: str, roster: Roster) -> Found:
     if metadata.get("role") != role:
         raise PolicyError(f"{path} plays the role '{metadata.get('role')}', wanted is '{role}'")
     policy = restore(metadata, tensors, str(path), roster.device)
-    label = f"{metadata.get('learner')}.{metadata.get('number')} ({path.parent.name})"
-    return Found(label, policy)
+    label = f"{metadata.get('learner')}.{metadata.get('number')} ({path.absolute().parent.name})"
+    return Found(label, policy, files.digest_file(path))
 
 
 def _elsewhere(name: str, run: str, role: str, roster: Roster) -> Found:
     with Store.reader(find_run(run)) as store:
         other = open_roster(store, roster.spec, roster.device)
-        found = find(name, role, other)
-    return Found(f"{found.label}@{run}", found.policy, found.snapshot, other)
+        snapshot = other.named(name, [role])
+        return Found(f"{snapshot.name}@{run}", other.policy(snapshot.id), snapshot.id)

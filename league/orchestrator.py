@@ -268,9 +268,9 @@ class League:
         for learner in self.learners:
             if learner.skipped >= _BAD_ROUNDS:
                 raise TrainingError(
-                    f"round {number}: learner {learner.name} had no finite gradient in {learner.skipped} rounds; the run "
-                    f"keeps its last good checkpoint (round {self.round_number}). Try a smaller algorithm.learning_rate "
-                    "or algorithm.max_grad_norm in a new run"
+                    f"round {number}: learner {learner.name} had no finite gradient in {learner.skipped} rounds; the "
+                    f"run keeps its last good checkpoint (round {self.round_number}). Try a smaller "
+                    "algorithm.learning_rate or algorithm.max_grad_norm in a new run"
                 )
 
     def _resume_or_begin(self, budget: Budget) -> None:

@@ -70,8 +70,10 @@ class Roster:
         Raises ConfigError for an unknown name.
         """
         ratings = self.ratings
-        if by not in (None, REFERENCE) and not self.one_sided and self.results:
-            ratings = self._model(str(by)).rate(self.results, self.anchor_ids)
+        if by not in (None, REFERENCE):
+            model = self._model(str(by))
+            if not self.one_sided:
+                ratings = model.rate(self.results, self.anchor_ids)
         everyone = [*self.anchors, *self.snapshots]
         played = records(self.results)
         return ranked(everyone, ratings, played, best_ids(everyone, self.ratings), role, self.one_sided)

@@ -240,7 +240,8 @@ def _open_store(config: RunConfig, folder: Path) -> Store:
         if faults := blocking(store.config(), to_dict(config)):
             shown = "; ".join(f"{one.key} was {one.old!r}, now {one.new!r}" for one in faults)
             raise ConfigError(
-                f"{folder} is a run with another config ({shown}). Go on with the same, or start afresh beside it with --new"
+                f"{folder} is a run with another config ({shown}). Go on with the same, or start afresh beside it "
+                "with --new"
             )
     except BaseException:
         store.close()

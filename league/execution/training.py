@@ -112,17 +112,31 @@ class TrainingTable:
         return found, self._names
 
     def restore(self, tensors: Mapping[str, Tensor], names: Sequence[PolicyId]) -> None:
-        """Go on from a carry. Raises SnapshotError where it is not one of this game."""
+        """Go on from a carry (an empty one: from the beginning). Raises SnapshotError where it is not of this table."""
         self._carry = {key: value.to(self.game.device) for key, value in tensors.items()}
-        self._names = tuple(names)
-        self._table = None
+        self._names, self._table = tuple(names), None
         for role in self.game.spec.roles:
-            prefix = f"pending.{role.name}."
-            part = {key.removeprefix(prefix): value for key, value in self._carry.items() if key.startswith(prefix)}
-            try:
-                self._pending[role.name] = Pending(**{f.name: part.get(f.name) for f in fields(Pending)})  # type: ignore[arg-type]
-            except TypeError as error:
-                raise SnapshotError(f"table {self.number}: its carry in the checkpoint is not whole: {error}") from None
+            self._pending[role.name] = nothing_pending(self.game, role)
+            if tensors:
+                self._restore_pending(role.name, self._pending[role.name])
+        for key in ("episode", "clock", "lineup") if tensors else ():
+            if key not in self._carry or len(self._carry[key]) != self.game.slots:
+                raise self._misfit(key)
+
+    def _restore_pending(self, role: str, pending: Pending) -> None:
+        """Fill what a role has pending from the carry, where each tensor must have the shape that it has here."""
+        for field in fields(Pending):
+            key, here = f"pending.{role}.{field.name}", getattr(pending, field.name)
+            saved = self._carry.get(key)
+            # Masks are left out where every action is always legal.
+            if saved is None and here is not None and field.name != "mask":
+                raise self._misfit(key)
+            if saved is not None and (here is None or saved.shape != here.shape):
+                raise self._misfit(key)
+            setattr(pending, field.name, saved)
+
+    def _misfit(self, key: str) -> SnapshotError:
+        return SnapshotError(f"table {self.number}: its carry in the checkpoint does not fit this game (at '{key}')")
 
     def _forget(self, number: int) -> None:
         """Begin a round with fresh episodes: what a game that does not replay was doing cannot be saved."""

@@ -44,7 +44,8 @@ class GameSpec:
 
     id, version: what a snapshot is bound to; the version rises when rules, observations or actions change.
     seats: seat names. sides: seats that share one outcome; every seat is on exactly one side.
-    can_truncate: an episode may be cut off for reasons outside the rules; the bootstrap then needs `final_state`.
+    can_truncate: an episode may be cut off for reasons outside the rules; the bootstrap then needs `final_state`, so
+        the game must have a `state_shape`.
     outcome: "placements" (win, draw, loss) or "score" (its size matters: poker, cooperative games).
     score_range: lowest and highest possible score of a seat, or None where unknown.
     state_shape: of the critic's global state, or None: what an acting seat observes is the whole state.
@@ -68,6 +69,8 @@ class GameSpec:
         seats = sorted(seat for role in self.roles for seat in role.seats)
         if seats != list(range(len(self.seats))):
             raise GameError(f"{self.id}: every seat must have exactly one role; the roles hold seats {seats}")
+        if self.can_truncate and self.state_shape is None:
+            raise GameError(f"{self.id}: a game that can truncate must have a global state (state_shape, final_state)")
 
     @cached_property
     def posts(self) -> tuple[Post, ...]:
@@ -228,10 +231,15 @@ class NativeGame(Game):
         return self._turn(None, None)
 
     def step(self, actions: Mapping[str, Tensor], seeds: Tensor) -> Turn:
-        illegal = self._illegal(actions)
-        legal = {name: torch.where(self._legal_now(name, a), a, self._first_legal(name)) for name, a in actions.items()}
-        state, outcome = self.play(self.state, legal)
-        outcome = self._forfeited(outcome, illegal)
+        legal = {name: self._legal_now(name, action) for name, action in actions.items()}
+        illegal = None
+        # A look is cheap on a CPU and saves most of this; elsewhere it would wait for the device.
+        if self.device.type != "cpu" or not all(bool(every.all()) for every in legal.values()):
+            illegal = self._illegal(legal)
+            actions = {name: torch.where(legal[name], a, self._first_legal(name)) for name, a in actions.items()}
+        state, outcome = self.play(self.state, actions)
+        if illegal is not None:
+            outcome = self._forfeited(outcome, illegal)
         fresh, ended = self.deal(seeds), outcome.ended
         self.state = {
             key: torch.where(ended.view(-1, *([1] * (value.dim() - 1))), fresh[key], value)
@@ -279,12 +287,12 @@ class NativeGame(Game):
         acting = self._acts[role]
         return torch.zeros_like(acting.seat) if acting.mask is None else acting.mask.to(torch.uint8).argmax(2)
 
-    def _illegal(self, actions: Mapping[str, Tensor]) -> Tensor:
-        """`[B, S]` bool: seats that were to act and chose an action that is not legal."""
+    def _illegal(self, legal: Mapping[str, Tensor]) -> Tensor:
+        """`[B, S]` bool: seats that were to act and chose an action that is not legal. legal: by role, `[B, K]`."""
         illegal = torch.zeros((self.slots, len(self.spec.seats)), dtype=torch.bool, device=self.device)
-        for name, action in actions.items():
+        for name, right in legal.items():
             acting = self._acts[name]
-            wrong = acting.present & ~self._legal_now(name, action)
+            wrong = acting.present & ~right
             # A seat acts at most once a turn, but rows without an actor may name the same seat: hence the maximum.
             illegal = illegal | torch.zeros_like(illegal).scatter_reduce(1, acting.seat, wrong, "amax")
         return illegal

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,13 +16,14 @@ from league.policies.neural import NeuralPolicy, actor_spec
 from league.policies.settings import NetworkSettings
 
 _DECAY = 0.99
+_STATISTICS = ("mean", "square", "weight")
 
 
 @dataclass(slots=True)
 class ValueStatistics:
     """Running mean and standard deviation of value targets, debiased (Yu et al. 2022, sec. 5.1).
 
-    `mean`, `square` and `weight` are scalar float64 tensors; weight is what debiases an average that began at 0.
+    `mean`, `square` and `weight` are scalar float64 tensors on the CPU; weight debiases averages that began at 0.
     """
 
     mean: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
@@ -31,11 +31,13 @@ class ValueStatistics:
     weight: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
 
     def update(self, targets: Tensor) -> None:
-        """Move towards the mean and mean square of `targets`, `[M]`."""
+        """Move towards the mean and mean square of `targets`, `[M]`. Targets that are not finite change nothing."""
         values = targets.to(torch.float64)
-        self.mean = _DECAY * self.mean + (1 - _DECAY) * values.mean()
-        self.square = _DECAY * self.square + (1 - _DECAY) * values.square().mean()
-        self.weight = _DECAY * self.weight + (1 - _DECAY)
+        mean, square = values.mean().cpu(), values.square().mean().cpu()
+        if bool(torch.isfinite(mean + square)):
+            self.mean = _DECAY * self.mean + (1 - _DECAY) * mean
+            self.square = _DECAY * self.square + (1 - _DECAY) * square
+            self.weight = _DECAY * self.weight + (1 - _DECAY)
 
     def scale(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation (at least 0.01), float32; 0 and 1 before any update."""
@@ -44,6 +46,16 @@ class ValueStatistics:
         mean = self.mean / weight
         deviation = (self.square / weight - mean.square()).clamp(min=1e-4).sqrt()
         return mean.to(torch.float32), torch.where(known, deviation, 1.0).to(torch.float32)
+
+    def normalised(self, values: Tensor) -> Tensor:
+        """Values in the game's own units → in the critic's, in which targets have mean 0 and deviation 1."""
+        mean, deviation = (number.to(values.device) for number in self.scale())
+        return (values - mean) / deviation
+
+    def in_game_units(self, values: Tensor) -> Tensor:
+        """The inverse of `normalised`."""
+        mean, deviation = (number.to(values.device) for number in self.scale())
+        return values * deviation + mean
 
 
 class Learner:
@@ -106,7 +118,7 @@ class Learner:
         for index, parameter in enumerate(self.parameters()):
             state = self.optimiser.state.get(parameter, {})
             found |= {f"adam.{index}.{key}": value for key, value in state.items()}
-        return found | {f"values.{key}": getattr(self.values, key) for key in ("mean", "square", "weight")}
+        return found | {f"values.{key}": getattr(self.values, key) for key in _STATISTICS}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take over what `tensors` gave. Raises SnapshotError where it does not fit."""
@@ -117,7 +129,12 @@ class Learner:
             state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
             if state:
                 self.optimiser.state[parameter] = {key: value.to(self.device).clone() for key, value in state.items()}
-        self.values = ValueStatistics(*(tensors[f"values.{key}"].clone() for key in ("mean", "square", "weight")))
+        missing = [key for key in _STATISTICS if f"values.{key}" not in tensors]
+        if missing:
+            raise SnapshotError(
+                f"learner {self.name}: the checkpoint lacks its value statistics ({', '.join(missing)})"
+            )
+        self.values = ValueStatistics(*(tensors[f"values.{key}"].to("cpu", copy=True) for key in _STATISTICS))
 
     def load_networks(self, tensors: Mapping[str, Tensor]) -> None:
         """Take over the weights of actor and critic only."""
@@ -133,8 +150,3 @@ class Learner:
     def _new_optimiser(self) -> torch.optim.Adam:
         settings = self.settings
         return torch.optim.Adam(self.parameters(), lr=settings.learning_rate, eps=settings.adam_epsilon, fused=True)
-
-
-def parameter_count(learner: Learner) -> int:
-    """Numbers in the actor (what a snapshot holds)."""
-    return sum(math.prod(parameter.shape) for parameter in learner.actor.parameters())

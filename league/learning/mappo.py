@@ -134,7 +134,7 @@ def update(learner: Learner, batch: Batch, generator: torch.Generator) -> dict[s
             value_loss = _value_loss(value, old_value[rows], target[rows], settings.value_clip)
             loss = policy_loss - entropy_weight * entropy + settings.value_coefficient * value_loss
             learner.optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             actor_norm = nn.utils.clip_grad_norm_(learner.actor.parameters(), settings.max_grad_norm)
             critic_norm = nn.utils.clip_grad_norm_(learner.critic.parameters(), settings.max_grad_norm)
             steps += 1

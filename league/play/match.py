@@ -7,6 +7,7 @@ Letters in shapes: B slots, S seats, P posts, N episodes of the job.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ def play(
     tick: Callable[[float], None] = lambda fraction: None,
     watch: Callable[[Table], None] | None = None,
 ) -> list[MatchResult]:
-    """Play every fixture to the end; one result each, in order.
+    """Play every fixture to the end; one result each, in order. Raises PolicyError where a policy cannot play its part.
 
     game: any slots. policies: by the ids that the fixtures name. temperature: of every policy's choice (0 is greedy).
     tick: called with the share of episodes that ended. watch: called with the table before each turn.
@@ -134,7 +135,7 @@ def _result(spec: GameSpec, fixture: Fixture, score: np.ndarray, turns: np.ndarr
                 forfeits[holder] += int(lost[:, e, post].sum())
     per_policy = np.stack([np.stack(values).sum(0) for values in held], 1)
     bounds = np.cumsum([0, *(len(contestant) for contestant in fixture.contestants)])
-    totals = np.stack([per_policy[:, a:b].sum(1) for a, b in zip(bounds[:-1], bounds[1:], strict=True)], 1)
+    totals = np.stack([per_policy[:, a:b].sum(1) for a, b in pairwise(bounds)], 1)
     patterns, counts = np.unique(placements(totals), axis=0, return_counts=True)
     return MatchResult(
         lineup=fixture.contestants,

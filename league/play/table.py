@@ -141,7 +141,7 @@ class Table:
         return action.view(owner.shape), log_prob.view(owner.shape)
 
     def _logits(self, index: int, role: RoleSpec, rows: Rows) -> Tensor:
-        """What one policy says of its rows. Raises PolicyError where it is of another role or its answer does not fit."""
+        """What one policy says of its rows. Raises PolicyError where its role or its answer does not fit."""
         policy = self.policies[index]
         if policy.role != role.name:
             raise PolicyError(f"{self._called(index)} plays the role '{policy.role}', it was seated as '{role.name}'")

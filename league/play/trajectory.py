@@ -50,10 +50,10 @@ class RoleRows:
 class Rollout:
     """The fixed-length training batch of one table, turn-major.
 
-    rows, pending: by role. reward: `[T, B, S]`; terminated, truncated: `[T, B, S]`; ended: `[T, B]`;
-    length: `[T, B]` turns and score: `[T, B, S]` of the episode, valid where ended. lineup: `[T, B, P]`.
-    state: `[T, B, *state]` before each move, final_state: `[T, B, *state]` where truncated, each None where the game
-    has none. last: the turn after the final move.
+    rows, pending: by role. reward, terminated, truncated: `[T, B, S]`. ended: `[T, B]`. length: `[T, B]` turns, score:
+    `[T, B, S]` of the episode, valid where ended. lineup: `[T, B, P]`. state: `[T, B, *state]` before each move,
+    final_state: `[T, B, *state]` where truncated, each None where the game has none. last: the turn after the final
+    move.
     """
 
     rows: dict[str, RoleRows]

@@ -34,7 +34,10 @@ class Rows:
 class Policy(Protocol):
     """Observation → action distribution, for one role."""
 
-    role: str
+    @property
+    def role(self) -> str:
+        """The role whose seats it can take."""
+        ...
 
     def logits(self, rows: Rows) -> Tensor:
         """`[N, A]` float32, unnormalised log-probabilities; the mask is applied by `choose`."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from league.errors import SnapshotError
+from league.errors import ConfigError, SnapshotError
+from league.files import canonical_json
 from league.games.core import GameSpec, RoleSpec
 from league.policies.core import Rows
 from league.policies.networks import Network, NetworkSpec
@@ -65,17 +66,22 @@ def restore(
     metadata: Mapping[str, object], tensors: Mapping[str, Tensor], name: str, device: str = "cpu"
 ) -> NeuralPolicy:
     """A policy from a snapshot's contents. Raises SnapshotError where weights and architecture disagree."""
-    network = metadata.get("network")
-    if not isinstance(network, dict):
-        raise SnapshotError(f"{name}: its metadata names no network, so it is not a policy")
-    actor = Network(NetworkSpec.from_dict(network), 0.01, torch.Generator().manual_seed(0))
-    expected = {key: tuple(value.shape) for key, value in actor.state_dict().items()}
-    found = {key: tuple(value.shape) for key, value in tensors.items()}
+    network, role = metadata.get("network"), metadata.get("role")
+    if not isinstance(network, dict) or not isinstance(role, str):
+        raise SnapshotError(f"{name}: its metadata names no network or no role, so it is not a policy")
+    try:
+        actor = Network(NetworkSpec.from_dict(network))
+    # A hostile architecture: unknown keys, wrong types, sizes that no tensor can have.
+    except (ConfigError, TypeError, ValueError, RuntimeError, OverflowError, LookupError) as error:
+        raise SnapshotError(f"{name}: the architecture in its metadata cannot be built: {error}") from None
+    expected = {key: (tuple(value.shape), value.dtype) for key, value in actor.state_dict().items()}
+    found = {key: (tuple(value.shape), value.dtype) for key, value in tensors.items()}
     if expected != found:
         wrong = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
         raise SnapshotError(f"{name}: the weights do not fit the architecture in its metadata (at {', '.join(wrong)})")
-    actor.load_state_dict(dict(tensors))
-    return NeuralPolicy(str(metadata["role"]), actor.to(device))
+    # Copies: a policy must stay as it is, whatever becomes of the tensors that it was made from.
+    actor.load_state_dict({key: value.to(device, copy=True) for key, value in tensors.items()}, assign=True)
+    return NeuralPolicy(role, actor)
 
 
 def fits(metadata: Mapping[str, object], game: GameSpec) -> str | None:
@@ -83,6 +89,9 @@ def fits(metadata: Mapping[str, object], game: GameSpec) -> str | None:
     if metadata.get("game") != game.id or metadata.get("game_version") != game.version:
         found = f"{metadata.get('game')} (version {metadata.get('game_version')})"
         return f"it plays {found}, not {game.id} (version {game.version})"
+    options = [canonical_json(one) for one in (metadata.get("game_options", {}), dict(game.options))]
+    if options[0] != options[1]:
+        return f"it plays {game.id} with the options {options[0]}, not {options[1]}"
     for role in game.roles:
         if role.name == metadata.get("role"):
             shape, actions = metadata.get("obs_shape"), metadata.get("actions")

@@ -37,7 +37,9 @@ class OnePly:
         if rows.fork is None:
             raise PolicyError("one-ply looks ahead: it needs a game whose state can be copied (native board games)")
         count, actions = len(rows.seat), self.actions
-        legal = rows.mask if rows.mask is not None else torch.ones((count, actions), dtype=torch.bool)
+        legal = rows.mask
+        if legal is None:
+            legal = torch.ones((count, actions), dtype=torch.bool, device=rows.seat.device)
         game = rows.fork()
         every = torch.arange(count, device=rows.seat.device)
         # wins[n, a]: playing a ends the game in the mover's favour. answers[n, a, r]: the other wins by r after a.

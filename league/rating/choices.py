@@ -62,7 +62,7 @@ class Choices:
         self._blocks = list(self._all_blocks(results))
         self.games = tuple(int(n) for n in self._games)
         met = ([self.ids[i] for i in lineup] for lineups in self._lineups for lineup in lineups.tolist())
-        self.groups = tuple(grouped(self._by_post.values(), met))
+        self.groups = tuple(grouped(self._by_post.values(), met, anchors))
 
     def likelihood(self, parameters: Floats) -> tuple[float, Floats, Floats]:
         """Log-likelihood (up to a constant), its gradient `[P]` and negative Hessian `[P, P]` at `parameters` `[P]`."""
@@ -95,14 +95,14 @@ class Choices:
             flat = [place[policy] for row in rows for side in row.lineup for policy in side]
             members, row_of = _merged(np.array(flat, dtype=np.int64).reshape(len(rows), -1), len(self.ids))
             patterns, counts = _counted(rows, row_of, len(members))
-            self._note(shape, members, counts.sum(1))
+            self._note(shape, paired, members, counts.sum(1))
             for level, chosen in _stages(patterns, counts, len(shape)).items():
                 yield self._block(shape, level, chosen, self.parameter_of[members], paired)
 
-    def _note(self, shape: tuple[int, ...], members: Ints, games: Floats) -> None:
-        """Who played how much (once a game, at however many posts), and who sat where."""
+    def _note(self, shape: tuple[int, ...], paired: bool, members: Ints, games: Floats) -> None:
+        """Who played how much (once a game, at however many posts), and who sat where (as `peers` has it)."""
         self._lineups.append(members)
-        posts = [(side, k) for side, size in enumerate(shape) for k in range(size)]
+        posts = [(0 if paired else side, k) for side, size in enumerate(shape) for k in range(size)]
         for column, post in enumerate(posts):
             first = (members[:, :column] != members[:, column : column + 1]).all(1)
             self._games += np.bincount(members[first, column], games[first], len(self.ids))

@@ -104,32 +104,38 @@ def require_opponents(results: Iterable[MatchResult]) -> None:
             )
 
 
-def peers(lineups: Iterable[Lineup]) -> list[frozenset[PolicyId]]:
-    """Policies grouped by role: those that a chain of games joins, and among them those that a chain of posts joins.
+def peers(results: Iterable[MatchResult], anchors: frozenset[PolicyId]) -> list[frozenset[PolicyId]]:
+    """Policies grouped by role, ordered by their smallest id. Only members of one group have a common scale.
 
-    In symmetric games matches rotate the lineup over the posts, so that all are one group; where roles meet each
-    other, their posts differ; where each role is compared within itself, no game joins them. Ordered by smallest id.
+    There is an anchor per role. So policies that a chain of games joins are one group where at most one anchor is
+    among them; where several are, roles play each other, each at posts of its own: then a chain of posts must join
+    them, too. (The rows of a paired game do not name the posts, for each side sits at those of all.)
     """
     by_post: dict[tuple[int, int], set[PolicyId]] = {}
     meetings = []
-    for lineup in lineups:
-        meetings.append([policy for side in lineup for policy in side])
-        for i, side in enumerate(lineup):
+    for row in results:
+        meetings.append(row.policies)
+        for i, side in enumerate(row.lineup):
             for k, policy in enumerate(side):
-                by_post.setdefault((i, k), set()).add(policy)
-    return grouped(by_post.values(), meetings)
+                by_post.setdefault((0 if row.paired else i, k), set()).add(policy)
+    return grouped(by_post.values(), meetings, anchors)
 
 
-def grouped(by_post: Iterable[Set[PolicyId]], meetings: Iterable[Sequence[PolicyId]]) -> list[frozenset[PolicyId]]:
+def grouped(
+    by_post: Iterable[Set[PolicyId]], meetings: Iterable[Sequence[PolicyId]], anchors: frozenset[PolicyId]
+) -> list[frozenset[PolicyId]]:
     """`peers`, from who sat at each post and who met in each game."""
     by_post = list(by_post)
-    component = _components({policy for there in by_post for policy in there}, meetings)
+    root = _components({policy for there in by_post for policy in there}, meetings)
+    members: dict[PolicyId, set[PolicyId]] = {}
+    for policy, its in root.items():
+        members.setdefault(its, set()).add(policy)
     groups: list[frozenset[PolicyId]] = []
-    for there in by_post:
-        for root in {component[policy] for policy in there}:
-            members = frozenset(policy for policy in there if component[policy] == root)
-            overlapping = [group for group in groups if group & members]
-            groups = [*(group for group in groups if not group & members), members.union(*overlapping)]
+    for component in members.values():
+        parts = [component & there for there in by_post] if len(component & anchors) > 1 else [component]
+        for part in filter(None, parts):
+            overlapping = [group for group in groups if group & part]
+            groups = [*(group for group in groups if not group & part), frozenset(part).union(*overlapping)]
     return sorted(groups, key=min)
 
 

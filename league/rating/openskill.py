@@ -59,7 +59,7 @@ class OpenSkill:
         skills, games = self.skills(results), games_played(results)
         unit = POINTS / (math.sqrt(2.0) * self._model.beta)
         ratings = {}
-        for group in peers({row.lineup for row in results}):
+        for group in peers(results, anchors):
             zeros = [skills[policy].mu for policy in sorted(group & anchors)]
             zero = sum(zeros) / len(zeros) if zeros else self._model.mu
             for policy in sorted(group):

@@ -63,7 +63,8 @@ class Reading(ABC):
     def results(self, since: int = 0) -> list[MatchResult]:
         """The ledger in its order. since: only matches with a higher id."""
         matches = self.query(
-            "SELECT id, round, games, placements, episodes, turns, seed, paired, others FROM matches WHERE id > ? ORDER BY id",
+            "SELECT id, round, games, placements, episodes, turns, seed, paired, others FROM matches "
+            "WHERE id > ? ORDER BY id",
             since,
         )
         posts = self.query(

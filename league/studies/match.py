@@ -187,7 +187,7 @@ def _sides(roster: Roster, texts: list[str], games: int, seed: int) -> Contest:
         raise PolicyError(f"{spec.id} has {len(spec.sides)} sides: name one policy for each, not {len(texts)}")
     policies, lineup, labels = {}, [], []
     for number, text in enumerate(texts):
-        wanted, names = split_roles(text), []
+        wanted, names = split_roles(text, [role.name for role in spec.roles]), []
         for post in spec.posts:
             if post.side != number:
                 continue
@@ -210,7 +210,7 @@ def _compared(roster: Roster, texts: list[str], games: int, seed: int) -> Contes
         raise PolicyError(f"{spec.id}: name one policy, or two to compare, not {len(texts)}")
     policies: dict[str, Policy] = {}
     episodes, holders, labels, others = [], [], [], []
-    for number, (text, roles) in enumerate(zip(texts, wanted, strict=True)):
+    for number, roles in enumerate(wanted):
         lineup, held, names = [], [], []
         for post in spec.posts:
             mine = "" in roles or post.role in roles
@@ -262,7 +262,7 @@ def _beside(
 
 def _roles_meant(text: str, roster: Roster) -> dict[str, str]:
     """The roles that a POLICY text fills: as written, or as its snapshot's role tells."""
-    roles = split_roles(text)
+    roles = split_roles(text, [role.name for role in roster.spec.roles])
     if "" in roles and len(roster.spec.roles) > 1 and (role := role_of(roles[""], roster)) is not None:
         return {role: roles[""]}
     return roles

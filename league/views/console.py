@@ -10,10 +10,10 @@ from types import TracebackType
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.control import Control
 from rich.live import Live
-from rich.segment import ControlType
+from rich.segment import ControlType, Segment
 
 from league.events import Event
-from league.views.screen import compose
+from league.views.screen import body, compose, head
 from league.views.watch import Watch
 
 _REFRESHES_PER_SECOND = 8
@@ -30,7 +30,8 @@ class LiveConsole:
         self._console, self._clock = console, clock
         self._watch = Watch(clock())
         self._lock = threading.Lock()
-        self._size: tuple[int, int] | None = None
+        self._drawn: tuple[int, int, int] | None = None
+        self._body: list[list[Segment]] = []
         self._live = Live(self, console=console, refresh_per_second=_REFRESHES_PER_SECOND, vertical_overflow="crop")
 
     def __enter__(self) -> LiveConsole:
@@ -53,10 +54,19 @@ class LiveConsole:
             return compose(self._watch, self._clock(), width, height)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        size = (options.max_width, options.size.height)
-        if self._size is not None and self._size != size:
+        # The last line stays empty: there the terminal echoes a ^C, which may not wrap a line that is drawn.
+        width, height = options.max_width, options.size.height - 1
+        with self._lock:
+            top, state = head(self._watch, self._clock(), width)[: max(height, 1)], (self._watch.seen, width, height)
+            rest = body(self._watch, width, height - len(top)) if state != self._drawn else None
+        if self._drawn is not None and self._drawn[1:] != state[1:]:
             # A terminal that was resized has wrapped the last frame anew: where it begins is unknown, so begin afresh.
             yield Control(ControlType.HOME, ControlType.CLEAR)
-        self._size = size
-        # The last line stays free: a frame as tall as the terminal would scroll when the cursor leaves it.
-        yield self.render(options.max_width, options.size.height - 1)
+        if rest is not None:
+            # Between events only the head changes: what costs time is drawn once, and time belongs to training.
+            self._drawn, self._body = state, console.render_lines(rest, options.update(height=None), pad=False)
+        yield from top
+        for line in self._body:
+            yield from line
+            yield Segment.line()
+        yield Segment.line()

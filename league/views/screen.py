@@ -53,21 +53,31 @@ class _Section:
 
 def compose(watch: Watch, now: float, width: int, height: int) -> RenderableType:
     """The screen, at most `width` cells wide and `height` lines tall."""
-    head: list[RenderableType] = [_title(watch, width), _bar(watch, now, width), _status(watch, width)]
-    room = height - len(head)
-    if room < 1:
-        return Constrain(Group(*head[: max(height, 1)]), width)
+    top = head(watch, now, width)
+    return Constrain(Group(*top[: max(height, 1)], body(watch, width, height - len(top))), width)
+
+
+def head(watch: Watch, now: float, width: int) -> list[RenderableType]:
+    """The lines that change with the clock: the run, its progress, what it is doing."""
+    return [_title(watch, width), _bar(watch, now, width), _status(watch, width)]
+
+
+def body(watch: Watch, width: int, room: int) -> RenderableType:
+    """All below the head, at most `room` lines: it changes with what is announced alone, `Progress` excepted."""
     half = (width - _GUTTER) // 2 if width >= _TWO_COLUMNS else width
     standings, rest = _standings(watch), [_learners(watch), _events(watch, half)]
     if watch.phases:
         rest.append(_Section(lambda wide, lines: _phases(watch, wide), 0, 0.0))
     if width < _TWO_COLUMNS:
-        return Constrain(Group(*head, *_stack([*standings, *rest], width, room)), width)
+        return Group(*_stack([*standings, *rest], width, room))
+    left, right = _stack(standings, half, room), _stack(rest, half, room)
+    if not left and not right:
+        return Group()
     beside = Table.grid(padding=(0, _GUTTER, 0, 0), pad_edge=False)
     beside.add_column(width=half)
     beside.add_column(width=half)
-    beside.add_row(Group(*_stack(standings, half, room)), Group(*_stack(rest, half, room)))
-    return Constrain(Group(*head, beside), width)
+    beside.add_row(Group(*left), Group(*right))
+    return beside
 
 
 def _stack(sections: Sequence[_Section], width: int, room: int) -> list[RenderableType]:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from league.config import Resolved
 from league.describe import show
 from league.records import Rating, Snapshot, Standing
 from league.views.grid import Column, Grid
 from league.views.text import MISSING, aligned, clean, count, duration, fine, half_width, interval, number, places
 
 if TYPE_CHECKING:
+    from league.config import Resolved
     from league.games.registry import Listed
     from league.studies.match import MatchReport
 

@@ -34,7 +34,8 @@ class Watch:
     """Follows one run. Times are seconds of the caller's clock; `now` is that clock's time of the call.
 
     round, steps: of the last committed round. within: how much of the round in progress is done, in [0, 1].
-    phases: seconds by phase since the start; unknown time is "other". last: the last finished round.
+    phases: seconds by phase since the start; unknown time is "other". last: the last finished round. seen: how many
+    events there were, `Progress` excepted.
     """
 
     def __init__(self, now: float) -> None:
@@ -43,7 +44,7 @@ class Watch:
         self.started: RunStarted | None = None
         self.last: RoundFinished | None = None
         self.stopped: RunStopped | None = None
-        self.round = self.steps = 0
+        self.round = self.steps = self.seen = 0
         self.phase, self.phase_fraction, self.within = "starting", 0.0, 0.0
         self.phases: dict[str, float] = {}
         self.happened: deque[Happened] = deque(maxlen=_EVENTS_KEPT)
@@ -53,6 +54,7 @@ class Watch:
 
     def see(self, event: Event, now: float) -> None:
         """Take in one event."""
+        self.seen += not isinstance(event, Progress)
         match event:
             case RunStarted():
                 self.started, self.began, self._heard = event, now, now

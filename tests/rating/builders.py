@@ -48,7 +48,8 @@ def simulated(
             if a != b:
                 gap = (strength[a] - strength[b] + side) / 2.0
                 weights = np.array([np.exp(gap), nu, np.exp(-gap)])
-                rows.append(duel(a, b, *map(int, rng.multinomial(games, weights / weights.sum()))))
+                wins, draws, losses = map(int, rng.multinomial(games, weights / weights.sum()))
+                rows.append(duel(a, b, wins, draws, losses))
     return rows
 
 

@@ -15,6 +15,7 @@ from scipy.optimize import brentq, minimize
 from league.errors import RatingError
 from league.rating import bradley_terry as module
 from league.rating.bradley_terry import BradleyTerry, BradleyTerrySettings, fit, roster_variance
+from league.rating.choices import Choices
 from league.rating.core import POINTS
 from league.records import MatchResult
 
@@ -122,7 +123,7 @@ def test_the_fit_is_that_of_the_written_out_posterior(case: str) -> None:
 
 @pytest.mark.parametrize("case", MIXED)
 def test_gradient_and_information_are_the_derivatives_of_the_log_likelihood(case: str) -> None:
-    choices = module.Choices(MIXED[case], RANDOM)
+    choices = Choices(MIXED[case], RANDOM)
     at, step = np.random.default_rng(3).normal(size=choices.fixed), 1e-5
     _, gradient, information = choices.likelihood(at)
     for i, unit in enumerate(np.eye(choices.fixed)):
@@ -247,7 +248,7 @@ GAMES = st.lists(
 
 
 def _rows(games: Sequence[tuple[str, str, int]], paired: bool) -> list[MatchResult]:
-    return [duel(a, b, *(int(out == k) for k in range(3)), paired=paired) for a, b, out in games]
+    return [duel(a, b, int(out == 0), int(out == 1), int(out == 2), paired) for a, b, out in games]
 
 
 @settings(max_examples=60, deadline=None)

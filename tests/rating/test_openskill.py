@@ -18,7 +18,7 @@ MODELS = get_args(ModelName)
 
 
 def _system(model: str) -> OpenSkill:
-    return OpenSkill(OpenSkillSettings(model=model))  # type: ignore[arg-type]
+    return OpenSkill(OpenSkillSettings(model=model))
 
 
 def _package(model: str) -> Any:

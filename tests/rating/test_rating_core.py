@@ -86,18 +86,34 @@ def test_a_game_counts_once_for_a_policy_at_several_posts() -> None:
     assert games_played([row("a a", "b a", placements={(0, 1): 3})]) == {"a": 3, "b": 3}
 
 
-def test_rotated_lineups_are_one_group() -> None:
-    assert peers([(("a",), ("b",)), (("b",), ("random",))]) == [frozenset({"a", "b", "random"})]
+FOXES_AND_HENS = frozenset({"random/fox", "random/hen"})
+
+
+def _groups(
+    *lineups: tuple[str, str], anchors: frozenset[str] = FOXES_AND_HENS, paired: bool = False
+) -> list[set[str]]:
+    rows = [row(*lineup, placements={(0, 1): 1}, paired=paired) for lineup in lineups]
+    return [set(group) for group in peers(rows, anchors)]
+
+
+def test_with_one_anchor_whoever_a_chain_of_games_joins_is_one_group_wherever_they_sat() -> None:
+    assert _groups(("a", "b"), ("b", "random"), anchors=RANDOM) == [{"a", "b", "random"}]
+    assert _groups(("a", "b"), ("c", "random"), anchors=RANDOM) == [{"a", "b"}, {"c", "random"}]
 
 
 def test_roles_that_meet_are_told_apart_by_their_posts() -> None:
-    lineups = [(("f1",), ("h1",)), (("f2",), ("h1",)), (("f1",), ("h2",))]
-    assert peers(lineups) == [frozenset({"f1", "f2"}), frozenset({"h1", "h2"})]
+    groups = _groups(("f1", "h1"), ("f2", "h1"), ("random/fox", "h2"), ("f1", "random/hen"), ("f2", "h2"))
+    assert groups == [{"f1", "f2", "random/fox"}, {"h1", "h2", "random/hen"}]
 
 
 def test_roles_compared_each_within_itself_are_told_apart_though_they_share_posts() -> None:
-    lineups = [(("f1",), ("f2",)), (("f2",), ("f1",)), (("h1",), ("h2",)), (("h2",), ("h1",))]
-    assert peers(lineups) == [frozenset({"f1", "f2"}), frozenset({"h1", "h2"})]
+    groups = _groups(("f1", "f2"), ("f2", "random/fox"), ("h1", "h2"), ("h2", "random/hen"))
+    assert groups == [{"f1", "f2", "random/fox"}, {"h1", "h2", "random/hen"}]
+
+
+def test_sides_of_a_paired_game_sit_at_each_others_posts() -> None:
+    rows = ("back1 front1", "back2 front2"), ("back2 random/fox", "random/hen front1")
+    assert _groups(*rows, paired=True) == [{"back1", "back2", "random/hen"}, {"front1", "front2", "random/fox"}]
 
 
 def test_a_rows_games_are_spread_evenly() -> None:

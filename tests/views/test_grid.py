@@ -49,9 +49,7 @@ def test_spare_columns_leave_before_text_is_shortened() -> None:
 
 
 def test_the_least_important_columns_leave_and_names_are_cut_with_an_ellipsis() -> None:
-    assert lines_of(Grid(COLUMNS, ROWS), 16) == ["name      short", "alpha-…  1234567", "[b]b[/…        8"] or lines_of(
-        Grid(COLUMNS, ROWS), 16
-    ) == ["name       short", "alpha-…  1234567", "[b]b[/…        8"]
+    assert lines_of(Grid(COLUMNS, ROWS), 16) == ["name       short", "alpha-…  1234567", "[b]b[/…        8"]
 
 
 @given(
@@ -66,7 +64,9 @@ def test_no_line_is_wider_than_the_grid_and_numbers_are_whole_or_absent(
         Column(("name",), keep=2, least=4),
         Column(("words",), least=3, wrap=True),
     ]
-    printable = [[str(n), "".join(filter(str.isprintable, name)), "".join(filter(str.isprintable, w))] for name, n, w in rows]
+    printable = [
+        [str(n), "".join(filter(str.isprintable, name)), "".join(filter(str.isprintable, w))] for name, n, w in rows
+    ]
     grid = Grid(columns, printable)
     shown = lines_of(grid, width)
     assert all(cell_len(line) <= width for line in shown)

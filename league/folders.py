@@ -1,0 +1,42 @@
+"""Where runs lie: a folder, or a name under runs/. Light: asking for a run must not wait for torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from league.errors import RunError
+from league.storage.store import FILE, Store
+
+RUNS = Path("runs")
+"""Where runs lie unless a folder is given."""
+
+
+def find_run(name: str | None) -> Path:
+    """The folder of a run: a folder, a name under runs/, or the newest run where `name` is None. Raises RunError."""
+    if name is None:
+        runs = Store.find_runs(RUNS)
+        if not runs:
+            raise RunError("there is no run yet under runs/: start one with `league run`, or name a folder with --run")
+        return runs[0]
+    for folder in (Path(name), RUNS / name):
+        if (folder / FILE).is_file():
+            return folder
+    known = ", ".join(run.name for run in Store.find_runs(RUNS)[:8]) or "none"
+    raise RunError(f"'{name}' is no run: neither a folder with a {FILE} nor a name under runs/ (there: {known})")
+
+
+def new_run(name: str) -> Path:
+    """Where the run called `name` lives or will live: a folder where `name` is a path or a run, else under runs/.
+
+    A folder in the way that is no run, such as the source of a package, is not taken for one.
+    """
+    is_path = "/" in name or name.startswith(".") or (Path(name) / FILE).is_file()
+    return Path(name) if is_path else RUNS / name
+
+
+def beside(folder: Path) -> Path:
+    """The first free name beside a run: `folder`, `folder-2`, …"""
+    number, free = 2, folder
+    while free.exists():
+        free, number = folder.with_name(f"{folder.name}-{number}"), number + 1
+    return free

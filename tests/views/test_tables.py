@@ -1,0 +1,201 @@
+"""The tables of the commands: what they say, at every width."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from announced import NASTY, snapshot, standing, standings
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+
+from league.config import resolve_sources
+from league.games.registry import Listed, catalogue
+from league.records import Rating, Snapshot
+from league.studies.match import MatchReport
+from league.views import tables
+from league.views.tables import Record, RunRow
+
+DUEL = MatchReport(
+    labels=("main.12", "random"),
+    games=400,
+    wins=386,
+    draws=5,
+    losses=9,
+    score=0.97125,
+    low=0.9502,
+    high=0.984,
+    mean_returns=(0.94, -0.94),
+    return_halfwidths=(0.021, 0.021),
+    by_seat=(("player_0", 0.985, 200), ("player_1", 0.9575, 200)),
+    forfeits=(0, 0),
+    episodes=400,
+    seconds=12.3,
+    seed=0,
+)
+APART = replace(
+    DUEL, score=None, low=None, high=None, mean_returns=(-24.9, -33.0), return_halfwidths=(0.21, 1.4),
+    by_seat=(), forfeits=(0, 3), note="scores of different roles are not compared",
+)  # fmt: skip
+CHAMPION = replace(snapshot(29), hyperparameters={"learning_rate": 0.0003, "entropy": 0.0125})
+RECORD = [Record("main.3", 40, 3, 21), Record("random", 64, 0, 0), Record("never met", 0, 0, 0)]
+RUNS = [
+    RunRow("first", "connect_four", "fictitious", 120, 12_345_678, 25, "main.22", 75.0),
+    RunRow("a-run-with-a-very-long-name-" * 3, "pettingzoo:classic/connect_four-v3", "pbt", 0, 0, 0, "", None),
+]
+
+
+def lines_of(table: RenderableType, width: int = 200) -> list[str]:
+    """What a console of this width prints."""
+    stream = io.StringIO()
+    Console(file=stream, width=width).print(table)
+    return stream.getvalue().splitlines()
+
+
+def all_tables() -> dict[str, RenderableType]:
+    """Every table with data of all kinds, nasty names among them."""
+    lineage = [snapshot(number) for number in range(30)]
+    odd = [standing(i + 1, snapshot(i, name, name), 10.0**i, float("inf"), i == 0) for i, name in enumerate(NASTY)]
+    named = replace(DUEL, labels=(NASTY[0], NASTY[2]), by_seat=tuple((name, 0.5, 2) for name in NASTY), note=NASTY[3])
+    return {
+        "standings": tables.standings_table(standings(), "predator", "bradley-terry", False),
+        "one-sided": tables.standings_table(standings(), None, "elo", True),
+        "odd standings": tables.standings_table(odd, NASTY[0], NASTY[1], False),
+        "no standings": tables.standings_table((), None, "elo", False),
+        "duel": tables.match_table(DUEL),
+        "apart": tables.match_table(APART),
+        "odd match": tables.match_table(named),
+        "show": tables.show_table(CHAMPION, lineage, RECORD, Rating(412, 380, 444, 384), True),
+        "odd show": tables.show_table(snapshot(1, NASTY[0], NASTY[3]), odd_lineage(), [Record(NASTY[3], 1, 1, 1)]),
+        "runs": tables.runs_table(RUNS),
+        "games": tables.games_table(catalogue()),
+        "config": tables.config_table(resolve_sources(None, ['population.init="[red]x[/]"'])),
+    }
+
+
+def odd_lineage() -> list[Snapshot]:
+    """Ancestors with nasty names."""
+    return [snapshot(number, name) for number, name in enumerate(NASTY)]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+@pytest.mark.parametrize("name", all_tables())
+def test_every_table_fits_every_width(name: str, width: int) -> None:
+    lines = lines_of(all_tables()[name], width)
+    assert lines
+    assert all(cell_len(line) <= width for line in lines)
+    assert all(line.isprintable() for line in lines)
+
+
+def test_standings_show_rank_rating_record_and_the_best() -> None:
+    lines = lines_of(tables.standings_table(standings(), "predator", "bradley-terry", False))
+    assert lines[0] == "predator · bradley-terry ± 95 % interval"
+    assert " ".join(lines[1].split()) == "# snapshot name rating games W D L score trend round steps"
+    assert " ".join(lines[2].split()) == "1 000c000c main.12 +412 ±35 384 300 4 80 0.786 60 2.0M"
+    assert " ".join(lines[3].split()) == "★ 2 000b000b main.11 +382 ±35 384 300 4 80 0.786 ↑ 12 55 1.8M"
+    assert " ".join(lines[-1].split()) == "13 random +0 ±35 384 300 4 80 0.786 ↑ 12"
+
+
+def test_standings_keep_rank_name_rating_and_score_at_sixty_columns() -> None:
+    lines = lines_of(tables.standings_table(standings(), None, "elo", False), 60)
+    assert " ".join(lines[3].split()) == "★ 2 000b000b main.11 +382 ±35 384 0.786 ↑ 12"
+
+
+def test_one_sided_standings_have_no_wins() -> None:
+    lines = lines_of(tables.standings_table(standings(), None, "elo", True))
+    assert lines[0] == "mean score ± 95 % interval"
+    assert " ".join(lines[1].split()) == "# snapshot name score games trend round steps"
+    assert "412 ±35" in lines[2]
+
+
+def test_without_matches_the_standings_say_so() -> None:
+    assert lines_of(tables.standings_table((), None, "elo", False))[-1] == "no rated matches yet"
+
+
+@pytest.mark.parametrize(
+    ("change", "text"), [(None, ""), (12.4, "↑ 12"), (-12.4, "↓ 12"), (0.2, "= 0"), (-0.2, "= 0"), (10.0, "↑ 10")]
+)
+def test_a_trend_that_rounds_to_nothing_is_level(change: float | None, text: str) -> None:
+    assert tables.trend(change, 0).plain == text
+
+
+def test_a_match_shows_score_interval_returns_and_seats() -> None:
+    assert lines_of(tables.match_table(DUEL)) == [
+        "main.12 against random",
+        "score  0.971   95 % interval 0.950 to 0.984",
+        "games  400: won 386, drawn 5, lost 9",
+        "",
+        "policy     mean return",
+        "main.12   0.940 ±0.021",
+        "random   -0.940 ±0.021",
+        "",
+        "main.12 as  score  games",
+        "player_0    0.985    200",
+        "player_1    0.958    200",
+        "",
+        "400 episodes, seed 0, 12s",
+    ]
+
+
+def test_a_match_that_compares_nothing_shows_returns_and_forfeits() -> None:
+    assert lines_of(tables.match_table(APART)) == [
+        "main.12 against random",
+        "",
+        "policy    mean return  forfeits",
+        "main.12  -24.90 ±0.21         0",
+        "random   -33.00 ±1.40         3",
+        "",
+        "400 episodes, seed 0, 12s; scores of different roles are not compared",
+    ]
+
+
+def test_more_than_two_are_placed_not_won() -> None:
+    three = replace(
+        DUEL, labels=("a", "b", "c"), mean_returns=(1.0, 0.0, 0.0), return_halfwidths=(0.1,) * 3, forfeits=()
+    )
+    lines = lines_of(tables.match_table(three))
+    assert lines[0] == "a against b against c"
+    assert lines[2] == "games  400: first 386, shared first 5, behind 9"
+
+
+def test_a_snapshot_is_shown_with_lineage_hyperparameters_rating_and_record() -> None:
+    lineage = [snapshot(number) for number in range(30)]
+    text = "\n".join(lines_of(tables.show_table(CHAMPION, lineage, RECORD, Rating(412, 380, 444, 384), True)))
+    assert CHAMPION.id in text
+    assert "main.29  ★ best" in text
+    assert "rating   +412 ±32   95 % interval, 384 games" in text
+    assert "main.0 → main.1 → main.2 → main.3 → main.4 → main.5 → (18 more) → main.24" in text
+    assert "learning_rate   0.0003" in text
+    assert "main.3       64    40      3      21  0.648" in text
+    assert "never met" not in text
+
+
+def test_a_snapshot_without_rating_or_record_says_so() -> None:
+    text = "\n".join(lines_of(tables.show_table(snapshot(0), [snapshot(0)], [])))
+    assert "rating   –" in text
+    assert "opponent" not in text
+
+
+def test_runs_show_when_they_were_last_written() -> None:
+    lines = lines_of(tables.runs_table(RUNS))
+    assert " ".join(lines[1].split()) == "first connect_four fictitious 120 12.3M 25 main.22 1m15s ago"
+    assert lines[2].split()[-2:] == ["–", "–"]
+    assert "1m15s ago" in lines_of(tables.runs_table(RUNS), 60)[1]
+
+
+def test_games_say_what_to_install() -> None:
+    games = [Listed("kuhn", "Kuhn poker", True, ""), Listed("chess", "Chess", False, "needs chess")]
+    lines = lines_of(tables.games_table(games))
+    assert [line.split() for line in lines[1:]] == [
+        ["kuhn", "Kuhn", "poker", "yes"],
+        ["chess", "Chess", "needs", "chess"],
+    ]
+
+
+def test_config_values_read_as_toml_with_their_source_and_are_never_markup() -> None:
+    lines = lines_of(tables.config_table(resolve_sources(None, ['population.init="[red]x[/]"', "budget.rounds=7"])))
+    rows = [line.split() for line in lines]
+    assert ["population.init", '"[red]x[/]"', "--set"] in rows
+    assert ["budget.rounds", "7", "--set"] in rows
+    assert ["seed", "0", "default"] in rows
