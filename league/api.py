@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from league.errors import PolicyError, SnapshotError
-from league.lookup import POLICY_FILE, find_run, open_roster
-from league.policies import weights
+from league.errors import GameError, PolicyError, SnapshotError
+from league.folders import find_run
+from league.lookup import POLICY_FILE, open_roster, read_exported, role_file
 from league.policies.core import Rows, choose, masked
 from league.policies.neural import NeuralPolicy, restore
 from league.records import Standing
@@ -29,6 +29,7 @@ class LoadedPolicy:
         self.policy, self.metadata = policy, dict(metadata)
         self._seats: list[str] = list(metadata["seats"])
         self._shape: tuple[int, ...] = tuple(metadata["obs_shape"])
+        self._actions = int(metadata["actions"])
 
     def probabilities(
         self, observation: Any, seat: str | int, action_mask: NDArray[Any] | None = None
@@ -39,13 +40,7 @@ class LoadedPolicy:
         channels-last), or PettingZoo's dictionary with "observation" and "action_mask". seat: the agent's name as the
         game has it, or the seat's number. Raises PolicyError where the observation does not fit.
         """
-        if isinstance(observation, Mapping):
-            action_mask = observation.get("action_mask", action_mask)
-            observation = observation["observation"]
-        seen = torch.as_tensor(self._arranged(np.asarray(observation)))[None]
-        mask = None if action_mask is None else torch.as_tensor(np.asarray(action_mask, dtype=bool))[None]
-        rows = Rows(seen, mask, torch.tensor([self._seat(seat)]))
-        found: NDArray[np.float32] = masked(self.policy.logits(rows), mask)[0].exp().numpy()
+        found: NDArray[np.float32] = self._log_probs(observation, seat, action_mask)[0].exp().numpy()
         return found
 
     def act(
@@ -56,17 +51,35 @@ class LoadedPolicy:
         rng: np.random.Generator | None = None,
     ) -> int:
         """An action: drawn by `rng`, or the most probable one where there is none. Arguments as in `probabilities`."""
-        chances = torch.as_tensor(self.probabilities(observation, seat, action_mask))[None].clamp(min=1e-38).log()
+        log_probs = self._log_probs(observation, seat, action_mask)
         if rng is None:
-            return int(choose(chances, torch.zeros(1), 0.0))
-        return int(choose(chances, torch.tensor([rng.random()], dtype=torch.float32)))
+            return int(choose(log_probs, torch.zeros(1), 0.0))
+        return int(choose(log_probs, torch.tensor([rng.random()], dtype=torch.float32)))
+
+    def _log_probs(self, observation: Any, seat: str | int, action_mask: NDArray[Any] | None) -> torch.Tensor:
+        """`[1, A]`; arguments as in `probabilities`."""
+        if isinstance(observation, Mapping):
+            if "observation" not in observation:
+                raise PolicyError(f"a dictionary needs the key 'observation'; this one has {', '.join(observation)}")
+            action_mask = observation.get("action_mask", action_mask)
+            observation = observation["observation"]
+        seen = torch.as_tensor(self._arranged(np.asarray(observation)))[None]
+        mask = None if action_mask is None else self._legal(np.asarray(action_mask, dtype=bool))
+        return masked(self.policy.logits(Rows(seen, mask, torch.tensor([self._seat(seat)]))), mask)
 
     def _seat(self, seat: str | int) -> int:
-        if isinstance(seat, str):
-            if seat not in self._seats:
-                raise PolicyError(f"'{seat}' is no seat of this game; its seats are {', '.join(self._seats)}")
-            return self._seats.index(seat)
-        return int(seat)
+        number = self._seats.index(seat) if seat in self._seats else seat
+        if isinstance(number, str) or not 0 <= number < len(self._seats):
+            raise PolicyError(f"'{seat}' is no seat of this game; its seats are {', '.join(self._seats)}")
+        return int(number)
+
+    def _legal(self, mask: NDArray[np.bool_]) -> torch.Tensor:
+        """The mask as `[1, A]`."""
+        if mask.shape != (self._actions,) or not mask.any():
+            raise PolicyError(
+                f"an action_mask holds {self._actions} flags of which at least one is set, not {mask.astype(int)}"
+            )
+        return torch.as_tensor(mask)[None]
 
     def _arranged(self, observation: NDArray[Any]) -> NDArray[Any]:
         if observation.shape == self._shape:
@@ -84,10 +97,15 @@ class Run:
     def __init__(self, store: Store) -> None:
         from league.games.registry import make
 
-        self.store, self.config = store, store.config()
-        game = make(self.config["game"]["id"], 1, "cpu", self.config["game"]["options"])
-        self.roster = open_roster(store, game.spec)
-        game.close()
+        self.store = store
+        try:
+            self.config = store.config()
+            game = make(self.config["game"]["id"], 1, "cpu", self.config["game"]["options"])
+            game.close()
+            self.roster = open_roster(store, game.spec)
+        except BaseException:
+            store.close()
+            raise
 
     def __enter__(self) -> Run:
         return self
@@ -100,15 +118,25 @@ class Run:
         self.store.close()
 
     def standings(self, role: str | None = None, by: str | None = None) -> tuple[Standing, ...]:
-        """The standings, best first: of `role`, which games with several roles need. by: a rating system's name."""
-        return self.roster.standings(self.roster.spec.role(role or self.roster.spec.roles[0].name).name, by)
+        """The standings, best first. role: which, where the game has several. by: a rating system's name.
+
+        Raises GameError for a role that the game does not have, ConfigError for an unknown rating system.
+        """
+        return self.roster.standings(self._role(role), by)
 
     def policy(self, text: str = "best", role: str | None = None) -> LoadedPolicy:
-        """The policy of a snapshot. text: best, latest, an id or a unique prefix of one. Raises PolicyError."""
-        snapshot = self.roster.named(text, [role] if role else [one.name for one in self.roster.spec.roles])
+        """The policy of a snapshot. text: best, latest, a name, an id or a unique prefix of one. Raises PolicyError."""
+        roles = [self._role(role)] if role or text in ("best", "latest") else [r.name for r in self.roster.spec.roles]
+        snapshot = self.roster.named(text, roles)
         if snapshot.origin == "anchor":
             raise PolicyError(f"'{text}' is scripted and has no network to load")
         return load_policy(self.store.snapshot_folder / f"{snapshot.id}.safetensors")
+
+    def _role(self, role: str | None) -> str:
+        roles = self.roster.spec.roles
+        if role is None and len(roles) > 1:
+            raise GameError(f"{self.roster.spec.id} has several roles; name one: {', '.join(r.name for r in roles)}")
+        return self.roster.spec.role(role or roles[0].name).name
 
 
 def load_policy(path: str | Path, role: str | None = None) -> LoadedPolicy:
@@ -119,15 +147,19 @@ def load_policy(path: str | Path, role: str | None = None) -> LoadedPolicy:
     place = Path(path)
     if place.is_dir():
         files = sorted(place.glob("*.safetensors"))
-        wanted = place / (f"{role}.safetensors" if role else POLICY_FILE)
+        wanted = place / (role_file(role) if role else POLICY_FILE)
         if not wanted.is_file() and role is None and len(files) == 1:
             wanted = files[0]
         if not wanted.is_file():
             there = ", ".join(file.stem for file in files) or "no policy"
             raise SnapshotError(f"{place} holds {there}; {'name one of these roles' if files else 'wanted one'}")
         place = wanted
-    metadata, tensors = weights.read(place)
-    return LoadedPolicy(restore(metadata, tensors, str(place)), metadata)
+    metadata, tensors = read_exported(place)
+    policy = restore(metadata, tensors, str(place))
+    try:
+        return LoadedPolicy(policy, metadata)
+    except (LookupError, TypeError, ValueError) as problem:
+        raise SnapshotError(f"{place}: its metadata does not say what it plays ({problem!r})") from problem
 
 
 def open_run(run: str | Path | None = None) -> Run:

@@ -62,7 +62,7 @@ def run_league(config: str | None, run: str | None, overrides: Overrides, new: b
 
     out = Console(highlight=False)
     with League(settings, folder) as league, ExitStack() as screen:
-        live = out.is_terminal and not plain
+        live = out.is_interactive and not plain
         league.bus.add(screen.enter_context(LiveConsole(out)) if live else PlainConsole(sys.stdout))
         with _interruptible(league.interrupt):
             reason = league.run()

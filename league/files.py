@@ -9,11 +9,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from league.errors import SnapshotError
@@ -35,7 +36,10 @@ def reach(point: str) -> None:
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Write a file that is either wholly there or not at all, and still there after a power cut. Raises OSError."""
+    """Write a file that is either wholly there or not at all, and still there after a power cut.
+
+    Raises OSError, which names the file.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.unfinished")
     try:
         reach("write")
@@ -46,8 +50,11 @@ def write_durably(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         reach("rename")
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as problem:
         temporary.unlink(missing_ok=True)
+        if isinstance(problem, OSError):
+            # A write to a full disk does not know where it was going.
+            problem.filename = str(path)
         raise
     sync_folder(path.parent)
 
@@ -142,6 +149,19 @@ def canonical_json(value: object) -> str:
     Raises ValueError for NaN and infinities (JSON has neither), TypeError for what is not JSON.
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_number)
+
+
+def readable_json(value: object) -> str:
+    """JSON for people and programs: indented, in the order given; NaN and infinities, which it has not, as null."""
+    return json.dumps(_without_infinities(value), indent=2, allow_nan=False, ensure_ascii=False, default=str)
+
+
+def _without_infinities(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _without_infinities(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_infinities(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _number(value: object) -> object:

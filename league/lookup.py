@@ -6,10 +6,14 @@ POLICY: best, latest, random, one-ply, a snapshot's id or unique prefix or name,
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
+from urllib.parse import quote
+
+from torch import Tensor
 
 from league import files, plugins
 from league.config import from_dict
@@ -25,7 +29,10 @@ from league.roster import Roster
 from league.storage.store import Store
 
 POLICY_FILE = "policy.safetensors"
-"""The weights in a folder that `league export` writes (one role), else `<role>.safetensors`."""
+"""The weights in a folder that `league export` writes, where the game has one role; else see `role_file`."""
+
+METADATA_CAP = 2**24
+"""Bytes of metadata.json that are read at most."""
 
 _WORDS = ("best", "latest", "random")
 
@@ -89,6 +96,25 @@ def _names_role(part: str) -> bool:
     return bool(equals) and role != "mcts" and not any(letter in role for letter in "/.~:@")
 
 
+def role_file(role: str) -> str:
+    """The name of a role's weights in an exported folder. A role is called as its game likes: it must not be a path."""
+    return quote(role, safe=" ") + files.SUFFIX
+
+
+def read_exported(file: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
+    """Metadata and weights of a policy file: a snapshot's, or one in a folder that `league export` wrote.
+
+    Its content must be what its own name, or the metadata.json beside it, says. Raises SnapshotError.
+    """
+    try:
+        about = json.loads(files.read_capped(file.parent / "metadata.json", METADATA_CAP))
+        stated = next(one["id"] for one in about["policies"] if one["file"] == file.name)
+    except (OSError, ValueError, LookupError, TypeError, StopIteration):
+        # No export's, or moved out of it: the file stands for itself.
+        stated = None
+    return weights.read(file, stated if isinstance(stated, str) else None)
+
+
 def role_of(text: str, roster: Roster) -> str | None:
     """The role that a POLICY can only be of, where its name tells; None for best, random, bots and the like."""
     try:
@@ -129,9 +155,9 @@ def open_roster(store: Store, spec: GameSpec, device: str = "cpu") -> Roster:
 
 def _exported(path: Path, role: str, roster: Roster) -> Found:
     if path.is_dir():
-        candidates = [path / POLICY_FILE, path / f"{role}.safetensors"]
+        candidates = [path / POLICY_FILE, path / role_file(role)]
         path = next((file for file in candidates if file.is_file()), candidates[0])
-    metadata, tensors = weights.read(path)
+    metadata, tensors = read_exported(path)
     if reason := fits(metadata, roster.spec):
         raise PolicyError(f"{path} cannot play here: {reason}")
     if metadata.get("role") != role:

@@ -7,6 +7,7 @@ committed round and, replaying the next one from the same state, reaches what it
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 
 from league import checkpoint, setup
 from league.config import RunConfig
-from league.errors import RunError, TrainingError
+from league.errors import RunError, SnapshotError, TrainingError
 from league.events import (
     Bus,
     Exploited,
@@ -45,6 +46,9 @@ _MEMORY = 20
 _PLAN, _RATED = 1, 2
 _BAD_ROUNDS = 3
 
+_TRAINING_SHARE = 0.8
+"""Of a round with rated matches, for the progress that is shown."""
+
 
 class RoundDropped(BaseException):
     """The round in progress is given up after an interrupt; nothing committed is touched. Like KeyboardInterrupt, it is
@@ -73,12 +77,13 @@ class League:
         parts = setup.open_league(config, self.folder)
         self.store, self.roster, self.executor = parts.store, parts.roster, parts.executor
         self.learners, self.tables, self.matchmaker = parts.learners, parts.tables, parts.matchmaker
-        self.progress = {learner.name: setup.LearnerProgress() for learner in self.learners}
+        self.progress = {one.name: setup.LearnerProgress(parts.parents.get(one.name)) for one in self.learners}
         self.round_number = self.steps = 0
-        self.resumed = self._dropped = False
+        self.resumed = self._broken = False
         self._training = self.store.training(rounds=_MEMORY)
         self._interrupted: float | None = None
-        self._round_began = self._last_seconds = 0.0
+        self._round_began = 0.0
+        self._paces: deque[float] = deque(maxlen=10)
 
     def __enter__(self) -> League:
         return self
@@ -94,7 +99,7 @@ class League:
     def interrupt(self) -> None:
         """Ask the run to stop after this round, or to drop it if it would take over 10 seconds (safe in a handler)."""
         self._interrupted = time.monotonic()
-        if self._last_seconds - (self._interrupted - self._round_began) > _GRACE:
+        if self._pace() - (self._interrupted - self._round_began) > _GRACE:
             raise RoundDropped
 
     def run(self) -> str:
@@ -102,42 +107,52 @@ class League:
 
         Raises TrainingError where learning cannot go on; what is committed stays.
         """
-        if self._dropped:
-            raise RunError(f"{self.folder}: a round was dropped; open the run again to go on from its last round")
+        if self._broken:
+            raise RunError(f"{self.folder}: a round was not finished; open the run again to go on from its last one")
         budget, began, reason = self._budget(), time.monotonic(), "error"
         try:
             self._resume_or_begin(budget)
             while (reason := self._stop_reason(budget, time.monotonic() - began)) == "":
                 self._round(self.round_number + 1, budget, began)
         except RoundDropped:
-            reason, self._dropped = "interrupt", True
+            reason, self._broken = "interrupt", True
+        except BaseException:
+            self._broken = True
+            raise
         finally:
+            self._interrupted = None
             self.bus.emit(RunStopped(self.round_number, self.steps, time.monotonic() - began, reason or "error"))
         return reason
 
     def standings(self) -> dict[str, tuple[Standing, ...]]:
         """The standings of every role, best first."""
-        return {role.name: self.roster.standings(role.name) for role in self.roster.spec.roles}
+        by = self.config.rating.by
+        return {role.name: self.roster.standings(role.name, by) for role in self.roster.spec.roles}
 
     def _round(self, number: int, budget: Budget, began: float) -> None:
         """One turn of the league."""
         self._round_began = time.monotonic()
         plan = self._plan(number)
         exploited = [self._exploit(number, exploit) for exploit in plan.exploits]
-        trained = self.executor.train(self._jobs(number, plan), lambda done: self._tick(number, "training", done))
+        due = number % self.config.population.snapshot_every == 0
+        share = _TRAINING_SHARE if due else 1.0
+        trained = self.executor.train(
+            self._jobs(number, plan), lambda done: self._tick(number, "training", share * done)
+        )
         self._check_learning(number)
-        taken = [self._snapshot(learner, number) for learner in self.learners if self._is_due(number)]
+        taken = [self._snapshot(learner, number) for learner in self.learners if due]
         fixtures = fixtures_for(self.config.rating, self.roster, taken, fold(self.config.seed, _RATED, number))
         policies = {name: self.roster.policy(name) for f in fixtures for lineup in f.episodes for name in lineup}
         played = time.monotonic()
         results = self.executor.play(
-            PlayMatches(tuple(fixtures), policies), lambda done: self._tick(number, "rated matches", done)
+            PlayMatches(tuple(fixtures), policies), lambda done: self._tick(number, "rated matches", share + (1 - share) * done)
         )
         phases = _total_phases(trained) | {"rated matches": time.monotonic() - played}
         self.steps = sum(learner.steps for learner in self.learners)
         self._commit(number, taken, results, trained, exploited, phases)
         self.round_number = number
-        seconds = self._last_seconds = time.monotonic() - self._round_began
+        seconds = time.monotonic() - self._round_began
+        self._paces.append(seconds)
         self._announce(number, taken, exploited, trained, phases, seconds, self._remaining(budget, began))
 
     def _plan(self, number: int) -> Plan:
@@ -180,15 +195,13 @@ class League:
         """PBT: copy weights, optimiser and hyperparameters, as they stand now, and explore from there."""
         by_name = {learner.name: learner for learner in self.learners}
         target, source = by_name[exploit.learner], by_name[exploit.source]
-        before = dict(target.hyperparameters)
-        target.hyperparameters = dict(exploit.hyperparameters)
+        before = setup.hyperparameters_of(target)
+        setup.explore(target, exploit.hyperparameters)
         target.load({key: value.clone() for key, value in source.tensors().items()})
+        target.skipped = source.skipped
         state = self.progress[target.name]
         state.parent, state.exploited_at = exploit.snapshot, target.steps
-        return Exploited(number, exploit.learner, exploit.source, before, dict(exploit.hyperparameters))
-
-    def _is_due(self, number: int) -> bool:
-        return number % self.config.population.snapshot_every == 0
+        return Exploited(number, exploit.learner, exploit.source, before, setup.hyperparameters_of(target))
 
     def _snapshot(self, learner: Learner, number: int) -> Snapshot:
         """Freeze a learner's policy: write its file and add it to the roster. The row comes with the round."""
@@ -280,7 +293,13 @@ class League:
             self._begin()
         else:
             self.round_number, self.steps = last.round, last.steps
-            self.executor.restore(checkpoint.load(self.store.checkpoint_folder, last.checkpoint, self.learners))
+            try:
+                self.executor.restore(checkpoint.load(self.store.checkpoint_folder, last.checkpoint, self.learners))
+            except SnapshotError as error:
+                raise SnapshotError(
+                    f"{error}. Without its last checkpoint the run cannot go on: put it back, or begin a new run from "
+                    f"its latest snapshot: league run --new --set population.init=latest@{self.folder}"
+                ) from error
             for learner in self.learners:
                 self.progress[learner.name] = setup.LearnerProgress.restore(learner, last.learners[learner.name])
         self.bus.emit(
@@ -295,6 +314,7 @@ class League:
                 budget.rounds,
                 budget.steps,
                 budget.seconds,
+                self.roster.one_sided,
             )
         )
         here = provenance()
@@ -326,10 +346,14 @@ class League:
         )
         return "budget" if reached else ""
 
+    def _pace(self) -> float:
+        """Seconds of a round, from the last ten; 0 before the first."""
+        return sum(self._paces) / len(self._paces) if self._paces else 0.0
+
     def _remaining(self, budget: Budget, began: float) -> float | None:
         """Estimated seconds until the first budget is reached."""
         done = self.round_number
-        pace = self._last_seconds
+        pace = self._pace()
         estimates = []
         if budget.rounds is not None:
             estimates.append((budget.rounds - done) * pace)

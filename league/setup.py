@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 
 from league.config import RunConfig, blocking, to_dict
-from league.errors import ConfigError, PolicyError
+from league.errors import ConfigError, PlanError, PolicyError, nearest
 from league.events import Exploited
 from league.execution.core import InlineExecutor
 from league.games.chance import fold
@@ -24,7 +25,7 @@ from league.policies.neural import NeuralPolicy, describe
 from league.records import LearnerView, MatchResult, Origin, PolicyId, Snapshot
 from league.roster import Roster
 from league.storage.provenance import provenance
-from league.storage.store import Store
+from league.storage.store import FILE, Store
 
 _NATIVE_SLOTS, _PYTHON_SLOTS = 512, 16
 _LEARNER, _TABLE, _SPREAD = 11, 12, 13
@@ -32,7 +33,10 @@ _LEARNER, _TABLE, _SPREAD = 11, 12, 13
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a league is made of. tables: the learners of each training table, by role."""
+    """What a league is made of. tables: the learners of each training table, by role.
+
+    parents: by learner, the policy that it starts from, where the run starts from one (`population.init`).
+    """
 
     store: Store
     roster: Roster
@@ -40,6 +44,7 @@ class Parts:
     learners: tuple[Learner, ...]
     tables: tuple[tuple[Learner, ...], ...]
     matchmaker: Matchmaker
+    parents: Mapping[str, PolicyId]
 
 
 @dataclass(slots=True)
@@ -102,24 +107,27 @@ def open_league(config: RunConfig, folder: Path) -> Parts:
         for index in range(config.population.learners)
     )
     learners = tuple(learner for table in tables for learner in table)
-    store = _open_store(config, folder)
+    roster = Roster(spec, folder / "snapshots", rating=config.rating, device=str(device))
+    store, parents = _existing(config, folder), dict[str, PolicyId]()
     try:
-        roster = Roster(spec, store.snapshot_folder, rating=config.rating, device=str(device))
+        if config.population.init and (store is None or store.last_round() is None):
+            parents = start_from(config.population.init, learners, roster)
+        # Last: whatever could not be used above must not leave a run behind that nobody can go on with.
+        store = store or Store.create(folder, to_dict(config), {}, provenance())
         everyone = store.snapshots()
         roster.snapshots = [snapshot for snapshot in everyone if snapshot.origin != "anchor"]
         roster.results = store.results()
         roster.rate()
-        if config.population.init and store.last_round() is None:
-            start_from(config.population.init, learners, roster)
 
         def new_game(count: int) -> Game:
             return make(config.game.id, count, str(device), config.game.options)
 
         seeds = tuple(fold(config.seed, _TABLE, table) for table in range(len(tables)))
         executor = InlineExecutor(new_game, seeds, slots, replays)
-        return Parts(store, roster, executor, learners, tables, matchmaker)
+        return Parts(store, roster, executor, learners, tables, matchmaker, parents)
     except BaseException:
-        store.close()
+        if store is not None:
+            store.close()
         raise
 
 
@@ -157,22 +165,32 @@ def new_learner(config: RunConfig, spec: GameSpec, index: int, role: int, device
     )
 
 
-def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> None:
-    """Give the learners the actor weights of a policy. Raises PolicyError where it does not fit their network."""
+def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> dict[str, PolicyId]:
+    """Give the learners the actor weights of a policy; returns its id by learner. `ROLE=POLICY` leaves others fresh.
+
+    Raises PolicyError where it does not fit their network.
+    """
     from league.lookup import find, split_roles
 
-    wanted = split_roles(text)
+    if text in ("best", "latest"):
+        raise PolicyError(f"population.init = '{text}': of which run? Write {text}@RUN, or name an exported folder")
+    wanted = split_roles(text, [role.name for role in roster.spec.roles])
+    parents = {}
     for learner in learners:
         name = wanted.get(learner.role.name, wanted.get(""))
         if name is None:
             continue
-        policy = find(name, learner.role.name, roster).policy
+        found = find(name, learner.role.name, roster)
+        policy = found.policy
         if not isinstance(policy, NeuralPolicy) or policy.actor.spec != learner.actor.spec:
             raise PolicyError(
                 f"population.init = '{text}': it is not a network of the same shape as learner {learner.name}'s "
                 f"({learner.actor.spec})"
             )
         learner.actor.load_state_dict(policy.actor.state_dict())
+        if found.id is not None:
+            parents[learner.name] = found.id
+    return parents
 
 
 def frozen_copy(learner: Learner) -> NeuralPolicy:
@@ -232,9 +250,26 @@ def exploit_record(event: Exploited) -> dict[str, object]:
     }
 
 
-def _open_store(config: RunConfig, folder: Path) -> Store:
-    if not (folder / "league.db").exists():
-        return Store.create(folder, to_dict(config), {}, provenance())
+def explore(learner: Learner, values: Mapping[str, float]) -> None:
+    """Give a learner hyperparameters of its own. Raises PlanError where they are none that its algorithm can use."""
+    numbers = hyperparameters_of(learner)
+    if unknown := sorted(values.keys() - numbers.keys()):
+        raise PlanError(
+            f"exploit of '{learner.name}': '{unknown[0]}' is no hyperparameter{nearest(unknown[0], numbers)} "
+            f"(there are: {', '.join(numbers)})"
+        )
+    try:
+        type(learner.base).model_validate(learner.base.model_dump() | dict(values))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise PlanError(f"exploit of '{learner.name}': hyperparameters that cannot be used: {wrong}") from error
+    learner.hyperparameters = dict(values)
+
+
+def _existing(config: RunConfig, folder: Path) -> Store | None:
+    """The run in `folder`, opened to go on; None where there is none yet."""
+    if not (folder / FILE).exists():
+        return None
     store = Store.open(folder)
     try:
         if faults := blocking(store.config(), to_dict(config)):

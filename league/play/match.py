@@ -53,6 +53,8 @@ def play(
     game: any slots. policies: by the ids that the fixtures name. temperature: of every policy's choice (0 is greedy).
     tick: called with the share of episodes that ended. watch: called with the table before each turn.
     """
+    if not fixtures:
+        return []
     names = sorted({name for fixture in fixtures for lineup in fixture.episodes for name in lineup})
     number = {name: index for index, name in enumerate(names)}
     lineup = torch.tensor(

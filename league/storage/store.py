@@ -119,7 +119,7 @@ class Store(Reading):
     def find_runs(root: Path) -> list[Path]:
         """The runs among the folders in `root`, the one that was written to last first."""
         found = [path.parent for path in root.glob(f"*/{FILE}") if path.is_file()]
-        return sorted(found, key=lambda folder: (-_written(folder), folder.name))
+        return sorted(found, key=lambda folder: (-written_at(folder), folder.name))
 
     def close(self) -> None:
         """Give everything back; what was not committed is dropped."""
@@ -327,8 +327,8 @@ def _first_bytes(config: Mapping[str, object], facts: Mapping[str, object], prov
         db.close()
 
 
-def _written(folder: Path) -> int:
-    """When the run was last written to. A reader may leave an empty log behind, which says nothing."""
+def written_at(folder: Path) -> int:
+    """When a run was last written to, in ns since 1970. A reader may leave an empty log behind, which says nothing."""
     log = folder / f"{FILE}-wal"
     times = [(folder / FILE).stat().st_mtime_ns]
     if log.exists() and log.stat().st_size:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,13 +10,16 @@ from pathlib import Path
 from league import files
 from league.api import Run
 from league.errors import PolicyError
-from league.lookup import POLICY_FILE, split_roles
+from league.lookup import METADATA_CAP, POLICY_FILE, role_file, split_roles
 from league.policies import weights
 from league.records import Snapshot
 from league.studies.show import Shown, lineage, shown
 
 RATINGS = ("bradley-terry", "elo", "openskill")
 """The ratings that an exported policy states."""
+
+FORMAT = 1
+"""Of metadata.json."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,45 +33,60 @@ class Exported:
 def export(run: Run, text: str, out: Path) -> Exported:
     """Write the policies that `text` means to `out`; one file a role, and one metadata.json and README.md for all.
 
-    Raises PolicyError where there is nothing to export or `out` holds something else.
+    An export that is there already is replaced. Raises PolicyError where there is nothing to export or `out` holds
+    something else, SnapshotError where a snapshot is damaged; `out` is then as it was.
     """
     spec = run.roster.spec
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "metadata.json").is_file())):
+    if out.exists() and not _may_be_replaced(out):
         raise PolicyError(f"{out} exists and is no exported policy: name another folder with --out")
     chosen = _chosen(run, text)
-    for old in out.glob("*.safetensors") if out.is_dir() else ():
-        old.unlink()
+    described = [shown(run, snapshot.id) for snapshot in chosen]
+    # All are read before anything is written: a damaged snapshot must not cost the export that is there.
+    inside = [weights.read(run.store.snapshot_folder, snapshot.id)[0] for snapshot in chosen]
     files.make_folder(out)
+    for old in out.glob(f"*{files.SUFFIX}"):
+        old.unlink()
     written = []
     for snapshot in chosen:
-        # Read before it is copied: a damaged snapshot must not be exported.
-        weights.read(run.store.snapshot_folder, snapshot.id)
-        name = POLICY_FILE if len(spec.roles) == 1 else f"{snapshot.role}.safetensors"
-        shutil.copyfile(files.content_path(run.store.snapshot_folder, snapshot.id), out / name)
-        written.append((snapshot, out / name))
-    described = [shown(run, snapshot.id) for snapshot in chosen]
+        path = out / (POLICY_FILE if len(spec.roles) == 1 else role_file(snapshot.role))
+        content = files.content_path(run.store.snapshot_folder, snapshot.id)
+        files.write_durably(path, files.read_capped(content, weights.CAP))
+        written.append((snapshot, path))
     data = {
-        "format": 1,
+        "format": FORMAT,
         "game": spec.id,
         "game_version": spec.version,
         "game_options": dict(spec.options),
-        "policies": [_metadata(run, one, path.name) for one, (_, path) in zip(described, written, strict=True)],
+        "policies": [
+            _metadata(run, one, within, path.name)
+            for one, within, (_, path) in zip(described, inside, written, strict=True)
+        ],
         "config": run.config,
         "made_with": run.store.provenance()[-1],
     }
-    files.write_durably(out / "metadata.json", (json.dumps(data, indent=2, default=str) + "\n").encode())
+    files.write_durably(out / "metadata.json", (files.readable_json(data) + "\n").encode())
     files.write_durably(out / "README.md", _card(run, described, [path for _, path in written]).encode())
     return Exported(out, tuple(written))
 
 
+def _may_be_replaced(out: Path) -> bool:
+    """Whether `out` is an empty folder or one that `export` wrote."""
+    if not out.is_dir():
+        return False
+    if not any(out.iterdir()):
+        return True
+    try:
+        data = json.loads(files.read_capped(out / "metadata.json", METADATA_CAP))
+    except (OSError, ValueError):
+        return False
+    return isinstance(data, dict) and data.get("format") == FORMAT and "policies" in data
+
+
 def _chosen(run: Run, text: str) -> list[Snapshot]:
-    wanted = split_roles(text)
     roles = [role.name for role in run.roster.spec.roles]
+    wanted = split_roles(text, roles)
     if "" in wanted and wanted[""] in ("best", "latest"):
         wanted = dict.fromkeys(roles, wanted[""])
-    for role in wanted:
-        if role and role not in roles:
-            raise PolicyError(f"'{text}': this game has no role '{role}'; its roles are {', '.join(roles)}")
     found = [run.roster.named(name, [role] if role else roles) for role, name in wanted.items()]
     for snapshot in found:
         if snapshot.origin == "anchor":
@@ -77,9 +94,9 @@ def _chosen(run: Run, text: str) -> list[Snapshot]:
     return found
 
 
-def _metadata(run: Run, one: Shown, file: str) -> dict[str, object]:
+def _metadata(run: Run, one: Shown, inside: dict[str, object], file: str) -> dict[str, object]:
+    """What metadata.json says of one policy. inside: what its file says itself."""
     snapshot = one.snapshot
-    inside, _ = weights.read(run.store.snapshot_folder, snapshot.id)
     ratings = {}
     for name in ("mean-score",) if run.roster.one_sided else RATINGS:
         line = next((s for s in run.roster.standings(snapshot.role, name) if s.snapshot.id == snapshot.id), None)

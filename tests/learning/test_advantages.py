@@ -119,7 +119,7 @@ def critic_says(learner: Learner, inputs: Tensor, seat: int) -> float:
     ("name", "role"), [("kuhn", 0), ("leduc", 0), ("mpe2:simple_tag_v3", 0), ("mpe2:simple_tag_v3", 1)]
 )
 def test_targets_are_those_of_each_episode_by_itself(name: str, role: int) -> None:
-    """Lambda-returns summed up term by term, over the episodes that a rollout holds from their first turn to the end."""
+    """Lambda-returns summed up term by term, over the episodes that a rollout holds from beginning to end."""
     discount, lam, turns = 0.9, 0.8, 24
     learner, rollout, chain, batch = rollout_of(name, turns, role, discount=discount, gae_lambda=lam)
     spec = learner.role
