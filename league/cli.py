@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -42,6 +43,10 @@ def main() -> None:
         sys.exit(141)
     except OSError as error:
         _fail(f"{error.filename or 'the system'}: {error.strerror or error}")
+    except Exception as error:
+        if (reason := _reason(error)) is None:
+            raise
+        _fail(reason)
 
 
 @app.command
@@ -172,6 +177,22 @@ def console(stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False)
 
 
+def _reason(error: Exception) -> str | None:
+    """What a user can do about an exception that is no LeagueError; None where it is a bug of ours."""
+    from league.plugins import blame
+
+    if isinstance(error, MemoryError) or re.search("can't allocate memory|out of memory", str(error)):
+        return (
+            f"there is not enough memory for this ({' '.join(str(error).split())}): use fewer algorithm.slots or "
+            "algorithm.turns, smaller networks, or fewer --games"
+        )
+    return blame(error)
+
+
 def _fail(message: str) -> None:
-    print(f"league: {message}", file=sys.stderr)
+    from league.views.text import clean
+
+    # Messages quote names from outside, which must not move the terminal's cursor.
+    lines = [clean(line) for line in message.splitlines()]
+    print("league:", "\n".join(lines), file=sys.stderr)
     sys.exit(2)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import shlex
 import signal
 import sys
 import time
@@ -18,8 +20,9 @@ from rich.console import Console
 from rich.text import Text
 
 from league.config import RunConfig, assigned, differences, from_dict, load, resolve_sources, to_dict
-from league.errors import ConfigError
-from league.lookup import RUNS, find_run
+from league.errors import ConfigError, LeagueError
+from league.files import readable_json
+from league.folders import RUNS, beside, find_run, new_run
 from league.records import Standing
 from league.views import tables
 
@@ -42,7 +45,7 @@ class Overrides:
 
     def assignments(self) -> list[str]:
         """As KEY=VALUE. A budget named here replaces the config's budgets."""
-        found = [f"game.id={json.dumps(self.game)}"] if self.game else []
+        found = [f"game.id={json.dumps(self.game, ensure_ascii=False)}"] if self.game else []
         found += list(self.set)
         budget = {"rounds": self.rounds, "steps": self.steps, "minutes": self.minutes}
         if any(value is not None for value in budget.values()):
@@ -67,8 +70,7 @@ def run_league(config: str | None, run: str | None, overrides: Overrides, new: b
         with _interruptible(league.interrupt):
             reason = league.run()
         screen.close()
-        one_sided = league.roster.one_sided
-        _say_what_next(out, folder, league.roster.spec.roles[0].name, reason, one_sided, len(league.roster.spec.sides))
+        _say_what_next(out, folder, reason, _more(settings, league.round_number, league.steps))
     return 130 if reason == "interrupt" else 0
 
 
@@ -111,15 +113,18 @@ def play_match(
     from league.studies.match import match
     from league.studies.match import show as show_game
 
-    if games < 1 or temperature < 0:
-        raise ConfigError(f"a match needs at least one game and a temperature of 0 or more, not {games}, {temperature}")
+    if not (games >= 1 and 0 <= temperature < math.inf and 0 <= seed < 2**63):
+        raise ConfigError(
+            "a match needs at least one game, a finite temperature of 0 or more and a seed from 0 to 2**63 - 1, "
+            f"not --games {games} --temperature {temperature} --seed {seed}"
+        )
     if not policies:
         raise ConfigError("name the policies to play, such as `league match best random`")
     with _opened(run) as opened:
         make = _maker(opened.config)
         if show:
             for frame in show_game(make, opened.roster, policies, seed, temperature):
-                print(frame, end="\n\n")
+                print(frame, end="\n\n", file=sys.stderr if as_json else sys.stdout)
         with _progress("playing") as tick:
             report = match(make, opened.roster, policies, games, seed, temperature, tick)
     if as_json:
@@ -139,7 +144,8 @@ def export_policy(run: str | None, policy: str, out: Path, as_json: bool) -> Non
         return
     for snapshot, path in written.policies:
         print(f"{snapshot.name} ({snapshot.short}) is in {path}")
-    print(f"Next: league match {_as_argument(out)} random    or, in Python: league.load_policy({str(out)!r})")
+    folder = shlex.quote(str(out) if "/" in str(out) else f"./{out}")
+    print(f"Next: league match {folder} random    or, in Python: league.load_policy({str(out)!r})")
 
 
 def show_policy(run: str | None, policy: str, as_json: bool) -> None:
@@ -166,23 +172,11 @@ def list_runs(as_json: bool) -> None:
 
     rows = []
     for folder in Store.find_runs(RUNS):
-        with Store.reader(folder) as store:
-            config, last, ratings = store.config(), store.last_round(), store.ratings("reference")[0]
-            roster = [snapshot for snapshot in store.snapshots() if snapshot.origin != "anchor"]
-        trained = [s for s in roster if s.id in ratings and s.origin == "trained"]
-        best = max(trained, key=lambda s: ratings[s.id].low, default=None)
-        rows.append(
-            tables.RunRow(
-                folder.name,
-                config["game"]["id"],
-                config["matchmaking"]["kind"],
-                last.round if last else 0,
-                last.steps if last else 0,
-                len(roster),
-                f"{best.name} {best.short}" if best else "",
-                max(time.time() - (folder / "league.db").stat().st_mtime, 0.0),
-            )
-        )
+        try:
+            rows.append(_run_row(folder))
+        except LeagueError as error:
+            # One damaged run must not hide all others.
+            print(f"league: {error}", file=sys.stderr)
     if as_json:
         _print_json([row._asdict() for row in rows])
     elif rows:
@@ -229,30 +223,44 @@ def show_config(path: str | None, overrides: Sequence[str], diff: str | None, as
         Console(highlight=False).print(tables.config_table(resolved))
 
 
+def _run_row(folder: Path) -> tables.RunRow:
+    """A run as one line of `league runs`. Raises RunError."""
+    from league.storage.store import Store, written_at
+
+    with Store.reader(folder) as store:
+        config, last, ratings = store.config(), store.last_round(), store.ratings("reference")[0]
+        roster = [snapshot for snapshot in store.snapshots() if snapshot.origin != "anchor"]
+    trained = [s for s in roster if s.id in ratings and s.origin == "trained"]
+    best = max(trained, key=lambda s: ratings[s.id].low, default=None)
+    return tables.RunRow(
+        folder.name,
+        config["game"]["id"],
+        config["matchmaking"]["kind"],
+        last.round if last else 0,
+        last.steps if last else 0,
+        len(roster),
+        f"{best.name} {best.short}" if best else "",
+        max(time.time() - written_at(folder) / 1e9, 0.0),
+    )
+
+
 def _settings(config: str | None, folder: Path, overrides: Overrides, going_on: bool) -> RunConfig:
     """The config of a new run, or of one that goes on: its own where none is named."""
     assignments = overrides.assignments()
     if going_on and config is None:
         from league.storage.store import Store
 
-        with Store.reader(folder) as store:
+        # Not as a reader: only its writer may bring an older run up to date, and that is what this call will be.
+        with Store.open(folder) as store:
             return assigned(store.config(), assignments, str(folder))
     return load(config, assignments)
 
 
 def _run_folder(config: str | None, run: str | None, game: str | None, new: bool) -> Path:
     """Where a run lives: as named, or runs/<config stem>; with --new, the first free name beside it."""
-    if run is None:
-        stem = Path(config).stem if config else re.sub(r"[^A-Za-z0-9_.-]+", "-", game) if game else "default"
-        folder = RUNS / stem
-    else:
-        folder = Path(run) if "/" in run or Path(run).is_dir() else RUNS / run
-    if not new:
-        return folder
-    number, free = 2, folder
-    while free.exists():
-        free, number = folder.with_name(f"{folder.name}-{number}"), number + 1
-    return free
+    stem = Path(config).stem if config else re.sub(r"[^A-Za-z0-9_-]+", "-", game) if game else "default"
+    folder = new_run(run) if run else RUNS / stem
+    return beside(folder) if new else folder
 
 
 @contextmanager
@@ -275,23 +283,27 @@ def _interruptible(interrupt: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _say_what_next(out: Console, folder: Path, role: str, reason: str, one_sided: bool, sides: int) -> None:
-    option = "" if folder == RUNS / "default" else f" --run {_as_argument(folder)}"
+def _more(settings: RunConfig, rounds: int, steps: int) -> str:
+    """The option with which a run whose total of rounds or steps is reached would go on for as long again."""
+    budget = settings.budget
+    if budget.rounds is not None and rounds >= budget.rounds:
+        return f" --rounds {2 * rounds}"
+    if budget.steps is not None and steps >= budget.steps:
+        return f" --steps {2 * steps}"
+    return ""
+
+
+def _say_what_next(out: Console, folder: Path, reason: str, more: str) -> None:
+    name = folder.name if folder.parent == RUNS else str(folder) if "/" in str(folder) else f"./{folder}"
+    option = "" if folder == RUNS / "default" else f" --run {shlex.quote(name)}"
     stopped = "Interrupted: nothing committed is lost." if reason == "interrupt" else "The budget is reached."
     lines = [f"{stopped} The run is in {folder}.", "Next:"]
-    lines.append(f"  league run{option}    goes on with it")
+    lines.append(f"  league run{option}{more}    goes on with it")
     lines.append(f"  league standings{option}")
-    lines.append(f"  league match best {'latest' if one_sided or sides > 2 else 'random'}{option}")
+    lines.append(f"  league match best random{option}")
     lines.append(f"  league export best --out champion{option}")
     for line in lines:
         out.print(Text(line), soft_wrap=True)
-
-
-def _as_argument(path: Path) -> str:
-    import shlex
-
-    text = path.name if path.parent == RUNS else str(path)
-    return shlex.quote(text if "/" in text or path.parent == RUNS else f"./{text}")
 
 
 def _read_standings(
@@ -368,4 +380,4 @@ def _standing_record(line: Standing) -> dict[str, object]:
 
 
 def _print_json(value: object) -> None:
-    print(json.dumps(value, indent=2, default=str))
+    print(readable_json(value))

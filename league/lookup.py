@@ -61,7 +61,7 @@ def split_roles(text: str, roles: Sequence[str]) -> dict[str, str]:
         role, _, policy = (word.strip() for word in part.partition("="))
         if role not in roles:
             raise PolicyError(
-                f"'{text}': this game has no role '{role}'{nearest(role, roles)} Its roles: {', '.join(roles)}"
+                f"'{text}': this game has no role '{role}'{nearest(role, roles)} (its roles: {', '.join(roles)})"
             )
         if role in named:
             raise PolicyError(f"'{text}': the role '{role}' is named twice")
@@ -157,6 +157,8 @@ def _exported(path: Path, role: str, roster: Roster) -> Found:
     if path.is_dir():
         candidates = [path / POLICY_FILE, path / role_file(role)]
         path = next((file for file in candidates if file.is_file()), candidates[0])
+    if not path.is_file():
+        raise PolicyError(f"there is no policy at {path}: name a folder or a file that `league export` wrote")
     metadata, tensors = read_exported(path)
     if reason := fits(metadata, roster.spec):
         raise PolicyError(f"{path} cannot play here: {reason}")

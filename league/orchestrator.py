@@ -79,7 +79,7 @@ class League:
         self.learners, self.tables, self.matchmaker = parts.learners, parts.tables, parts.matchmaker
         self.progress = {one.name: setup.LearnerProgress(parts.parents.get(one.name)) for one in self.learners}
         self.round_number = self.steps = 0
-        self.resumed = self._broken = False
+        self.resumed = self._broken = self._in_round = False
         self._training = self.store.training(rounds=_MEMORY)
         self._interrupted: float | None = None
         self._round_began = 0.0
@@ -99,7 +99,7 @@ class League:
     def interrupt(self) -> None:
         """Ask the run to stop after this round, or to drop it if it would take over 10 seconds (safe in a handler)."""
         self._interrupted = time.monotonic()
-        if self._pace() - (self._interrupted - self._round_began) > _GRACE:
+        if self._in_round and self._pace() - (self._interrupted - self._round_began) > _GRACE:
             raise RoundDropped
 
     def run(self) -> str:
@@ -116,11 +116,11 @@ class League:
                 self._round(self.round_number + 1, budget, began)
         except RoundDropped:
             reason, self._broken = "interrupt", True
-        except BaseException:
-            self._broken = True
+        except BaseException as error:
+            reason, self._broken = "interrupt" if isinstance(error, KeyboardInterrupt) else "error", True
             raise
         finally:
-            self._interrupted = None
+            self._interrupted, self._in_round = None, False
             self.bus.emit(RunStopped(self.round_number, self.steps, time.monotonic() - began, reason or "error"))
         return reason
 
@@ -131,7 +131,7 @@ class League:
 
     def _round(self, number: int, budget: Budget, began: float) -> None:
         """One turn of the league."""
-        self._round_began = time.monotonic()
+        self._round_began, self._in_round = time.monotonic(), True
         plan = self._plan(number)
         exploited = [self._exploit(number, exploit) for exploit in plan.exploits]
         due = number % self.config.population.snapshot_every == 0
@@ -150,7 +150,7 @@ class League:
         phases = _total_phases(trained) | {"rated matches": time.monotonic() - played}
         self.steps = sum(learner.steps for learner in self.learners)
         self._commit(number, taken, results, trained, exploited, phases)
-        self.round_number = number
+        self.round_number, self._in_round = number, False
         seconds = time.monotonic() - self._round_began
         self._paces.append(seconds)
         self._announce(number, taken, exploited, trained, phases, seconds, self._remaining(budget, began))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 from league.errors import LeagueError, nearest
+
+_loaded: dict[str, str] = {}
+"""What was loaded from each of the user's own files: "matchmaker 'mine.py:Mine'" by file name."""
 
 
 def load(text: str, what: str, error: type[LeagueError]) -> Callable[..., object]:
@@ -21,6 +25,8 @@ def load(text: str, what: str, error: type[LeagueError]) -> Callable[..., object
     if not place or not name:
         raise error(f"{what} '{text}': write it as package.module:Name or file.py:Name")
     module = _file(text, Path(place), what, error) if place.endswith(".py") else _module(text, place, what, error)
+    if module.__name__.partition(".")[0] != "league" and module.__file__:
+        _loaded[module.__file__] = f"{what} '{text}'"
     found = getattr(module, name, None)
     if found is None:
         raise error(f"{what} '{text}': {place} has no '{name}'{nearest(name, vars(module))}")
@@ -28,6 +34,15 @@ def load(text: str, what: str, error: type[LeagueError]) -> Callable[..., object
         raise error(f"{what} '{text}': '{name}' is a {type(found).__name__}, not a class or a function")
     made: Callable[..., object] = found
     return made
+
+
+def blame(error: BaseException) -> str | None:
+    """What failed and where, if an exception came out of code of the user's own that `load` loaded; else None."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename in _loaded:
+            place = f"{frame.filename}, line {frame.lineno}, in {frame.name}"
+            return f"{_loaded[frame.filename]} failed: {type(error).__name__}: {error} ({place})"
+    return None
 
 
 def _module(text: str, place: str, what: str, error: type[LeagueError]) -> ModuleType:

@@ -146,10 +146,12 @@ class Table:
         if policy.role != role.name:
             raise PolicyError(f"{self._called(index)} plays the role '{policy.role}', it was seated as '{role.name}'")
         logits = policy.logits(rows)
-        if tuple(logits.shape) != (len(rows.seat), role.actions):
-            wanted = [len(rows.seat), role.actions]
+        wanted = [len(rows.seat), role.actions]
+        if not isinstance(logits, Tensor):
+            raise PolicyError(f"{self._called(index)} gives a {type(logits).__name__}, not a tensor of shape {wanted}")
+        if list(logits.shape) != wanted:
             raise PolicyError(f"{self._called(index)} gives logits of shape {list(logits.shape)}, not {wanted}")
-        return logits
+        return logits.to(torch.float32)
 
     def _called(self, index: int) -> str:
         return f"policy {index} of the table ({type(self.policies[index]).__name__})"

@@ -49,7 +49,7 @@ def make_rating(name: str, **settings: object) -> RatingModel:
     """
     if name not in RATINGS and ":" not in name:
         raise ConfigError(
-            f"no rating system is called '{name}'{nearest(name, RATINGS)} There are: {', '.join(RATINGS)}"
+            f"no rating system is called '{name}'{nearest(name, RATINGS)} (there are: {', '.join(RATINGS)})"
         )
     module, _, attribute = RATINGS.get(name, name).partition(":")
     try:

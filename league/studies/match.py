@@ -26,8 +26,8 @@ class MatchReport:
     """What a match showed, from the first contestant's view.
 
     labels: of each contestant. games: rated games, won, drawn and lost by the first (with more than two contestants:
-    first place alone, shared, neither). score: (wins + draws / 2) / games with its 95 % Wilson interval low, high; None
-    where the contestants' scores cannot be compared. mean_returns, return_halfwidths: by contestant, mean score of an
+    first place alone, shared, neither). score: (wins + draws / 2) / games with its 95 % Wilson interval low, high.
+    Where the contestants are not compared, the score is None and nothing is won, drawn or lost. mean_returns, return_halfwidths: by contestant, mean score of an
     episode and half its 95 % interval. by_seat: where the first sat, its score from there and the games.
     """
 
@@ -99,20 +99,29 @@ def match(
 
 
 def show(make: Callable[[int], Game], roster: Roster, texts: Sequence[str], seed: int, temperature: float) -> list[str]:
-    """One game, position by position, as text. Raises GameError where the game has no text view."""
+    """One game, position by position, as text, and last what each side scored.
+
+    Raises GameError where the game has no text view.
+    """
     planned = contest(roster, texts, 1, seed)
-    first = planned.fixtures[0]
-    fixture = Fixture(first.contestants, first.episodes[:1], first.holders[:1], 1, seed, first.others)
+    lineup, posts = planned.fixtures[0].episodes[0], roster.spec.posts
+    # One contestant at all posts: what counts here is each post's own score.
+    fixture = Fixture((lineup,), (lineup,), (tuple(range(len(posts))),), 1, seed)
     game, frames = make(1), []
 
     def watch(table: Table) -> None:
         frames.append(table.game.render(0))
 
     try:
-        play(game, planned.policies, [fixture], temperature, watch=watch)
+        (result,) = play(game, planned.policies, [fixture], temperature, watch=watch)
     finally:
         game.close()
-    return frames
+    # With the last move the next game has begun: that position cannot be shown, only what came of it.
+    ends = [
+        f"{' '.join(roster.spec.seats[seat] for seat in post.seats)} ({_label(planned, policy)}) {score:g}"
+        for post, policy, score in zip(posts, lineup, result.score_sum, strict=True)
+    ]
+    return [*frames, f"The game is over. Scores: {', '.join(ends)}"]
 
 
 def report(spec: GameSpec, planned: Contest, results: Sequence[MatchResult], seed: int, seconds: float) -> MatchReport:
@@ -145,7 +154,9 @@ def report(spec: GameSpec, planned: Contest, results: Sequence[MatchResult], see
         _halfwidth(square, mean, number) for square, mean, number in zip(squares, means, entries, strict=True)
     )
     score = low = high = None
-    if planned.comparable and count > 1:
+    if not planned.comparable or count == 1:
+        wins = draws = losses = 0
+    else:
         score = (wins + 0.5 * draws) / games
         low, high = wilson(wins + 0.5 * draws, games)
     return MatchReport(
@@ -171,6 +182,12 @@ def report(spec: GameSpec, planned: Contest, results: Sequence[MatchResult], see
 def _contestant(policy: str) -> int:
     """The number of the contestant that a policy's key in the fixtures begins with."""
     return int(policy.partition(":")[0])
+
+
+def _label(planned: Contest, policy: str) -> str:
+    """What to call the holder of a post in one of the contest's episodes."""
+    number = policy.partition(":")[0]
+    return planned.labels[int(number)] if number.isdigit() else "another"
 
 
 def _halfwidth(square: float, mean: float, count: int) -> float:

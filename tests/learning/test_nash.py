@@ -1,0 +1,64 @@
+"""Fictitious play's mixture comes near an equilibrium where naive self-play's latest does not: the configs as shipped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from league.config import load
+from league.games.cards import TablePoker
+from league.games.core import NativeGame
+from league.orchestrator import League
+from league.policies.core import Policy
+from nashconv import nash_conv_of_matrix, nash_conv_of_poker
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+SEEDS = (0, 1, 2)
+RPS = np.array([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
+LATE = 10
+"""The last snapshots over which naive self-play's latest is followed: it may pass near an equilibrium, not stay there."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """NashConv of the uniform mixture of all snapshots, the untrained one included, and of each late one alone."""
+
+    mixture: float
+    latest: list[float]
+
+
+def measure(config: str, seed: int, folder: Path) -> Measured:
+    """Run a shipped config to its budget."""
+    with League(load(str(CONFIGS / f"{config}.toml"), [f"seed={seed}", "threads=1"]), folder) as league:
+        assert league.run() == "budget"
+        policies = [league.roster.policy(snapshot.id) for snapshot in league.roster.snapshots]
+        game = league.executor.make(1)
+        late = [nash_conv(game, [policy]) for policy in policies[-LATE:]]
+        return Measured(nash_conv(game, policies), late)
+
+
+def nash_conv(game: NativeGame, policies: list[Policy]) -> float:
+    """Of their uniform mixture, exactly."""
+    if isinstance(game, TablePoker):
+        return nash_conv_of_poker(game, policies)
+    return nash_conv_of_matrix(game, RPS, policies)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(("game", "bound"), [("rps", 0.1), ("kuhn", 0.15)])
+def test_a_fictitious_mixture_nears_equilibrium_and_naive_self_play_does_not(
+    game: str, bound: float, tmp_path: Path
+) -> None:
+    fictitious = [measure(f"fictitious_{game}", seed, tmp_path / f"fictitious-{seed}") for seed in SEEDS]
+    naive = [measure(game, seed, tmp_path / f"naive-{seed}") for seed in SEEDS]
+    for seed, ours, theirs in zip(SEEDS, fictitious, naive, strict=True):
+        print(
+            f"{game} seed {seed}: NashConv of the fictitious mixture {ours.mixture:.3f}; of naive self-play's latest "
+            f"{theirs.latest[-1]:.3f}, its last {LATE} {np.mean(theirs.latest):.3f}"
+        )
+    assert max(ours.mixture for ours in fictitious) <= bound
+    assert min(float(np.mean(theirs.latest)) for theirs in naive) >= 1.5 * bound

@@ -1,0 +1,125 @@
+"""What the tests of whole runs share: a tiny config, the command line in this process or in another, runs compared."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from league import cli, files
+from league.config import RunConfig, assigned
+from league.orchestrator import League
+from league.storage import audit
+from league.storage.store import Store
+
+TINY = """\
+threads = 1
+
+[game]
+id = "tictactoe"
+
+[budget]
+rounds = 6
+
+[population]
+learners = 2
+snapshot_every = 2
+spread = { learning_rate = [1e-4, 1e-2] }
+
+[matchmaking]
+kind = "pbt"
+exploit_steps = 200
+
+[algorithm]
+slots = 16
+turns = 16
+epochs = 1
+minibatch = 128
+
+[network]
+actor = [16]
+critic = [16]
+
+[rating]
+matches_per_snapshot = 3
+games_per_match = 8
+"""
+"""Two learners at tic-tac-toe: a round takes a fraction of a second and exercises every part."""
+
+
+class Called(NamedTuple):
+    """What a command left: its exit code and its output."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out, parse_constant=lambda name: 1 / 0)
+
+
+def tiny(*overrides: str) -> RunConfig:
+    """The tiny config with KEY=VALUE overrides."""
+    return assigned(tomllib.loads(TINY), overrides, "tiny")
+
+
+def league(*args: str | Path) -> Called:
+    """`league ARGS` in this process. An exception that is no exit is what a user would see as a traceback: it is raised."""
+    out, err, before = io.StringIO(), io.StringIO(), sys.argv
+    sys.argv = ["league", *map(str, args)]
+    code: object = 0
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            cli.main()
+    except SystemExit as end:
+        code = end.code
+    finally:
+        sys.argv = before
+    return Called(code if isinstance(code, int) else 0 if code is None else 1, out.getvalue(), err.getvalue())
+
+
+def started(*args: str | Path, cwd: Path) -> subprocess.Popen[str]:
+    """`python -m league ARGS` in a process of its own, on one thread."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "league", *map(str, args)],
+        cwd=cwd,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def trained(config: RunConfig, folder: Path) -> Path:
+    """Train to the config's budget in this process; returns the folder."""
+    with League(config, folder) as run:
+        assert run.run() == "budget"
+    return folder
+
+
+def committed(folder: Path) -> int:
+    """The last committed round, 0 before any; asserts that the run is whole."""
+    with Store.reader(folder) as store:
+        assert audit.verify(store) == []
+        last = store.last_round()
+        return last.round if last else 0
+
+
+def content(folder: Path) -> dict[str, str]:
+    """All of a run that must not depend on whether it was stopped: its tables without clocks, and its files."""
+    with Store.reader(folder) as store:
+        assert audit.verify(store) == []
+        last = store.last_round()
+        assert last is not None
+        return {
+            "tables": audit.dump(store),
+            "snapshots": " ".join(sorted(store.snapshot_files())),
+            "checkpoint": files.digest_file(files.content_path(store.checkpoint_folder, last.checkpoint)),
+        }
