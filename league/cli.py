@@ -30,7 +30,7 @@ JsonFlag = Annotated[bool, Parameter("--json", negative=(), help="Print JSON for
 def main() -> None:
     """Run the command that the arguments name. Exit code 2 and one message for whatever a user can mend."""
     try:
-        app(exit_on_error=False, print_error=False)
+        app(sys.argv[1:], exit_on_error=False, print_error=False)
     except CycloptsError as error:
         _fail(f"{error}\nSee `league --help`.")
     except LeagueError as error:

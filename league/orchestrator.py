@@ -145,7 +145,8 @@ class League:
         policies = {name: self.roster.policy(name) for f in fixtures for lineup in f.episodes for name in lineup}
         played = time.monotonic()
         results = self.executor.play(
-            PlayMatches(tuple(fixtures), policies), lambda done: self._tick(number, "rated matches", share + (1 - share) * done)
+            PlayMatches(tuple(fixtures), policies),
+            lambda done: self._tick(number, "rated matches", share + (1 - share) * done),
         )
         phases = _total_phases(trained) | {"rated matches": time.monotonic() - played}
         self.steps = sum(learner.steps for learner in self.learners)

@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -16,15 +16,18 @@ _loaded: dict[str, str] = {}
 """What was loaded from each of the user's own files: "matchmaker 'mine.py:Mine'" by file name."""
 
 
-def load(text: str, what: str, error: type[LeagueError]) -> Callable[..., object]:
-    """The class or function that `text` names. what: what it is meant to be, for messages ("a game").
+def load(text: str, what: str, error: type[LeagueError], known: Iterable[str] = ()) -> Callable[..., object]:
+    """The class or function that `text` names. what: what it is meant to be, for messages ("game"). known: names that
+    may have been meant where there is no such module.
 
     Raises `error` where there is no such file, module or name, where running it fails, or where it cannot be called.
     """
     place, _, name = text.rpartition(":")
     if not place or not name:
         raise error(f"{what} '{text}': write it as package.module:Name or file.py:Name")
-    module = _file(text, Path(place), what, error) if place.endswith(".py") else _module(text, place, what, error)
+    module = (
+        _file(text, Path(place), what, error) if place.endswith(".py") else _module(text, place, what, error, known)
+    )
     if module.__name__.partition(".")[0] != "league" and module.__file__:
         _loaded[module.__file__] = f"{what} '{text}'"
     found = getattr(module, name, None)
@@ -45,12 +48,12 @@ def blame(error: BaseException) -> str | None:
     return None
 
 
-def _module(text: str, place: str, what: str, error: type[LeagueError]) -> ModuleType:
+def _module(text: str, place: str, what: str, error: type[LeagueError], known: Iterable[str]) -> ModuleType:
     try:
         return importlib.import_module(place)
     except ModuleNotFoundError as missing:
         if missing.name and (place == missing.name or place.startswith(f"{missing.name}.")):
-            raise error(f"{what} '{text}': there is no module '{place}'") from missing
+            raise error(f"{what} '{text}': there is no module '{place}'{nearest(place, known)}") from missing
         raise error(f"{what} '{text}' needs the module '{missing.name}', which is not installed") from missing
     # Whatever a user's module raises while it is read is the user's to mend.
     except Exception as problem:

@@ -58,7 +58,7 @@ def test_every_shipped_config_loads_and_says_what_it_shows(path):
 def test_the_built_in_config_is_the_shipped_connect_four():
     assert (CONFIGS / "connect_four.toml").read_text(encoding="utf-8") == DEFAULT_TOML
     config = load(None)
-    assert (config.game.id, config.budget.minutes, config.network.actor) == ("connect_four", 3.0, (512, 512, 512))
+    assert (config.game.id, config.budget.minutes, config.network.actor) == ("connect_four", 3.0, (256, 256, 256))
     assert config.matchmaking.settings == {"self_play": 0.5, "opponents": 4}
 
 
@@ -273,7 +273,7 @@ def test_differences_name_the_keys_and_both_values():
             str,
             [
                 Difference("seed", 0, 5),
-                Difference("network.actor", [512, 512, 512], [8]),
+                Difference("network.actor", [256, 256, 256], [8]),
                 Difference("game.options", {}, None),
                 Difference("game.options.x", None, 1),
                 Difference("budget.rounds", None, 3),

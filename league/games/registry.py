@@ -71,7 +71,7 @@ def make(id: str, slots: int, device: str = "cpu", options: Mapping[str, object]
 
         return PettingZooGame(id, slots, device, **given)
     if colon:
-        return _made(id, plugins.load(id, "game", GameError), slots, device, given)
+        return _made(id, plugins.load(id, "game", GameError, _ADAPTED), slots, device, given)
     known = [*NATIVE, *(listed.id for listed in catalogue())]
     raise GameError(f"unknown game '{id}'{nearest(id, known)} (`league games` lists what there is)")
 

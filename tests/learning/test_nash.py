@@ -1,4 +1,4 @@
-"""Fictitious play's mixture comes near an equilibrium where naive self-play's latest does not: the configs as shipped."""
+"""Fictitious play's mixture comes near an equilibrium, naive self-play's latest does not: the configs as shipped."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nashconv import nash_conv_of_matrix, nash_conv_of_poker
 
 from league.config import load
 from league.games.cards import TablePoker
 from league.games.core import NativeGame
 from league.orchestrator import League
 from league.policies.core import Policy
-from nashconv import nash_conv_of_matrix, nash_conv_of_poker
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SEEDS = (0, 1, 2)
 RPS = np.array([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
 LATE = 10
-"""The last snapshots over which naive self-play's latest is followed: it may pass near an equilibrium, not stay there."""
+"""The last snapshots by which naive self-play is judged: its latest may pass near an equilibrium, not stay there."""
 
 
 @dataclass(frozen=True)

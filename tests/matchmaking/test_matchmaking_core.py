@@ -72,16 +72,16 @@ def test_a_users_matchmaker_is_found_in_a_package(tmp_path, monkeypatch):
     ("kind", "options", "message"),
     [
         ("fictitous", {}, r"unknown matchmaker 'fictitous'; did you mean 'fictitious'\?"),
-        ("no.such.module:X", {}, r"no\.such\.module cannot be imported"),
+        ("no.such.module:X", {}, r"there is no module 'no\.such\.module'"),
         ("{here}/none.py:X", {}, r"there is no file .*none\.py"),
-        ("{here}/broken.py:X", {}, r"broken\.py cannot be imported \(ZeroDivisionError"),
-        ("{here}/mine.py:Miror", {}, r"mine\.py has no class 'Miror'"),
-        ("{here}/mine.py:mirror", {}, r"mine\.py has no class 'mirror'"),
+        ("{here}/broken.py:X", {}, r"broken\.py' failed: ZeroDivisionError"),
+        ("{here}/mine.py:Miror", {}, r"mine\.py has no 'Miror'; did you mean 'Mirror'"),
+        ("{here}/mine.py:mirror", {}, r"'mirror' is a Mirror, not a class"),
         ("{here}/mine.py:Idle", {}, r"has no method plan\(view, rng\)"),
         ("{here}/mine.py:Mirror", {"shar": 1}, r"refuses its settings .*unexpected keyword argument 'shar'"),
         ("{here}/mine.py:Mirror", {"share": -1}, r"share must not be negative"),
         ("naive", {"self_play": 2}, r"refuses its settings: self_play: .* less than or equal to 1"),
-        (":", {}, r"unknown matchmaker ':'"),
+        (":", {}, r"matchmaker ':': write it as package\.module:Name"),
     ],
 )
 def test_a_matchmaker_that_cannot_be_made_says_why(tmp_path, kind, options, message):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from league.games.chance import fold, mix
+from league.games.chance import mix
 from league.games.core import Acting, Game, GameSpec, RoleSpec, State, Turn
 from league.play.rollout import collect, nothing_pending
 from league.play.table import Table
@@ -89,7 +90,8 @@ class Relay(Game):
         return self._look()
 
     def _hash(self, b: int, *parts: int) -> int:
-        return fold(self._seed[b], self._turn[b], *parts)
+        text = repr((self._seed[b], self._turn[b], parts)).encode()
+        return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest())
 
     def _acting(self) -> list[list[int]]:
         found = []

@@ -3,8 +3,8 @@
     python deaths.py steps FIRST LAST -- ARGS      the n-th call dies before its n-th step of writing
     python deaths.py seconds SEED COUNT -- ARGS    each call is killed at a random instant within its rounds
 
-Every call is a process of its own, forked from this one, which has imported torch already: that takes most of the time
-that a new process takes, and kills should hit the rounds. Prints one line a call: its exit status.
+Every call is a process of its own, forked from this one, which has imported everything already: that takes most of the
+time of a call, and deaths should hit the rounds. Prints a line for each call: exit status and last committed round.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import torch  # noqa: F401
+import scipy.linalg  # noqa: F401
+import torch._dynamo  # torch's optimisers import it at their first step
 
-from league import cli, files
+from league import cli, commands, files, orchestrator  # noqa: F401
 from league.storage.store import Store
+from league.views import console, plain  # noqa: F401
 
 
 def die_before(step: int) -> Callable[[str], None]:
@@ -41,6 +43,7 @@ def begin(args: list[str], fault: Callable[[str], None] | None) -> int:
     if child:
         return child
     try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         files.faults = fault
         sys.argv = ["league", *args]
         cli.main()
@@ -48,6 +51,7 @@ def begin(args: list[str], fault: Callable[[str], None] | None) -> int:
     except SystemExit as end:
         os._exit(end.code if isinstance(end.code, int) else 1)
     finally:
+        # A child must never go on in the parent's loop, whatever happened.
         os._exit(1)
 
 
@@ -68,7 +72,7 @@ def main() -> None:
         child = begin(args, die_before(number) if mode == "steps" else None)
         if mode == "seconds":
             before = rounds(folder)
-            while rounds(folder) == before:
+            while rounds(folder) == before and not os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 time.sleep(0.01)
             time.sleep(draw.uniform(0.0, 0.4))
             os.kill(child, signal.SIGKILL)

@@ -11,43 +11,33 @@ from pathlib import Path
 import pytest
 from running import committed, content, league, started, tiny, trained
 
-from league.storage.store import Store
+from league.orchestrator import League
 
 DEATHS = Path(__file__).with_name("deaths.py")
-ROUNDS = 24
+FOREVER = 1000
 
 
-def command(rounds: int) -> list[str]:
+def command(rounds: int = FOREVER) -> list[str]:
     return ["run", "tiny.toml", "--plain", "--run", "./killed", "--set", f"budget.rounds={rounds}"]
 
 
-def deaths(mode: str, first: int, last: int, rounds: int) -> list[tuple[int, int]]:
-    """Exit status and last committed round after each of the calls that `deaths.py` let die."""
-    called = subprocess.run(
-        [sys.executable, str(DEATHS), mode, str(first), str(last), "--", *command(rounds)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found = [line.split() for line in called.stdout.splitlines() if len(line.split()) == 2]
-    return [(int(status), int(round)) for status, round in found if status.lstrip("-").isdigit()]
+def deaths(mode: str, first: int, last: int) -> list[list[int]]:
+    """Exit status and last committed round after each of the calls that `deaths.py` lets die."""
+    program = [sys.executable, str(DEATHS), mode, str(first), str(last), "--", *command()]
+    ended = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return [[int(word) for word in line.split()] for line in ended.stdout.splitlines()]
 
 
-def ends_as_if_never_stopped(away: Path, rounds: int) -> None:
-    """Let the killed run end, and compare it with one that runs straight through."""
-    assert league(*command(rounds)).code == 0
-    assert committed(away / "killed") == rounds
-    trained(tiny(f"budget.rounds={rounds}"), away / "straight")
-    assert content(away / "killed") == content(away / "straight")
-
-
-def kill_while_it_trains(away: Path, kills: int, seed: int, rounds: int) -> None:
-    """Kill processes of `python -m league run`, each up to 0.4 s after the first round that it tells of."""
+def kill_while_it_trains(away: Path, kills: int, seed: int) -> int:
+    """Kill `python -m league run` up to 0.4 s after the first round that it tells of; the last committed round."""
     draw, last = random.Random(seed), 0
     for _ in range(kills):
-        process = started(*command(rounds), cwd=away)
-        while not (line := process.stdout.readline()).startswith("round"):
+        process = started(*command(), cwd=away)
+        line = process.stdout.readline()
+        while not line.startswith("round"):
             assert line, process.stderr.read()
+            line = process.stdout.readline()
         time.sleep(draw.uniform(0.0, 0.4))
         process.kill()
         output = line + process.communicate()[0]
@@ -56,19 +46,56 @@ def kill_while_it_trains(away: Path, kills: int, seed: int, rounds: int) -> None
         reached = committed(away / "killed")
         assert max(last + 1, *told) <= reached, "a round that was told of is committed"
         last = reached
+    return last
+
+
+def assert_it_ends_as_if_it_was_never_killed(away: Path, rounds: int) -> None:
+    """Let the killed run go on to `rounds`, and compare it with one that runs straight through."""
+    assert league(*command(rounds)).code == 0
+    League(tiny(f"budget.rounds={FOREVER}"), away / "straight").close()
+    trained(tiny(f"budget.rounds={rounds}"), away / "straight")
+    assert committed(away / "killed") == rounds
+    assert content(away / "killed") == content(away / "straight")
 
 
 def test_a_run_killed_at_random_instants_ends_in_the_same_bytes(away: Path) -> None:
-    kill_while_it_trains(away, 3, seed=1, rounds=ROUNDS)
-    found = deaths("seconds", 7, 6, 10 * ROUNDS)
-    ...
+    last = kill_while_it_trains(away, 1, seed=1)
+    found = deaths("seconds", 7, 6)
+    assert [status for status, _ in found] == [-9] * 6
+    assert last < found[0][1]
+    assert [round for _, round in found] == sorted({round for _, round in found}), "each call went on"
+    assert_it_ends_as_if_it_was_never_killed(away, found[-1][1] + 2)
 
 
 def test_a_run_that_dies_before_each_step_of_writing_ends_in_the_same_bytes(away: Path) -> None:
-    # The first calls die while the run is being made; from about the twentieth on, each commits a round or more.
-    found = deaths("steps", 1, 30, ROUNDS)
-    assert [status for status, _ in found] == [-9] * 30
-    assert [round for _, round in found] == sorted(round for _, round in found), "nothing committed is lost"
-    assert found[0][1] == -1
-    assert found[-1][1] >= 4
-    ends_as_if_never_stopped(away, ROUNDS)
+    # The first seven die before round 0 is committed; later each commits a round or two before it dies.
+    found = deaths("steps", 1, 16)
+    assert [status for status, _ in found] == [-9] * 16
+    rounds = [round for _, round in found]
+    assert rounds == sorted(rounds), "nothing committed is lost"
+    assert rounds[0] == -1
+    assert rounds[-1] >= 5
+    assert_it_ends_as_if_it_was_never_killed(away, rounds[-1] + 2)
+
+
+@pytest.mark.slow
+def test_a_run_of_real_processes_killed_thirty_times_ends_in_the_same_bytes(away: Path) -> None:
+    assert_it_ends_as_if_it_was_never_killed(away, kill_while_it_trains(away, 30, seed=2) + 2)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ("game.id=pettingzoo:classic/tictactoe-v3", "algorithm.slots=4"),
+        ("game.id=leduc",),
+        ("matchmaking.kind=fictitious", "population.learners=1"),
+        ("game.id=mpe2:simple_tag_v3", "game.options={max_cycles = 7}", "algorithm.slots=2", "population.learners=1"),
+    ],
+)
+def test_stopping_and_going_on_is_not_stopping(tmp_path: Path, changes: tuple[str, ...]) -> None:
+    small = ("population.snapshot_every=1", "rating.matches_per_snapshot=1", "rating.games_per_match=4")
+    League(tiny(*changes, *small, "budget.rounds=1"), tmp_path / "straight").close()
+    for name, stops in (("straight", (3,)), ("stopped", (1, 2, 3))):
+        for rounds in stops:
+            trained(tiny(*changes, *small, f"budget.rounds={rounds}"), tmp_path / name)
+    assert content(tmp_path / "stopped") == content(tmp_path / "straight")
