@@ -12,7 +12,7 @@ by their total score over them:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from league.errors import PolicyError
 from league.games.core import GameSpec
@@ -80,11 +80,6 @@ def fixtures(
         Fixture(tuple(rotation), (policies,), (tuple(range(len(lineup))),), share, seed + shift)
         for shift, (rotation, policies) in enumerate(zip(rotations, flat, strict=True))
     ]
-
-
-def with_games(fixture: Fixture, games: int) -> Fixture:
-    """The same fixture with another number of games."""
-    return replace(fixture, games=games)
 
 
 def sides_of(spec: GameSpec) -> list[list[Post]]:

@@ -132,8 +132,7 @@ def chains(rollout: Rollout, role: RoleSpec) -> Chains:
     belongs = decided > ended_before
     position = (acts.cumsum(0) - 1).clamp(min=0)
     longest = max(int(acts.sum(0).max()), 1)
-    alive = decided[-1] > ended[-1]
-    awaited = _acting_now(rollout.last, role, local) & alive
+    awaited = _acting_now(rollout.last, role, local)
 
     def gather(values: Tensor) -> Tensor:
         empty = torch.zeros((longest, slots, len(seats)), dtype=torch.int64, device=device)

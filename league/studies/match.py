@@ -118,10 +118,10 @@ def show(make: Callable[[int], Game], roster: Roster, texts: Sequence[str], seed
         game.close()
     # With the last move the next game has begun: that position cannot be shown, only what came of it.
     ends = [
-        f"{' '.join(roster.spec.seats[seat] for seat in post.seats)} ({_label(planned, policy)}) {score:g}"
+        f"  {' '.join(roster.spec.seats[seat] for seat in post.seats)} ({_label(planned, policy)}): {score:g}"
         for post, policy, score in zip(posts, lineup, result.score_sum, strict=True)
     ]
-    return [*frames, f"The game is over. Scores: {', '.join(ends)}"]
+    return [*frames, "\n".join(["The game is over. Scores:", *ends])]
 
 
 def report(spec: GameSpec, planned: Contest, results: Sequence[MatchResult], seed: int, seconds: float) -> MatchReport:

@@ -151,10 +151,12 @@ def test_unfinished_episodes_keep_their_opponents() -> None:
 
 
 def test_a_carried_decision_stays_with_who_took_it() -> None:
-    """Indices of policies change from round to round; what they mean does not."""
-    bench = Bench("connect_four", slots=8)
-    for number in range(4):
-        bench.round(number)
+    """Indices of policies change from round to round; what they mean does not, however many rounds a decision waits."""
+    bench, known = Bench("leduc", slots=64), dict[PolicyId, Policy]()
+    for number in range(12):
+        newcomer = f"from-{99 - number}"  # sorts before all who came earlier, so that their indices move
+        known[newcomer] = Random("player", 3)
+        bench.table.round(number, bench.learners, known, [Seating(("live-player", newcomer), 1.0)], 1)
         tensors, names = bench.table.carry()
         valid = tensors["pending.player.valid"]
         assert valid.any()

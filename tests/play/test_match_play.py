@@ -15,7 +15,7 @@ from league.errors import PolicyError
 from league.games.chance import uniform
 from league.games.core import Acting, Game, GameSpec, NativeGame, Outcome, RoleSpec, State
 from league.games.registry import make
-from league.play.fixture import Fixture, alike, compared, fixtures, rated_posts, with_games
+from league.play.fixture import Fixture, alike, compared, fixtures, rated_posts
 from league.play.match import placements, play, post_scores
 from league.play.table import Table
 from league.policies.core import Policy, Rows
@@ -127,7 +127,6 @@ def test_odd_numbers_of_games_are_rounded_up_and_self_matches_need_one_lineup() 
     spec = make("tictactoe", 1).spec
     assert [f.games for f in fixtures(spec, ["a", "b"], 7, 0)] == [4, 4]
     assert [f.games for f in fixtures(spec, ["a", "a"], 7, 0)] == [7]
-    assert with_games(fixtures(spec, ["a", "a"], 7, 0)[0], 3).games == 3
     with pytest.raises(PolicyError, match=r"seats 2 policies .*the lineup names 3"):
         fixtures(spec, ["a", "b", "c"], 7, 0)
 

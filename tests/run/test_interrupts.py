@@ -46,10 +46,6 @@ def test_ctrl_c_lets_the_round_end_and_says_what_next(away: Path) -> None:
     process = started("run", "tiny.toml", "--plain", "--rounds", 1000, cwd=away)
     while not (line := process.stdout.readline()).startswith("round"):
         assert line, process.stderr.read()
-    refused = league("run", "tiny.toml", "--rounds", 1000)
-    assert refused.code == 2
-    assert f"process {process.pid} " in refused.err
-    assert "in use" in refused.err
     sent = time.monotonic()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=10)
@@ -86,11 +82,13 @@ def test_sigterm_does_the_same(away: Path) -> None:
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_a_second_signal_stops_at_once(away: Path) -> None:
+def test_a_second_run_is_refused_and_a_second_signal_stops_at_once(away: Path) -> None:
     # A round of half a minute or more.
     process = started("run", "tiny.toml", "--plain", "--set", "algorithm.turns=100000", cwd=away)
     assert process.stdout.readline().startswith("tictactoe")
-    time.sleep(0.3)
+    refused = league("run", "tiny.toml", "--set", "algorithm.turns=100000")
+    assert refused.code == 2
+    assert f"runs/tiny is in use: process {process.pid} " in refused.err
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     assert process.poll() is None

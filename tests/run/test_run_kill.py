@@ -30,7 +30,7 @@ def deaths(mode: str, first: int, last: int) -> list[list[int]]:
 
 
 def kill_while_it_trains(away: Path, kills: int, seed: int) -> int:
-    """Kill `python -m league run` up to 0.4 s after the first round that it tells of; the last committed round."""
+    """Kill `python -m league run` up to 0.3 s after the first round that it tells of; the last committed round."""
     draw, last = random.Random(seed), 0
     for _ in range(kills):
         process = started(*command(), cwd=away)
@@ -38,7 +38,7 @@ def kill_while_it_trains(away: Path, kills: int, seed: int) -> int:
         while not line.startswith("round"):
             assert line, process.stderr.read()
             line = process.stdout.readline()
-        time.sleep(draw.uniform(0.0, 0.4))
+        time.sleep(draw.uniform(0.0, 0.3))
         process.kill()
         output = line + process.communicate()[0]
         assert process.returncode == -9
