@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,6 +10,10 @@ if TYPE_CHECKING:
     from league.api import open_run as open_run
     from league.config import RunConfig as RunConfig
     from league.orchestrator import League as League
+
+# Threads that wait must not spin: beside any other busy process, OpenMP's spinning makes torch ten times slower and
+# more. It is read when torch is loaded, so it is set before anything else; a value of the user's own stands.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
 __all__ = ["League", "RunConfig", "load_policy", "open_run"]

@@ -59,7 +59,7 @@ def run(
     new: Annotated[bool, Parameter(negative=(), help="Start afresh beside a run of that name.")] = False,
     seed: Annotated[int | None, Parameter(help="Seed of everything random.")] = None,
     set: Annotated[
-        tuple[str, ...], Parameter("--set", help="KEY=VALUE, as often as needed.", consume_multiple=False)
+        tuple[str, ...], Parameter("--set", help="KEY=VALUE, as often as needed.", consume_multiple=False, negative=())
     ] = (),
     rounds: Annotated[int | None, Parameter(help="Stop at this many rounds in total.")] = None,
     steps: Annotated[int | None, Parameter(help="Stop at this many agent-steps in total.")] = None,
@@ -159,7 +159,7 @@ def config(
     /,
     *,
     set: Annotated[
-        tuple[str, ...], Parameter("--set", help="KEY=VALUE, as often as needed.", consume_multiple=False)
+        tuple[str, ...], Parameter("--set", help="KEY=VALUE, as often as needed.", consume_multiple=False, negative=())
     ] = (),
     diff: Annotated[str | None, Parameter(help="Show only where it differs from this RUN's config.")] = None,
     json: JsonFlag = False,

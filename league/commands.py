@@ -70,7 +70,8 @@ def run_league(config: str | None, run: str | None, overrides: Overrides, new: b
         with _interruptible(league.interrupt):
             reason = league.run()
         screen.close()
-        _say_what_next(out, folder, reason, _more(settings, league.round_number, league.steps))
+        roles = [role.name for role in league.roster.spec.roles]
+        _say_what_next(out, folder, reason, _more(settings, league.round_number, league.steps), roles)
     return 130 if reason == "interrupt" else 0
 
 
@@ -145,7 +146,11 @@ def export_policy(run: str | None, policy: str, out: Path, as_json: bool) -> Non
     for snapshot, path in written.policies:
         print(f"{snapshot.name} ({snapshot.short}) is in {path}")
     folder = shlex.quote(str(out) if "/" in str(out) else f"./{out}")
-    print(f"Next: league match {folder} random    or, in Python: league.load_policy({str(out)!r})")
+    several = len(written.policies) > 1
+    role = written.policies[0][0].role
+    rivals = f"{role}={folder} {role}=random" if several else f"{folder} random"
+    argument = f", role={role!r}" if several else ""
+    print(f"Next: league match {rivals}    or, in Python: league.load_policy({str(out)!r}{argument})")
 
 
 def show_policy(run: str | None, policy: str, as_json: bool) -> None:
@@ -293,14 +298,15 @@ def _more(settings: RunConfig, rounds: int, steps: int) -> str:
     return ""
 
 
-def _say_what_next(out: Console, folder: Path, reason: str, more: str) -> None:
+def _say_what_next(out: Console, folder: Path, reason: str, more: str, roles: Sequence[str]) -> None:
     name = folder.name if folder.parent == RUNS else str(folder) if "/" in str(folder) else f"./{folder}"
     option = "" if folder == RUNS / "default" else f" --run {shlex.quote(name)}"
     stopped = "Interrupted: nothing committed is lost." if reason == "interrupt" else "The budget is reached."
     lines = [f"{stopped} The run is in {folder}.", "Next:"]
     lines.append(f"  league run{option}{more}    goes on with it")
     lines.append(f"  league standings{option}")
-    lines.append(f"  league match best random{option}")
+    rivals = "best random" if len(roles) == 1 else f"{roles[0]}=best {roles[0]}=random"
+    lines.append(f"  league match {rivals}{option}")
     lines.append(f"  league export best --out champion{option}")
     for line in lines:
         out.print(Text(line), soft_wrap=True)

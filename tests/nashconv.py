@@ -13,7 +13,7 @@ from league.policies.core import Policy, Rows, masked
 
 
 def nash_conv_of_matrix(game: NativeGame, payoff: np.ndarray, policies: Sequence[Policy]) -> float:
-    """What both seats together gain by best responses in a zero-sum symmetric matrix game. payoff: `[A, A]`, of rows."""
+    """What both seats together gain by best responses in a symmetric zero-sum matrix game. payoff: `[A, A]`, rows'."""
     acting = game.start(torch.zeros(1, dtype=torch.int64)).acts["player"]
     rows = Rows(acting.obs[0], None, acting.seat[0])
     mixture = np.mean([masked(policy.logits(rows), None).exp().double().numpy() for policy in policies], 0)

@@ -16,7 +16,7 @@ from torch import Tensor
 from league.games.chance import mix
 from league.games.core import Game, GameSpec
 from league.play.fixture import Fixture
-from league.play.table import Table
+from league.play.table import Move, Table
 from league.policies.core import Policy
 from league.records import MatchResult, PolicyId
 
@@ -47,11 +47,13 @@ def play(
     temperature: float = 1.0,
     tick: Callable[[float], None] = lambda fraction: None,
     watch: Callable[[Table], None] | None = None,
+    listen: Callable[[Move], None] | None = None,
 ) -> list[MatchResult]:
     """Play every fixture to the end; one result each, in order. Raises PolicyError where a policy cannot play its part.
 
     game: any slots. policies: by the ids that the fixtures name. temperature: of every policy's choice (0 is greedy).
     tick: called with the share of episodes that ended. watch: called with the table before each turn.
+    listen: called with every move; episodes are numbered in the fixtures' order, idle slots play higher numbers.
     """
     if not fixtures:
         return []
@@ -69,7 +71,7 @@ def play(
     drawn = [_seeds(fixture, game.device) for fixture in fixtures]
     seed, key = (torch.cat(part) for part in zip(*drawn, strict=True))
     table = Table(game, [policies[name] for name in names], _Fixed(lineup, seed, key), temperature)
-    score, turns, forfeit = _play_out(table, len(seed), tick, watch)
+    score, turns, forfeit = _play_out(table, len(seed), tick, watch, listen)
     results, begin = [], 0
     for fixture in fixtures:
         end = begin + fixture.games * len(fixture.episodes)
@@ -91,7 +93,11 @@ def post_scores(spec: GameSpec, score: np.ndarray) -> np.ndarray:
 
 
 def _play_out(
-    table: Table, episodes: int, tick: Callable[[float], None], watch: Callable[[Table], None] | None
+    table: Table,
+    episodes: int,
+    tick: Callable[[float], None],
+    watch: Callable[[Table], None] | None,
+    listen: Callable[[Move], None] | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scores `[N, S]`, lengths in turns `[N]` and forfeits `[N, S]` of every episode."""
     game = table.game
@@ -106,6 +112,8 @@ def _play_out(
         if watch is not None:
             watch(table)
         move = table.advance()
+        if listen is not None:
+            listen(move)
         counted = move.turn.ended & (move.episode < episodes)
         into = torch.where(counted, move.episode, episodes)
         score[into], turns[into] = move.turn.score, move.clock + 1

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import torch
 
 from league.errors import PolicyError
+from league.games.chance import mix
 from league.games.core import Game, GameSpec, NativeGame
 from league.lookup import Found, find, role_of, split_roles
-from league.play.fixture import Fixture, alike, fixtures
+from league.play.fixture import Fixture, alike, fixtures, sides_of
 from league.play.match import play
-from league.play.table import Table
+from league.play.table import Move, Table
 from league.policies.core import Policy
 from league.rating.payoff import wilson
 from league.records import MatchResult
@@ -27,8 +30,9 @@ class MatchReport:
 
     labels: of each contestant. games: rated games, won, drawn and lost by the first (with more than two contestants:
     first place alone, shared, neither). score: (wins + draws / 2) / games with its 95 % Wilson interval low, high.
-    Where the contestants are not compared, the score is None and nothing is won, drawn or lost. mean_returns, return_halfwidths: by contestant, mean score of an
-    episode and half its 95 % interval. by_seat: where the first sat, its score from there and the games.
+    Where the contestants are not compared, the score is None and nothing is won, drawn or lost; where greedy play only
+    repeats the same episodes, there is a score and no interval. mean_returns, return_halfwidths: by contestant, mean
+    score of an episode and half its 95 % interval. by_seat: where the first sat, its score from there and the games.
     """
 
     labels: tuple[str, ...]
@@ -51,13 +55,17 @@ class MatchReport:
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """A match about to be played: labels by contestant, every policy by its id in the fixtures, and a note."""
+    """A match about to be played: labels by contestant, every policy by its id in the fixtures, and a note.
+
+    comparable: whether the contestants' scores are. interval: whether the games are a sample, so that there is one.
+    """
 
     labels: tuple[str, ...]
     fixtures: tuple[Fixture, ...]
     policies: Mapping[str, Policy]
     comparable: bool
     note: str = ""
+    interval: bool = True
 
 
 def contest(roster: Roster, texts: Sequence[str], games: int, seed: int) -> Contest:
@@ -90,11 +98,15 @@ def match(
     game = make(1)
     slots = min(episodes, 1024 if isinstance(game, NativeGame) else 16)
     game.close()
-    game = make(slots)
+    game, traces = make(slots), _Traces(slots, episodes)
     try:
-        results = play(game, planned.policies, planned.fixtures, temperature, tick)
+        settled = temperature == 0 and not _has_chance(game)
+        results = play(game, planned.policies, planned.fixtures, temperature, tick, listen=traces if settled else None)
     finally:
         game.close()
+    if settled and (different := traces.different()) < episodes:
+        note = f"only {different} different episodes: greedy play repeats itself, so there is no interval"
+        planned = replace(planned, note="; ".join(filter(None, (planned.note, note))), interval=False)
     return report(roster.spec, planned, results, seed, time.monotonic() - began)
 
 
@@ -158,7 +170,7 @@ def report(spec: GameSpec, planned: Contest, results: Sequence[MatchResult], see
         wins = draws = losses = 0
     else:
         score = (wins + 0.5 * draws) / games
-        low, high = wilson(wins + 0.5 * draws, games)
+        low, high = wilson(wins + 0.5 * draws, games) if planned.interval else (None, None)
     return MatchReport(
         planned.labels,
         games,
@@ -177,6 +189,34 @@ def report(spec: GameSpec, planned: Contest, results: Sequence[MatchResult], see
         seed,
         planned.note,
     )
+
+
+class _Traces:
+    """What was done in each episode, as a hash of all actions: tells whether greedy play repeats itself."""
+
+    def __init__(self, slots: int, episodes: int) -> None:
+        self._running = torch.zeros(slots, dtype=torch.int64)
+        self._ended = torch.zeros(episodes + 1, dtype=torch.int64)
+
+    def __call__(self, move: Move) -> None:
+        for role, action in move.action.items():
+            taken = torch.where(move.acts[role].present, action, -1).cpu()
+            for column in taken.unbind(1):
+                self._running = mix(self._running, column)
+        ended, last = move.turn.ended.cpu(), len(self._ended) - 1
+        self._ended[torch.where(ended, move.episode.cpu().clamp(max=last), last)] = self._running
+        self._running = torch.where(ended, 0, self._running)
+
+    def different(self) -> int:
+        """How many episodes differ."""
+        return len(self._ended[:-1].unique())
+
+
+def _has_chance(game: Game) -> bool:
+    """Whether anything that is seen at an episode's start depends on its seed. The game begins anew."""
+    turn = game.start(torch.arange(1, game.slots + 1, device=game.device))
+    seen = [acting.obs for acting in turn.acts.values()] + ([turn.state] if turn.state is not None else [])
+    return any(bool((values != values[:1]).any()) for values in seen)
 
 
 def _contestant(policy: str) -> int:
@@ -221,10 +261,19 @@ def _compared(roster: Roster, texts: list[str], games: int, seed: int) -> Contes
     """Contestants that take the same posts in turn; or, one a side, scores that stand beside each other."""
     spec = roster.spec
     wanted = [_roles_meant(text, roster) for text in texts]
-    if len(texts) == len(spec.sides) > 1 and len({tuple(sorted(one)) for one in wanted}) == len(texts):
+    if len(texts) == len(spec.sides) > 1 and all("" in roles for roles in wanted):
+        by_side = [{post.role for post in posts} for posts in sides_of(spec)]
+        wanted = [dict.fromkeys(held, roles[""]) for held, roles in zip(by_side, wanted, strict=True)]
+    filled = [{role.name for role in spec.roles} if "" in roles else set(roles) for roles in wanted]
+    if len(texts) == len(spec.sides) > 1 and sum(map(len, filled)) == len(set().union(*filled)):
         return _beside(roster, texts, wanted, games, seed)
     if not 1 <= len(texts) <= 2:
         raise PolicyError(f"{spec.id}: name one policy, or two to compare, not {len(texts)}")
+    if any(roles != filled[0] for roles in filled):
+        shown = " and ".join(
+            f"'{text}' ({', '.join(sorted(roles))})" for text, roles in zip(texts, filled, strict=True)
+        )
+        raise PolicyError(f"{spec.id}: only policies of the same roles can be compared, not {shown}")
     policies: dict[str, Policy] = {}
     episodes, holders, labels, others = [], [], [], []
     for number, roles in enumerate(wanted):

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from league.api import Run
+from league.errors import PolicyError
+from league.lookup import split_roles
 from league.rating.payoff import Payoff
 from league.records import Rating, Snapshot
 
@@ -35,7 +37,11 @@ class Shown:
 def shown(run: Run, text: str) -> Shown:
     """All there is to say of the snapshot that `text` means. Raises PolicyError."""
     roster = run.roster
-    snapshot = roster.named(text, [role.name for role in roster.spec.roles])
+    roles = [role.name for role in roster.spec.roles]
+    ((role, name), *more) = split_roles(text, roles).items()
+    if more:
+        raise PolicyError(f"'{text}' names several policies: show one at a time")
+    snapshot = roster.named(name, [role] if role else roles)
     payoff, record = Payoff(roster.results), []
     for other in (*roster.anchors, *roster.snapshots):
         if other.id != snapshot.id and payoff.games(snapshot.id, other.id):

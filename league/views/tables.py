@@ -125,11 +125,13 @@ def match_table(report: MatchReport) -> RenderableType:
     """What a match showed, from the first contestant's view."""
     labels = [clean(label) for label in report.labels]
     parts: list[RenderableType] = [_line(Text(" against ".join(labels), "bold"))]
-    if report.score is not None and report.low is not None and report.high is not None:
+    if report.score is not None:
         alone, shared, rest = ("won", "drawn", "lost") if len(labels) == 2 else ("first", "shared first", "behind")
-        bounds = f"{number(report.low, 3)} to {number(report.high, 3)}"
+        bounds = ""
+        if report.low is not None and report.high is not None:
+            bounds = f"   95 % interval {number(report.low, 3)} to {number(report.high, 3)}"
         facts = [
-            ("score", Text.assemble((number(report.score, 3), "bold"), f"   95 % interval {bounds}")),
+            ("score", Text.assemble((number(report.score, 3), "bold"), bounds)),
             (
                 "games",
                 Text(f"{report.games}: {alone} {report.wins}, {shared} {report.draws}, {rest} {report.losses}"),

@@ -66,7 +66,9 @@ def test_a_run_goes_on_with_its_own_config(away: Path) -> None:
 def test_a_config_that_differs_is_refused_with_the_keys(away: Path) -> None:
     run("tiny.toml", "--rounds", "1")
     for args in (("tiny.toml",), ("-r", "tiny")):
-        refused = league("run", *args, "--seed", "1", "--set", "network.actor=[8]", "--set", "matchmaking.self_play=0.3")
+        refused = league(
+            "run", *args, "--seed", "1", "--set", "network.actor=[8]", "--set", "matchmaking.self_play=0.3"
+        )
         assert (refused.code, refused.out) == (2, "")
         assert "seed was 0, now 1" in refused.err
         assert "network.actor was [16], now [8]" in refused.err

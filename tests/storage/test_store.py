@@ -235,7 +235,8 @@ def test_a_hundred_thousand_matches_are_read_fast(store):
             count = store.last_match()
             store.query(
                 f"{tens} INSERT INTO matches "
-                f"SELECT id + i * {count}, round, games, placements, episodes, turns, seed, paired, others FROM matches, n"
+                f"SELECT id + i * {count}, round, games, placements, episodes, turns, seed, paired, others "
+                "FROM matches, n"
             )
             store.query(
                 f"{tens} INSERT INTO match_posts "
