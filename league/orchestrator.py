@@ -34,7 +34,7 @@ from league.games.chance import fold
 from league.learning.learner import Learner
 from league.matchmaking.core import validate
 from league.rated import fixtures_for
-from league.records import Exploit, LeagueView, MatchResult, Plan, Seating, Snapshot, Standing
+from league.records import Exploit, LeagueView, MatchResult, Plan, PolicyId, Snapshot, Standing
 from league.storage.provenance import differences, provenance
 
 _GRACE = 10.0
@@ -181,14 +181,16 @@ class League:
 
     def _jobs(self, number: int, plan: Plan) -> list[TrainRound]:
         live = {learner.name: learner for learner in self.learners}
+        names: set[PolicyId] = set()
+        for table, members in enumerate(self.tables):
+            seated = {name for seating in plan.seatings[table] for name in seating.lineup}
+            names |= (seated | self.executor.seated(table)) - {learner.name for learner in members}
         # Learners of other tables play the weights that they have now, whenever their own table is trained.
-        names = {name for seatings in plan.seatings for seating in seatings for name in seating.lineup}
-        names |= {name for table in range(len(self.tables)) for name in self.executor.seated(table)}
         frozen = {
             name: setup.frozen_copy(live[name]) if name in live else self.roster.policy(name) for name in sorted(names)
         }
         return [
-            TrainRound(table, number, members, _seatings(plan, table), frozen, self.config.algorithm.turns)
+            TrainRound(table, number, members, plan.seatings[table], frozen, self.config.algorithm.turns)
             for table, members in enumerate(self.tables)
         ]
 
@@ -368,10 +370,6 @@ class League:
         if self._interrupted is not None and time.monotonic() - self._interrupted > _GRACE:
             raise RoundDropped
         self.bus.emit(Progress(number, phase, fraction))
-
-
-def _seatings(plan: Plan, table: int) -> tuple[Seating, ...]:
-    return plan.seatings[table]
 
 
 def _total_phases(trained: Sequence[Trained]) -> dict[str, float]:

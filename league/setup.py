@@ -202,9 +202,9 @@ def frozen_copy(learner: Learner) -> NeuralPolicy:
 
 
 def hyperparameters_of(learner: Learner) -> dict[str, float]:
-    """Every number of its settings, its own and the run's."""
+    """Every number of its settings, its own and the run's, in the order in which a snapshot is read back."""
     values = learner.settings.model_dump()
-    return {key: float(value) for key, value in values.items() if isinstance(value, float)}
+    return {key: float(value) for key, value in sorted(values.items()) if isinstance(value, float)}
 
 
 def write_snapshot(store: Store, roster: Roster, learner: Learner, progress: LearnerProgress, number: int) -> Snapshot:

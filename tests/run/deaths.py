@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import scipy.linalg  # noqa: F401
-import torch._dynamo  # torch's optimisers import it at their first step
+import torch._dynamo  # noqa: F401
 
 from league import cli, commands, files, orchestrator  # noqa: F401
 from league.storage.store import Store

@@ -71,7 +71,7 @@ def tiny(*overrides: str) -> RunConfig:
 
 
 def league(*args: str | Path) -> Called:
-    """`league ARGS` in this process. An exception that is no exit is what a user would see as a traceback: it is raised."""
+    """`league ARGS` in this process. What a user would see as a traceback is raised."""
     out, err, before = io.StringIO(), io.StringIO(), sys.argv
     sys.argv = ["league", *map(str, args)]
     code: object = 0

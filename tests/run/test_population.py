@@ -1,4 +1,4 @@
-"""Who learns: several learners of every kind, PBT's copies and their lineage, roles, a start from a policy, one's own."""
+"""Who learns: several learners of every kind, PBT's copies and lineage, roles, a start from a policy, one's own."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_pbt_copies_weights_and_hyperparameters_and_records_it(tmp_path: Path) -
         "matchmaking.ranges={learning_rate = [1e-9, 0.1]}",
         "matchmaking.resample_probability=0.0",
         "rating.games_per_match=32",
-        "seed=1",
+        "seed=20",
     )
     events: list[Exploited] = []
     with League(config, tmp_path / "run") as run:
@@ -111,7 +111,7 @@ def test_pbt_copies_weights_and_hyperparameters_and_records_it(tmp_path: Path) -
     assert events, "the weak learner copies the strong one within 40 rounds"
     event = events[0]
     with Store.reader(tmp_path / "run") as store:
-        stored = [row for row in store.events() if row.kind == "exploit"][0]
+        stored = next(row for row in store.events() if row.kind == "exploit")
         snapshots = [one for one in store.snapshots() if one.origin != "anchor"]
     assert (stored.round, stored.data["learner"], stored.data["source"]) == (event.round, event.learner, event.source)
     assert stored.data["after"]["learning_rate"] in (
@@ -188,7 +188,7 @@ def test_roles_have_standings_of_their_own(away: Path) -> None:
         (("adversary=best", "agent=best"), ["adversary.1", "agent.1"]),
         (("adversary=latest,agent=best", "random"), ["adversary.1+agent.1", "random/adversary+random/agent"]),
         (("agent=best", "agent=random"), ["agent.1", "random/agent"]),
-        (("./champions", "best"), ["adversary.1 (champions)+agent.1 (champions)", "adversary.1+agent.1"]),
+        (("./champions", "best"), ["adversary.1 (champions)", "agent.1"]),
         (("agent.1", "agent.0"), ["agent.1", "agent.0"]),
     ):
         found = league("match", *policies, "--games", "4", "--json")
@@ -227,6 +227,7 @@ def test_games_of_one_side_are_rated_by_their_score(away: Path) -> None:
     assert alone["mean_returns"][0] < 0
 
 
+@pytest.mark.filterwarnings("ignore:The old environment creation API:DeprecationWarning")
 def test_a_users_own_matchmaker_game_and_policy(away: Path) -> None:
     (away / "mine.py").write_text(MINE)
     config = (

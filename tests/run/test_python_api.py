@@ -115,9 +115,9 @@ def test_loading_what_is_no_policy(champions: dict[str, Path], tmp_path: Path) -
         league.load_policy(tmp_path / "nowhere")
     with pytest.raises(SnapshotError, match="no policy"):
         league.load_policy(tmp_path)
+    shutil.copytree(champions["tictactoe"], tmp_path / "two")
+    shutil.copy(tmp_path / "two" / "policy.safetensors", tmp_path / "two" / "other.safetensors")
     with pytest.raises(SnapshotError, match="name one of these roles"):
-        shutil.copytree(champions["tictactoe"], tmp_path / "two")
-        shutil.copy(tmp_path / "two" / "policy.safetensors", tmp_path / "two" / "other.safetensors")
         league.load_policy(tmp_path / "two", role="wolf")
     damaged = bytearray((champions["tictactoe"] / "policy.safetensors").read_bytes())
     damaged[-1] ^= 1
