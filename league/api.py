@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from league.errors import GameError, PolicyError, SnapshotError
-from league.folders import find_run
-from league.lookup import POLICY_FILE, open_roster, read_exported, role_file
 from league.policies.core import Rows, choose, masked
 from league.policies.neural import NeuralPolicy, restore
 from league.records import Standing
+from league.run.folders import find_run
+from league.run.lookup import POLICY_FILE, open_roster, read_exported, role_file
 from league.storage.store import Store
 
 

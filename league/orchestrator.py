@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from league import checkpoint, setup
 from league.config import RunConfig
 from league.errors import RunError, SnapshotError, TrainingError
 from league.events import (
@@ -33,8 +32,9 @@ from league.execution.training import Trained
 from league.games.chance import fold
 from league.learning.learner import Learner
 from league.matchmaking.core import validate
-from league.rated import fixtures_for
 from league.records import Exploit, LeagueView, MatchResult, Plan, PolicyId, Snapshot, Standing
+from league.run import checkpoint, setup
+from league.run.rated import fixtures_for
 from league.storage.provenance import differences, provenance
 
 _GRACE = 10.0

@@ -20,12 +20,12 @@ FLOORS = (
     {"play"},
     {"learning"},
     {"execution"},
-    {"config", "reference", "folders"},
-    {"roster", "checkpoint", "rated", "lookup", "setup", "api"},
+    {"config", "reference"},
+    {"run"},
+    {"api"},
     {"orchestrator"},
     {"studies"},
     {"views"},
-    {"commands"},
     {"cli"},
 )
 """From the ground up. A room may import itself and the floors below; on its own floor only what BESIDE says."""
@@ -36,10 +36,6 @@ BESIDE = {
     "plugins": {"errors"},
     "describe": {"errors", "settings"},
     "reference": {"config"},
-    "rated": {"roster"},
-    "lookup": {"roster"},
-    "api": {"lookup"},
-    "setup": {"lookup", "roster"},
 }
 
 DECLARATIONS = {"league.learning.settings", "league.policies.settings"}
@@ -48,7 +44,7 @@ DECLARATIONS = {"league.learning.settings", "league.policies.settings"}
 SOLE = {
     "sqlite3": ("storage",),
     "sqlite_utils": ("storage",),
-    "rich": ("views", "commands", "cli"),
+    "rich": ("views", "cli"),
     "cyclopts": ("cli",),
     "ray": ("execution",),
     "pettingzoo": ("games",),
@@ -128,7 +124,7 @@ def test_pure_rooms_know_neither_torch_nor_files(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_nothing_prints_below_the_views(path: Path) -> None:
-    if room(name(path)) in ("views", "commands", "cli"):
+    if room(name(path)) in ("views", "cli"):
         return
     called = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
     assert not [func for func in called if isinstance(func, ast.Name) and func.id in ("print", "input")]

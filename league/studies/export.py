@@ -10,9 +10,9 @@ from pathlib import Path
 from league import files
 from league.api import Run
 from league.errors import PolicyError
-from league.lookup import METADATA_CAP, POLICY_FILE, role_file, split_roles
 from league.policies import weights
 from league.records import Snapshot
+from league.run.lookup import METADATA_CAP, POLICY_FILE, role_file, split_roles
 from league.studies.show import Shown, lineage, shown
 
 RATINGS = ("bradley-terry", "elo", "openskill")

@@ -12,14 +12,14 @@ import torch
 from league.errors import PolicyError
 from league.games.chance import mix
 from league.games.core import Game, GameSpec, NativeGame
-from league.lookup import Found, find, role_of, split_roles
 from league.play.fixture import Fixture, alike, fixtures, sides_of
 from league.play.match import play
 from league.play.table import Move, Table
 from league.policies.core import Policy
 from league.rating.payoff import wilson
 from league.records import MatchResult
-from league.roster import Roster
+from league.run.lookup import Found, find, role_of, split_roles
+from league.run.roster import Roster
 
 _Z95 = 1.959964
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from league.api import Run
 from league.errors import PolicyError
-from league.lookup import split_roles
 from league.rating.payoff import Payoff
 from league.records import Rating, Snapshot
+from league.run.lookup import split_roles
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from pathlib import Path
 import scipy.linalg  # noqa: F401
 import torch._dynamo  # noqa: F401
 
-from league import cli, commands, files, orchestrator  # noqa: F401
+from league import cli, files, orchestrator  # noqa: F401
+from league.cli import commands  # noqa: F401
 from league.storage.store import Store
 from league.views import console, plain  # noqa: F401
 

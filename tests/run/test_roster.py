@@ -12,9 +12,9 @@ from league.config import RatingConfig
 from league.errors import ConfigError, PolicyError, SnapshotError
 from league.games.core import GameSpec, RoleSpec
 from league.games.registry import make
-from league.rated import draw_others, fixtures_for
 from league.records import MatchResult, Snapshot
-from league.roster import Roster
+from league.run.rated import draw_others, fixtures_for
+from league.run.roster import Roster
 
 BOARD = make("tictactoe", 1).spec
 TEAM = replace(BOARD, id="team", sides=((0, 1),), outcome="score")

@@ -66,7 +66,7 @@ def copy(finished: tuple[Path, Called], tmp_path: Path, monkeypatch: pytest.Monk
     return tmp_path / "copy"
 
 
-def refused(*args: str | Path, saying: str) -> None:
+def assert_refused(*args: str | Path, saying: str) -> None:
     called = league(*args)
     assert called.code == 2
     assert called.err.removeprefix("run: runs/tiny\n").startswith("league: ")
@@ -113,7 +113,7 @@ def refused(*args: str | Path, saying: str) -> None:
     ],
 )
 def test_without_a_run(away: Path, args: str, saying: str) -> None:
-    refused(*args.split(), saying=saying)
+    assert_refused(*args.split(), saying=saying)
     assert not (away / "runs").exists(), "nothing is left behind that would have to be removed"
 
 
@@ -144,15 +144,15 @@ def test_without_a_run(away: Path, args: str, saying: str) -> None:
     ],
 )
 def test_with_a_run(here: Path, args: str, saying: str) -> None:
-    refused(*args.split(), saying=saying)
+    assert_refused(*args.split(), saying=saying)
 
 
 def test_a_config_that_cannot_be_read(away: Path) -> None:
     (away / "broken.toml").write_text("[game\n")
-    refused("run", "broken.toml", saying="broken.toml: not valid TOML")
+    assert_refused("run", "broken.toml", saying="broken.toml: not valid TOML")
     (away / "latin.toml").write_bytes(b"# caf\xe9\n")
-    refused("run", "latin.toml", saying="latin.toml: not UTF-8 text")
-    refused("run", ".", saying=".: cannot be read")
+    assert_refused("run", "latin.toml", saying="latin.toml: not UTF-8 text")
+    assert_refused("run", ".", saying=".: cannot be read")
     assert not (away / "runs").exists()
 
 
@@ -181,13 +181,13 @@ def test_a_damaged_snapshot(copy: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-5] ^= 1
     path.write_bytes(data)
-    refused("match", snapshot.name, "random", "--games", "2", saying=f"{snapshot.id}.safetensors is damaged")
-    refused("export", snapshot.name, "--out", "champion", saying="is damaged or truncated")
+    assert_refused("match", snapshot.name, "random", "--games", "2", saying=f"{snapshot.id}.safetensors is damaged")
+    assert_refused("export", snapshot.name, "--out", "champion", saying="is damaged or truncated")
     assert {file.name: file.read_bytes() for file in (copy / "champion").iterdir()} == before
     path.write_bytes(data[:100])
-    refused("match", snapshot.name, "random", "--games", "2", saying="is damaged or truncated")
+    assert_refused("match", snapshot.name, "random", "--games", "2", saying="is damaged or truncated")
     path.unlink()
-    refused("match", snapshot.name, "random", "--games", "2", saying=f"{snapshot.id}.safetensors is missing")
+    assert_refused("match", snapshot.name, "random", "--games", "2", saying=f"{snapshot.id}.safetensors is missing")
     assert league("standings").code == 0
 
 
@@ -197,16 +197,16 @@ def test_a_damaged_export(copy: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-5] ^= 1
     path.write_bytes(data)
-    refused("match", "./champion", "random", "--games", "2", saying="policy.safetensors is damaged or truncated")
+    assert_refused("match", "./champion", "random", "--games", "2", saying="policy.safetensors is damaged or truncated")
     path.unlink()
-    refused("match", "./champion", "random", "--games", "2", saying="there is no policy at champion")
+    assert_refused("match", "./champion", "random", "--games", "2", saying="there is no policy at champion")
 
 
 def test_an_export_of_another_game(copy: Path) -> None:
     trained(tiny("game.id=rps", "budget.rounds=1"), copy / "runs" / "other")
     league("export", "latest", "-r", "other", "--out", "other")
-    refused("match", "./other", "random", "-r", "tiny", "--games", "2", saying="it plays rps")
-    refused("match", "latest@other", "random", "-r", "tiny", "--games", "2", saying="it plays rps")
+    assert_refused("match", "./other", "random", "-r", "tiny", "--games", "2", saying="it plays rps")
+    assert_refused("match", "latest@other", "random", "-r", "tiny", "--games", "2", saying="it plays rps")
 
 
 def test_a_folder_that_holds_something_else_is_never_exported_over(copy: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_folder_that_holds_something_else_is_never_exported_over(copy: Path) -
     model.mkdir()
     (model / "metadata.json").write_text('{"format": "pt"}')
     (model / "weights.safetensors").write_bytes(b"precious")
-    refused("export", "best", "--out", "model", saying="model exists and is no exported policy")
+    assert_refused("export", "best", "--out", "model", saying="model exists and is no exported policy")
     assert (model / "weights.safetensors").read_bytes() == b"precious"
 
 
@@ -223,9 +223,9 @@ def test_a_missing_or_damaged_checkpoint(copy: Path) -> None:
     with Store.reader(folder) as store:
         path = files.content_path(store.checkpoint_folder, store.last_round().checkpoint)
     path.write_bytes(path.read_bytes()[:-1])
-    refused("run", "-r", "tiny", "--rounds", "7", saying="is damaged or truncated")
+    assert_refused("run", "-r", "tiny", "--rounds", "7", saying="is damaged or truncated")
     path.unlink()
-    refused("run", "-r", "tiny", "--rounds", "7", saying=f"{path.name} is missing. Without its last checkpoint")
+    assert_refused("run", "-r", "tiny", "--rounds", "7", saying=f"{path.name} is missing. Without its last checkpoint")
     advice = league("run", "-r", "tiny", "--rounds", "7").err
     assert "league run --new --set population.init=latest@runs/tiny" in advice
     assert league("run", "tiny.toml", "--new", "--set", "population.init=latest@runs/tiny", "--rounds", "1").code == 0
@@ -236,10 +236,10 @@ def test_a_corrupt_database(copy: Path) -> None:
     data = database.read_bytes()
     database.write_bytes(b"no database at all" * 500)
     for command in ("standings", "run", "export", "show best", "match best random"):
-        refused(*command.split(), "-r", "tiny", saying="runs/tiny/league.db: file is not a database")
+        assert_refused(*command.split(), "-r", "tiny", saying="runs/tiny/league.db: file is not a database")
     database.write_bytes(data[:20000])
     for command in ("standings", "run", "export"):
-        refused(*command.split(), "-r", "tiny", saying="runs/tiny")
+        assert_refused(*command.split(), "-r", "tiny", saying="runs/tiny")
 
 
 def test_one_damaged_run_does_not_hide_the_others(copy: Path) -> None:
@@ -257,23 +257,27 @@ def test_a_matchmaker_that_fails(away: Path) -> None:
     def run(kind: str, *more: str) -> tuple[str, ...]:
         return ("run", "tiny.toml", "--new", "--plain", "--set", f"matchmaking.kind=mine.py:{kind}", *more)
 
-    refused(*run("Raises"), saying="matchmaker 'mine.py:Raises' failed: ValueError: kaboom (")
-    refused(*run("Raises"), saying="mine.py, line 6, in plan)")
-    refused(*run("NoPlan"), saying="a matchmaker must return a league.records.Plan, not int")
-    refused(*run("Nobody"), saying="matchmaker 'mine.py:Nobody': mine.py has no 'Nobody'")
+    assert_refused(*run("Raises"), saying="matchmaker 'mine.py:Raises' failed: ValueError: kaboom (")
+    assert_refused(*run("Raises"), saying="mine.py, line 6, in plan)")
+    assert_refused(*run("NoPlan"), saying="a matchmaker must return a league.records.Plan, not int")
+    assert_refused(*run("Nobody"), saying="matchmaker 'mine.py:Nobody': mine.py has no 'Nobody'")
     bogus = run("Copies", "--set", "matchmaking.bogus=1.0")
-    refused(*bogus, saying="exploit of 'main-0': 'bogus' is no hyperparameter")
+    assert_refused(*bogus, saying="exploit of 'main-0': 'bogus' is no hyperparameter")
     rate = run("Copies", "--set", "matchmaking.learning_rate=-1.0")
-    refused(*rate, saying="exploit of 'main-0': hyperparameters that cannot be used: learning_rate")
-    refused(*run("Copies", "--set", "matchmaking.self.x=1"), saying="refuses its settings")
+    assert_refused(*rate, saying="exploit of 'main-0': hyperparameters that cannot be used: learning_rate")
+    assert_refused(*run("Copies", "--set", "matchmaking.self.x=1"), saying="refuses its settings")
 
 
 def test_a_game_that_fails(away: Path) -> None:
     (away / "mine.py").write_text(GAMES)
-    refused("run", "tiny.toml", "--game", "mine.py:Raises", saying="game 'mine.py:Raises' failed: RuntimeError: kaboom")
-    refused("run", "tiny.toml", "--game", "mine.py:no_environment", "--new", saying="RuntimeError: kaboom")
+    assert_refused(
+        "run", "tiny.toml", "--game", "mine.py:Raises", saying="game 'mine.py:Raises' failed: RuntimeError: kaboom"
+    )
+    assert_refused("run", "tiny.toml", "--game", "mine.py:no_environment", "--new", saying="RuntimeError: kaboom")
     (away / "broken.py").write_text("1 / 0\n")
-    refused("run", "tiny.toml", "--game", "broken.py:Game", "--new", saying="running 'broken.py' failed: ZeroDivision")
+    assert_refused(
+        "run", "tiny.toml", "--game", "broken.py:Game", "--new", saying="running 'broken.py' failed: ZeroDivision"
+    )
 
 
 def test_a_policy_that_fails(copy: Path) -> None:
@@ -283,7 +287,7 @@ def test_a_policy_that_fails(copy: Path) -> None:
         ("Lists", "gives a list, not a tensor of shape"),
         ("refuses", "policy 'mine.py:refuses' cannot be made with (role, spec): KeyError('kaboom')"),
     ):
-        refused("match", "best", f"mine.py:{name}", "--games", "2", saying=saying)
+        assert_refused("match", "best", f"mine.py:{name}", "--games", "2", saying=saying)
 
 
 def test_a_full_disk(away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,21 +298,21 @@ def test_a_full_disk(away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(files, "faults", full)
-    refused("run", "-r", "tiny", "--rounds", "3", saying=".safetensors: No space left on device")
+    assert_refused("run", "-r", "tiny", "--rounds", "3", saying=".safetensors: No space left on device")
     monkeypatch.setattr(files, "faults", None)
     assert league("run", "-r", "tiny", "--rounds", "3", "--plain").code == 0
 
 
 def test_more_than_the_memory_can_hold(away: Path) -> None:
     (away / "big.toml").write_text(TINY.replace("slots = 16", "slots = 100_000_000_000"))
-    refused("run", "big.toml", "--plain", saying="use fewer algorithm.slots")
+    assert_refused("run", "big.toml", "--plain", saying="use fewer algorithm.slots")
 
 
 def test_a_folder_that_cannot_be_written(away: Path) -> None:
     (away / "file").write_text("")
-    refused("run", "tiny.toml", "-r", "./file/run", saying="file/run cannot be made a run")
+    assert_refused("run", "tiny.toml", "-r", "./file/run", saying="file/run cannot be made a run")
     trained(tiny("budget.rounds=1"), away / "runs" / "tiny")
-    refused("export", "latest", "--out", "file/champion", saying="file")
+    assert_refused("export", "latest", "--out", "file/champion", saying="file")
 
 
 def test_what_comes_from_outside_cannot_move_the_cursor(away: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from league.config import RatingConfig
 from league.play.fixture import Fixture, compared, fixtures, rated_posts
 from league.records import PolicyId, Snapshot
-from league.roster import Roster
+from league.run.roster import Roster
 
 
 def fixtures_for(settings: RatingConfig, roster: Roster, taken: Sequence[Snapshot], seed: int) -> list[Fixture]:

@@ -23,7 +23,7 @@ from league.matchmaking.core import Matchmaker, log_uniform, make_matchmaker
 from league.policies import weights
 from league.policies.neural import NeuralPolicy, describe
 from league.records import LearnerView, MatchResult, Origin, PolicyId, Snapshot
-from league.roster import Roster
+from league.run.roster import Roster
 from league.storage.provenance import provenance
 from league.storage.store import FILE, Store
 
@@ -170,7 +170,7 @@ def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> dict[s
 
     Raises PolicyError where it does not fit their network.
     """
-    from league.lookup import find, split_roles
+    from league.run.lookup import find, split_roles
 
     if text in ("best", "latest"):
         raise PolicyError(f"population.init = '{text}': of which run? Write {text}@RUN, or name an exported folder")

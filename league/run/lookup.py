@@ -18,14 +18,14 @@ from torch import Tensor
 from league import files, plugins
 from league.config import from_dict
 from league.errors import PolicyError, nearest
-from league.folders import find_run
 from league.games.core import GameSpec
 from league.policies import weights
 from league.policies.core import Policy
 from league.policies.neural import fits, restore
 from league.policies.scripted import SCRIPTED, make_scripted
 from league.records import PolicyId
-from league.roster import Roster
+from league.run.folders import find_run
+from league.run.roster import Roster
 from league.storage.store import Store
 
 POLICY_FILE = "policy.safetensors"

@@ -68,7 +68,7 @@ def run(
     plain: Annotated[bool, Parameter(negative=(), help="Plain lines instead of the live screen.")] = False,
 ) -> None:
     """Train a league, or go on with one: snapshots, rated matches and standings are kept in the run's folder."""
-    from league.commands import Overrides, run_league
+    from league.cli.commands import Overrides, run_league
 
     overrides = Overrides(game, seed, set, rounds, steps, minutes, device)
     sys.exit(run_league(config, run, overrides, new, plain))
@@ -84,7 +84,7 @@ def standings(
     json: JsonFlag = False,
 ) -> None:
     """Who is how strong: the ratings of every snapshot, best first."""
-    from league.commands import show_standings, watch_standings
+    from league.cli.commands import show_standings, watch_standings
 
     (watch_standings if watch else show_standings)(run, by, role, json)
 
@@ -103,7 +103,7 @@ def match(
     json: JsonFlag = False,
 ) -> None:
     """Let policies play each other, seat-balanced, and show the score with its 95 % interval."""
-    from league.commands import play_match
+    from league.cli.commands import play_match
 
     play_match(run, policies, games, seed, 0.0 if greedy else temperature, show, json)
 
@@ -118,7 +118,7 @@ def export(
     json: JsonFlag = False,
 ) -> None:
     """Write a policy as a folder that works without its run: weights, metadata and a model card."""
-    from league.commands import export_policy
+    from league.cli.commands import export_policy
 
     export_policy(run, policy, out, json)
 
@@ -132,7 +132,7 @@ def show(
     json: JsonFlag = False,
 ) -> None:
     """One snapshot: where it descends from, its hyperparameters, and its record by opponent."""
-    from league.commands import show_policy
+    from league.cli.commands import show_policy
 
     show_policy(run, policy, json)
 
@@ -140,7 +140,7 @@ def show(
 @app.command
 def runs(*, json: JsonFlag = False) -> None:
     """The runs under runs/, newest first."""
-    from league.commands import list_runs
+    from league.cli.commands import list_runs
 
     list_runs(json)
 
@@ -148,7 +148,7 @@ def runs(*, json: JsonFlag = False) -> None:
 @app.command
 def games(*, json: JsonFlag = False) -> None:
     """The games that can be named, and what some of them need."""
-    from league.commands import list_games
+    from league.cli.commands import list_games
 
     list_games(json)
 
@@ -165,7 +165,7 @@ def config(
     json: JsonFlag = False,
 ) -> None:
     """Every setting with its value and where the value comes from."""
-    from league.commands import show_config
+    from league.cli.commands import show_config
 
     show_config(path, set, diff, json)
 

@@ -22,8 +22,8 @@ from rich.text import Text
 from league.config import RunConfig, assigned, differences, from_dict, load, resolve_sources, to_dict
 from league.errors import ConfigError, LeagueError
 from league.files import readable_json
-from league.folders import RUNS, beside, find_run, new_run
 from league.records import Standing
+from league.run.folders import RUNS, beside, find_run, new_run
 from league.views import tables
 
 if TYPE_CHECKING:
