@@ -99,6 +99,14 @@ class RunStopped:
 Event = RunStarted | Progress | RoundFinished | SnapshotTaken | Exploited | Warned | RunStopped
 Listener = Callable[[Event], None]
 
+Tick = Callable[[float], None]
+"""Told how much of a piece of work is done, in [0, 1]; what it raises ends the work."""
+
+
+def part(tick: Tick, begin: float, share: float) -> Tick:
+    """A tick for a piece that begins when `begin` of the whole is done and is `share` of it."""
+    return lambda fraction: tick(begin + share * fraction)
+
 
 class Bus:
     """Hands each event to every listener; a listener that raises is logged and removed."""

@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
 from league.errors import LeagueError
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 app = App(
     name="league",
@@ -168,13 +165,6 @@ def config(
     from league.cli.commands import show_config
 
     show_config(path, set, diff, json)
-
-
-def console(stderr: bool = False) -> Console:
-    """The terminal, for views."""
-    from rich.console import Console
-
-    return Console(stderr=stderr, highlight=False)
 
 
 def _reason(error: Exception) -> str | None:

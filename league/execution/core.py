@@ -11,6 +11,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from league.events import Tick, part
 from league.execution.training import Trained, TrainingTable
 from league.games.core import Game, NativeGame
 from league.learning.learner import Learner
@@ -18,8 +19,6 @@ from league.play.fixture import Fixture
 from league.play.match import play
 from league.policies.core import Policy
 from league.records import MatchResult, PolicyId, Seating
-
-Tick = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ class InlineExecutor:
                 job.policies,
                 job.seatings,
                 job.turns,
-                lambda fraction, done=done: tick((done + fraction) / len(jobs)),  # type: ignore[misc]
+                part(tick, done / len(jobs), 1 / len(jobs)),
             )
             for done, job in enumerate(jobs)
         ]

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from league.errors import SnapshotError
+from league.events import part
 from league.games.chance import fold, mix
 from league.games.core import Game, GameSpec
 from league.learning.learner import Learner
@@ -72,7 +73,7 @@ class TrainingTable:
         if not self.game.replays:
             self._forget(number)
         table = self._seat(learners, frozen, seatings)
-        rollout = collect(table, turns, self._pending, lambda fraction: tick(0.6 * fraction))
+        rollout = collect(table, turns, self._pending, part(tick, 0.0, 0.6))
         played = time.perf_counter()
         phases = {"games": table.games_seconds, "inference": played - began - table.games_seconds}
         metrics: dict[str, Mapping[str, float]] = {}
@@ -86,12 +87,12 @@ class TrainingTable:
             batch = batch_of(rollout, learner.role, linked[learner.role.name], learner, index)
             middle = time.perf_counter()
             generator = torch.Generator().manual_seed(fold(self.job, number, index))
-            found = update(learner, batch, generator)
+            share = 0.4 / len(learners)
+            found = update(learner, batch, generator, part(tick, 0.6 + share * index, share))
             counts["advantages"] += middle - start
             counts["update"] += time.perf_counter() - middle
             trained += int(found["agent_steps"])
             metrics[learner.name] = found | _returns(self.game.spec, rollout, index)
-            tick(0.6 + 0.4 * (index + 1) / len(learners))
         own = sum(int(((rows.owner < len(learners)) & rows.present).sum()) for rows in rollout.rows.values())
         results = training_results(self.game.spec, rollout, self._names, [learner.name for learner in learners], number)
         self._pending = {name: still_pending(rollout, role, linked[name]) for name, role in roles.items()}

@@ -6,6 +6,7 @@ Letters in shapes: M rows (see trajectory.py), D own decisions, N chains, L deci
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -95,9 +96,15 @@ def batch_of(rollout: Rollout, role: RoleSpec, chain: Chains, learner: Learner, 
     )
 
 
-def update(learner: Learner, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+def update(
+    learner: Learner,
+    batch: Batch,
+    generator: torch.Generator,
+    tick: Callable[[float], None] = lambda fraction: None,
+) -> dict[str, float]:
     """One PPO update of `learner`, in place; returns its metrics. generator: shuffles the minibatches.
 
+    tick: called after each gradient step with the share of the update that is done; what it raises ends the update.
     A gradient step whose loss or gradient is not finite is skipped and leaves the weights as they were.
     """
     settings, count = learner.settings, len(batch.action)
@@ -111,9 +118,7 @@ def update(learner: Learner, batch: Batch, generator: torch.Generator) -> dict[s
     if settings.value_normalisation:
         learner.values.update(batch.target)
     target = learner.values.normalised(batch.target)
-    advantage = batch.advantage
-    if settings.advantage_normalisation and count > 1:
-        advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+    advantage = _standardised(batch.advantage) if settings.advantage_normalisation else batch.advantage
 
     sums: dict[str, Tensor] = {}
     steps = skipped = epochs = 0
@@ -125,9 +130,7 @@ def update(learner: Learner, batch: Batch, generator: torch.Generator) -> dict[s
             log_prob = log_probs.gather(1, batch.action[rows, None])[:, 0]
             log_ratio = log_prob - batch.log_prob[rows]
             ratio = log_ratio.exp()
-            gain = advantage[rows]
-            clipped = ratio.clamp(1 - settings.clip, 1 + settings.clip)
-            policy_loss = -torch.minimum(ratio * gain, clipped * gain).mean()
+            policy_loss = _policy_loss(ratio, advantage[rows], settings.clip)
             # Illegal actions have probability 0 and log-probability far below: their product must stay 0.
             entropy = -(log_probs.exp() * log_probs.clamp(min=-1e4)).sum(-1).mean()
             value = learner.critic(batch.inputs[rows], batch.seat[rows])[:, 0]
@@ -138,6 +141,7 @@ def update(learner: Learner, batch: Batch, generator: torch.Generator) -> dict[s
             actor_norm = nn.utils.clip_grad_norm_(learner.actor.parameters(), settings.max_grad_norm)
             critic_norm = nn.utils.clip_grad_norm_(learner.critic.parameters(), settings.max_grad_norm)
             steps += 1
+            tick(min(steps * settings.minibatch / (settings.epochs * count), 1.0))
             if not bool(torch.isfinite(loss + actor_norm + critic_norm)):
                 skipped += 1
                 continue
@@ -169,6 +173,16 @@ def update(learner: Learner, batch: Batch, generator: torch.Generator) -> dict[s
         "epochs": float(epochs),
         "agent_steps": float(count),
     }
+
+
+def _standardised(values: Tensor) -> Tensor:
+    """Shifted and scaled to mean 0 and standard deviation 1, `[L]`; a single value is left as it is."""
+    return (values - values.mean()) / (values.std() + 1e-8) if len(values) > 1 else values
+
+
+def _policy_loss(ratio: Tensor, advantage: Tensor, clip: float) -> Tensor:
+    """The clipped surrogate, to be minimised (Schulman et al. 2017, arXiv:1707.06347, eq. 7)."""
+    return -torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage).mean()
 
 
 def _value_loss(value: Tensor, old: Tensor, target: Tensor, clip: float) -> Tensor:
