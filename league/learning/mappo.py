@@ -110,8 +110,7 @@ def update(
     settings, count = learner.settings, len(batch.action)
     if count == 0:
         return {"agent_steps": 0.0}
-    for group in learner.optimiser.param_groups:
-        group["lr"] = settings.learning_rate
+    learner.optimiser.param_groups[0]["lr"] = settings.learning_rate
     entropy_weight = learner.entropy_weight()
     # The clip is around what the critic put out, so in the units in which it did; the target comes in the new ones.
     old_value = learner.values.normalised(batch.value)
@@ -156,8 +155,7 @@ def update(
                     "clip_fraction": ((ratio - 1).abs() > settings.clip).float().mean(),
                     "grad_norm": actor_norm,
                 }
-                for key, number in measured.items():
-                    sums[key] = sums.get(key, torch.zeros(())) + number.detach()
+                sums = {key: sums.get(key, torch.zeros(())) + number.detach() for key, number in measured.items()}
         epochs += 1
         if settings.target_kl is not None and divergence:
             stop = float(torch.stack(divergence).mean()) > 1.5 * settings.target_kl
