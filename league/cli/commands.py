@@ -230,13 +230,14 @@ def show_config(path: str | None, overrides: Sequence[str], diff: str | None, as
 
 def _run_row(folder: Path) -> tables.RunRow:
     """A run as one line of `league runs`. Raises RunError."""
+    from league.rating.standings import best_ids
     from league.storage.store import Store, written_at
 
     with Store.reader(folder) as store:
         config, last, ratings = store.config(), store.last_round(), store.ratings("reference")[0]
         roster = [snapshot for snapshot in store.snapshots() if snapshot.origin != "anchor"]
-    trained = [s for s in roster if s.id in ratings and s.origin == "trained"]
-    best = max(trained, key=lambda s: ratings[s.id].low, default=None)
+    champions = set(best_ids(roster, ratings).values())
+    best = ", ".join(f"{s.name} {s.short}" for s in roster if s.id in champions)
     return tables.RunRow(
         folder.name,
         config["game"]["id"],
@@ -244,7 +245,7 @@ def _run_row(folder: Path) -> tables.RunRow:
         last.round if last else 0,
         last.steps if last else 0,
         len(roster),
-        f"{best.name} {best.short}" if best else "",
+        best,
         max(time.time() - written_at(folder) / 1e9, 0.0),
     )
 
