@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from league.errors import GameError, PolicyError, SnapshotError
+from league.errors import PolicyError, SnapshotError
 from league.policies.core import Rows, choose, masked
 from league.policies.neural import NeuralPolicy, restore
 from league.records import Standing
 from league.run.folders import find_run
 from league.run.lookup import POLICY_FILE, open_roster, read_exported, role_file
+from league.run.ranking import open_ranking
+from league.run.roster import Roster
 from league.storage.store import Store
 
 
@@ -95,17 +98,22 @@ class Run:
     """What a run left, for reading. Made by `open_run`; use it with `with`, or close it."""
 
     def __init__(self, store: Store) -> None:
-        from league.games.registry import make
-
         self.store = store
         try:
             self.config = store.config()
-            game = make(self.config["game"]["id"], 1, "cpu", self.config["game"]["options"])
-            game.close()
-            self.roster = open_roster(store, game.spec)
+            self.ranking = open_ranking(store)
         except BaseException:
             store.close()
             raise
+
+    @cached_property
+    def roster(self) -> Roster:
+        """The ranking with its policies; builds the game."""
+        from league.games.registry import make
+
+        game = make(self.config["game"]["id"], 1, "cpu", self.config["game"]["options"])
+        game.close()
+        return open_roster(self.store, game.spec)
 
     def __enter__(self) -> Run:
         return self
@@ -122,21 +130,16 @@ class Run:
 
         Raises GameError for a role that the game does not have, ConfigError for an unknown rating system.
         """
-        return self.roster.standings(self._role(role), by)
+        return self.ranking.standings(self.ranking.game.role(role), by)
 
     def policy(self, text: str = "best", role: str | None = None) -> LoadedPolicy:
         """The policy of a snapshot. text: best, latest, a name, an id or a unique prefix of one. Raises PolicyError."""
-        roles = [self._role(role)] if role or text in ("best", "latest") else [r.name for r in self.roster.spec.roles]
-        snapshot = self.roster.named(text, roles)
+        game = self.ranking.game
+        roles = [game.role(role)] if role or text in ("best", "latest") else game.roles
+        snapshot = self.ranking.named(text, roles)
         if snapshot.origin == "anchor":
             raise PolicyError(f"'{text}' is scripted and has no network to load")
         return load_policy(self.store.snapshot_folder / f"{snapshot.id}.safetensors")
-
-    def _role(self, role: str | None) -> str:
-        roles = self.roster.spec.roles
-        if role is None and len(roles) > 1:
-            raise GameError(f"{self.roster.spec.id} has several roles; name one: {', '.join(r.name for r in roles)}")
-        return self.roster.spec.role(role or roles[0].name).name
 
 
 def load_policy(path: str | Path, role: str | None = None) -> LoadedPolicy:

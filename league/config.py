@@ -54,7 +54,7 @@ critic = [256, 256]
 BUILT_IN = "built-in config"
 """The source of values from `DEFAULT_TOML`."""
 
-RESUMABLE = frozenset({"budget", "device", "threads", "rating.by", "rating.elo", "rating.openskill"})
+RESUMABLE = frozenset({"budget", "device", "threads", "workers", "rating.by", "rating.elo", "rating.openskill"})
 """Keys, and sections, that may differ when a run goes on: none of them changes what it has learnt or rated so far."""
 
 _SELECTORS = {"game": "id", "matchmaking": "kind"}
@@ -165,11 +165,6 @@ class RatingConfig(Settings):
     openskill: OpenSkillSettings = OpenSkillSettings()
     """Settings of OpenSkill."""
 
-    def options(self, name: str) -> dict[str, object]:
-        """The settings of the rating called `name`, as `make_rating` takes them; empty where it has none here."""
-        settings = getattr(self, name.replace("-", "_"), None)
-        return settings.model_dump() if isinstance(settings, Settings) else {}
-
 
 class BudgetConfig(Settings):
     """When the run stops: at whichever is reached first; what is left out is unlimited."""
@@ -190,7 +185,10 @@ class RunConfig(Settings):
     device: Annotated[str, AfterValidator(_is_device)] = "auto"
     """Where networks run: cpu, cuda, cuda:N, or auto (CUDA where there is one)."""
     threads: NonNegativeInt = 0
-    """Threads of torch on the CPU; 0: as many as there are cores."""
+    """Threads that share out updates and matches on the CPU; 0: one for each core. They change no result."""
+    workers: NonNegativeInt | None = None
+    """Processes that step environments in Python; 0: this one does; by default one for each core. They change no
+    result, and native games need none."""
     game: GameConfig = GameConfig()
     """What is played."""
     population: PopulationConfig = PopulationConfig()

@@ -68,13 +68,17 @@ class League:
     """A run, open for going on. Made by `League(config, folder)`; `run()` trains until the budget is reached.
 
     folder: created where it is no run yet; else it goes on, and a config that differs is refused (ConfigError). Raises
-    LeagueError for all that a user can mend. Close it, or use it with `with`.
+    LeagueError for all that a user can mend. Close it, or use it with `with`. retune: choose threads, workers and the
+    size of pieces for this machine anew, where the run goes on.
     """
 
-    def __init__(self, config: RunConfig, folder: str | Path, listeners: Sequence[Listener] = ()) -> None:
+    def __init__(
+        self, config: RunConfig, folder: str | Path, listeners: Sequence[Listener] = (), retune: bool = False
+    ) -> None:
         self.config, self.folder = config, Path(folder)
         self.bus = Bus(tuple(listeners))
-        parts = setup.open_league(config, self.folder)
+        parts = setup.open_league(config, self.folder, retune)
+        self._tuning_news = parts.tuning.news(parts.tuned_before)
         self.store, self.roster, self.executor = parts.store, parts.roster, parts.executor
         self.learners, self.tables, self.matchmaker = parts.learners, parts.tables, parts.matchmaker
         self.progress = {one.name: setup.LearnerProgress(parts.parents.get(one.name)) for one in self.learners}
@@ -228,17 +232,16 @@ class League:
         carries = self.executor.carries()
         id = checkpoint.save(self.store.checkpoint_folder, self.learners, carries)
         rows = setup.numbered(results, number)
-        self.roster.results += rows
         self._training += [result for one in trained for result in one.results]
         self._training = [row for row in self._training if row.round > number - _MEMORY]
         if rows:
-            self.roster.rate()
+            self.roster.add(rows)
         with self.store.transaction():
             for snapshot in taken:
                 self.store.put_snapshot(snapshot, time.time())
             self.store.put_results(rows)
             if rows:
-                self.store.put_ratings("reference", self.roster.ratings, self.store.last_match())
+                self.roster.cache(self.store)
             for one in trained:
                 self.store.put_training(one.results)
                 for learner, metrics in one.metrics.items():
@@ -274,8 +277,8 @@ class League:
                 phases,
                 {name: metrics for one in trained for name, metrics in one.metrics.items()},
                 self.standings(),
-                len(self.roster.results),
-                sum(result.games for result in self.roster.results),
+                len(self.roster.ledger),
+                self.roster.ledger.games,
                 remaining,
             )
         )
@@ -324,6 +327,8 @@ class League:
         for sentence in differences(self.store.provenance()[-1], here):
             self.bus.emit(Warned(self.round_number, sentence))
         self.store.add_provenance(here)
+        if self._tuning_news:
+            self.bus.emit(Warned(self.round_number, self._tuning_news))
         if not self.executor.replays:
             self.bus.emit(
                 Warned(self.round_number, f"{self.roster.spec.id} does not replay: every round starts fresh episodes")

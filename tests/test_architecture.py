@@ -14,7 +14,7 @@ LEAGUE = Path(__file__).parents[1] / "league"
 FILES = sorted(LEAGUE.rglob("*.py"))
 
 FLOORS = (
-    {"errors", "records", "events", "files", "settings", "plugins", "describe"},
+    {"errors", "records", "events", "files", "settings", "plugins", "describe", "threads"},
     {"games", "rating"},
     {"matchmaking", "policies", "storage"},
     {"play"},

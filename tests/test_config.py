@@ -24,7 +24,6 @@ from league.describe import flatten
 from league.errors import ConfigError
 from league.games.registry import NATIVE
 from league.matchmaking.core import MATCHMAKERS, make_matchmaker
-from league.rating.core import make_rating
 from league.reference import reference
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -320,11 +319,6 @@ def test_the_reference_says_types_and_defaults_in_words():
     assert entries["network.actor"][1:3] == ("a list of whole numbers > 0", "[128, 128]")
     assert entries["matchmaking.self_play"].default == "1.0 (naive); 0.5 (fictitious); 0.25 (pbt)"
     assert entries["matchmaking.past"].doc.startswith("Only with kind pbt. ")
-
-
-@pytest.mark.parametrize("name", ["bradley-terry", "elo", "openskill", "mean-score"])
-def test_every_rating_can_be_made_from_the_config(name):
-    make_rating(name, **load(None, ["rating.elo.k=8"]).rating.options(name))
 
 
 def test_sections_can_be_built_in_python():

@@ -62,13 +62,16 @@ def run(
     steps: Annotated[int | None, Parameter(help="Stop at this many agent-steps in total.")] = None,
     minutes: Annotated[float | None, Parameter(help="Stop after so many minutes of this call.")] = None,
     device: Annotated[str | None, Parameter(help="cpu, cuda, cuda:N or auto.")] = None,
+    retune: Annotated[
+        bool, Parameter(negative=(), help="Choose threads and workers for this machine anew, where a run goes on.")
+    ] = False,
     plain: Annotated[bool, Parameter(negative=(), help="Plain lines instead of the live screen.")] = False,
 ) -> None:
     """Train a league, or go on with one: snapshots, rated matches and standings are kept in the run's folder."""
     from league.cli.commands import Overrides, run_league
 
     overrides = Overrides(game, seed, set, rounds, steps, minutes, device)
-    sys.exit(run_league(config, run, overrides, new, plain))
+    sys.exit(run_league(config, run, overrides, new, plain, retune))
 
 
 @app.command
@@ -81,9 +84,24 @@ def standings(
     json: JsonFlag = False,
 ) -> None:
     """Who is how strong: the ratings of every snapshot, best first."""
-    from league.cli.commands import show_standings, watch_standings
+    from league.cli.readers import show_standings, watch_standings
 
     (watch_standings if watch else show_standings)(run, by, role, json)
+
+
+@app.command
+def rate(
+    *,
+    run: RunOption = None,
+    by: Annotated[
+        str | None, Parameter(help="bradley-terry, elo or openskill, beside bradley-terry; default: the config's.")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Rate everybody anew from the whole ledger, show what was not as cached, and cache it for the standings."""
+    from league.cli.readers import rate_run
+
+    rate_run(run, by, json)
 
 
 @app.command
@@ -129,7 +147,7 @@ def show(
     json: JsonFlag = False,
 ) -> None:
     """One snapshot: where it descends from, its hyperparameters, and its record by opponent."""
-    from league.cli.commands import show_policy
+    from league.cli.readers import show_policy
 
     show_policy(run, policy, json)
 
@@ -137,7 +155,7 @@ def show(
 @app.command
 def runs(*, json: JsonFlag = False) -> None:
     """The runs under runs/, newest first."""
-    from league.cli.commands import list_runs
+    from league.cli.readers import list_runs
 
     list_runs(json)
 
@@ -148,6 +166,31 @@ def games(*, json: JsonFlag = False) -> None:
     from league.cli.commands import list_games
 
     list_games(json)
+
+
+@app.command
+def bench(
+    config: Annotated[str | None, Parameter(help="A TOML file; default: the built-in config.")] = None,
+    /,
+    *,
+    game: Annotated[
+        str | None, Parameter(help="Measure this game instead of the config's (see `league games`).")
+    ] = None,
+    set: Annotated[
+        tuple[str, ...], Parameter("--set", help="KEY=VALUE, as often as needed.", consume_multiple=False, negative=())
+    ] = (),
+    device: Annotated[str | None, Parameter(help="cpu, cuda, cuda:N or auto.")] = None,
+    quick: Annotated[bool, Parameter(negative=(), help="Less of everything, in under a minute.")] = False,
+    only: Annotated[
+        str | None, Parameter(help="NAME,NAME: only these, or what stands below them, such as training,matches.")
+    ] = None,
+    compare: Annotated[Path | None, Parameter(help="Show what changed since an earlier run's --json.")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Is this machine used well? Its limit, and how fast games, inference, training, matches and ratings are."""
+    from league.cli.commands import Overrides, run_bench
+
+    run_bench(config, Overrides(game, set=set, device=device), quick, only, compare, json)
 
 
 @app.command

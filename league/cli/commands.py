@@ -8,7 +8,6 @@ import re
 import shlex
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -19,10 +18,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from league.cli.readers import found_run, print_json
 from league.config import RunConfig, assigned, differences, from_dict, load, resolve_sources, to_dict
-from league.errors import ConfigError, LeagueError
-from league.files import readable_json
-from league.records import Standing
+from league.errors import ConfigError
 from league.run.folders import RUNS, beside, find_run, new_run
 from league.views import tables
 
@@ -54,7 +52,7 @@ class Overrides:
         return found + ([f"device={json.dumps(self.device)}"] if self.device else [])
 
 
-def run_league(config: str | None, run: str | None, overrides: Overrides, new: bool, plain: bool) -> int:
+def run_league(config: str | None, run: str | None, overrides: Overrides, new: bool, plain: bool, retune: bool) -> int:
     """`league run`. Returns the exit code: 0, or 130 after an interrupt."""
     folder = _run_folder(config, run, overrides.game, new)
     going_on = (folder / "league.db").is_file()
@@ -64,7 +62,7 @@ def run_league(config: str | None, run: str | None, overrides: Overrides, new: b
     from league.views.plain import PlainConsole
 
     out = Console(highlight=False)
-    with League(settings, folder) as league, ExitStack() as screen:
+    with League(settings, folder, retune=retune) as league, ExitStack() as screen:
         live = out.is_interactive and not plain
         league.bus.add(screen.enter_context(LiveConsole(out)) if live else PlainConsole(sys.stdout))
         with _interruptible(league.interrupt):
@@ -73,38 +71,6 @@ def run_league(config: str | None, run: str | None, overrides: Overrides, new: b
         roles = [role.name for role in league.roster.spec.roles]
         _say_what_next(out, folder, reason, _more(settings, league.round_number, league.steps), roles)
     return 130 if reason == "interrupt" else 0
-
-
-def show_standings(run: str | None, by: str | None, role: str | None, as_json: bool) -> None:
-    """`league standings`."""
-    found, one_sided, shown_by = _read_standings(run, by, role)
-    if as_json:
-        _print_json({name: [_standing_record(line) for line in lines] for name, lines in found.items()})
-        return
-    out = Console(highlight=False)
-    for name, lines in found.items():
-        out.print(tables.standings_table(lines, name if len(found) > 1 or role else None, shown_by, one_sided))
-
-
-def watch_standings(run: str | None, by: str | None, role: str | None, as_json: bool) -> None:
-    """`league standings --watch`: off a terminal (or with --json), one print every two seconds."""
-    from rich.console import Group
-    from rich.live import Live
-
-    if as_json or not sys.stdout.isatty():
-        while True:
-            show_standings(run, by, role, as_json)
-            sys.stdout.flush()
-            time.sleep(2)
-    with Live(console=Console(highlight=False), screen=True, auto_refresh=False) as live:
-        while True:
-            found, one_sided, shown_by = _read_standings(run, by, role, quiet=True)
-            parts = [
-                tables.standings_table(lines, name if len(found) > 1 else None, shown_by, one_sided)
-                for name, lines in found.items()
-            ]
-            live.update(Group(*parts, Text("Ctrl-C ends", "dim")), refresh=True)
-            time.sleep(2)
 
 
 def play_match(
@@ -129,7 +95,7 @@ def play_match(
         with _progress("playing") as tick:
             report = match(make, opened.roster, policies, games, seed, temperature, tick)
     if as_json:
-        _print_json(asdict(report))
+        print_json(asdict(report))
     else:
         Console(highlight=False).print(tables.match_table(report))
 
@@ -141,7 +107,7 @@ def export_policy(run: str | None, policy: str, out: Path, as_json: bool) -> Non
     with _opened(run) as opened:
         written = export(opened, policy, out)
     if as_json:
-        _print_json({"folder": str(written.folder), "policies": {s.id: str(path) for s, path in written.policies}})
+        print_json({"folder": str(written.folder), "policies": {s.id: str(path) for s, path in written.policies}})
         return
     for snapshot, path in written.policies:
         print(f"{snapshot.name} ({snapshot.short}) is in {path}")
@@ -153,41 +119,25 @@ def export_policy(run: str | None, policy: str, out: Path, as_json: bool) -> Non
     print(f"Next: league match {rivals}    or, in Python: league.load_policy({str(out)!r}{argument})")
 
 
-def show_policy(run: str | None, policy: str, as_json: bool) -> None:
-    """`league show`."""
-    from league.studies.show import shown
+def run_bench(
+    config: str | None, overrides: Overrides, quick: bool, only: str | None, compare: Path | None, as_json: bool
+) -> None:
+    """`league bench`."""
+    settings = load(config, overrides.assignments())
+    from league.studies.bench import report as reports
+    from league.studies.bench.measure import bench
+    from league.views.bench_table import bench_table
 
-    with _opened(run) as opened:
-        found = shown(opened, policy)
-        champion = opened.roster.best(found.snapshot.role)
-        one_sided = opened.roster.one_sided
+    # Before the minutes that it takes, not after.
+    old = None if compare is None else reports.read(compare)
+    names = [name.strip() for name in (only or "").split(",") if name.strip()]
+    with _progress("measuring") as tick:
+        found = bench(settings, quick, names, tick)
+    changes = None if old is None else reports.compare(found, old, str(compare))
     if as_json:
-        _print_json(asdict(found))
-        return
-    record = [tables.Record(row.opponent.name, row.wins, row.draws, row.losses) for row in found.record]
-    best = champion is not None and champion.id == found.snapshot.id
-    Console(highlight=False).print(
-        tables.show_table(found.snapshot, found.lineage, record, found.rating, best, one_sided)
-    )
-
-
-def list_runs(as_json: bool) -> None:
-    """`league runs`."""
-    from league.storage.store import Store
-
-    rows = []
-    for folder in Store.find_runs(RUNS):
-        try:
-            rows.append(_run_row(folder))
-        except LeagueError as error:
-            # One damaged run must not hide all others.
-            print(f"league: {error}", file=sys.stderr)
-    if as_json:
-        _print_json([row._asdict() for row in rows])
-    elif rows:
-        Console(highlight=False).print(tables.runs_table(rows))
+        print_json(found.to_dict() | ({} if changes is None else {"comparison": asdict(changes)}))
     else:
-        print("There is no run under runs/ yet. Next: league run")
+        Console(highlight=False).print(bench_table(found, changes))
 
 
 def list_games(as_json: bool) -> None:
@@ -196,7 +146,7 @@ def list_games(as_json: bool) -> None:
 
     found = catalogue()
     if as_json:
-        _print_json([one._asdict() for one in found])
+        print_json([one._asdict() for one in found])
         return
     out = Console(highlight=False)
     out.print(tables.games_table(found))
@@ -215,7 +165,7 @@ def show_config(path: str | None, overrides: Sequence[str], diff: str | None, as
         with Store.reader(find_run(diff)) as store:
             rows = differences(store.config(), to_dict(load(path, overrides)))
         if as_json:
-            _print_json([row._asdict() for row in rows])
+            print_json([row._asdict() for row in rows])
             return
         for row in rows:
             print(f"{row.key}: {row.old!r} in {diff}, {row.new!r} here")
@@ -223,31 +173,9 @@ def show_config(path: str | None, overrides: Sequence[str], diff: str | None, as
             print(f"No setting differs from {diff}'s.")
         return
     if as_json:
-        _print_json({row.key: {"value": row.value, "source": row.source} for row in resolved})
+        print_json({row.key: {"value": row.value, "source": row.source} for row in resolved})
     else:
         Console(highlight=False).print(tables.config_table(resolved))
-
-
-def _run_row(folder: Path) -> tables.RunRow:
-    """A run as one line of `league runs`. Raises RunError."""
-    from league.rating.standings import best_ids
-    from league.storage.store import Store, written_at
-
-    with Store.reader(folder) as store:
-        config, last, ratings = store.config(), store.last_round(), store.ratings("reference")[0]
-        roster = [snapshot for snapshot in store.snapshots() if snapshot.origin != "anchor"]
-    champions = set(best_ids(roster, ratings).values())
-    best = ", ".join(f"{s.name} {s.short}" for s in roster if s.id in champions)
-    return tables.RunRow(
-        folder.name,
-        config["game"]["id"],
-        config["matchmaking"]["kind"],
-        last.round if last else 0,
-        last.steps if last else 0,
-        len(roster),
-        best,
-        max(time.time() - written_at(folder) / 1e9, 0.0),
-    )
 
 
 def _settings(config: str | None, folder: Path, overrides: Overrides, going_on: bool) -> RunConfig:
@@ -313,24 +241,11 @@ def _say_what_next(out: Console, folder: Path, reason: str, more: str, roles: Se
         out.print(Text(line), soft_wrap=True)
 
 
-def _read_standings(
-    run: str | None, by: str | None, role: str | None, quiet: bool = False
-) -> tuple[dict[str, tuple[Standing, ...]], bool, str]:
-    with _opened(run, quiet) as opened:
-        spec = opened.roster.spec
-        roles = [spec.role(role).name] if role else [one.name for one in spec.roles]
-        chosen = by or str(opened.config["rating"]["by"])
-        return {name: opened.roster.standings(name, chosen) for name in roles}, opened.roster.one_sided, chosen
-
-
 @contextmanager
-def _opened(run: str | None, quiet: bool = False) -> Iterator[Run]:
+def _opened(run: str | None) -> Iterator[Run]:
     from league.api import open_run
 
-    folder = find_run(run)
-    if run is None and not quiet:
-        print(f"run: {folder}", file=sys.stderr)
-    with open_run(folder) as opened:
+    with open_run(found_run(run)) as opened:
         yield opened
 
 
@@ -360,31 +275,3 @@ def _progress(what: str) -> Iterator[Callable[[float], None]]:
     ) as bar:
         task = bar.add_task(what, total=1.0)
         yield lambda fraction: bar.update(task, completed=fraction)
-
-
-def _standing_record(line: Standing) -> dict[str, object]:
-    snapshot = line.snapshot
-    return {
-        "rank": line.rank,
-        "id": snapshot.id,
-        "name": snapshot.name,
-        "role": snapshot.role,
-        "learner": snapshot.learner,
-        "round": snapshot.round,
-        "steps": snapshot.steps,
-        "origin": snapshot.origin,
-        "rating": line.rating.value,
-        "low": line.rating.low,
-        "high": line.rating.high,
-        "games": line.rating.games,
-        "wins": line.wins,
-        "draws": line.draws,
-        "losses": line.losses,
-        "score": line.score,
-        "trend": line.trend,
-        "best": line.best,
-    }
-
-
-def _print_json(value: object) -> None:
-    print(readable_json(value))

@@ -19,6 +19,7 @@ from league.play.fixture import Fixture
 from league.play.match import play
 from league.policies.core import Policy
 from league.records import MatchResult, PolicyId, Seating
+from league.threads import Threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,12 @@ class PlayMatches:
     policies: Mapping[PolicyId, Policy]
     temperature: float = 1.0
 
+
+MATCH_SLOTS = 2048
+"""Games of a match that are played side by side in one batch."""
+
+_SHARDS = 16
+"""Batches of a long match at most: as many threads can share it."""
 
 Carry = tuple[dict[str, Tensor], tuple[PolicyId, ...]]
 
@@ -79,16 +86,18 @@ class InlineExecutor:
 
     make: a new game of so many slots. seeds: of each training table. slots: of a training table. replays: whether
     equal seeds and actions give equal episodes; where not, every round begins with fresh ones. match_slots: how many
-    games of a match are played side by side at most (native games; others use `slots`).
+    games of a match are played side by side at most (native games; others use `slots`). threads: share out updates and
+    matches.
     """
 
     make: Callable[[int], Game]
     seeds: tuple[int, ...]
     slots: int
     replays: bool = True
-    match_slots: int = 1024
+    match_slots: int = MATCH_SLOTS
+    threads: Threads = field(default_factory=Threads)
     _tables: dict[int, TrainingTable] = field(default_factory=dict)
-    _rated: Game | None = None
+    _rated: list[Game] = field(default_factory=list)
 
     def train(self, jobs: Sequence[TrainRound], tick: Tick) -> list[Trained]:
         """See `Executor.train`."""
@@ -108,8 +117,13 @@ class InlineExecutor:
         """See `Executor.play`."""
         if not job.fixtures:
             return []
-        episodes = sum(fixture.games * len(fixture.episodes) for fixture in job.fixtures)
-        return play(self._rated_game(episodes), job.policies, job.fixtures, job.temperature, tick)
+        if self._rated and not isinstance(self._rated[0], NativeGame):
+            games = self._rated
+        else:
+            episodes = sum(fixture.games * len(fixture.episodes) for fixture in job.fixtures)
+            games = match_games(self.make, episodes, self.slots, self.match_slots)
+        self._rated = games
+        return play(games, job.policies, job.fixtures, job.temperature, tick, threads=self.threads)
 
     def seated(self, table: int) -> set[PolicyId]:
         """See `Executor.seated`."""
@@ -126,18 +140,26 @@ class InlineExecutor:
 
     def close(self) -> None:
         """See `Executor.close`."""
-        for game in [*(table.game for table in self._tables.values()), *([self._rated] if self._rated else [])]:
+        for game in [*(table.game for table in self._tables.values()), *self._rated]:
             game.close()
+        self.threads.close()
 
     def _table(self, number: int) -> TrainingTable:
         if number not in self._tables:
-            self._tables[number] = TrainingTable(self.make(self.slots), number, self.seeds[number])
+            self._tables[number] = TrainingTable(self.make(self.slots), number, self.seeds[number], self.threads)
         return self._tables[number]
 
-    def _rated_game(self, episodes: int) -> Game:
-        """A native game is cheap to make anew at the size wanted; environments are kept."""
-        if isinstance(self._rated, NativeGame) or self._rated is None:
-            probe = self._rated or self.make(1)
-            native = isinstance(probe, NativeGame)
-            self._rated = self.make(min(episodes, self.match_slots) if native else min(self.slots, self.match_slots))
-        return self._rated
+
+def match_games(make: Callable[[int], Game], episodes: int, slots: int, most: int = MATCH_SLOTS) -> list[Game]:
+    """Games to play a match of so many episodes in, side by side.
+
+    make: a new game of so many slots. Environments: one game of `slots`. Native games, which are cheap to make: of at
+    most `most` slots, several of them where there are episodes for more. How many does not depend on the machine.
+    """
+    probe = make(1)
+    native = isinstance(probe, NativeGame)
+    probe.close()
+    if not native:
+        return [make(min(episodes, slots))]
+    batches = min(max(episodes // (2 * most), 1), _SHARDS)
+    return [make(min(episodes, most)) for _ in range(batches)]

@@ -27,6 +27,7 @@ from league.play.table import Table
 from league.play.trajectory import Pending, Rollout, chains, still_pending
 from league.policies.core import Policy
 from league.records import PolicyId, Seating, TrainingResult
+from league.threads import Threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,9 @@ class Trained:
 class TrainingTable:
     """One table and its carry. number: which of the run's tables; job: the seed of everything drawn here."""
 
-    def __init__(self, game: Game, number: int, job: int) -> None:
+    def __init__(self, game: Game, number: int, job: int, threads: Threads | None = None) -> None:
         self.game, self.number, self.job, self._seed = game, number, job, job
+        self._threads = threads or Threads(1)
         self._carry: dict[str, Tensor] = {}
         self._names: tuple[PolicyId, ...] = ()
         self._pending = {role.name: nothing_pending(game, role) for role in game.spec.roles}
@@ -77,18 +79,18 @@ class TrainingTable:
         played = time.perf_counter()
         phases = {"games": table.games_seconds, "inference": played - began - table.games_seconds}
         metrics: dict[str, Mapping[str, float]] = {}
-        counts = {"advantages": 0.0, "update": 0.0}
         roles = {role.name: role for role in self.game.spec.roles}
         linked = {name: chains(rollout, role) for name, role in roles.items()}
+        counts = {"advantages": time.perf_counter() - played, "update": 0.0}
         decided = sum(int(rows.present.sum()) for rows in rollout.rows.values())
         trained = 0
         for index, learner in enumerate(learners):
             start = time.perf_counter()
-            batch = batch_of(rollout, learner.role, linked[learner.role.name], learner, index)
+            batch = batch_of(rollout, learner.role, linked[learner.role.name], learner, index, self._threads)
             middle = time.perf_counter()
             generator = torch.Generator().manual_seed(fold(self.job, number, index))
             share = 0.4 / len(learners)
-            found = update(learner, batch, generator, part(tick, 0.6 + share * index, share))
+            found = update(learner, batch, generator, part(tick, 0.6 + share * index, share), self._threads)
             counts["advantages"] += middle - start
             counts["update"] += time.perf_counter() - middle
             trained += int(found["agent_steps"])
@@ -160,15 +162,19 @@ class TrainingTable:
         counts = largest_remainder([seating.share for seating in seatings], self.game.slots)
         rows = [seating.lineup for seating, count in zip(seatings, counts, strict=True) for _ in range(count)]
         lineup = torch.tensor([[number[policy] for policy in row] for row in rows], device=self.game.device)
-        table = Table(self.game, policies, _Endless(lineup, self._seed))
         old = torch.tensor([number.get(name, 0) for name in self._names], device=self.game.device)
+        unfinished = lineup[:0]
         if self._table is not None:
-            before = self._table
-            table.turn, table.episode, table.clock = before.turn, before.episode, before.clock
-            table.lineup = old[before.lineup]
+            unfinished = old[self._table.lineup]
+        elif self._carry:
+            unfinished = old[self._carry["lineup"]]
+        places = self._places(lineup, unfinished, len(names))
+        table = Table(self.game, policies, Endless(lineup, self._seed), places=places)
+        if self._table is not None:
+            table.go_on(self._table.turn, self._table.episode, self._table.clock, unfinished)
         elif self._carry:
             state = {key.removeprefix("game."): value for key, value in self._carry.items() if key.startswith("game.")}
-            table.resume(state, self._carry["episode"], self._carry["clock"], old[self._carry["lineup"]])
+            table.resume(state, self._carry["episode"], self._carry["clock"], unfinished)
             self._carry = {}
         else:
             table.start()
@@ -178,20 +184,35 @@ class TrainingTable:
         self._table, self._names = table, names
         return table
 
+    def _places(self, new: Tensor, old: Tensor, policies: int) -> list[int]:
+        """At how many places each policy may sit, in unfinished episodes or in new ones: more rows it cannot have.
 
-class _Endless:
+        new: `[B, P]`, the lineups of new episodes. old: `[B, P]` or empty, those of unfinished ones.
+        """
+        seats = torch.tensor([len(post.seats) for post in self.game.spec.posts])
+        counts = torch.zeros(policies, dtype=torch.int64)
+        for lineup in (new.cpu(), old.cpu()):
+            counts.index_add_(0, lineup.flatten(), seats.repeat(len(lineup)))
+        found: list[int] = counts.tolist()
+        return found
+
+
+class Endless:
     """A schedule that never ends: slot b plays what its seating says. lineup: `[B, P]`."""
 
     def __init__(self, lineup: Tensor, job: int) -> None:
         self._lineup, self._job = lineup, job
 
     def lineups(self, episodes: Tensor) -> Tensor:
+        """See `Schedule.lineups`."""
         return self._lineup[episodes % len(self._lineup)]
 
     def seeds(self, episodes: Tensor) -> Tensor:
+        """See `Schedule.seeds`."""
         return mix(self._job, 0, episodes)
 
     def keys(self, episodes: Tensor) -> Tensor:
+        """See `Schedule.keys`."""
         return mix(self._job, 1, episodes)
 
 

@@ -30,11 +30,13 @@ class StoneGame(NativeGame):
         self._shape = shape
         self._full = sum(cells)
         self._cells = torch.tensor(cells, device=self.device)
-        self._gain = torch.tensor([[1.0, -1.0], [-1.0, 1.0]], device=self.device)
+        gain = torch.tensor([[1.0, -1.0], [-1.0, 1.0]], device=self.device)
+        self._scores = torch.cat((gain * 0, gain))
+        """By mover, and 2 more where the mover has won."""
 
     @abstractmethod
-    def stone(self, occupied: Tensor, action: Tensor) -> Tensor:
-        """Where a legal move puts its stone, as a bitboard. occupied, action: `[N]` int64."""
+    def filled(self, occupied: Tensor, action: Tensor) -> Tensor:
+        """The occupied cells after a legal move, as a bitboard. occupied, action: `[N]` int64."""
 
     @abstractmethod
     def won(self, board: Tensor) -> Tensor:
@@ -49,17 +51,24 @@ class StoneGame(NativeGame):
 
     def play(self, state: State, actions: Mapping[str, Tensor]) -> tuple[State, Outcome]:
         (own, other), mover = state["boards"].unbind(1), state["mover"]
-        own = own | self.stone(own | other, actions["player"][:, 0])
+        filled = self.filled(own | other, actions["player"].flatten())
+        own = filled ^ other
         won = self.won(own)
-        score = self._gain.index_select(0, mover) * won[:, None]
-        outcome = Outcome(score, won | ((own | other) == self._full), score)
+        score = self._scores.index_select(0, torch.add(mover, won, alpha=2))
+        outcome = Outcome(score, (filled == self._full).bitwise_or_(won), score)
         return {"boards": torch.stack((other, own), 1), "mover": mover ^ 1}, outcome
 
+    def renewed(self, state: State, ended: Tensor, seeds: Tensor) -> State:
+        # Whatever the seed, an episode begins with zeros.
+        running = ~ended
+        return {"boards": state["boards"] * running.unsqueeze(1), "mover": state["mover"] * running}
+
     def look(self, state: State) -> tuple[dict[str, Acting], Tensor | None]:
-        boards, seat = state["boards"], state["mover"][:, None]
+        boards, seat = state["boards"], state["mover"].unsqueeze(1)
+        own, other = boards.unbind(1)
         # bool viewed as bytes: no copy, and networks turn bytes into floats much faster than bools.
-        planes = (boards[:, :, None] & self._cells).bool().view(torch.uint8).view(-1, 1, *self._shape)
-        mask = self.open(boards[:, 0] | boards[:, 1])[:, None]
+        planes = (boards.unsqueeze(2) & self._cells).bool().view(torch.uint8).view(-1, 1, *self._shape)
+        mask = self.open(own | other).unsqueeze(1)
         return {"player": Acting(planes, mask, seat, torch.ones_like(seat, dtype=torch.bool))}, None
 
     def text(self, state: State) -> str:

@@ -98,22 +98,27 @@ class TablePoker(NativeGame):
 
     def deal(self, seeds: Tensor) -> State:
         # Never reaches the number of deals: for every such product float32 rounds down.
-        deal = (uniform(seeds) * len(self.deals)).long()
+        deal = uniform(seeds).mul_(len(self.deals)).long()
         return {"deal": deal, "node": torch.zeros_like(deal)}
 
     def play(self, state: State, actions: Mapping[str, Tensor]) -> tuple[State, Outcome]:
-        node = self._after.index_select(0, state["node"] * self._actions + actions["player"][:, 0])
-        score = self._gains.index_select(0, node * len(self.deals) + state["deal"])
+        move = torch.add(actions["player"].flatten(), state["node"], alpha=self._actions)
+        node = self._after.index_select(0, move)
+        score = self._gains.index_select(0, self._row(state["deal"], node))
         return {"deal": state["deal"], "node": node}, Outcome(score, self._over.index_select(0, node), score)
 
     def look(self, state: State) -> tuple[dict[str, Acting], Tensor | None]:
         node = state["node"]
-        row = node * len(self.deals) + state["deal"]
-        seat = self._seat.index_select(0, node)[:, None]
-        obs = self._views.index_select(0, row)[:, None]
-        mask = self._legal.index_select(0, node)[:, None]
+        row = self._row(state["deal"], node)
+        seat = self._seat.index_select(0, node).unsqueeze(1)
+        obs = self._views.index_select(0, row).unsqueeze(1)
+        mask = self._legal.index_select(0, node).unsqueeze(1)
         acting = Acting(obs, mask, seat, torch.ones_like(seat, dtype=torch.bool))
         return {"player": acting}, self._knows.index_select(0, row)
+
+    def _row(self, deal: Tensor, node: Tensor) -> Tensor:
+        """Where the tables by node and deal, flattened, have this position. All `[N]` int64."""
+        return torch.add(deal, node, alpha=len(self.deals))
 
     def _unroll(self) -> tuple[tuple[Betting, ...], list[list[int | None]]]:
         """Every public position, and for each the index of its successor by action."""

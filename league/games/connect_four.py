@@ -28,13 +28,13 @@ class ConnectFour(StoneGame):
         self._step = torch.tensor([1, _STRIDE, _STRIDE - 1, _STRIDE + 1], device=self.device)[:, None]
         self._two_steps = 2 * self._step
 
-    def stone(self, occupied: Tensor, action: Tensor) -> Tensor:
+    def filled(self, occupied: Tensor, action: Tensor) -> Tensor:
         # Adding the column's lowest bit carries through its stones into its first empty cell.
-        return (occupied + self._floor.index_select(0, action)) & ~occupied
+        return self._floor.index_select(0, action).add_(occupied).bitwise_or_(occupied)
 
     def won(self, board: Tensor) -> Tensor:
-        pairs = board & (board >> self._step)
-        return (pairs & (pairs >> self._two_steps)).any(0)
+        pairs = (board >> self._step).bitwise_and_(board)
+        return (pairs >> self._two_steps).bitwise_and_(pairs).amax(0).bool()
 
     def open(self, occupied: Tensor) -> Tensor:
-        return (occupied[:, None] & self._top) == 0
+        return ((~occupied).unsqueeze(1) & self._top).bool()

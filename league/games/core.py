@@ -225,26 +225,33 @@ class NativeGame(Game):
     def text(self, state: State) -> str:
         """One position (a state of one slot) as text."""
 
+    def renewed(self, state: State, ended: Tensor, seeds: Tensor) -> State:
+        """The state with a new episode in every slot whose last one ended; writes into nothing that it is given.
+
+        ended: `[B]` bool. seeds: `[B]` int64. A subclass may do it faster, with the same outcome.
+        """
+        fresh = self.deal(seeds)
+        return {
+            key: torch.where(ended.view(-1, *([1] * (value.dim() - 1))), fresh[key], value)
+            for key, value in state.items()
+        }
+
     def start(self, seeds: Tensor) -> Turn:
         self.slots = len(seeds)
         self.state = self.deal(seeds.to(self.device))
         return self._turn(None, None)
 
     def step(self, actions: Mapping[str, Tensor], seeds: Tensor) -> Turn:
-        legal = {name: self._legal_now(name, action) for name, action in actions.items()}
         illegal = None
         # A look is cheap on a CPU and saves most of this; elsewhere it would wait for the device.
-        if self.device.type != "cpu" or not all(bool(every.all()) for every in legal.values()):
+        if self.device.type != "cpu" or not self._all_legal(actions):
+            legal = {name: self._legal_now(name, action) for name, action in actions.items()}
             illegal = self._illegal(legal)
             actions = {name: torch.where(legal[name], a, self._first_legal(name)) for name, a in actions.items()}
         state, outcome = self.play(self.state, actions)
         if illegal is not None:
             outcome = self._forfeited(outcome, illegal)
-        fresh, ended = self.deal(seeds), outcome.ended
-        self.state = {
-            key: torch.where(ended.view(-1, *([1] * (value.dim() - 1))), fresh[key], value)
-            for key, value in state.items()
-        }
+        self.state = self.renewed(state, outcome.ended, seeds)
         return self._turn(outcome, illegal)
 
     def save(self) -> State:
@@ -273,8 +280,20 @@ class NativeGame(Game):
         if outcome is None:
             zero = torch.zeros(shape, device=self.device)
             return Turn(self._acts, zero, never, never, never[:, 0], zero, state)
-        terminated = outcome.ended[:, None].expand(shape)
+        terminated = outcome.ended.unsqueeze(1).expand(shape)
         return Turn(self._acts, outcome.reward, terminated, never, outcome.ended, outcome.score, state, forfeit=illegal)
+
+    def _all_legal(self, actions: Mapping[str, Tensor]) -> bool:
+        """Whether every action is, absent rows included: one look at the tensors, for a CPU."""
+        for role, action in actions.items():
+            mask = self._acts[role].mask
+            if action.numel():
+                low, high = action.aminmax()
+                if low.item() < 0 or high.item() >= self.spec.role(role).actions:
+                    return False
+                if mask is not None and not mask.gather(2, action.unsqueeze(2)).all().item():
+                    return False
+        return True
 
     def _legal_now(self, role: str, action: Tensor) -> Tensor:
         acting, count = self._acts[role], self.spec.role(role).actions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,20 +16,19 @@ from league.games.environments import Environment
 from league.games.spaces import Encoding
 
 Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(slots=True)
 class Step:
     """What one turn of one environment brought.
 
-    reward: `[S]` float64. terminated, truncated: `[S]`, True for seats whose episode ends now; never both.
-    ended: nobody acts any more. final_state: the global state where some seat was truncated.
+    reward: by seat. terminated, truncated: the seats whose episode ends now; none is in both. ended: nobody acts any
+    more. final_state: the global state where some seat was truncated.
     """
 
-    reward: npt.NDArray[np.float64]
-    terminated: Bools
-    truncated: Bools
+    reward: list[float]
+    terminated: list[int]
+    truncated: list[int]
     ended: bool
     final_state: Floats | None = None
 
@@ -36,8 +36,8 @@ class Step:
 class Driver(ABC):
     """One environment and its current episode.
 
-    acting: seats that choose an action now. done: `[S]`, seats whose episode is over. native_state: take the global
-    state from the environment's own `state()` (else it is all seats' observations in seat order, zeros for the dead).
+    acting: seats that choose an action now. done: by seat, whose episode is over. native_state: take the global state
+    from the environment's own `state()` (else it is all seats' observations in seat order, zeros for the dead).
     cut_is_end: an episode cut off at the environment's horizon counts as terminated, as where the rules set it.
     """
 
@@ -46,132 +46,137 @@ class Driver(ABC):
     def __init__(self, game: str, env: Environment, agents: Sequence[Any], seen: Sequence[Encoding]) -> None:
         self.game, self.env, self.agents, self.seen = game, env, agents, seen
         self.index = {agent: seat for seat, agent in enumerate(agents)}
-        self.done: Bools = np.zeros(len(agents), dtype=np.bool_)
+        self.first = [encoding.first for encoding in seen]
+        self.done = [False] * len(agents)
         self.native_state = self.cut_is_end = False
 
     def reset(self, seed: int) -> None:
         """Begin an episode. seed: below 2**31. Raises GameError where nobody is to act."""
-        self.done = np.zeros(len(self.agents), dtype=np.bool_)
+        self.done = [False] * len(self.agents)
         self._reset(seed)
         if not self.acting:
             raise GameError(f"{self.game}: after reset(seed={seed}) the environment has no agent that acts")
 
-    def step(self, actions: Mapping[int, int]) -> Step:
-        """Take one turn. actions: by seat, for every acting seat, counted from 0.
+    def step(self, actions: Sequence[int]) -> Step:
+        """Take one turn. actions: by seat, counted from 0; what stands at a seat that does not act is not read.
 
         Seats whose flags never came are over with the last turn, in the way of those who ended then. What an
         environment still pays to agents that are over belongs to no decision, and is dropped.
         """
-        before = self.done.copy()
-        step = self._step({seat: action + self.seen[seat].first for seat, action in actions.items()})
-        step.reward[before] = 0.0
-        if not np.isfinite(step.reward).all():
-            seat = int(np.argmin(np.isfinite(step.reward)))
-            raise GameError(f"{self.game}: agent '{self.agents[seat]}' was given a reward of {step.reward[seat]}")
-        if step.ended and not self.done.all():
-            rest = step.truncated if step.truncated.any() else step.terminated
-            rest |= ~self.done
-            self.done[:] = True
+        before, reward = self.done, [0.0] * len(self.agents)
+        step = self._step(actions, reward)
+        if True in before:
+            for seat, over in enumerate(before):
+                if over:
+                    reward[seat] = 0.0
+        if not math.isfinite(sum(reward)):
+            for seat, value in enumerate(reward):
+                if not math.isfinite(value):
+                    raise GameError(f"{self.game}: agent '{self.agents[seat]}' was given a reward of {value}")
+        if step.ended and False in self.done:
+            rest = step.truncated or step.terminated
+            rest += [seat for seat, over in enumerate(self.done) if not over]
+            self.done = [True] * len(self.agents)
         return step
 
     @abstractmethod
-    def observe(self, seat: int) -> npt.NDArray[Any]:
-        """What the seat sees now, encoded."""
+    def look(self, seat: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+        """What a seat that acts sees now, encoded, and its mask `[A]`, nonzero where legal, or None without one.
+
+        The environment is asked once. Raises GameError where the mask allows nothing.
+        """
 
     @abstractmethod
-    def mask(self, seat: int) -> Bools | None:
-        """`[A]`, the legal actions of an acting seat, or None where the environment gives no mask."""
+    def observe(self, seat: int) -> npt.NDArray[Any]:
+        """What any seat sees now, encoded."""
 
     def state(self) -> Floats:
         """`[state]` float32: the global state of the current position, for the critic."""
-        return self._state(~self.done)
+        return self._state(self.done)
 
     @abstractmethod
     def _reset(self, seed: int) -> None: ...
 
     @abstractmethod
-    def _step(self, actions: Mapping[int, int]) -> Step: ...
+    def _step(self, actions: Sequence[int], reward: list[float]) -> Step: ...
 
-    def _state(self, alive: Bools) -> Floats:
+    def _state(self, done: Sequence[bool]) -> Floats:
         if self.native_state:
             return np.asarray(self.env.state(), dtype=np.float32).reshape(-1)
         parts = [
-            self.observe(seat).reshape(-1) if alive[seat] else np.zeros(seen.size, dtype=np.float32)
+            np.zeros(seen.size, dtype=np.float32) if done[seat] else self.observe(seat).reshape(-1)
             for seat, seen in enumerate(self.seen)
         ]
         return np.concatenate(parts, dtype=np.float32, casting="unsafe")
 
-    def _settle(self, terminations: Mapping[Any, bool], truncations: Mapping[Any, bool]) -> tuple[Bools, Bools]:
-        """The flags that are new, as `[S]` terminated and truncated; a seat is over only once."""
-        over, cut = np.zeros_like(self.done), np.zeros_like(self.done)
-        for agent, seat in self.index.items():
-            if not self.done[seat]:
-                ended, cut_off = bool(terminations.get(agent, False)), bool(truncations.get(agent, False))
-                over[seat] = ended or (cut_off and self.cut_is_end)
-                cut[seat] = cut_off and not over[seat]
-        self.done |= over | cut
+    def _settle(self, terminations: Mapping[Any, bool], truncations: Mapping[Any, bool]) -> tuple[list[int], list[int]]:
+        """The flags that are new, as seats terminated and truncated; a seat is over only once."""
+        over: list[int] = []
+        cut: list[int] = []
+        if any(terminations.values()) or any(truncations.values()):
+            for agent, seat in self.index.items():
+                if not self.done[seat]:
+                    if terminations.get(agent, False) or (self.cut_is_end and truncations.get(agent, False)):
+                        over.append(seat)
+                    elif truncations.get(agent, False):
+                        cut.append(seat)
+            self.done = [done or seat in over or seat in cut for seat, done in enumerate(self.done)]
         return over, cut
 
     def _seat(self, agent: Any) -> int:
-        if agent not in self.index:
-            raise GameError(f"{self.game}: agent '{agent}' is not among the environment's possible_agents")
-        return self.index[agent]
+        try:
+            return self.index[agent]
+        except KeyError:
+            raise GameError(f"{self.game}: agent '{agent}' is not among the environment's possible_agents") from None
 
-    def _legal(self, seat: int, observation: Any, infos: Mapping[Any, Any]) -> Bools | None:
-        agent = self.agents[seat]
-        raw = observation["action_mask"] if self.seen[seat].masked else (infos.get(agent) or {}).get("action_mask")
+    def _looked(
+        self, seat: int, observation: Any, infos: Mapping[Any, Any]
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+        agent, seen = self.agents[seat], self.seen[seat]
+        raw = observation["action_mask"] if seen.masked else (infos.get(agent) or {}).get("action_mask")
         if raw is None:
-            return None
-        mask = np.asarray(raw).astype(np.bool_)
-        if not mask.any():
+            return seen.encode(observation), None
+        mask = np.asarray(raw)
+        if not np.count_nonzero(mask):
             raise GameError(f"{self.game}: agent '{agent}' is to act, but its action mask allows nothing")
-        return mask
+        return seen.encode(observation), mask
 
 
 class TurnDriver(Driver):
     """Drives an AECEnv directly: one live agent decides a turn; dead agents are stepped over."""
 
-    _raw: dict[int, Any]
-
     def _reset(self, seed: int) -> None:
         self.env.reset(seed=seed)
         self._pass_over_the_dead()
 
-    def _step(self, actions: Mapping[int, int]) -> Step:
-        env, agent, alive = self.env, self.env.agent_selection, ~self.done
+    def _step(self, actions: Sequence[int], reward: list[float]) -> Step:
+        env, (seat,), done = self.env, self.acting, self.done
         before = dict(env._cumulative_rewards)
-        env.step(actions[self.index[agent]])
-        self._raw = {}
+        env.step(actions[seat] + self.first[seat])
         # An agent's `last()` is what it was given since it last acted. Whoever acts has just read its own, so what
         # stands there now is new; for the others the difference is. (Summing `rewards` instead would count twice
         # where an environment leaves them standing; so would looking again after the dead are stepped.)
-        reward = np.zeros(len(self.agents), dtype=np.float64)
+        before[self.agents[seat]] = 0.0
         for name, total in env._cumulative_rewards.items():
-            reward[self._seat(name)] = total - (0.0 if name == agent else before.get(name, 0.0))
+            reward[self._seat(name)] = float(total - before.get(name, 0.0))
         over, cut = self._settle(env.terminations, env.truncations)
-        final = self._state(alive) if cut.any() else None
+        final = self._state(done) if cut else None
         self._pass_over_the_dead()
         return Step(reward, over, cut, not self.acting, final)
 
+    def look(self, seat: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+        return self._looked(seat, self.env.observe(self.agents[seat]), self.env.infos)
+
     def observe(self, seat: int) -> npt.NDArray[Any]:
-        return self.seen[seat].encode(self._observation(seat))
-
-    def mask(self, seat: int) -> Bools | None:
-        return self._legal(seat, self._observation(seat), self.env.infos)
-
-    def _observation(self, seat: int) -> Any:
-        if seat not in self._raw:
-            self._raw[seat] = self.env.observe(self.agents[seat])
-        return self._raw[seat]
+        return self.seen[seat].encode(self.env.observe(self.agents[seat]))
 
     def _pass_over_the_dead(self) -> None:
         env = self.env
         for _ in range(len(self.agents) + 1):
-            self._raw = {}
-            agent = env.agent_selection
-            if not env.agents:
+            if not env.agents or False not in self.done:
                 self.acting = ()
                 return
+            agent = env.agent_selection
             if not (env.terminations.get(agent, False) or env.truncations.get(agent, False)):
                 self.acting = (self._seat(agent),)
                 return
@@ -186,18 +191,20 @@ class ParallelDriver(Driver):
         self._raw, self._infos = self.env.reset(seed=seed)
         self._find_acting()
 
-    def _step(self, actions: Mapping[int, int]) -> Step:
-        alive = ~self.done
+    def _step(self, actions: Sequence[int], reward: list[float]) -> Step:
+        done, agents, first = self.done, self.agents, self.first
         self._raw, rewards, terminations, truncations, self._infos = self.env.step(
-            {self.agents[seat]: action for seat, action in actions.items()}
+            {agents[seat]: actions[seat] + first[seat] for seat in self.acting}
         )
-        reward = np.zeros(len(self.agents), dtype=np.float64)
         for agent, value in rewards.items():
-            reward[self._seat(agent)] = value
+            reward[self._seat(agent)] = float(value)
         over, cut = self._settle(terminations, truncations)
-        final = self._state(alive) if cut.any() else None
+        final = self._state(done) if cut else None
         self._find_acting()
         return Step(reward, over, cut, not self.acting, final)
+
+    def look(self, seat: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+        return self._looked(seat, self._raw[self.agents[seat]], self._infos)
 
     def observe(self, seat: int) -> npt.NDArray[Any]:
         agent, seen = self.agents[seat], self.seen[seat]
@@ -205,11 +212,8 @@ class ParallelDriver(Driver):
             return np.zeros(seen.shape, dtype=seen.dtype)
         return seen.encode(self._raw[agent])
 
-    def mask(self, seat: int) -> Bools | None:
-        return self._legal(seat, self._raw[self.agents[seat]], self._infos)
-
     def _find_acting(self) -> None:
-        self.acting = tuple(seat for seat in map(self._seat, self.env.agents) if not self.done[seat])
+        self.acting = tuple([seat for seat in map(self._seat, self.env.agents) if not self.done[seat]])
 
 
 def drive(game: str, env: Environment, agents: Sequence[Any], seen: Sequence[Encoding]) -> Driver:

@@ -158,10 +158,10 @@ def _bare(module: ModuleType, options: Mapping[str, object]) -> Environment:
     environment = module.raw_env(**options)
     if not hasattr(module, "parallel_env"):
         return environment
-    from pettingzoo.utils.conversions import aec_to_parallel_wrapper
+    from league.games.cycles import Cycles
 
     if environment.metadata.get("is_parallelizable", False):
-        return aec_to_parallel_wrapper(environment)
+        return Cycles(environment)
     return module.parallel_env(**options)
 
 

@@ -60,9 +60,9 @@ def trace(driver: Driver, seed: int, turns: int) -> Trace:
     for _ in range(turns):
         _note_state(driver, result)
         hashed.update(driver.state().tobytes())
-        actions = {}
+        actions = [-1] * len(driver.agents)
         for seat in driver.acting:
-            mask = driver.mask(seat)
+            _, mask = driver.look(seat)
             if mask is None:
                 actions[seat] = int(rng.integers(driver.seen[seat].actions))
             else:
@@ -72,7 +72,7 @@ def trace(driver: Driver, seed: int, turns: int) -> Trace:
         step = driver.step(actions)
         result.turns += 1
         result.returns += step.reward
-        for part in (driver.acting, step.reward.tolist(), step.terminated.tolist(), step.truncated.tolist()):
+        for part in (driver.acting, step.reward, step.terminated, step.truncated):
             hashed.update(repr(part).encode())
         if step.ended:
             result.ended = True
@@ -92,6 +92,11 @@ def native_state(traces: Sequence[Trace]) -> bool:
     size = next(iter(sizes)) if len(sizes) == 1 else None
     seen = all(trace.state_is_seen for trace in traces)
     return size is not None and size <= _LONGEST and any(trace.ended for trace in traces) and not seen
+
+
+def sees_all(source: Source) -> bool:
+    """Whether whoever acts sees the whole position: then its observation is all that a critic can want."""
+    return source.family == "classic" and source.name in _BOARDS
 
 
 def roles_of(agents: Sequence[str], kinds: Sequence[Hashable]) -> dict[str, tuple[int, ...]]:

@@ -46,8 +46,8 @@ class Bimatrix(NativeGame):
         if len(self.spec.roles) == 1:
             row, column = actions["player"].unbind(1)
         else:
-            row, column = actions["row"][:, 0], actions["column"][:, 0]
-        score = self._payoff.index_select(0, row * self._columns + column)
+            row, column = actions["row"].flatten(), actions["column"].flatten()
+        score = self._payoff.index_select(0, torch.add(column, row, alpha=self._columns))
         return state, Outcome(score, torch.ones_like(row, dtype=torch.bool), score)
 
     def look(self, state: State) -> tuple[dict[str, Acting], Tensor | None]:

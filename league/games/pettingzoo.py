@@ -1,14 +1,16 @@
 """Any PettingZoo environment as a batched `Game`: B environments stepped in a loop, with masks, deaths and truncation.
 
-`PettingZooGame` keeps the batch and the contract; `environments.py` finds environments, `drivers.py` plays one of them,
-`spaces.py` turns what agents see into arrays, and `inference.py` says who shares a policy and who shares an outcome.
+`PettingZooGame` keeps the contract: forfeits, scores, episodes that can be saved. `bank.py` steps the environments,
+here or in the processes of `workers.py`; `environments.py` finds them, `drivers.py` plays one of them, `spaces.py`
+turns what agents see into arrays, and `inference.py` says who shares a policy and who shares an outcome.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from functools import partial
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +19,11 @@ from torch import Tensor
 
 from league.errors import GameError
 from league.games import inference
+from league.games.bank import BEGIN, HOLD, PLAY, Bank, Stage, Plan, RolePlan, agents_of, has_text, make_driver, text_of
 from league.games.core import Acting, Game, GameSpec, RoleSpec, State, Turn
-from league.games.drivers import Driver, ParallelDriver, Step, drive
+from league.games.drivers import Driver, ParallelDriver, drive
 from league.games.environments import Channels, Environment, find
-from league.games.spaces import encoding
+from league.games.workers import Workers
 
 # A prime that few counters divide: what an environment forgets to reset should stand in mid-count.
 _FIRST_TURNS = 13
@@ -32,41 +35,18 @@ _HORIZONS: tuple[Literal["truncation", "terminal"], ...] = ("truncation", "termi
 _OUTCOMES: tuple[inference.Outcome, ...] = ("placements", "score")
 _CHANNELS: tuple[Channels, ...] = ("last", "first")
 
+_TORCH = {name: getattr(torch, name) for name in ("uint8", "int8", "float32", "int64", "bool")}
+
 Choice = TypeVar("Choice", bound=str)
 
 
-def fold_seed(seed: int) -> int:
-    """A 64-bit seed as the 31 bits that environments take; seeds below 2**31 are kept as they are."""
-    seed &= (1 << 64) - 1
-    return (seed ^ (seed >> 31) ^ (seed >> 62)) & 0x7FFFFFFF
-
-
-@dataclass(slots=True)
-class _Slot:
-    """One place of the batch: a driver, and its episode so far (seed, actions by turn and seat, score by seat)."""
-
-    driver: Driver
-    seed: int
-    past: list[npt.NDArray[np.int64]]
-    score: npt.NDArray[np.float64]
-
-    def begin(self, seed: int) -> None:
-        self.driver.reset(fold_seed(seed))
-        self.seed, self.past, self.score = seed, [], np.zeros_like(self.score)
-
-    def play(self, actions: Mapping[int, int]) -> Step:
-        row = np.full(len(self.score), -1, dtype=np.int64)
-        row[list(actions)] = list(actions.values())
-        self.past.append(row)
-        step = self.driver.step(actions)
-        self.score += step.reward
-        return step
-
-
 class PettingZooGame(Game):
-    """`slots` copies of a PettingZoo environment (AEC or Parallel, discrete actions), stepped in this process.
+    """`slots` copies of a PettingZoo environment (AEC or Parallel, discrete actions), stepped here or by workers.
 
     origin: `pettingzoo:FAMILY/NAME-vN`, `mpe2:NAME_vN`, `openspiel:NAME`, or a callable that makes an environment.
+    workers: processes that share the slots, at most one a slot; 0: they are stepped in this process. What comes out is
+        the same. Workers build environments by name: `named` (`package.module:Name`, `file.py:Name`) says where they
+        find a callable, unless its own module and name do.
     options: keyword arguments of the environment, and of this adapter:
         roles: `{name: [agents]}`, who shares a policy (else by the agents' names, `inference.roles_of`).
         sides: `[[agents], …]`, who shares an outcome (else `inference.known_sides`, `inference.sides_from_returns`).
@@ -75,161 +55,159 @@ class PettingZooGame(Game):
         outcome: "placements" or "score" (else `inference.outcome_of`).
         channels: "last" or "first", where images keep their channels. First for OpenSpiel, else last.
 
-    Observations are uint8 where they are bits or bytes, images `(channels, height, width)`. The global state is the
-    environment's own `state()` where a parallel environment has one of a fixed size, else all seats' observations in
-    seat order, zeros for those who are over. An action outside the mask is never given to the environment: the
-    episode ends as a forfeit, with the lowest score for the offender's side and the highest for others (of
-    `score_range`, else -1 and 1, or the extremes of a few random episodes where these lie beyond).
+    Observations are uint8 where they are bits or bytes, images `(channels, height, width)`. There is no global state
+    where an agent sees the whole position (classic boards). Else it is the environment's own `state()` where a parallel
+    environment has one of a fixed size, else all seats' observations in seat order, zeros for those who are over. An
+    action outside the mask is never given to the environment: the episode ends as a forfeit, with the lowest score for
+    the offender's side and the highest for others (of `score_range`, else -1 and 1, or the extremes of a few random
+    episodes where these lie beyond).
 
     `replays` is found out by playing one random episode twice, in a used and in a fresh environment; seeds are folded
     to 31 bits. `save` keeps the seed and the actions of each slot's episode, and `load` plays them again.
-    Raises GameError for what is unknown, missing or unsupported.
+    Raises GameError for what is unknown, missing or unsupported, and for what goes wrong in a worker.
     """
+
+    _done: npt.NDArray[np.bool_]
 
     def __init__(
         self,
         origin: str | Callable[..., Environment],
         slots: int,
         device: torch.device | str = "cpu",
+        workers: int = 0,
+        named: str | None = None,
+        /,
         **options: object,
     ) -> None:
         own = {name: options[name] for name in _OWN_OPTIONS if name in options}
-        self._source = find(origin, {name: value for name, value in options.items() if name not in own})
+        given = {name: value for name, value in options.items() if name not in own}
+        self._source, self.device, self.slots = find(origin, given), torch.device(device), 0
         game = self._source.id
         horizon = _one_of(game, own, "horizon", _HORIZONS)
         outcome = _one_of(game, own, "outcome", _OUTCOMES)
         channels = _one_of(game, own, "channels", _CHANNELS) or self._source.channels
-        environment = self._source.build()
-        agents = getattr(environment, "possible_agents", None)
-        if not agents:
-            raise GameError(
-                f"{game}: a {type(environment).__name__} without possible_agents is no PettingZoo environment"
-            )
-        self._agents = tuple(agents)
-        self._names = tuple(str(agent) for agent in agents)
-        self._seen = tuple(
-            encoding(game, str(agent), environment.observation_space(agent), environment.action_space(agent), channels)
-            for agent in agents
-        )
         settled = horizon or ("terminal" if self._source.family in ("classic", "openspiel") else "truncation")
-        self._cut_is_end, self._native_state = settled == "terminal", False
-        used = self._driver(environment)
-        self._together = isinstance(used, ParallelDriver)
-        traces = self._probe(used)
-        self.spec = self._describe(used, traces, own, outcome, dict(options))
-        low, high = self.spec.score_range or (-1.0, 1.0)
-        if self.spec.score_range is None:
-            low = min(low, *(float(trace.returns.min()) for trace in traces))
-            high = max(high, *(float(trace.returns.max()) for trace in traces))
-        self._worst, self._best = low, high
-        self.device = torch.device(device)
-        self._resize(slots)
+        self._cut_is_end, self._probes = settled == "terminal", list[Driver]()
+        if slots < 1:
+            raise self._no_slots(slots)
+        # First of all, so that they are ready when this process knows what to ask of them.
+        pool = None
+        if workers:
+            where = origin if isinstance(origin, str) else named or _name_of(game, origin)
+            pool = Workers(game, where, not isinstance(origin, str), given, channels, min(workers, slots))
+        try:
+            environment = self._source.build()
+            self._agents, self._seen = agents_of(game, environment, channels)
+            used = self._driver(environment)
+            self._together = isinstance(used, ParallelDriver)
+            traces, native_state = self._probe(used)
+            self.spec = self._describe(used, traces, own, outcome, dict(options))
+            low, high = self.spec.score_range or (-1.0, 1.0)
+            if self.spec.score_range is None:
+                low = min(low, *(float(trace.returns.min()) for trace in traces))
+                high = max(high, *(float(trace.returns.max()) for trace in traces))
+            self._worst, self._best = low, high
+            plan = self._plan(traces, native_state)
+            self._bench: Stage
+            if pool is None:
+                make, text = partial(make_driver, self._source, channels, plan), partial(text_of, self._source)
+                self._bench = Bank(make, plan, text)
+            else:
+                pool.open(plan)
+                self._bench = pool
+            self._resize(slots)
+        except BaseException:
+            if pool is not None:
+                pool.close()
+            raise
 
     def start(self, seeds: Tensor) -> Turn:
         self._resize(len(seeds))
-        for slot, seed in zip(self._slots, seeds.tolist(), strict=True):
-            slot.begin(seed)
+        self._begin(seeds)
         return self._turn()
 
     def step(self, actions: Mapping[str, Tensor], seeds: Tensor) -> Turn:
-        shape = (self.slots, len(self._agents))
-        chosen = {name: action.cpu().numpy() for name, action in actions.items()}
-        fresh: list[int] = seeds.tolist()
-        reward, score = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
-        terminated, truncated, forfeit = (np.zeros(shape, dtype=np.bool_) for _ in range(3))
-        ended, final = np.zeros(self.slots, dtype=np.bool_), self._no_state() if self.spec.can_truncate else None
-        for b, slot in enumerate(self._slots):
-            wanted = {seat: int(chosen[self._role[seat]][b, self._place[seat]]) for seat in slot.driver.acting}
-            offenders = [seat for seat, action in wanted.items() if not _legal(slot.driver, seat, action)]
-            if offenders:
-                forfeit[b, offenders], terminated[b], ended[b] = True, ~slot.driver.done, True
-                score[b] = self._verdict(offenders)
-                reward[b] = np.where(slot.driver.done, 0.0, score[b])
-            else:
-                step = slot.play(wanted)
-                reward[b], score[b], ended[b] = step.reward, slot.score, step.ended
-                terminated[b], truncated[b] = step.terminated, step.truncated
-                if final is not None and step.final_state is not None:
-                    final[b] = step.final_state
-            if ended[b]:
-                slot.begin(fresh[b])
-        turn = self._turn()
-        turn.reward, turn.score, turn.ended = self._tensor(reward), self._tensor(score), self._tensor(ended)
-        turn.terminated, turn.truncated = self._tensor(terminated), self._tensor(truncated)
-        turn.forfeit = self._tensor(forfeit)
-        turn.final_state = None if final is None else self._tensor(final)
-        return turn
+        sheet, wanted, done = self._sheet, self._wanted(actions), self._done
+        illegal = self._illegal(wanted)
+        sheet.todo.fill(PLAY)
+        if illegal is not None:
+            sheet.todo[illegal.any(1)] = BEGIN
+        sheet.seed[:] = seeds.cpu().numpy()
+        self._play(wanted)
+        self._score += sheet.reward
+        sheet.paid[:], sheet.score[:], sheet.forfeit[:] = sheet.reward, self._score, False
+        if illegal is not None:
+            self._forfeit(illegal)
+        self._done = done | sheet.terminated | sheet.truncated
+        ended = np.flatnonzero(sheet.ended)
+        if len(ended):
+            self._done[ended], self._score[ended], self._length[ended] = False, 0.0, 0
+            self._seed[ended] = sheet.seed[ended]
+        return self._turn()
 
     def save(self) -> State:
         """seed: `[B]` int64. length: `[B]` int64, turns so far. actions: `[B, T, S]` int64 by turn and seat, -1 where
         none. score: `[B, S]` float64, so far."""
-        longest = max(len(slot.past) for slot in self._slots)
-        actions = np.full((self.slots, longest, len(self._agents)), -1, dtype=np.int64)
-        for b, slot in enumerate(self._slots):
-            if slot.past:
-                actions[b, : len(slot.past)] = slot.past
+        longest = int(self._length.max())
+        past = np.arange(longest)[None, :, None] < self._length[:, None, None]
         return {
-            "seed": torch.tensor([slot.seed for slot in self._slots], dtype=torch.int64),
-            "length": torch.tensor([len(slot.past) for slot in self._slots], dtype=torch.int64),
-            "actions": torch.from_numpy(actions),
-            "score": torch.from_numpy(np.stack([slot.score for slot in self._slots])),
+            "seed": torch.from_numpy(self._seed.copy()),
+            "length": torch.from_numpy(self._length.copy()),
+            "actions": torch.from_numpy(np.where(past, self._past[:, :longest], -1).astype(np.int64)),
+            "score": torch.from_numpy(self._score.copy()),
         }
 
     def load(self, state: State) -> Turn:
         """As `Game.load`. Raises GameError where the episodes, played again, do not come out as they were saved."""
-        seeds, lengths, score = state["seed"].tolist(), state["length"].tolist(), state["score"].cpu().numpy()
-        actions = state["actions"].cpu().numpy()
-        self._resize(len(seeds))
-        for b, slot in enumerate(self._slots):
-            slot.begin(seeds[b])
-            for row in actions[b, : lengths[b]]:
-                again = {int(seat): int(row[seat]) for seat in np.flatnonzero(row >= 0)}
-                legal = set(again) == set(slot.driver.acting) and all(
-                    _legal(slot.driver, seat, action) for seat, action in again.items()
-                )
-                if not legal or slot.play(again).ended:
-                    raise self._diverged(b)
-            if not np.array_equal(slot.score, score[b]):
-                raise self._diverged(b)
+        lengths, actions, score = (state[name].cpu().numpy() for name in ("length", "actions", "score"))
+        self._resize(len(lengths))
+        self._begin(state["seed"])
+        sheet = self._sheet
+        for turn in range(int(lengths.max())):
+            live, wanted = lengths > turn, actions[:, turn].astype(np.int64)
+            acting = np.zeros(wanted.shape, dtype=np.bool_)
+            for seat, present in zip(sheet.seat, sheet.present, strict=True):
+                acting[np.nonzero(present)[0], seat[present]] = True
+            wrong, illegal = acting != (wanted >= 0), self._illegal(wanted)
+            self._agree(live & (wrong if illegal is None else wrong | illegal).any(1))
+            sheet.todo[:] = np.where(live, PLAY, HOLD)
+            self._play(wanted)
+            self._agree(sheet.ended)
+            self._score += sheet.reward
+            self._done |= sheet.terminated | sheet.truncated
+        self._agree((self._score != score).any(1))
+        sheet.terminated[:] = sheet.truncated[:] = False
+        if sheet.final_state is not None:
+            sheet.final_state[:] = 0.0
         return self._turn()
 
     def render(self, slot: int) -> str:
         """Tic-tac-toe and Connect Four as boards (X moves first), and OpenSpiel's own text."""
-        driver = self._slots[slot].driver
-        if self._source.family == "openspiel":
-            return str(driver.env.game_state)
-        if self._source.family == "classic" and self._source.name in ("tictactoe", "connect_four"):
-            own, other = driver.observe(0)
-            marks = np.where(own > 0, "X", np.where(other > 0, "O", "."))
-            return "\n".join(" ".join(row) for row in marks)
-        return super().render(slot)
+        return self._bench.render(slot) if has_text(self._source) else super().render(slot)
 
     def close(self) -> None:
-        for slot in self._spare:
-            slot.driver.env.close()
+        for driver in self._probes:
+            driver.env.close()
+        self._probes = []
+        self._bench.close()
 
     def _driver(self, environment: Environment) -> Driver:
+        """A driver to learn from; its environment is kept: some close windows and fonts that others still use."""
         driver = drive(self._source.id, environment, self._agents, self._seen)
-        driver.cut_is_end, driver.native_state = self._cut_is_end, self._native_state
+        driver.cut_is_end = self._cut_is_end
+        self._probes.append(driver)
         return driver
 
-    def _resize(self, slots: int) -> None:
-        """Environments are kept once made: some close windows and fonts that others of their kind still use."""
-        if slots < 1:
-            raise GameError(f"{self.spec.id}: a game needs at least 1 slot, not {slots}")
-        while len(self._spare) < slots:
-            driver = self._driver(self._source.build())
-            self._spare.append(_Slot(driver, 0, [], np.zeros(len(self._agents))))
-        self._slots, self.slots = self._spare[:slots], slots
+    def _probe(self, used: Driver) -> tuple[list[inference.Trace], bool]:
+        """Random episodes, to learn what cannot be asked, and whether the state is the environment's own.
 
-    def _probe(self, used: Driver) -> list[inference.Trace]:
-        """Random episodes, to learn what cannot be asked; sets `replays` and where the global state comes from."""
+        Sets `replays`. What was used here is never played with: slots are equally new, wherever they are stepped.
+        """
         fresh = self._driver(self._source.build())
         traces = [inference.trace(used, 0, _FIRST_TURNS), inference.trace(used, 1, _PROBE_TURNS)]
         self.replays = inference.trace(fresh, 1, _PROBE_TURNS).digest == traces[1].digest
-        self._native_state = used.native_state = fresh.native_state = inference.native_state(traces)
-        self._spare = [_Slot(driver, 0, [], np.zeros(len(self._agents))) for driver in (used, fresh)]
-        return traces
+        used.native_state = inference.native_state(traces)
+        return traces, used.native_state
 
     def _describe(
         self,
@@ -239,7 +217,7 @@ class PettingZooGame(Game):
         outcome: inference.Outcome | None,
         options: Mapping[str, object],
     ) -> GameSpec:
-        source, names = self._source, self._names
+        source, names = self._source, tuple(str(agent) for agent in self._agents)
         kinds = [seen.kind for seen in self._seen]
         groups = (
             inference.roles_from(source.id, own["roles"], names, kinds)
@@ -256,15 +234,11 @@ class PettingZooGame(Game):
                 seats,
                 len(seats) if self._together else 1,
                 self._seen[seats[0]].shape,
-                self._seen[seats[0]].torch_dtype,
+                _TORCH[self._seen[seats[0]].dtype],
                 self._seen[seats[0]].actions,
             )
             for name, seats in groups.items()
         )
-        masked = set[int]().union(*(trace.masked for trace in traces))
-        self._masked = {role.name: any(seat in masked for seat in role.seats) for role in roles}
-        self._role = {seat: role.name for role in roles for seat in role.seats}
-        self._place = {seat: k if self._together else 0 for role in roles for k, seat in enumerate(role.seats)}
         score_range = inference.known_range(source, driver.env)
         return GameSpec(
             id=source.id,
@@ -275,7 +249,7 @@ class PettingZooGame(Game):
             outcome=outcome or inference.outcome_of(source, sides, score_range, traces),
             can_truncate=not self._cut_is_end,
             score_range=score_range,
-            state_shape=driver.state().shape,
+            state_shape=None if self._cut_is_end and inference.sees_all(source) else driver.state().shape,
             options=options,
         )
 
@@ -287,61 +261,139 @@ class PettingZooGame(Game):
             turns += traces[-1].turns
         return inference.sides_from_returns(np.stack([trace.returns for trace in traces]))
 
-    def _turn(self) -> Turn:
-        """Who acts in every slot now, with outcome fields that say that nothing happened."""
-        seats = len(self._agents)
-        obs, mask, seat, present = {}, {}, {}, {}
-        for role in self.spec.roles:
-            rows = (self.slots, role.acting)
-            obs[role.name] = np.zeros((*rows, *role.obs_shape), dtype=self._seen[role.seats[0]].dtype)
-            mask[role.name] = np.ones((*rows, role.actions), dtype=np.bool_) if self._masked[role.name] else None
-            seat[role.name] = np.tile(np.array(role.seats[: role.acting], dtype=np.int64), (self.slots, 1))
-            present[role.name] = np.zeros(rows, dtype=np.bool_)
-        state = self._no_state()
-        for b, slot in enumerate(self._slots):
-            driver = slot.driver
-            for actor in driver.acting:
-                name, k = self._role[actor], self._place[actor]
-                obs[name][b, k], seat[name][b, k], present[name][b, k] = driver.observe(actor), actor, True
-                legal, masks = driver.mask(actor), mask[name]
-                if masks is not None and legal is not None:
-                    masks[b, k] = legal
-            state[b] = driver.state()
-        acts = {}
-        for name in obs:
-            masks = mask[name]
-            acts[name] = Acting(
-                self._tensor(obs[name]),
-                None if masks is None else self._tensor(masks),
-                self._tensor(seat[name]),
-                self._tensor(present[name]),
+    def _plan(self, traces: list[inference.Trace], native_state: bool) -> Plan:
+        masked = set[int]().union(*(trace.masked for trace in traces))
+        roles = tuple(
+            RolePlan(
+                role.seats,
+                role.acting,
+                role.obs_shape,
+                self._seen[role.seats[0]].dtype,
+                role.actions,
+                any(seat in masked for seat in role.seats),
             )
-        never = torch.zeros((self.slots, seats), dtype=torch.bool, device=self.device)
-        zero = torch.zeros((self.slots, seats), device=self.device)
-        return Turn(acts, zero, never, never, never[:, 0], zero, self._tensor(state))
+            for role in self.spec.roles
+        )
+        seats, state = len(self.spec.seats), self.spec.state_shape
+        return Plan(roles, seats, state, native_state, self._cut_is_end, self.spec.can_truncate)
 
-    def _verdict(self, offenders: list[int]) -> npt.NDArray[np.float32]:
-        """`[S]`: what a forfeit scores, by side."""
-        sides = self.spec.side_of_seat
-        guilty = {sides[seat] for seat in offenders}
-        return np.array([self._worst if side in guilty else self._best for side in sides], dtype=np.float32)
+    def _resize(self, slots: int) -> None:
+        if slots == self.slots:
+            return
+        if slots < 1:
+            raise self._no_slots(slots)
+        self.slots = 0  # until all is done: an interrupt must not leave two processes on different sheets
+        self._sheet = self._bench.seat(slots)
+        self._slot = np.arange(slots)
+        self._past = np.zeros((slots, 32, len(self.spec.seats)), dtype=np.int32)
+        self._views = {
+            name: (_TORCH[dtype], shape, torch.empty(shape, device="meta").stride(), offset // _TORCH[dtype].itemsize)
+            for name, (offset, shape, dtype) in self._sheet.places.items()
+            if offset < len(self._sheet.shown)
+        }
+        self.slots = slots
 
-    def _no_state(self) -> npt.NDArray[np.float32]:
-        return np.zeros((self.slots, *(self.spec.state_shape or ())), dtype=np.float32)
+    def _begin(self, seeds: Tensor) -> None:
+        """New episodes in all slots."""
+        sheet = self._sheet
+        self._seed = seeds.cpu().numpy().astype(np.int64)
+        self._length, self._score = np.zeros_like(self._seed), np.zeros_like(sheet.reward)
+        self._done = np.zeros_like(sheet.forfeit)
+        sheet.todo[:], sheet.seed[:] = BEGIN, self._seed
+        self._bench.turn()
+        sheet.paid[:], sheet.score[:], sheet.forfeit[:] = 0.0, 0.0, False
 
-    def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
-        return torch.from_numpy(array).to(self.device)
+    def _play(self, wanted: npt.NDArray[np.int64]) -> None:
+        """Take a turn as the sheet's `todo` says, and note it. wanted: `[B, S]`, actions, -1 where none."""
+        sheet, length = self._sheet, self._length
+        if int(length.max()) == self._past.shape[1]:
+            self._past = np.concatenate([self._past, np.zeros_like(self._past)], 1)
+        self._past[self._slot, length] = wanted
+        length += sheet.todo == PLAY
+        sheet.action[:] = wanted
+        self._bench.turn()
 
-    def _diverged(self, slot: int) -> GameError:
-        return GameError(
-            f"{self.spec.id}: slot {slot}'s episode, played again from its seed and actions, came out differently: "
-            "the environment draws on chance that reset(seed=…) does not set, so its games cannot be saved"
+    def _wanted(self, actions: Mapping[str, Tensor]) -> npt.NDArray[np.int64]:
+        """Actions by role, `[B, K]`, as `[B, S]`, -1 for those who do not act."""
+        sheet = self._sheet
+        wanted = np.full(sheet.action.shape, -1, dtype=np.int64)
+        for role, seat, present in zip(self.spec.roles, sheet.seat, sheet.present, strict=True):
+            # Rows where nobody acts name a seat as well, but never one that acts.
+            wanted[self._slot[:, None], seat] = np.where(present, actions[role.name].cpu().numpy(), -1)
+        return wanted
+
+    def _illegal(self, wanted: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_] | None:
+        """`[B, S]`, who is to act and may not do what is wanted; None where everybody may."""
+        sheet, slot = self._sheet, self._slot[:, None]
+        illegal = None
+        for role, mask, seat, present in zip(self.spec.roles, sheet.mask, sheet.seat, sheet.present, strict=True):
+            chosen = wanted[slot, seat]
+            legal = chosen.view(np.uint64) < role.actions  # as unsigned, what is below 0 is very large
+            if mask is not None:
+                first = np.arange(0, mask.size, role.actions).reshape(chosen.shape)
+                legal &= mask.reshape(-1).take(first + chosen, mode="clip")
+            wrong = present & ~legal
+            if wrong.any():
+                illegal = np.zeros(wanted.shape, dtype=np.bool_) if illegal is None else illegal
+                b, k = np.nonzero(wrong)
+                illegal[b, seat[b, k]] = True
+        return illegal
+
+    def _forfeit(self, illegal: npt.NDArray[np.bool_]) -> None:
+        """The episodes of offenders, `[B, S]`, are over: the lowest score for their sides, the highest for others."""
+        sheet, sides = self._sheet, self.spec.side_of_seat
+        for b in np.flatnonzero(illegal.any(1)):
+            guilty = {sides[seat] for seat in np.flatnonzero(illegal[b])}
+            sheet.score[b] = [self._worst if side in guilty else self._best for side in sides]
+            sheet.paid[b] = np.where(self._done[b], 0.0, sheet.score[b])
+            sheet.forfeit[b], sheet.terminated[b], sheet.ended[b] = illegal[b], ~self._done[b], True
+
+    def _turn(self) -> Turn:
+        """What the sheet shows, copied: it is written again on the next turn."""
+        whole = torch.from_numpy(self._sheet.shown).to(self.device, copy=True)
+        typed = {dtype: whole.view(dtype) for dtype in _TORCH.values()}
+        shown = {
+            name: typed[dtype].as_strided(shape, stride, offset)
+            for name, (dtype, shape, stride, offset) in self._views.items()
+        }
+        acts = {
+            role.name: Acting(shown[f"obs.{i}"], shown.get(f"mask.{i}"), shown[f"seat.{i}"], shown[f"present.{i}"])
+            for i, role in enumerate(self.spec.roles)
+        }
+        return Turn(
+            acts,
+            shown["paid"],
+            shown["terminated"],
+            shown["truncated"],
+            shown["ended"],
+            shown["score"],
+            shown.get("state"),
+            shown.get("final_state"),
+            shown["forfeit"],
         )
 
+    def _agree(self, wrong: npt.NDArray[np.bool_]) -> None:
+        """Raise a GameError where some slot's episode, played again, is not what it was. wrong: `[B]`."""
+        if wrong.any():
+            raise GameError(
+                f"{self.spec.id}: slot {int(wrong.argmax())}'s episode, played again from its seed and actions, came "
+                "out differently: the environment draws on chance that reset(seed=…) does not set, so its games cannot "
+                "be saved"
+            )
 
-def _legal(driver: Driver, seat: int, action: int) -> bool:
-    mask = driver.mask(seat)
-    return 0 <= action < driver.seen[seat].actions and (mask is None or bool(mask[action]))
+    def _no_slots(self, slots: int) -> GameError:
+        return GameError(f"{self._source.id}: a game needs at least 1 slot, not {slots}")
+
+
+def _name_of(game: str, origin: Callable[..., Environment]) -> str:
+    """The `package.module:Name` of a callable. Raises GameError where another process would not find it there."""
+    module, name = getattr(origin, "__module__", None), getattr(origin, "__qualname__", "")
+    if module == "__main__" or getattr(sys.modules.get(str(module)), name, None) is not origin:
+        raise GameError(
+            f"{game}: worker processes cannot find this environment by name: define it at the top of a module and give "
+            "it as package.module:Name or file.py:Name, or use no workers"
+        )
+    return f"{module}:{name}"
 
 
 def _one_of(game: str, options: Mapping[str, object], name: str, choices: tuple[Choice, ...]) -> Choice | None:

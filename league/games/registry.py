@@ -52,26 +52,32 @@ class Listed(NamedTuple):
     why_not: str
 
 
-def make(id: str, slots: int, device: str = "cpu", options: Mapping[str, object] | None = None) -> Game:
+def make(
+    id: str, slots: int, device: str = "cpu", options: Mapping[str, object] | None = None, workers: int = 0
+) -> Game:
     """The game called `id`, with `slots` copies of it, its tensors on `device`.
 
     id: a name of `NATIVE`; `pettingzoo:…`, `mpe2:…` or `openspiel:…`; else `package.module:Name` or `file.py:Name`,
     where Name is a Game class or a function `(slots, device, **options) -> Game` (its first parameter is called
     `slots`), or a function `(**options)` that makes a PettingZoo environment.
+    workers: processes that step PettingZoo environments (0: this one); league's and a user's own games need none. Close
+    the game to end them.
     Raises GameError for unknown names and options.
     """
     given = dict(options or {})
     if slots < 1:
         raise GameError(f"{id}: a game needs at least one slot, not {slots}")
+    if workers < 0:
+        raise GameError(f"{id}: workers must be 0 or more, not {workers}")
     if id in NATIVE:
-        return _made(id, plugins.load(NATIVE[id][0], "game", GameError), slots, device, given)
+        return _made(id, plugins.load(NATIVE[id][0], "game", GameError), slots, device, given, workers)
     source, colon, _ = id.partition(":")
     if colon and source in _ADAPTED:
         from league.games.pettingzoo import PettingZooGame
 
-        return PettingZooGame(id, slots, device, **given)
+        return PettingZooGame(id, slots, device, workers, **given)
     if colon:
-        return _made(id, plugins.load(id, "game", GameError, _ADAPTED), slots, device, given)
+        return _made(id, plugins.load(id, "game", GameError, _ADAPTED), slots, device, given, workers)
     known = [*NATIVE, *(listed.id for listed in catalogue())]
     raise GameError(f"unknown game '{id}'{nearest(id, known)} (`league games` lists what there is)")
 
@@ -98,7 +104,9 @@ def _listed(id: str, description: str, needs: tuple[str, ...]) -> Listed:
     return Listed(id, description, not missing, f"needs {' and '.join(missing)}" if missing else "")
 
 
-def _made(id: str, factory: Callable[..., object], slots: int, device: str, options: Mapping[str, object]) -> Game:
+def _made(
+    id: str, factory: Callable[..., object], slots: int, device: str, options: Mapping[str, object], workers: int
+) -> Game:
     from league.games.core import Game
 
     parameters = list(inspect.signature(factory).parameters.values())
@@ -110,7 +118,7 @@ def _made(id: str, factory: Callable[..., object], slots: int, device: str, opti
         return game
     from league.games.pettingzoo import PettingZooGame
 
-    return PettingZooGame(factory, slots, device, **options)
+    return PettingZooGame(factory, slots, device, workers, id, **options)
 
 
 def _check_options(id: str, parameters: list[inspect.Parameter], options: Mapping[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""How one agent of an environment sees and acts: a Gymnasium space in, tensor shapes and an encoding out."""
+"""How one agent of an environment sees and acts: a Gymnasium space in, shapes and an encoding out. Knows no torch."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from gymnasium import spaces
 
 from league.errors import GameError
 from league.games.environments import Channels
-
-_TORCH = {"uint8": torch.uint8, "int8": torch.int8, "float32": torch.float32}
 
 
 @dataclass(frozen=True)
@@ -36,11 +33,6 @@ class Encoding:
     transposed: bool
 
     @property
-    def torch_dtype(self) -> torch.dtype:
-        """The dtype of observations as tensors."""
-        return _TORCH[self.dtype]
-
-    @property
     def size(self) -> int:
         """How many numbers an observation has."""
         return int(np.prod(self.shape))
@@ -52,11 +44,10 @@ class Encoding:
 
     def encode(self, observation: Any) -> npt.NDArray[Any]:
         """`[*shape]`, of the environment's own dtype: it is converted where it is written."""
-        if isinstance(observation, Mapping):
-            if self.key is not None:
-                observation = observation[self.key]
-            else:
-                observation = {key: value for key, value in observation.items() if key != "action_mask"}
+        if self.key is not None:
+            observation = observation[self.key]
+        elif isinstance(observation, Mapping):
+            observation = {key: value for key, value in observation.items() if key != "action_mask"}
         if not isinstance(self.space, spaces.Box):
             observation = spaces.flatten(self.space, observation)
         array = np.asarray(observation)

@@ -22,11 +22,11 @@ class TicTacToe(StoneGame):
         wins = [any(board & line == line for line in lines) for board in range(512)]
         self._wins = torch.tensor(wins, device=self.device)
 
-    def stone(self, occupied: Tensor, action: Tensor) -> Tensor:
-        return self._cells.index_select(0, action)
+    def filled(self, occupied: Tensor, action: Tensor) -> Tensor:
+        return self._cells.index_select(0, action).bitwise_or_(occupied)
 
     def won(self, board: Tensor) -> Tensor:
         return self._wins.index_select(0, board)
 
     def open(self, occupied: Tensor) -> Tensor:
-        return (occupied[:, None] & self._cells) == 0
+        return ((~occupied).unsqueeze(1) & self._cells).bool()

@@ -61,7 +61,8 @@ class ValueStatistics:
 class Learner:
     """What trains. Its actor plays as a policy; hyperparameters override the settings (PBT changes them).
 
-    steps: agent-steps trained. skipped: updates in a row without one finite gradient step.
+    steps: agent-steps trained. skipped: updates in a row without one finite gradient step. piece: rows that one
+    thread computes at once, at most.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Learner:
         self.device = torch.device(device)
         self.hyperparameters = dict(hyperparameters or {})
         self.steps, self.skipped = 0, 0
+        self.piece = 2048
         generator = torch.Generator().manual_seed(seed)
         self.actor = Network(actor_spec(game, role, network), 0.01, generator).to(self.device)
         inputs = game.state_shape if game.state_shape is not None else role.obs_shape

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +16,14 @@ from torch import Tensor, nn
 from league.games.core import RoleSpec
 from league.learning.advantages import gae, next_values
 from league.learning.learner import Learner
+from league.learning.settings import MappoSettings
 from league.play.trajectory import Chains, Rollout
 from league.policies.core import masked
+from league.threads import Threads
 
-_CHUNK = 16384
+_ALONE = Threads(1)
+_WORTH_IT = 1024
+_MEASURED = ("policy_loss", "value_loss", "entropy", "approx_kl", "clip_fraction")
 
 
 @dataclass(slots=True)
@@ -40,8 +45,13 @@ class Batch:
     advantage: Tensor
 
 
-def batch_of(rollout: Rollout, role: RoleSpec, chain: Chains, learner: Learner, owner: int) -> Batch:
-    """What `learner` (policy number `owner` of the table) decided, with advantages along each seat's own decisions."""
+def batch_of(
+    rollout: Rollout, role: RoleSpec, chain: Chains, learner: Learner, owner: int, threads: Threads = _ALONE
+) -> Batch:
+    """What `learner` (policy number `owner` of the table) decided, with advantages along each seat's own decisions.
+
+    threads: evaluate the critic in pieces; the result does not depend on how many there are.
+    """
     rows, pending, settings = rollout.rows[role.name], rollout.pending[role.name], learner.settings
     slots, seats = pending.valid.shape
 
@@ -58,7 +68,7 @@ def batch_of(rollout: Rollout, role: RoleSpec, chain: Chains, learner: Learner, 
     row = chain.row.clamp(min=0)
     mine = chain.valid & (join(pending.owner, rows.owner)[row] == owner)
     value = torch.zeros(chain.row.shape, device=obs.device)
-    value[mine] = _values(learner, inputs[row[mine]], seat[row[mine]])
+    value[mine] = _values(learner, inputs.index_select(0, row[mine]), seat[row[mine]], threads)
 
     cut_value, last_value = torch.zeros_like(value), torch.zeros_like(value[0])
     if rollout.final_state is not None:
@@ -66,11 +76,11 @@ def batch_of(rollout: Rollout, role: RoleSpec, chain: Chains, learner: Learner, 
         if len(cut):
             slot = cut[:, 1] // seats
             states = rollout.final_state[chain.cut[cut[:, 0], cut[:, 1]], slot]
-            cut_value[cut[:, 0], cut[:, 1]] = _values(learner, states, seat_of_chain[cut[:, 1]])
+            cut_value[cut[:, 0], cut[:, 1]] = _values(learner, states, seat_of_chain[cut[:, 1]], threads)
     awaiting = (mine & chain.awaits).any(0).nonzero()[:, 0]
     if len(awaiting):
         seen = _last_inputs(rollout, role, awaiting // seats, seat_of_chain[awaiting])
-        last_value[awaiting] = _values(learner, seen, seat_of_chain[awaiting])
+        last_value[awaiting] = _values(learner, seen, seat_of_chain[awaiting], threads)
     advantage = gae(
         chain.reward,
         value,
@@ -83,13 +93,14 @@ def batch_of(rollout: Rollout, role: RoleSpec, chain: Chains, learner: Learner, 
     )
     chosen = mine & chain.known
     take = row[chosen]
+    own_obs = obs.index_select(0, take)
     return Batch(
-        obs=obs[take],
+        obs=own_obs,
         mask=None if rows.mask is None or pending.mask is None else join(pending.mask, rows.mask)[take],
         seat=seat[take],
         action=join(pending.action, rows.action)[take],
         log_prob=join(pending.log_prob, rows.log_prob)[take],
-        inputs=inputs[take],
+        inputs=own_obs if inputs is obs else inputs.index_select(0, take),
         value=value[chosen],
         target=(advantage + value)[chosen],
         advantage=advantage[chosen],
@@ -101,11 +112,14 @@ def update(
     batch: Batch,
     generator: torch.Generator,
     tick: Callable[[float], None] = lambda fraction: None,
+    threads: Threads = _ALONE,
 ) -> dict[str, float]:
     """One PPO update of `learner`, in place; returns its metrics. generator: shuffles the minibatches.
 
     tick: called after each gradient step with the share of the update that is done; what it raises ends the update.
-    A gradient step whose loss or gradient is not finite is skipped and leaves the weights as they were.
+    threads: compute the pieces of each minibatch (`learner.piece` rows at most), whose gradients are added up in their
+    order, so that how many there are changes nothing. A gradient step whose loss or gradient is not finite is skipped
+    and leaves the weights as they were.
     """
     settings, count = learner.settings, len(batch.action)
     if count == 0:
@@ -119,50 +133,41 @@ def update(
     target = learner.values.normalised(batch.target)
     advantage = _standardised(batch.advantage) if settings.advantage_normalisation else batch.advantage
 
-    sums: dict[str, Tensor] = {}
+    sums, norms = torch.zeros(len(_MEASURED)), 0.0
     steps = skipped = epochs = 0
+    parameters, networks = learner.parameters(), (learner.actor, learner.critic)
     stop = False
     while epochs < settings.epochs and not stop:
         divergence: list[Tensor] = []
         for rows in _minibatches(count, settings.minibatch, generator, batch.action.device):
-            log_probs = masked(learner.actor(batch.obs[rows], batch.seat[rows]), _rows(batch.mask, rows))
-            log_prob = log_probs.gather(1, batch.action[rows, None])[:, 0]
-            log_ratio = log_prob - batch.log_prob[rows]
-            ratio = log_ratio.exp()
-            policy_loss = _policy_loss(ratio, advantage[rows], settings.clip)
-            # Illegal actions have probability 0 and log-probability far below: their product must stay 0.
-            entropy = -(log_probs.exp() * log_probs.clamp(min=-1e4)).sum(-1).mean()
-            value = learner.critic(batch.inputs[rows], batch.seat[rows])[:, 0]
-            value_loss = _value_loss(value, old_value[rows], target[rows], settings.value_clip)
-            loss = policy_loss - entropy_weight * entropy + settings.value_coefficient * value_loss
-            learner.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            actor_norm = nn.utils.clip_grad_norm_(learner.actor.parameters(), settings.max_grad_norm)
-            critic_norm = nn.utils.clip_grad_norm_(learner.critic.parameters(), settings.max_grad_norm)
+            lesson = _Lesson(batch, advantage, old_value, target, settings, entropy_weight, len(rows))
+            pieces = threads.map(partial(_gradients, learner, lesson), rows.split(_piece(len(rows), learner.piece)))
+            for index, parameter in enumerate(parameters):
+                parameter.grad = torch.stack([gradients[index] for gradients, _ in pieces]).sum(0)
+            measured = torch.stack([found for _, found in pieces]).sum(0)
+            norm, critic_norm = (
+                nn.utils.clip_grad_norm_(network.parameters(), settings.max_grad_norm) for network in networks
+            )
             steps += 1
             tick(min(steps * settings.minibatch / (settings.epochs * count), 1.0))
-            if not bool(torch.isfinite(loss + actor_norm + critic_norm)):
+            if not bool(torch.isfinite(measured.sum() + norm + critic_norm)):
                 skipped += 1
                 continue
             learner.optimiser.step()
-            with torch.no_grad():
-                divergence.append(((ratio - 1) - log_ratio).mean())
-                measured = {
-                    "policy_loss": policy_loss,
-                    "value_loss": value_loss,
-                    "entropy": entropy,
-                    "approx_kl": divergence[-1],
-                    "clip_fraction": ((ratio - 1).abs() > settings.clip).float().mean(),
-                    "grad_norm": actor_norm,
-                }
-                sums = {key: sums.get(key, torch.zeros(())) + number.detach() for key, number in measured.items()}
+            sums, norms = sums + measured.cpu(), norms + float(norm)
+            divergence.append(measured[_MEASURED.index("approx_kl")])
         epochs += 1
         if settings.target_kl is not None and divergence:
             stop = float(torch.stack(divergence).mean()) > 1.5 * settings.target_kl
+    learner.optimiser.zero_grad(set_to_none=True)
     learner.steps += count
     learner.skipped = learner.skipped + 1 if skipped == steps else 0
-    metrics = {key: float(total) / max(steps - skipped, 1) for key, total in sums.items()}
+    taken = max(steps - skipped, 1)
+    metrics = (
+        {key: total / taken for key, total in zip(_MEASURED, sums.tolist(), strict=True)} if skipped < steps else {}
+    )
     return metrics | {
+        "grad_norm": norms / taken,
         "explained_variance": _explained_variance(batch.value, batch.target),
         "value": float(batch.value.mean()),
         "entropy_weight": entropy_weight,
@@ -173,30 +178,77 @@ def update(
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """What all rows of a minibatch share. old_value, target: in the critic's units. size: rows of the minibatch."""
+
+    batch: Batch
+    advantage: Tensor
+    old_value: Tensor
+    target: Tensor
+    settings: MappoSettings
+    entropy_weight: float
+    size: int
+
+
+def _gradients(learner: Learner, lesson: _Lesson, rows: Tensor) -> tuple[list[Tensor], Tensor]:
+    """The share that some rows have in the gradient of their minibatch's loss, and in what is `_MEASURED`."""
+    batch, settings = lesson.batch, lesson.settings
+
+    def of(values: Tensor) -> Tensor:
+        return values.index_select(0, rows)
+
+    seat, advantage = of(batch.seat), of(lesson.advantage)
+    with torch.autocast(rows.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+        seen = learner.actor.features(of(batch.obs), seat)
+        alike = batch.inputs is batch.obs and learner.actor.trunk_is_plain and learner.critic.trunk_is_plain
+        logits = learner.actor.answer(seen)
+        value = learner.critic.answer(seen if alike else learner.critic.features(of(batch.inputs), seat))[:, 0]
+    log_probs = masked(logits, None if batch.mask is None else of(batch.mask))
+    log_ratio = log_probs.gather(1, of(batch.action)[:, None])[:, 0] - of(batch.log_prob)
+    ratio = log_ratio.exp()
+    policy_loss = _policy_loss(ratio, advantage, settings.clip).sum()
+    # Illegal actions have probability 0 and log-probability far below: their product must stay 0.
+    entropy = -(log_probs.exp() * log_probs.clamp(min=-1e4)).sum()
+    value_loss = _value_loss(value, of(lesson.old_value), of(lesson.target), settings.value_clip).sum()
+    loss = policy_loss - lesson.entropy_weight * entropy + settings.value_coefficient * value_loss
+    gradients = torch.autograd.grad(loss / lesson.size, learner.parameters())
+    with torch.no_grad():
+        approx_kl = ((ratio - 1) - log_ratio).sum()
+        clipped = ((ratio - 1).abs() > settings.clip).sum()
+        return list(gradients), torch.stack((policy_loss, value_loss, entropy, approx_kl, clipped)) / lesson.size
+
+
 def _standardised(values: Tensor) -> Tensor:
     """Shifted and scaled to mean 0 and standard deviation 1, `[L]`; a single value is left as it is."""
     return (values - values.mean()) / (values.std() + 1e-8) if len(values) > 1 else values
 
 
 def _policy_loss(ratio: Tensor, advantage: Tensor, clip: float) -> Tensor:
-    """The clipped surrogate, to be minimised (Schulman et al. 2017, arXiv:1707.06347, eq. 7)."""
-    return -torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage).mean()
+    """The clipped surrogate by row, to be minimised (Schulman et al. 2017, arXiv:1707.06347, eq. 7)."""
+    return -torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage)
 
 
 def _value_loss(value: Tensor, old: Tensor, target: Tensor, clip: float) -> Tensor:
-    """Half the squared error, the worse of clipped and unclipped (Schulman et al.'s implementation of PPO)."""
+    """Half the squared error by row, the worse of clipped and unclipped (Schulman et al.'s implementation of PPO)."""
     loss = (value - target).square()
     if clip > 0:
         near = old + (value - old).clamp(-clip, clip)
         loss = torch.maximum(loss, (near - target).square())
-    return 0.5 * loss.mean()
+    return 0.5 * loss
 
 
-def _values(learner: Learner, inputs: Tensor, seat: Tensor) -> Tensor:
-    """The critic's values in the game's own units, `[N]`, in large batches."""
-    with torch.no_grad():
-        parts = [learner.critic(a, b)[:, 0] for a, b in zip(inputs.split(_CHUNK), seat.split(_CHUNK), strict=True)]
-    return learner.values.in_game_units(torch.cat(parts))
+def _values(learner: Learner, inputs: Tensor, seat: Tensor, threads: Threads) -> Tensor:
+    """The critic's values in the game's own units, `[N]`. inputs: `[N, ...]`. seat: `[N]`."""
+
+    def of(piece: tuple[Tensor, Tensor]) -> Tensor:
+        # Whether gradients are wanted is a thread's own business.
+        with torch.no_grad():
+            value: Tensor = learner.critic(*piece)[:, 0]
+        return value
+
+    pieces = zip(inputs.split(learner.piece), seat.split(learner.piece), strict=True)
+    return learner.values.in_game_units(torch.cat(threads.map(of, pieces)))
 
 
 def _last_inputs(rollout: Rollout, role: RoleSpec, slot: Tensor, seat: Tensor) -> Tensor:
@@ -208,6 +260,11 @@ def _last_inputs(rollout: Rollout, role: RoleSpec, slot: Tensor, seat: Tensor) -
     return acting.obs[slot, position]
 
 
+def _piece(rows: int, most: int) -> int:
+    """Into pieces of what size a minibatch is cut: small enough to be shared out, large enough to be worth it."""
+    return min(most, max(rows // 4, _WORTH_IT))
+
+
 def _minibatches(count: int, size: int, generator: torch.Generator, device: torch.device) -> list[Tensor]:
     """A random partition of `count` decisions; a remainder under half of `size` is left out of this epoch."""
     order = torch.randperm(count, generator=generator).to(device)
@@ -215,10 +272,6 @@ def _minibatches(count: int, size: int, generator: torch.Generator, device: torc
     if len(parts) > 1 and 2 * len(parts[-1]) < size:
         parts.pop()
     return parts
-
-
-def _rows(mask: Tensor | None, rows: Tensor) -> Tensor | None:
-    return None if mask is None else mask[rows]
 
 
 def _explained_variance(value: Tensor, target: Tensor) -> float:

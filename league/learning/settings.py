@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, PositiveInt
 
 from league.settings import Settings
@@ -11,7 +13,7 @@ class MappoSettings(Settings):
     """Multi-agent PPO with shared parameters and a centralised critic (Yu et al. 2022, arXiv:2103.01955)."""
 
     slots: PositiveInt | None = None
-    """Games played side by side at each training table; by default 512 of a native game, 16 of a PettingZoo one."""
+    """Games played side by side at each training table; by default 512 of a native game, 64 of a PettingZoo one."""
     turns: PositiveInt = 64
     """Turns of every slot in one round's rollout."""
     learning_rate: float = Field(5e-4, gt=0)
@@ -46,3 +48,6 @@ class MappoSettings(Settings):
     """End the update after an epoch whose approx_kl exceeds 1.5 times this."""
     adam_epsilon: float = Field(1e-5, gt=0)
     """Adam's epsilon."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What the update's passes through the networks compute in; weights, losses and statistics are always float32.
+    bfloat16 is faster only where the processor computes in it (`league bench` tells)."""

@@ -6,6 +6,7 @@ Letters in shapes: B slots, S seats, P posts, N episodes of the job.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
@@ -19,6 +20,10 @@ from league.play.fixture import Fixture
 from league.play.table import Move, Table
 from league.policies.core import Policy
 from league.records import MatchResult, PolicyId
+from league.threads import Threads
+
+_ALONE = Threads(1)
+_Played = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class _Fixed:
@@ -41,42 +46,47 @@ class _Fixed:
 
 
 def play(
-    game: Game,
+    games: Sequence[Game],
     policies: Mapping[PolicyId, Policy],
     fixtures: Sequence[Fixture],
     temperature: float = 1.0,
     tick: Callable[[float], None] = lambda fraction: None,
     watch: Callable[[Table], None] | None = None,
     listen: Callable[[Move], None] | None = None,
+    threads: Threads = _ALONE,
 ) -> list[MatchResult]:
     """Play every fixture to the end; one result each, in order. Raises PolicyError where a policy cannot play its part.
 
-    game: any slots. policies: by the ids that the fixtures name. temperature: of every policy's choice (0 is greedy).
-    tick: called with the share of episodes that ended. watch: called with the table before each turn.
-    listen: called with every move; episodes are numbered in the fixtures' order, idle slots play higher numbers.
+    games: any slots; each plays its part of the episodes, and threads share the parts out. policies: by the ids that
+    the fixtures name. temperature: of every policy's choice (0 is greedy). tick: called with the share of episodes that
+    ended. watch: called with the table before each turn. listen: called with every move; episodes are numbered in the
+    fixtures' order, idle slots play higher numbers. Who watches or listens gives one game only.
     """
     if not fixtures:
         return []
     names = sorted({name for fixture in fixtures for lineup in fixture.episodes for name in lineup})
     number = {name: index for index, name in enumerate(names)}
-    lineup = torch.tensor(
-        [
-            [number[name] for name in episode]
-            for fixture in fixtures
-            for _ in range(fixture.games)
-            for episode in fixture.episodes
-        ],
-        device=game.device,
-    )
-    drawn = [_seeds(fixture, game.device) for fixture in fixtures]
+    seated = [policies[name] for name in names]
+    lineup = torch.cat([_lineups(fixture, number) for fixture in fixtures])
+    drawn = [_seeds(fixture) for fixture in fixtures]
     seed, key = (torch.cat(part) for part in zip(*drawn, strict=True))
-    table = Table(game, [policies[name] for name in names], _Fixed(lineup, seed, key), temperature)
-    score, turns, forfeit = _play_out(table, len(seed), tick, watch, listen)
+    games = games[: len(seed)]
+    begins = [len(seed) * part // len(games) for part in range(len(games) + 1)]
+    progress = _Progress(len(seed), tick)
+
+    def play_part(part: int) -> _Played:
+        here, game = slice(begins[part], begins[part + 1]), games[part]
+        schedule = _Fixed(*(values[here].to(game.device) for values in (lineup, seed, key)))
+        table = Table(game, seated, schedule, temperature)
+        return _play_out(table, begins[part + 1] - begins[part], progress, watch, listen)
+
+    parts = threads.map(play_part, range(len(games)), progress.tell, progress.give_up)
+    score, turns, forfeit = (np.concatenate(pieces) for pieces in zip(*parts, strict=True))
     results, begin = [], 0
     for fixture in fixtures:
         end = begin + fixture.games * len(fixture.episodes)
         part = slice(begin, end)
-        results.append(_result(game.spec, fixture, score[part], turns[part], forfeit[part]))
+        results.append(_result(games[0].spec, fixture, score[part], turns[part], forfeit[part]))
         begin = end
     return results
 
@@ -92,13 +102,38 @@ def post_scores(spec: GameSpec, score: np.ndarray) -> np.ndarray:
     return np.stack([score[..., list(post.seats)].mean(-1) for post in spec.posts], -1)
 
 
+class _Progress:
+    """Counts ended episodes over all parts of a match, and tells of them in the thread that began it."""
+
+    def __init__(self, episodes: int, tick: Callable[[float], None]) -> None:
+        self._left, self._episodes, self._tick = episodes, episodes, tick
+        self._lock, self._home, self._over = threading.Lock(), threading.get_ident(), False
+
+    def ended(self, episodes: int) -> None:
+        """So many more episodes are over. Raises RuntimeError where the match is given up, to end its other parts."""
+        with self._lock:
+            self._left -= episodes
+        if threading.get_ident() == self._home:
+            self.tell()
+        elif self._over:
+            raise RuntimeError("the match was given up")
+
+    def tell(self) -> None:
+        """Let the caller know; what it raises ends the match."""
+        self._tick(1 - self._left / self._episodes)
+
+    def give_up(self) -> None:
+        """The parts that are still played need not be played to their end."""
+        self._over = True
+
+
 def _play_out(
     table: Table,
     episodes: int,
-    tick: Callable[[float], None],
+    progress: _Progress,
     watch: Callable[[Table], None] | None,
     listen: Callable[[Move], None] | None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> _Played:
     """Scores `[N, S]`, lengths in turns `[N]` and forfeits `[N, S]` of every episode."""
     game = table.game
     seats = len(game.spec.seats)
@@ -114,20 +149,28 @@ def _play_out(
         move = table.advance()
         if listen is not None:
             listen(move)
-        counted = move.turn.ended & (move.episode < episodes)
-        into = torch.where(counted, move.episode, episodes)
-        score[into], turns[into] = move.turn.score, move.clock + 1
+        for role, log_prob in move.log_prob.items():
+            table.check(log_prob, move.owner[role])
+        rows = move.turn.ended.nonzero()[:, 0]
+        into = move.episode[rows].clamp(max=episodes)
+        score[into], turns[into] = move.turn.score[rows], move.clock[rows] + 1
         if move.turn.forfeit is not None:
-            forfeit[into] = move.turn.forfeit
-        left -= int(counted.sum())
-        tick(1 - left / episodes)
+            forfeit[into] = move.turn.forfeit[rows]
+        ended = int((into < episodes).sum())
+        left -= ended
+        progress.ended(ended)
     return score[:-1].cpu().numpy().astype(np.float64), turns[:-1].cpu().numpy(), forfeit[:-1].cpu().numpy()
 
 
-def _seeds(fixture: Fixture, device: torch.device) -> tuple[Tensor, Tensor]:
+def _lineups(fixture: Fixture, number: Mapping[PolicyId, int]) -> Tensor:
+    """The policy at each post, `[games * E, P]`."""
+    return torch.tensor([[number[name] for name in episode] for episode in fixture.episodes]).repeat(fixture.games, 1)
+
+
+def _seeds(fixture: Fixture) -> tuple[Tensor, Tensor]:
     """Seed and key of each episode, `[games * E]`: the E episodes of one game share their seed, never their key."""
-    games = mix(fixture.seed, torch.arange(fixture.games, device=device)).repeat_interleave(len(fixture.episodes))
-    number = torch.arange(len(fixture.episodes), device=device).repeat(fixture.games)
+    games = mix(fixture.seed, torch.arange(fixture.games)).repeat_interleave(len(fixture.episodes))
+    number = torch.arange(len(fixture.episodes)).repeat(fixture.games)
     return games, mix(games, number)
 
 

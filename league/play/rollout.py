@@ -36,7 +36,10 @@ def nothing_pending(game: Game, role: RoleSpec) -> Pending:
 def collect(
     table: Table, turns: int, pending: dict[str, Pending], tick: Callable[[float], None] = lambda fraction: None
 ) -> Rollout:
-    """Play `turns` turns in every slot. pending: by role, decisions carried over. tick: called with the progress."""
+    """Play `turns` turns in every slot. pending: by role, decisions carried over. tick: called with the progress.
+
+    Nothing waits for the device before the end. Raises PolicyError where a policy gives what is no distribution.
+    """
     spec, slots, device = table.game.spec, table.game.slots, table.game.device
     rows = {
         role.name: _empty_rows(role, turns, table.turn.acts[role.name].seat, table.turn.acts[role.name].mask)
@@ -68,6 +71,8 @@ def collect(
         if final_state is not None and move.turn.final_state is not None:
             final_state[t] = move.turn.final_state
         tick((t + 1) / turns)
+    for into in rows.values():
+        table.check(into.log_prob, into.owner)
     return Rollout(
         rows=rows,
         pending=pending,

@@ -6,7 +6,7 @@ Letters in shapes: B slots, S seats, P posts, K acting seats of a role, A action
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,8 +15,9 @@ from torch import Tensor
 
 from league.errors import PolicyError
 from league.games.chance import uniform
-from league.games.core import Acting, Game, RoleSpec, Turn
-from league.policies.core import Policy, Rows, choose, masked
+from league.games.core import Acting, Game, Turn
+from league.play.deciding import Deciders, describe
+from league.policies.core import Policy, choose
 
 
 class Schedule(Protocol):
@@ -61,6 +62,8 @@ class Table:
 
     policies: by index, as lineups name them. Every decision uses one uniform number, a hash of (the episode's key, turn
     of the episode, seat): what else is in the batch cannot shift it. games_seconds: time spent in the game itself.
+    places: rows that each policy may have at most in one turn, where that is known beforehand; on devices that must not
+    be waited for it saves work. counts: whether rows may be counted every turn; by default, on a CPU.
     """
 
     def __init__(
@@ -69,100 +72,98 @@ class Table:
         policies: Sequence[Policy],
         schedule: Schedule,
         temperature: float = 1.0,
+        places: Sequence[int] | None = None,
+        counts: bool | None = None,
     ) -> None:
         self.game, self.policies, self.schedule = game, policies, schedule
         self.temperature = temperature
         self.games_seconds = 0.0
+        self._counts = game.device.type == "cpu" if counts is None else counts
+        self._deciders = {
+            role.name: Deciders(role, policies, places, self._counts, game.slots * role.acting)
+            for role in game.spec.roles
+        }
         self._post_of_seat = torch.tensor(game.spec.post_of_seat, device=game.device)
         self.episode = torch.arange(game.slots, device=game.device)
         self.clock = torch.zeros_like(self.episode)
         self.lineup = torch.empty(0)
+        self._seated, self._key, self._next_seed = self.episode, self.episode, self.episode
         self.turn: Turn
 
     def start(self) -> None:
         """Begin the first episodes of the schedule."""
         self.lineup = self.schedule.lineups(self.episode)
         self.turn = self.game.start(self.schedule.seeds(self.episode))
+        self._look_up()
 
     def resume(self, game_state: Mapping[str, Tensor], episode: Tensor, clock: Tensor, lineup: Tensor) -> None:
         """Go on from saved tensors; `lineup` names policies by this table's indices."""
-        self.turn = self.game.load(dict(game_state))
+        self.go_on(self.game.load(dict(game_state)), episode, clock, lineup)
+
+    def go_on(self, turn: Turn, episode: Tensor, clock: Tensor, lineup: Tensor) -> None:
+        """Go on from the game as it stands, of which `turn` was the last. Arguments as in `resume`."""
+        self.turn = turn
         self.episode, self.clock = episode.to(self.game.device), clock.to(self.game.device)
         self.lineup = lineup.to(self.game.device)
+        self._look_up()
 
+    @torch.inference_mode()
     def advance(self) -> Move:
         """Everybody who is to act decides; the game takes one turn in every slot."""
         before = self.turn
-        seated = self.lineup[:, self._post_of_seat]
-        key = self.schedule.keys(self.episode)[:, None]
         action: dict[str, Tensor] = {}
         log_prob: dict[str, Tensor] = {}
         owner: dict[str, Tensor] = {}
         for role in self.game.spec.roles:
             acting = before.acts[role.name]
-            owner[role.name] = seated.gather(1, acting.seat)
-            draw = uniform(key, self.clock[:, None], acting.seat)
-            action[role.name], log_prob[role.name] = self._decide(role, acting, owner[role.name], draw)
-        following = self.episode + self.game.slots
+            owner[role.name] = self._seated.gather(1, acting.seat)
+            draw = uniform(self._key, self.clock[:, None], acting.seat)
+            log_probs = self._deciders[role.name].log_probs(acting, owner[role.name], self.game)
+            chosen = choose(log_probs, draw.flatten(), self.temperature)
+            action[role.name] = chosen.view(acting.seat.shape)
+            log_prob[role.name] = log_probs.gather(1, chosen[:, None]).view(acting.seat.shape)
         began = time.perf_counter()
-        self.turn = self.game.step(action, self.schedule.seeds(following))
+        self.turn = self.game.step(action, self._next_seed)
         self.games_seconds += time.perf_counter() - began
         move = Move(
             before.acts, action, log_prob, owner, self.lineup, self.episode, self.clock, before.state, self.turn
         )
-        ended = self.turn.ended
-        self.lineup = torch.where(ended[:, None], self.schedule.lineups(following), self.lineup)
-        self.episode = torch.where(ended, following, self.episode)
-        self.clock = torch.where(ended, 0, self.clock + 1)
+        self._renew(self.turn.ended)
         return move
 
-    def _decide(self, role: RoleSpec, acting: Acting, owner: Tensor, draw: Tensor) -> tuple[Tensor, Tensor]:
-        """Actions and their log-probabilities, `[B, K]`: one forward for each policy over all its rows.
+    def check(self, log_prob: Tensor, owner: Tensor) -> None:
+        """Raises PolicyError where a policy gave no distribution. It waits for the device, so it is not done each turn.
 
-        Where nobody acts, the action is some legal one. Raises PolicyError for logits that cannot be used.
+        log_prob, owner: of moves, of any one shape.
         """
-        obs, seat = acting.obs.flatten(0, 1), acting.seat.flatten()
-        mask = None if acting.mask is None else acting.mask.flatten(0, 1)
-        logits = torch.zeros((len(seat), role.actions), device=seat.device)
-        decider = torch.where(acting.present, owner, -1).flatten()
-        for index, rows in _by_policy(decider, len(self.policies)):
-            fork = self._fork(rows, role.acting) if self.game.can_fork else None
-            if len(rows) == len(seat):
-                logits = self._logits(index, role, Rows(obs, mask, seat, fork))
-            else:
-                part = Rows(obs[rows], None if mask is None else mask[rows], seat[rows], fork)
-                logits[rows] = self._logits(index, role, part)
-        log_probs = masked(logits, mask)
-        if bool(log_probs.isnan().any()):
-            index = int(decider[log_probs.isnan().any(1)][0])
-            raise PolicyError(f"{self._called(index)} gives no distribution: its logits are NaN, or -inf where legal")
-        action = choose(log_probs, draw.flatten(), self.temperature)
-        log_prob = log_probs.gather(1, action[:, None])[:, 0]
-        return action.view(owner.shape), log_prob.view(owner.shape)
+        broken = log_prob.isnan()
+        if bool(broken.any()):
+            called = describe(self.policies, int(owner[broken][0]))
+            raise PolicyError(f"{called} gives no distribution: its logits are NaN, or -inf where legal")
 
-    def _logits(self, index: int, role: RoleSpec, rows: Rows) -> Tensor:
-        """What one policy says of its rows. Raises PolicyError where its role or its answer does not fit."""
-        policy = self.policies[index]
-        if policy.role != role.name:
-            raise PolicyError(f"{self._called(index)} plays the role '{policy.role}', it was seated as '{role.name}'")
-        logits = policy.logits(rows)
-        wanted = [len(rows.seat), role.actions]
-        if not isinstance(logits, Tensor):
-            raise PolicyError(f"{self._called(index)} gives a {type(logits).__name__}, not a tensor of shape {wanted}")
-        if list(logits.shape) != wanted:
-            raise PolicyError(f"{self._called(index)} gives logits of shape {list(logits.shape)}, not {wanted}")
-        return logits.to(torch.float32)
+    def _look_up(self) -> None:
+        """What every slot's episode is played with."""
+        self._seated = self.lineup[:, self._post_of_seat]
+        self._key = self.schedule.keys(self.episode)[:, None]
+        self._next_seed = self.schedule.seeds(self.episode + self.game.slots)
 
-    def _called(self, index: int) -> str:
-        return f"policy {index} of the table ({type(self.policies[index]).__name__})"
-
-    def _fork(self, rows: Tensor, acting: int) -> Callable[[], Game]:
-        return lambda: self.game.fork(rows // acting)
-
-
-def _by_policy(decider: Tensor, policies: int) -> Iterator[tuple[int, Tensor]]:
-    """Each policy that decides anything, and its rows in order. decider: `[N]`, -1 where nobody does."""
-    counts = torch.bincount(decider + 1, minlength=policies + 1).tolist()
-    for index, rows in enumerate(decider.argsort(stable=True).split(counts), -1):
-        if index >= 0 and len(rows):
-            yield index, rows
+    def _renew(self, ended: Tensor) -> None:
+        """Slots whose episode ended go on with their next. Tensors that a Move holds are left as they are."""
+        following = self.episode + self.game.slots
+        if self._counts:
+            # Few episodes end on any one turn.
+            rows = ended.nonzero()[:, 0]
+            if not len(rows):
+                self.clock = self.clock + 1
+                return
+            fresh = following[rows]
+            self.lineup = self.lineup.index_copy(0, rows, self.schedule.lineups(fresh))
+            self._seated = self.lineup[:, self._post_of_seat]
+            self._key = self._key.index_copy(0, rows, self.schedule.keys(fresh)[:, None])
+            self._next_seed = self._next_seed.index_copy(0, rows, self.schedule.seeds(fresh + self.game.slots))
+            self.episode = self.episode.index_copy(0, rows, fresh)
+        else:
+            self.lineup = torch.where(ended[:, None], self.schedule.lineups(following), self.lineup)
+            self.episode = torch.where(ended, following, self.episode)
+            self._look_up()
+        self.clock = torch.where(ended, 0, self.clock + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import cast
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from league.errors import ConfigError
 
-_ACTIVATION: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
+_ACTIVATION: dict[str, Callable[[], nn.Module]] = {"relu": lambda: nn.ReLU(inplace=True), "tanh": nn.Tanh}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,24 @@ class Network(nn.Module):
 
     def forward(self, inputs: Tensor, seat: Tensor) -> Tensor:
         """inputs: `[N, *spec.inputs]`, any dtype. seat: `[N]` int64. Returns `[N, outputs]` float32."""
-        hidden = self.trunk(inputs.to(torch.float32))
-        one_hot = torch.zeros((len(seat), self.spec.seats), device=hidden.device).scatter_(1, seat[:, None], 1.0)
-        return cast(Tensor, self.head(torch.cat((hidden, one_hot), 1)))
+        return self.answer(self.features(inputs, seat))
+
+    def features(self, inputs: Tensor, seat: Tensor) -> Tensor:
+        """What the hidden layers are given, `[N, F]`: the trunk's output and the seat's one-hot. Arguments as above."""
+        # Small integers are joined as they are: `cat` turns them into floats on its way.
+        as_they_are = self.spec.kind == "mlp" and not inputs.is_floating_point()
+        hidden = self.trunk(inputs if as_they_are else inputs.to(torch.float32))
+        one_hot = (seat[:, None] == torch.arange(self.spec.seats, device=seat.device)).to(torch.float32)
+        return torch.cat((hidden, one_hot), 1)
+
+    def answer(self, features: Tensor) -> Tensor:
+        """`[N, outputs]` float32, from `features`."""
+        return cast(Tensor, self.head(features).to(torch.float32))
+
+    @property
+    def trunk_is_plain(self) -> bool:
+        """Whether `features` has no weights: two such networks that see the same have the same features."""
+        return self.spec.kind == "mlp"
 
     def _build(self) -> None:
         spec = self.spec

@@ -19,23 +19,29 @@ concave with one maximum, which Newton's method finds; the prior keeps it finite
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
 
 from league.errors import RatingError
-from league.rating.choices import Choices, Floats
+from league.rating.choices import Choices
 from league.rating.core import POINTS, Z95, require_opponents
-from league.records import MatchResult, PolicyId, Rating
+from league.rating.ledger import Floats, Ledger
+from league.rating.standings import Record, records
+from league.records import PolicyId, Rating
 from league.settings import Settings
 
 MAX_STEPS = 100
 """Newton steps before the fit is given up; ten are usual."""
 
-TOLERANCE = 1e-8
-"""The fit has converged when a full Newton step moves no parameter by more than this, in log-odds."""
+TOLERANCE = 1e-6
+"""The last Newton step moves no parameter by more than this, in log-odds; what error is left is about its square."""
+
+SPREAD = 1.5
+"""Strengths lie so much further apart than log-odds against the whole field, for the strong beat the weak most surely.
+It only sets where the fit begins, and saves it half of its steps."""
 
 
 class BradleyTerrySettings(Settings):
@@ -75,15 +81,16 @@ class BradleyTerry:
     """
 
     settings_type = BradleyTerrySettings
+    needs_scores = False
 
     def __init__(self, settings: BradleyTerrySettings | None = None) -> None:
         self.settings = settings or BradleyTerrySettings()
 
-    def rate(self, results: Sequence[MatchResult], anchors: frozenset[PolicyId]) -> dict[PolicyId, Rating]:
+    def rate(self, ledger: Ledger, anchors: frozenset[PolicyId]) -> dict[PolicyId, Rating]:
         """Rate everybody who played; order makes no difference. Raises RatingError as `fit` does."""
-        if not results:
+        if not len(ledger):
             return {}
-        fitted = fit(results, anchors, self.settings)
+        fitted = fit(ledger, anchors, self.settings)
         half = Z95 * POINTS * np.sqrt(roster_variance(fitted, anchors))
         return {
             policy: Rating(float(value), float(value - h), float(value + h), games)
@@ -91,19 +98,17 @@ class BradleyTerry:
         }
 
 
-def fit(
-    results: Sequence[MatchResult], anchors: frozenset[PolicyId], settings: BradleyTerrySettings | None = None
-) -> Fit:
+def fit(ledger: Ledger, anchors: frozenset[PolicyId], settings: BradleyTerrySettings | None = None) -> Fit:
     """Fit the model to all results.
 
-    Raises RatingError without results, for one-sided games, for too many tied sides, and where Newton's method fails.
+    Raises RatingError without any, for one-sided games, for too many tied sides, and where Newton's method fails.
     """
-    if not results:
+    if not len(ledger):
         raise RatingError("there are no rated games to fit")
-    require_opponents(results)
+    require_opponents(ledger)
     prior = (settings or BradleyTerrySettings()).prior / POINTS
-    choices = Choices(results, anchors)
-    parameters, information = _maximise(choices, _precision(choices, prior))
+    choices = Choices(ledger, anchors)
+    parameters, information = _maximise(choices, _precision(choices, prior), _start(choices, records(ledger), anchors))
     covariance = np.zeros((len(choices.ids), len(choices.ids)))
     free = np.flatnonzero(choices.parameter_of != choices.fixed)
     covariance[np.ix_(free, free)] = np.linalg.inv(information)[: len(free), : len(free)]
@@ -151,19 +156,30 @@ def _precision(choices: Choices, prior: float) -> Floats:
     return precision
 
 
-def _maximise(choices: Choices, precision: Floats) -> tuple[Floats, Floats]:
-    """The parameters `[P]` of the highest posterior and the information (negative Hessian) `[P, P]` there."""
-    from scipy.linalg import LinAlgError, cho_factor, cho_solve
+def _start(choices: Choices, played: Mapping[PolicyId, Record], anchors: frozenset[PolicyId]) -> Floats:
+    """Parameters `[P]` to begin with: strengths from mean results, seats and ties at 0."""
+    mean = {policy: (record.score + 0.5) / (record.games + 1.0) for policy, record in played.items()}
+    odds = np.array([np.log(mean[policy] / (1.0 - mean[policy])) if policy in mean else 0.0 for policy in choices.ids])
+    fixed = np.array([policy in anchors for policy in choices.ids])
+    zero = odds[fixed].mean() if fixed.any() else 0.0
+    parameters = np.zeros(choices.fixed + 1)
+    parameters[choices.parameter_of] = SPREAD * (odds - zero)
+    return parameters[:-1]
 
-    parameters = np.zeros(choices.fixed)
+
+def _maximise(choices: Choices, precision: Floats, parameters: Floats) -> tuple[Floats, Floats]:
+    """The parameters `[P]` of the highest posterior and the information (negative Hessian) `[P, P]` there.
+
+    parameters: where to begin.
+    """
     value, gradient, information = _posterior(choices, parameters, precision)
     for _ in range(MAX_STEPS):
         try:
-            step = cho_solve(cho_factor(information), gradient)
-        except (LinAlgError, ValueError) as error:
+            step = np.linalg.solve(information, gradient)
+        except np.linalg.LinAlgError as error:
             raise RatingError(f"the Bradley-Terry fit broke down: {error}") from error
         if np.abs(step).max(initial=0.0) <= TOLERANCE:
-            return parameters, information
+            return parameters + step, information
         scale = 1.0
         # Far from the maximum a full step can overshoot; concavity makes a short enough one climb.
         while True:

@@ -12,14 +12,11 @@ from dataclasses import dataclass
 from itertools import combinations, combinations_with_replacement
 
 import numpy as np
-from numpy.typing import NDArray
 
 from league.errors import RatingError
-from league.rating.core import Pattern, grouped
-from league.records import MatchResult, PolicyId
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from league.rating.core import Pattern, peers
+from league.rating.ledger import Floats, Ints, Ledger, Table
+from league.records import PolicyId
 
 MAX_ALTERNATIVES = 10_000
 """Sets of sides that may come first, beyond which a game's ties are too many to enumerate."""
@@ -29,12 +26,16 @@ MAX_ALTERNATIVES = 10_000
 class _Block:
     """R choices of one shape among C alternatives.
 
+    An alternative's utility is a sum over U terms, each a sum of parameters: of the policies at the posts of one side
+    and the side's own, or a size of tie. design: `[C, U]` how much of each term an alternative's utility has.
     own: `[E, R]` parameters of the policies at the posts. common: `[G]` parameters that all these choices share.
-    design: `[C, E + G]` how much of each parameter an alternative's utility has. chosen: `[C, R]` how often.
+    own_term, common_term: `[E]`, `[G]` the term that each is part of. chosen: `[C, R]` how often.
     """
 
     own: Ints
-    common: Ints
+    own_term: list[int]
+    common: list[int]
+    common_term: list[int]
     design: Floats
     chosen: Floats
 
@@ -47,22 +48,21 @@ class Choices:
     groups: the policies by role (`peers`).
     """
 
-    def __init__(self, results: Sequence[MatchResult], anchors: frozenset[PolicyId]) -> None:
-        self.ids = tuple(sorted({policy for row in results for side in row.lineup for policy in side}))
+    def __init__(self, ledger: Ledger, anchors: frozenset[PolicyId]) -> None:
+        played = ledger.games_played()
+        self.ids = tuple(sorted(played))
+        self.games = tuple(played[policy] for policy in self.ids)
+        self.groups = tuple(peers(ledger, anchors))
         free = [policy for policy in self.ids if policy not in anchors]
-        patterns = {pattern for row in results for pattern in row.placements}
+        patterns = {pattern for table in ledger.tables for pattern in table.patterns}
         self.ties = sorted({pattern.count(rank) for pattern in patterns for rank in pattern} - {1})
         self._policies = len(free)
-        self.fixed = len(free) + max(len(row.lineup) for row in results) + len(self.ties)
+        self.fixed = len(free) + max(len(table.sizes) for table in ledger.tables) + len(self.ties)
         order = {policy: i for i, policy in enumerate(free)}
         self.parameter_of: Ints = np.array([order.get(policy, self.fixed) for policy in self.ids], dtype=np.int64)
-        self._games = np.zeros(len(self.ids))
-        self._by_post: dict[tuple[int, int], set[PolicyId]] = {}
-        self._lineups: list[Ints] = []
-        self._blocks = list(self._all_blocks(results))
-        self.games = tuple(int(n) for n in self._games)
-        met = ([self.ids[i] for i in lineup] for lineups in self._lineups for lineup in lineups.tolist())
-        self.groups = tuple(grouped(self._by_post.values(), met, anchors))
+        place = {policy: i for i, policy in enumerate(self.ids)}
+        self._place: Ints = np.array([place[policy] for policy in ledger.ids], dtype=np.int64)
+        self._blocks = list(self._all_blocks(ledger))
 
     def likelihood(self, parameters: Floats) -> tuple[float, Floats, Floats]:
         """Log-likelihood (up to a constant), its gradient `[P]` and negative Hessian `[P, P]` at `parameters` `[P]`."""
@@ -70,48 +70,38 @@ class Choices:
         padded = np.append(parameters, 0.0)
         value, gradient, information = 0.0, np.zeros(size), np.zeros((size, size))
         for block in self._blocks:
-            own = len(block.own)
-            utility = block.design[:, :own] @ padded[block.own]
-            utility += (block.design[:, own:] @ padded[block.common])[:, None]
+            terms = np.zeros((block.design.shape[1], block.own.shape[1]))
+            for own, term in zip(block.own, block.own_term, strict=True):
+                terms[term] += padded[own]
+            for common, term in zip(block.common, block.common_term, strict=True):
+                terms[term] += padded[common]
+            utility = block.design @ terms
             utility -= utility.max(0)
             p = np.exp(utility)
             total = p.sum(0)
             p /= total
             games = block.chosen.sum(0)
-            value += float((block.chosen * utility).sum() - games @ np.log(total))
+            value += float(np.vdot(block.chosen, utility) - games @ np.log(total))
             slope = block.design.T @ (block.chosen - games * p)
-            gradient += np.bincount(block.own.ravel(), slope[:own].ravel(), size)
-            np.add.at(gradient, block.common, slope[own:].sum(1))
+            for own, term in zip(block.own, block.own_term, strict=True):
+                gradient += np.bincount(own, slope[term], size)
+            for common, term in zip(block.common, block.common_term, strict=True):
+                gradient[common] += slope[term].sum()
             _add_information(information, block, p, games)
-        square = information + information.T
-        return value, gradient[:-1], square[:-1, :-1]
+        return value, gradient[:-1], information[:-1, :-1]
 
-    def _all_blocks(self, results: Sequence[MatchResult]) -> Iterator[_Block]:
-        place = {policy: i for i, policy in enumerate(self.ids)}
-        kinds = [(*map(len, row.lineup), row.paired) for row in results]
-        for kind in sorted(set(kinds)):
-            shape, paired = kind[:-1], bool(kind[-1])
-            rows = [row for row, its in zip(results, kinds, strict=True) if its == kind]
-            flat = [place[policy] for row in rows for side in row.lineup for policy in side]
-            members, row_of = _merged(np.array(flat, dtype=np.int64).reshape(len(rows), -1), len(self.ids))
-            patterns, counts = _counted(rows, row_of, len(members))
-            self._note(shape, paired, members, counts.sum(1))
-            for level, chosen in _stages(patterns, counts, len(shape)).items():
-                yield self._block(shape, level, chosen, self.parameter_of[members], paired)
+    def _all_blocks(self, ledger: Ledger) -> Iterator[_Block]:
+        # Everything in an order of its own: sums of floats must not depend on the order of the ledger.
+        for table in sorted(ledger.tables, key=lambda table: (table.sizes, table.paired)):
+            members = self._place[table.members]
+            rows = np.lexsort(members.T[::-1])
+            columns = sorted(range(len(table.patterns)), key=table.patterns.__getitem__)
+            patterns = [table.patterns[column] for column in columns]
+            counts = table.counts[rows][:, columns].astype(np.float64)
+            for level, chosen in _stages(patterns, counts, len(table.sizes)).items():
+                yield self._block(table, level, chosen, self.parameter_of[members[rows]])
 
-    def _note(self, shape: tuple[int, ...], paired: bool, members: Ints, games: Floats) -> None:
-        """Who played how much (once a game, at however many posts), and who sat where (as `peers` has it)."""
-        self._lineups.append(members)
-        posts = [(0 if paired else side, k) for side, size in enumerate(shape) for k in range(size)]
-        for column, post in enumerate(posts):
-            first = (members[:, :column] != members[:, column : column + 1]).all(1)
-            self._games += np.bincount(members[first, column], games[first], len(self.ids))
-            there = np.unique(members[:, column]).tolist()
-            self._by_post.setdefault(post, set()).update(self.ids[i] for i in there)
-
-    def _block(
-        self, shape: tuple[int, ...], level: Pattern, chosen: dict[Pattern, Floats], members: Ints, paired: bool
-    ) -> _Block:
+    def _block(self, table: Table, level: Pattern, chosen: dict[Pattern, Floats], members: Ints) -> _Block:
         """The choices of who comes first among the sides `level`."""
         sizes = [1, *(size for size in self.ties if size <= len(level))]
         alternatives = []
@@ -120,15 +110,14 @@ class Choices:
                 alternatives.append(subset)
                 if len(alternatives) > MAX_ALTERNATIVES:
                     raise RatingError(
-                        f"games of {len(shape)} sides with ties among {size} can be decided in more than "
+                        f"games of {len(table.sizes)} sides with ties among {size} can be decided in more than "
                         f"{MAX_ALTERNATIVES} ways; rate them by 'elo' or 'openskill'"
                     )
-        post_side = [side for side, size in enumerate(shape) for _ in range(size)]
-        posts = [post for post, side in enumerate(post_side) if side in level]
-        seats = () if paired else level
-        sides = [*(post_side[post] for post in posts), *seats]
+        posts = [post for post, (side, _) in enumerate(table.posts) if side in level]
+        seats = () if table.paired else level
+        # The terms: the sides that are left, then the sizes of ties.
         design = [
-            [(side in subset) / len(subset) for side in sides] + [float(len(subset) == size) for size in sizes[1:]]
+            [(side in subset) / len(subset) for side in level] + [float(len(subset) == size) for size in sizes[1:]]
             for subset in alternatives
         ]
         first_tie = self.fixed - len(self.ties)
@@ -136,34 +125,12 @@ class Choices:
         never = np.zeros(len(members))
         return _Block(
             own=np.ascontiguousarray(members[rows][:, posts].T),
-            common=np.array(
-                [*(self._policies + side for side in seats), *(first_tie + i for i in range(len(sizes) - 1))],
-                dtype=np.int64,
-            ),
+            own_term=[level.index(table.posts[post][0]) for post in posts],
+            common=[*(self._policies + side for side in seats), *(first_tie + i for i in range(len(sizes) - 1))],
+            common_term=[*(level.index(side) for side in seats), *(len(level) + i for i in range(len(sizes) - 1))],
             design=np.array(design),
             chosen=np.stack([chosen.get(subset, never)[rows] for subset in alternatives]),
         )
-
-
-def _merged(members: Ints, policies: int) -> tuple[Ints, Ints]:
-    """Distinct lineups `[R, posts]`, and for each row which of them it has `[rows]`."""
-    code = np.zeros(len(members), dtype=np.int64)
-    first = np.zeros(1, dtype=np.int64)
-    for column in members.T:
-        _, first, code = np.unique(code * policies + column, return_index=True, return_inverse=True)
-    return members[first], code
-
-
-def _counted(rows: Sequence[MatchResult], row_of: Ints, lineups: int) -> tuple[list[Pattern], Floats]:
-    """The patterns that occurred, sorted, and how often each lineup had them `[lineups, patterns]`."""
-    found = [pattern for row in rows for pattern in row.placements]
-    patterns = sorted(set(found))
-    column = {pattern: i for i, pattern in enumerate(patterns)}
-    columns = np.array([column[pattern] for pattern in found], dtype=np.int64)
-    games = np.array([count for row in rows for count in row.placements.values()], dtype=np.float64)
-    place = np.repeat(row_of, [len(row.placements) for row in rows]) * len(patterns) + columns
-    counts = np.bincount(place, games, lineups * len(patterns)).astype(np.float64)
-    return patterns, counts.reshape(lineups, len(patterns))
 
 
 def _stages(patterns: Sequence[Pattern], counts: Floats, sides: int) -> dict[Pattern, dict[Pattern, Floats]]:
@@ -181,20 +148,23 @@ def _stages(patterns: Sequence[Pattern], counts: Floats, sides: int) -> dict[Pat
 
 
 def _add_information(information: Floats, block: _Block, p: Floats, games: Floats) -> None:
-    """Add half of a block's negative Hessian: the games' covariance of the design under the choice probabilities `p`.
-
-    The other half is the transpose, so that each pair of parameters is visited once.
-    """
-    own, size = len(block.own), len(information)
+    """Add a block's negative Hessian: the games' covariance of the terms under the choice probabilities `p`."""
+    size, flat = len(information), information.reshape(-1)
     mean = block.design.T @ p
-    flat = information.reshape(-1)
-    for e, f in combinations_with_replacement(range(block.design.shape[1]), 2):
-        weight = games * ((block.design[:, e] * block.design[:, f]) @ p - mean[e] * mean[f])
-        if e == f:
-            weight *= 0.5
-        if f < own:
-            flat += np.bincount(block.own[e] * size + block.own[f], weight, size * size)
-        elif e < own:
-            information[:, block.common[f - own]] += np.bincount(block.own[e], weight, size)
-        else:
-            information[block.common[e - own], block.common[f - own]] += weight.sum()
+    weights = {}
+    for t, u in combinations_with_replacement(range(len(mean)), 2):
+        weight = games * ((block.design[:, t] * block.design[:, u]) @ p - mean[t] * mean[u])
+        weights[t, u] = weights[u, t] = weight
+    for t, g in zip(block.common_term, block.common, strict=True):
+        for u, h in zip(block.common_term, block.common, strict=True):
+            information[g, h] += weights[t, u].sum()
+    for e, (t, own) in enumerate(zip(block.own_term, block.own, strict=True)):
+        by_term = [np.bincount(own, weights[t, u], size) for u in range(len(mean))]
+        flat[:: size + 1] += by_term[t]
+        for u, g in zip(block.common_term, block.common, strict=True):
+            information[:, g] += by_term[u]
+            information[g] += by_term[u]
+        for u, other in zip(block.own_term[:e], block.own[:e], strict=True):
+            pairs = np.bincount(own * size + other, weights[t, u], size * size).reshape(size, size)
+            information += pairs
+            information += pairs.T

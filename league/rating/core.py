@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Protocol, cast
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, Protocol, cast
 
 from league.errors import ConfigError, RatingError, nearest
-from league.records import MatchResult, PolicyId, Rating
+from league.records import PolicyId, Rating
+
+if TYPE_CHECKING:
+    from league.rating.ledger import Ledger
 
 Lineup = tuple[tuple[PolicyId, ...], ...]
 Pattern = tuple[int, ...]
@@ -32,12 +33,16 @@ RATINGS: dict[str, str] = {
 
 
 class RatingModel(Protocol):
-    """A rating system: a pure function of the ledger."""
+    """A rating system: a pure function of the ledger.
 
-    def rate(self, results: Sequence[MatchResult], anchors: frozenset[PolicyId]) -> dict[PolicyId, Rating]:
-        """Rate everybody who played. results: in ledger order; anchors: who is rated 0 by definition, one per role.
+    One that reads no score sums may say so with an attribute `needs_scores = False`: a long ledger is then read faster.
+    """
 
-        No results, no ratings. Raises RatingError where the results cannot be rated.
+    def rate(self, ledger: Ledger, anchors: frozenset[PolicyId]) -> dict[PolicyId, Rating]:
+        """Rate everybody who played. anchors: who is rated 0 by definition, one per role.
+
+        `ledger.rows()` gives the matches one by one, `ledger.tables` their sums by lineup. An empty ledger has no
+        ratings. Raises RatingError where the matches cannot be rated.
         """
         ...
 
@@ -51,6 +56,8 @@ def make_rating(name: str, **settings: object) -> RatingModel:
         raise ConfigError(
             f"no rating system is called '{name}'{nearest(name, RATINGS)} (there are: {', '.join(RATINGS)})"
         )
+    from pydantic import ValidationError
+
     module, _, attribute = RATINGS.get(name, name).partition(":")
     try:
         strategy = getattr(importlib.import_module(module), attribute)
@@ -60,6 +67,11 @@ def make_rating(name: str, **settings: object) -> RatingModel:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ConfigError(f"settings of rating system '{name}': {wrong}") from error
+
+
+def needs_scores(model: RatingModel) -> bool:
+    """Whether a rating system reads score sums; of one that does not say, it is to be feared."""
+    return bool(getattr(model, "needs_scores", True))
 
 
 def predict(a: float, b: float) -> float:
@@ -78,33 +90,17 @@ def comparisons(pattern: Pattern) -> tuple[tuple[int, int, float], ...]:
     )
 
 
-def tells_nothing(lineup: Lineup) -> bool:
-    """Whether all sides hold the same policies: whatever the outcome, it cannot tell them apart."""
-    return lineup.count(lineup[0]) == len(lineup)
-
-
-def games_played(results: Iterable[MatchResult]) -> dict[PolicyId, int]:
-    """Rated games by policy; a game counts once for a policy that sat at several of its posts."""
-    by_lineup: dict[Lineup, int] = {}
-    for row in results:
-        by_lineup[row.lineup] = by_lineup.get(row.lineup, 0) + row.games
-    games: dict[PolicyId, int] = {}
-    for lineup, count in by_lineup.items():
-        for policy in dict.fromkeys(policy for side in lineup for policy in side):
-            games[policy] = games.get(policy, 0) + count
-    return games
-
-
-def require_opponents(results: Iterable[MatchResult]) -> None:
-    """Raises RatingError if a row has one side only: where nobody loses, relative strength has no meaning."""
-    for row in results:
-        if len(row.lineup) < 2:
+def require_opponents(ledger: Ledger) -> None:
+    """Raises RatingError if a match has one side only: where nobody loses, relative strength has no meaning."""
+    for table in ledger.tables:
+        if len(table.sizes) < 2:
+            lineup = (tuple(ledger.ids[policy] for policy in table.members[0].tolist()),)
             raise RatingError(
-                f"games with one side have no opponents to be rated against (lineup {row.lineup}); rate by 'mean-score'"
+                f"games with one side have no opponents to be rated against (lineup {lineup}); rate by 'mean-score'"
             )
 
 
-def peers(results: Iterable[MatchResult], anchors: frozenset[PolicyId]) -> list[frozenset[PolicyId]]:
+def peers(ledger: Ledger, anchors: frozenset[PolicyId]) -> list[frozenset[PolicyId]]:
     """Policies grouped by role, ordered by their smallest id. Only members of one group have a common scale.
 
     There is an anchor per role. So policies that a chain of games joins are one group where at most one anchor is
@@ -112,53 +108,34 @@ def peers(results: Iterable[MatchResult], anchors: frozenset[PolicyId]) -> list[
     them, too. (The rows of a paired game do not name the posts, for each side sits at those of all.)
     """
     by_post: dict[tuple[int, int], set[PolicyId]] = {}
-    meetings = []
-    for row in results:
-        meetings.append(row.policies)
-        for i, side in enumerate(row.lineup):
-            for k, policy in enumerate(side):
-                by_post.setdefault((0 if row.paired else i, k), set()).add(policy)
-    return grouped(by_post.values(), meetings, anchors)
-
-
-def grouped(
-    by_post: Iterable[Set[PolicyId]], meetings: Iterable[Sequence[PolicyId]], anchors: frozenset[PolicyId]
-) -> list[frozenset[PolicyId]]:
-    """`peers`, from who sat at each post and who met in each game."""
-    by_post = list(by_post)
-    root = _components({policy for there in by_post for policy in there}, meetings)
-    members: dict[PolicyId, set[PolicyId]] = {}
-    for policy, its in root.items():
-        members.setdefault(its, set()).add(policy)
+    for table in ledger.tables:
+        for (side, k), members in zip(table.posts, table.members.T, strict=True):
+            there = by_post.setdefault((0 if table.paired else side, k), set())
+            there.update(ledger.ids[policy] for policy in ledger.among(members))
     groups: list[frozenset[PolicyId]] = []
-    for component in members.values():
-        parts = [component & there for there in by_post] if len(component & anchors) > 1 else [component]
+    for component in _components(ledger):
+        parts = [component & there for there in by_post.values()] if len(component & anchors) > 1 else [component]
         for part in filter(None, parts):
             overlapping = [group for group in groups if group & part]
             groups = [*(group for group in groups if not group & part), frozenset(part).union(*overlapping)]
     return sorted(groups, key=min)
 
 
-def _components(policies: Set[PolicyId], meetings: Iterable[Sequence[PolicyId]]) -> dict[PolicyId, PolicyId]:
-    """Each policy's component of the graph of who met whom, named by one of its members."""
-    root = {policy: policy for policy in policies}
+def _components(ledger: Ledger) -> list[set[PolicyId]]:
+    """Policies that chains of games join."""
+    import numpy as np
 
-    def find(policy: PolicyId) -> PolicyId:
-        while root[policy] != policy:
-            root[policy] = root[root[policy]]
-            policy = root[policy]
-        return policy
-
-    apart = len(root)
-    for first, *others in meetings:
-        for other in others:
-            a, b = find(first), find(other)
-            if a != b:
-                root[max(a, b)] = min(a, b)
-                apart -= 1
-        if apart == 1:
-            break
-    return {policy: find(policy) for policy in policies}
+    joined, found = ledger.met(allies=True), []
+    left = dict.fromkeys(range(len(joined)))
+    while left:
+        reached, edge = set[int](), {next(iter(left))}
+        while edge:
+            reached |= edge
+            edge = set(np.flatnonzero(joined[list(edge)].any(axis=0)).tolist()) - reached
+        for policy in reached:
+            del left[policy]
+        found.append({ledger.ids[policy] for policy in reached})
+    return found
 
 
 def spread(placements: Mapping[Pattern, int]) -> list[Pattern]:

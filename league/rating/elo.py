@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pydantic import Field
 
-from league.rating.core import (
-    Z95,
-    Pattern,
-    comparisons,
-    games_played,
-    require_opponents,
-    tells_nothing,
-)
-from league.records import MatchResult, PolicyId, Rating
+from league.rating.core import Z95, Pattern, comparisons, require_opponents
+from league.rating.ledger import Ledger
+from league.records import PolicyId, Rating
 from league.settings import Settings
 
 
@@ -41,84 +36,100 @@ class Elo:
     """
 
     settings_type = EloSettings
+    needs_scores = False
 
     def __init__(self, settings: EloSettings | None = None) -> None:
         self.settings = settings or EloSettings()
 
-    def rate(self, results: Sequence[MatchResult], anchors: frozenset[PolicyId]) -> dict[PolicyId, Rating]:
+    def rate(self, ledger: Ledger, anchors: frozenset[PolicyId]) -> dict[PolicyId, Rating]:
         """Rate in ledger order. Raises RatingError for one-sided games."""
-        require_opponents(results)
+        require_opponents(ledger)
         points_per_logit = self.settings.scale / math.log(10.0)
         step = self.settings.k / points_per_logit
-        strength: dict[PolicyId, float] = {}
-        information: dict[PolicyId, float] = {}
-        for row in results:
-            if not tells_nothing(row.lineup):
-                _replay(row, strength, information, anchors, step)
-        ratings = {}
-        for policy, games in games_played(results).items():
-            value, half = strength.get(policy, 0.0) * points_per_logit, 0.0
+        walk = ledger.memo.setdefault((Elo, self.settings, anchors), _Walk(step))
+        assert isinstance(walk, _Walk)
+        walk.go_on(ledger, anchors)
+        games, ratings = ledger.games_played(), {}
+        for policy, strength, information in zip(ledger.ids, walk.strength, walk.information, strict=True):
+            value, half = strength * points_per_logit, 0.0
             if policy not in anchors:
-                variance = 1.0 / max(information.get(policy, 0.0), 1e-6) + step / 2.0
+                variance = 1.0 / max(information, 1e-6) + step / 2.0
                 half = Z95 * math.sqrt(variance) * points_per_logit
-            ratings[policy] = Rating(value, value - half, value + half, games)
+            ratings[policy] = Rating(value, value - half, value + half, games[policy])
         return ratings
 
 
-def _replay(
-    row: MatchResult,
-    strength: dict[PolicyId, float],
-    information: dict[PolicyId, float],
-    anchors: frozenset[PolicyId],
-    step: float,
-) -> None:
-    """Play a row's games in turn. strength, information: in log-odds, updated in place."""
-    if tuple(map(len, row.lineup)) == (1, 1):
-        (a,), (b,) = row.lineup
-        free = (a not in anchors) + (b not in anchors)
-        score = mean_results(row.placements)[0][2]
-        gain, told = _duel(strength.get(a, 0.0) - strength.get(b, 0.0), score, row.games, step, free)
-        by_side = [(row.lineup[0], gain, told), (row.lineup[1], -gain, told)]
-    else:
-        by_side = _brawl(row, strength, anchors, step)
-    for side, gain, told in by_side:
-        for policy in side:
-            if policy not in anchors:
-                strength[policy] = strength.get(policy, 0.0) + gain
-                information[policy] = information.get(policy, 0.0) + told
+@dataclass(slots=True)
+class _Walk:
+    """Elo after the ledger's first `upto` rows. step: K in log-odds.
 
-
-def _duel(gap: float, score: float, games: int, step: float, free: int) -> tuple[float, float]:
-    """What the first of two policies gains (the second loses it), and the information of the games.
-
-    gap: first minus second. free: how many of them move, each of whose gains widens the gap.
+    strength, information: in log-odds, by the policy's number. free: whether it moves, as anchors do not.
     """
-    gained = told = 0.0
-    for _ in range(games):
-        expected = 1.0 / (1.0 + math.exp(-gap))
-        told += expected * (1.0 - expected)
-        move = step * (score - expected)
-        gained += move
-        gap += move * free
-    return gained, told
 
+    step: float
+    upto: int = 0
+    strength: list[float] = field(default_factory=list)
+    information: list[float] = field(default_factory=list)
+    free: list[bool] = field(default_factory=list)
 
-def _brawl(
-    row: MatchResult, strength: Mapping[PolicyId, float], anchors: frozenset[PolicyId], step: float
-) -> list[tuple[tuple[PolicyId, ...], float, float]]:
-    """The same for any sides: each side's policies, their gain, and the information (the mean over its pairs)."""
-    start = [sum(strength.get(policy, 0.0) for policy in side) for side in row.lineup]
-    free = [sum(policy not in anchors for policy in side) for side in row.lineup]
-    pairs, share = mean_results(row.placements), 1.0 / (len(start) - 1)
-    gained, told = [0.0] * len(start), [0.0] * len(start)
-    for _ in range(row.games):
-        now = [side + gain * movers for side, gain, movers in zip(start, gained, free, strict=True)]
-        for i, j, score in pairs:
-            expected = 1.0 / (1.0 + math.exp(now[j] - now[i]))
-            for side, sign in ((i, 1.0), (j, -1.0)):
-                gained[side] += sign * step * share * (score - expected)
-                told[side] += share * expected * (1.0 - expected)
-    return list(zip(row.lineup, gained, told, strict=True))
+    def go_on(self, ledger: Ledger, anchors: frozenset[PolicyId]) -> None:
+        """Play the rows that came since."""
+        fresh = ledger.ids[len(self.strength) :]
+        self.strength += [0.0] * len(fresh)
+        self.information += [0.0] * len(fresh)
+        self.free += [policy not in anchors for policy in fresh]
+        means = [(sum(one.values()), mean_results(one)) for one in ledger.outcomes]
+        for table, members, outcomes in ledger.stretches(self.upto):
+            if table.sizes == (1, 1):
+                first, second = members.T.tolist()
+                self._duels(zip(first, second, [means[one] for one in outcomes], strict=True))
+            else:
+                for policies, outcome in zip(members.tolist(), outcomes, strict=True):
+                    self._brawl([policies[side] for side in table.sides], *means[outcome])
+        self.upto = len(ledger)
+
+    def _duels(self, rows: Iterable[tuple[int, int, tuple[int, list[tuple[int, int, float]]]]]) -> None:
+        """Rows of one policy against one. Written out, for a long ledger is mostly this."""
+        strength, information, free, step, exp = self.strength, self.information, self.free, self.step, math.exp
+        for a, b, (games, [(_, _, score)]) in rows:
+            if a == b:
+                continue
+            movers = free[a] + free[b]
+            gap, gained, told = strength[a] - strength[b], 0.0, 0.0
+            for _ in range(games):
+                expected = 1.0 / (1.0 + exp(-gap))
+                told += expected * (1.0 - expected)
+                move = step * (score - expected)
+                gained += move
+                # Each of those who move widens the gap.
+                gap += move * movers
+            if free[a]:
+                strength[a] += gained
+                information[a] += told
+            if free[b]:
+                strength[b] -= gained
+                information[b] += told
+
+    def _brawl(self, sides: Sequence[list[int]], games: int, pairs: Sequence[tuple[int, int, float]]) -> None:
+        """A row of any sides. The information is the mean over a side's pairs."""
+        if sides.count(sides[0]) == len(sides):
+            return
+        start = [sum(self.strength[policy] for policy in side) for side in sides]
+        movers = [sum(self.free[policy] for policy in side) for side in sides]
+        share = 1.0 / (len(sides) - 1)
+        gained, told = [0.0] * len(sides), [0.0] * len(sides)
+        for _ in range(games):
+            now = [side + gain * free for side, gain, free in zip(start, gained, movers, strict=True)]
+            for i, j, score in pairs:
+                expected = 1.0 / (1.0 + math.exp(now[j] - now[i]))
+                for side, sign in ((i, 1.0), (j, -1.0)):
+                    gained[side] += sign * self.step * share * (score - expected)
+                    told[side] += share * expected * (1.0 - expected)
+        for policies, gain, information in zip(sides, gained, told, strict=True):
+            for policy in policies:
+                if self.free[policy]:
+                    self.strength[policy] += gain
+                    self.information[policy] += information
 
 
 def mean_results(placements: Mapping[Pattern, int]) -> list[tuple[int, int, float]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-from league.rating.core import games_played
-from league.records import MatchResult, PolicyId, Rating
+import numpy as np
+
+from league.errors import RatingError
+from league.rating.ledger import Ledger
+from league.records import PolicyId, Rating
 from league.settings import Settings
 
 
@@ -26,15 +28,20 @@ class MeanScore:
     def __init__(self, settings: MeanScoreSettings | None = None) -> None:
         self.settings = settings or MeanScoreSettings()
 
-    def rate(self, results: Sequence[MatchResult], anchors: frozenset[PolicyId]) -> dict[PolicyId, Rating]:
-        """Rate everybody who played; the order of the results and the anchors make no difference."""
-        sums: dict[PolicyId, tuple[int, float, float]] = {}
-        for row in results:
-            for policy, total, square in zip(row.policies, row.score_sum, row.score_sq, strict=True):
-                n, s, q = sums.get(policy, (0, 0.0, 0.0))
-                sums[policy] = (n + row.episodes, s + total, q + square)
-        games = games_played(results)
-        return {policy: Rating(*mean_interval(n, s, q), games[policy]) for policy, (n, s, q) in sums.items() if n > 0}
+    def rate(self, ledger: Ledger, anchors: frozenset[PolicyId]) -> dict[PolicyId, Rating]:
+        """Rate everybody who played; the anchors make no difference. Raises RatingError where no scores were kept."""
+        if not ledger.scored:
+            raise RatingError("this ledger was read without its scores; read it with them to rate by mean score")
+        episodes = np.zeros(len(ledger.ids), dtype=np.int64)
+        total, square = np.zeros(len(ledger.ids)), np.zeros(len(ledger.ids))
+        for table in ledger.tables:
+            for post, members in enumerate(table.members.T):
+                np.add.at(episodes, members, table.episodes)
+                np.add.at(total, members, table.score_sum[:, post])
+                np.add.at(square, members, table.score_sq[:, post])
+        games = ledger.games_played()
+        sums = zip(ledger.ids, episodes.tolist(), total.tolist(), square.tolist(), strict=True)
+        return {policy: Rating(*mean_interval(n, s, q), games[policy]) for policy, n, s, q in sums if n > 0}
 
 
 def mean_interval(n: int, total: float, square: float) -> tuple[float, float, float]:

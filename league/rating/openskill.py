@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 from league.errors import RatingError
-from league.rating.core import POINTS, Z95, Pattern, games_played, peers, require_opponents, spread, tells_nothing
-from league.records import MatchResult, PolicyId, Rating
+from league.rating.core import POINTS, Z95, Pattern, peers, require_opponents, spread
+from league.rating.ledger import Ledger
+from league.records import PolicyId, Rating
 from league.settings import Settings
 
 ModelName = Literal[
@@ -44,6 +45,7 @@ class OpenSkill:
     """
 
     settings_type = OpenSkillSettings
+    needs_scores = False
 
     def __init__(self, settings: OpenSkillSettings | None = None) -> None:
         self.settings = settings or OpenSkillSettings()
@@ -54,12 +56,12 @@ class OpenSkill:
 
         return getattr(openskill.models, self.settings.model)(tau=0.0)
 
-    def rate(self, results: Sequence[MatchResult], anchors: frozenset[PolicyId]) -> dict[PolicyId, Rating]:
+    def rate(self, ledger: Ledger, anchors: frozenset[PolicyId]) -> dict[PolicyId, Rating]:
         """Rate in ledger order. low and high are mu -/+ 1.96 sigma. Raises RatingError (one side, not finite)."""
-        skills, games = self.skills(results), games_played(results)
+        skills, games = self.skills(ledger), ledger.games_played()
         unit = POINTS / (math.sqrt(2.0) * self._model.beta)
         ratings = {}
-        for group in peers(results, anchors):
+        for group in peers(ledger, anchors):
             zeros = [skills[policy].mu for policy in sorted(group & anchors)]
             zero = sum(zeros) / len(zeros) if zeros else self._model.mu
             for policy in sorted(group):
@@ -68,19 +70,22 @@ class OpenSkill:
                 ratings[policy] = Rating(value, value - half, value + half, games[policy])
         return ratings
 
-    def skills(self, results: Sequence[MatchResult]) -> dict[PolicyId, Skill]:
+    def skills(self, ledger: Ledger) -> dict[PolicyId, Skill]:
         """What the model believes of each policy after all games. Raises RatingError as `rate` does."""
-        require_opponents(results)
-        start = (float(self._model.mu), float(self._model.sigma))
-        skills = {policy: start for row in results for policy in row.policies}
-        for row in results:
-            if not tells_nothing(row.lineup):
-                for pattern in spread(row.placements):
-                    self._play(skills, row, pattern)
-        for policy, skill in skills.items():
-            if not all(map(math.isfinite, skill)):
-                raise RatingError(f"OpenSkill's {self.settings.model} gave {policy} the skill {skill}, not a number")
-        return {policy: Skill(*skill) for policy, skill in skills.items()}
+        require_opponents(ledger)
+        walk = ledger.memo.setdefault((OpenSkill, self.settings), _Walk())
+        assert isinstance(walk, _Walk)
+        fresh = len(ledger.ids) - len(walk.mu)
+        walk.mu += [float(self._model.mu)] * fresh
+        walk.sigma += [float(self._model.sigma)] * fresh
+        self._go_on(walk, ledger)
+        for policy, mu, sigma in zip(ledger.ids, walk.mu, walk.sigma, strict=True):
+            if not (math.isfinite(mu) and math.isfinite(sigma)):
+                raise RatingError(
+                    f"OpenSkill's {self.settings.model} gave {policy} the skill {mu, sigma}, not a number"
+                )
+        skills = zip(walk.mu, walk.sigma, strict=True)
+        return {policy: Skill(mu, sigma) for policy, (mu, sigma) in zip(ledger.ids, skills, strict=True)}
 
     def update(self, sides: Sequence[Sequence[Skill]], pattern: Pattern) -> list[list[Skill]]:
         """What one game makes of its policies, by the package itself. sides: as seated; pattern: ranks by side."""
@@ -88,56 +93,84 @@ class OpenSkill:
         rated = self._model.rate(teams, ranks=[float(rank) for rank in pattern])
         return [[Skill(one.mu, one.sigma) for one in side] for side in rated]
 
-    def _play(self, skills: dict[PolicyId, tuple[float, float]], row: MatchResult, pattern: Pattern) -> None:
-        """One game; skills (mu, sigma) are updated in place."""
-        lineup = row.lineup
-        if len(lineup) == 2 and len(lineup[0]) == len(lineup[1]) == 1:
-            (a,), (b,) = lineup
-            score = 0.5 if pattern[0] == pattern[1] else float(pattern[0] < pattern[1])
-            skills[a], skills[b] = self._duel(skills[a], skills[b], score)
-            return
-        rated = self.update([[Skill(*skills[policy]) for policy in side] for side in lineup], pattern)
-        became: dict[PolicyId, list[Skill]] = {}
-        for side, new in zip(lineup, rated, strict=True):
+    def _go_on(self, walk: _Walk, ledger: Ledger) -> None:
+        """Play the rows that came since."""
+        games = [spread(placements) for placements in ledger.outcomes]
+        scores = [[_score(pattern) for pattern in patterns] for patterns in games]
+        for table, members, outcomes in ledger.stretches(walk.upto):
+            if table.sizes == (1, 1):
+                first, second = members.T.tolist()
+                self._duels(walk, zip(first, second, [scores[one] for one in outcomes], strict=True))
+                continue
+            for policies, outcome in zip(members.tolist(), outcomes, strict=True):
+                sides = [policies[side] for side in table.sides]
+                if sides.count(sides[0]) < len(sides):
+                    for pattern in games[outcome]:
+                        self._brawl(walk, sides, pattern)
+        walk.upto = len(ledger)
+
+    def _brawl(self, walk: _Walk, sides: Sequence[Sequence[int]], pattern: Pattern) -> None:
+        """One game of any sides."""
+        rated = self.update([[Skill(walk.mu[one], walk.sigma[one]) for one in side] for side in sides], pattern)
+        became: dict[int, list[Skill]] = {}
+        for side, new in zip(sides, rated, strict=True):
             for policy, skill in zip(side, new, strict=True):
                 became.setdefault(policy, []).append(skill)
         for policy, all_of in became.items():
-            skills[policy] = (sum(s.mu for s in all_of) / len(all_of), sum(s.sigma for s in all_of) / len(all_of))
+            walk.mu[policy] = sum(skill.mu for skill in all_of) / len(all_of)
+            walk.sigma[policy] = sum(skill.sigma for skill in all_of) / len(all_of)
 
-    def _duel(
-        self, a: tuple[float, float], b: tuple[float, float], score: float
-    ) -> tuple[tuple[float, float], tuple[float, float]]:
-        """`update` for one policy against one: written out, for the package copies its objects deeply every game.
+    def _duels(self, walk: _Walk, rows: Iterable[tuple[int, int, list[float]]]) -> None:
+        """`update` for rows of one policy against one. Written out: the package copies its objects deeply every game.
 
-        Weng and Lin 2011, algorithms 1 to 4 with two teams, where the three logistic models are one.
+        Weng and Lin 2011, algorithms 1 to 4 with two teams, where the three logistic models are one; with the
+        package's own gamma, sigma / c.
         """
-        model, (mu_a, sigma_a), (mu_b, sigma_b) = self._model, a, b
+        mus, sigmas, sqrt, exp = walk.mu, walk.sigma, math.sqrt, math.exp
+        noise, kappa = 2.0 * self._model.beta**2, self._model.kappa
         thurstone = self.settings.model.startswith("Thurstone")
-        c = math.sqrt(sigma_a**2 + sigma_b**2 + 2.0 * model.beta**2)
-        if self.settings.model == "ThurstoneMostellerPart":
-            c *= 2.0
-        gap = (mu_a - mu_b) / c
-        omega, delta = _thurstone(gap, model.epsilon / c, score) if thurstone else _logistic(gap, score)
-        return _moved(mu_a, sigma_a, c, omega, delta, model.kappa), _moved(mu_b, sigma_b, c, -omega, delta, model.kappa)
+        epsilon = self._model.epsilon if thurstone else 0.0
+        stretch = 2.0 if self.settings.model == "ThurstoneMostellerPart" else 1.0
+        for a, b, scores in rows:
+            if a == b:
+                continue
+            mu_a, mu_b, sigma_a, sigma_b = mus[a], mus[b], sigmas[a], sigmas[b]
+            for score in scores:
+                variance_a, variance_b = sigma_a**2, sigma_b**2
+                c = sqrt(variance_a + variance_b + noise) * stretch
+                gap = (mu_a - mu_b) / c
+                # First and (negated) second derivative of the log-likelihood in the gap, in units of c.
+                if thurstone:
+                    omega, delta = _thurstone(gap, epsilon / c, score)
+                else:
+                    p = 1.0 / (1.0 + exp(-gap))
+                    omega, delta = score - p, p * (1.0 - p)
+                mu_a += variance_a / c * omega
+                mu_b -= variance_b / c * omega
+                sigma_a *= sqrt(max(1.0 - (sigma_a / c) ** 3 * delta, kappa))
+                sigma_b *= sqrt(max(1.0 - (sigma_b / c) ** 3 * delta, kappa))
+            mus[a], mus[b], sigmas[a], sigmas[b] = mu_a, mu_b, sigma_a, sigma_b
 
 
-def _logistic(gap: float, score: float) -> tuple[float, float]:
-    """First and (negated) second derivative of the log-likelihood in the gap, in units of c."""
-    p = 1.0 / (1.0 + math.exp(-gap))
-    return score - p, p * (1.0 - p)
+@dataclass(slots=True)
+class _Walk:
+    """Skills after the ledger's first `upto` rows, by the policy's number."""
+
+    upto: int = 0
+    mu: list[float] = field(default_factory=list)
+    sigma: list[float] = field(default_factory=list)
+
+
+def _score(pattern: Pattern) -> float:
+    """The result of the first of two sides."""
+    return 0.5 if pattern[0] == pattern[1] else float(pattern[0] < pattern[1])
 
 
 def _thurstone(gap: float, margin: float, score: float) -> tuple[float, float]:
-    """The same for the normal model with a draw margin: V and W, or their two-sided forms for a draw."""
+    """The derivatives in the normal model with a draw margin: V and W, or their two-sided forms for a draw."""
     from openskill.models.weng_lin.common import v, vt, w, wt
 
     if score == 0.5:
         return vt(gap, margin), wt(gap, margin)
     sign = 1.0 if score == 1.0 else -1.0
     return sign * v(sign * gap, margin), w(sign * gap, margin)
-
-
-def _moved(mu: float, sigma: float, c: float, omega: float, delta: float, kappa: float) -> tuple[float, float]:
-    """The new (mu, sigma), with the package's own gamma, sigma / c."""
-    shrink = 1.0 - (sigma / c) ** 3 * delta
-    return mu + sigma**2 / c * omega, sigma * math.sqrt(max(shrink, kappa))

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from league.errors import RatingError
 from league.rating.core import POINTS, Z95
+from league.rating.ledger import Ledger
 from league.rating.standings import best_ids
-from league.records import MatchResult, PolicyId, Post, Rating, Snapshot
+from league.records import PolicyId, Post, Rating, Snapshot
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +28,7 @@ NEIGHBOURS = 2
 
 def wanted(
     snapshots: Sequence[Snapshot],
-    results: Sequence[MatchResult],
+    ledger: Ledger,
     ratings: Mapping[PolicyId, Rating],
     budget_games: int,
     games_per_match: int,
@@ -36,8 +37,8 @@ def wanted(
 ) -> tuple[tuple[PolicyId, ...], ...]:
     """The matches to play next, most urgent first, each as policies in the order of `posts`.
 
-    snapshots: the roster, oldest first, with its anchors. results: the ledger. ratings: Bradley-Terry (mean score in
-    one-sided games). At most `budget_games // games_per_match` matches; fewer where there is nobody to meet.
+    snapshots: the roster, oldest first, with its anchors. ratings: Bradley-Terry (mean score in one-sided games).
+    At most `budget_games // games_per_match` matches; fewer where there is nobody to meet.
 
     With several sides: (1) where roles differ, the anchors once among themselves, who show what the seats are worth;
     (2) each newcomer (no rated game yet) meets the anchor, then its parent, the best, and its nearest neighbours, all
@@ -50,10 +51,10 @@ def wanted(
     for post in posts:
         if not any(snapshot.role == post.role for snapshot in snapshots):
             raise RatingError(f"nobody in the roster plays the role '{post.role}' that side {post.side} needs")
-    played = {policy for row in results for policy in row.policies}
+    played = set(ledger.ids)
     if len({post.side for post in posts}) == 1:
         return _one_sided(snapshots, played, ratings, matches, games_per_match, posts)
-    book = _Book(snapshots, results, ratings, games_per_match, posts, rng)
+    book = _Book(snapshots, ledger, ratings, games_per_match, posts, rng)
     lineups: list[tuple[PolicyId, ...]] = []
     for x, y in book.ties([i for i, snapshot in enumerate(snapshots) if snapshot.id not in played]):
         if len(lineups) < matches:
@@ -72,7 +73,7 @@ class _Book:
     def __init__(
         self,
         snapshots: Sequence[Snapshot],
-        results: Sequence[MatchResult],
+        ledger: Ledger,
         ratings: Mapping[PolicyId, Rating],
         games: int,
         posts: Sequence[Post],
@@ -86,9 +87,7 @@ class _Book:
         facing = np.array([[(r, s) in opposed for s in roles] for r in roles])
         role = np.array([roles.index(snapshot.role) for snapshot in snapshots])
         self._can_meet = facing[np.ix_(role, role)] & ~np.eye(len(snapshots), dtype=bool)
-        self._met = np.zeros((len(snapshots), len(snapshots)), dtype=bool)
-        for row in results:
-            self._mark(row.lineup)
+        self._met = self._who_met(ledger)
         self._strength = np.array([self._expected(snapshot) for snapshot in snapshots]) / POINTS
         self._variance = np.array([self._doubt(snapshot) for snapshot in snapshots])
         # tanh does not overflow, and p (1 - p) is all that is needed of the logistic function.
@@ -172,12 +171,12 @@ class _Book:
         for one, other in combinations(sides.values(), 2):
             for a in one:
                 for b in other:
+                    self._met[a, b] = self._met[b, a] = True
                     if a != b:
                         told[a] += self._decisive[a, b]
                         told[b] += self._decisive[a, b]
         for who, information in told.items():
             self._variance[who] /= 1.0 + self._games * information * self._variance[who]
-        self._mark([[self._snapshots[who].id for who in side] for side in sides.values()])
         rows = sorted(told)
         self._gain[rows] = self._information(rows)
         self._gain[:, rows] = self._gain[rows].T
@@ -193,13 +192,13 @@ class _Book:
         pointless = ~self._can_meet[rows] | (self._anchor[rows, None] & self._anchor)
         return np.where(pointless, -np.inf, gain)
 
-    def _mark(self, lineup: Sequence[Sequence[PolicyId]]) -> None:
-        """Note who met whom; policies that left the roster are passed over."""
-        sides = [[self._place[policy] for policy in side if policy in self._place] for side in lineup]
-        for one, other in combinations(sides, 2):
-            for a in one:
-                for b in other:
-                    self._met[a, b] = self._met[b, a] = True
+    def _who_met(self, ledger: Ledger) -> NDArray[np.bool_]:
+        """`[N, N]` who has met whom, on whichever sides; policies of the ledger that are not here are passed over."""
+        here = [(number, self._place[policy]) for number, policy in enumerate(ledger.ids) if policy in self._place]
+        numbers, places = np.array(here, dtype=np.int64).reshape(-1, 2).T
+        met = np.zeros((len(self._place), len(self._place)), dtype=bool)
+        met[np.ix_(places, places)] = ledger.met()[np.ix_(numbers, numbers)]
+        return met
 
     def _expected(self, snapshot: Snapshot) -> float:
         """Its rating in Elo points, else its parent's, else the mean of its role's."""

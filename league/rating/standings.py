@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from league.rating.core import Pattern, RatingModel, comparisons, make_rating, tells_nothing
-from league.records import MatchResult, PolicyId, Rating, Snapshot, Standing
+from league.rating.core import RatingModel, make_rating
+from league.records import PolicyId, Rating, Snapshot, Standing
+
+if TYPE_CHECKING:
+    from league.rating.ledger import Ledger
 
 REFERENCE = "bradley-terry"
 """The rating that says who is best, whichever one the table shows."""
@@ -36,7 +39,7 @@ class Record:
 
 
 def standings(
-    results: Sequence[MatchResult],
+    ledger: Ledger,
     snapshots: Sequence[Snapshot],
     anchors: frozenset[PolicyId],
     by: str | RatingModel = REFERENCE,
@@ -45,15 +48,15 @@ def standings(
 ) -> tuple[Standing, ...]:
     """Everybody who has played, best first.
 
-    results: the ledger, in its order. snapshots: whom to show, anchors included if wanted. by: a name (`make_rating`)
+    snapshots: whom to show, anchors included if wanted. by: a name (`make_rating`)
     or a rating system; one-sided games are always rated by mean score. role: only this one.
     Raises ConfigError for an unknown name and RatingError where the results cannot be rated.
     """
     reference = ONE_SIDED if one_sided else REFERENCE
     by = reference if one_sided else by
-    ratings = (make_rating(by) if isinstance(by, str) else by).rate(results, anchors)
-    bounds = ratings if by == reference else make_rating(reference).rate(results, anchors)
-    return ranked(snapshots, ratings, records(results), best_ids(snapshots, bounds), role, one_sided)
+    ratings = (make_rating(by) if isinstance(by, str) else by).rate(ledger, anchors)
+    bounds = ratings if by == reference else make_rating(reference).rate(ledger, anchors)
+    return ranked(snapshots, ratings, records(ledger), best_ids(snapshots, bounds), role, one_sided)
 
 
 def ranked(
@@ -112,39 +115,32 @@ def best_ids(snapshots: Iterable[Snapshot], ratings: Mapping[PolicyId, Rating]) 
     return {role: snapshot.id for role, snapshot in found.items()}
 
 
-def records(results: Iterable[MatchResult]) -> dict[PolicyId, Record]:
-    """Everybody's results; one-sided games have none."""
-    found: dict[PolicyId, Record] = {}
-    for row in results:
-        if tells_nothing(row.lineup):
-            continue
-        for pattern, count in row.placements.items():
-            for side, (outcome, score) in zip(row.lineup, _verdicts(pattern), strict=True):
-                for policy in dict.fromkeys(side):
-                    record = found.setdefault(policy, Record())
-                    record.score += count * score
-                    if outcome == "win":
-                        record.wins += count
-                    elif outcome == "draw":
-                        record.draws += count
-                    else:
-                        record.losses += count
-    return found
+def records(ledger: Ledger) -> dict[PolicyId, Record]:
+    """Everybody's results; one-sided games have none. Exact: the same whatever the order of the ledger."""
+    import numpy as np
 
-
-@lru_cache(maxsize=4096)
-def _verdicts(pattern: Pattern) -> tuple[tuple[str, float], ...]:
-    """By side: win, draw or loss, and the share of the other sides that it beat (level: half)."""
-    beaten = [0.0] * len(pattern)
-    for i, j, score in comparisons(pattern):
-        beaten[i] += score
-        beaten[j] += 1.0 - score
-    first = min(pattern)
-    top = "win" if pattern.count(first) == 1 else "draw"
-    return tuple(
-        (top if rank == first else "loss", score / (len(pattern) - 1))
-        for rank, score in zip(pattern, beaten, strict=True)
-    )
+    size = len(ledger.ids)
+    outcomes = np.zeros((3, size))  # won, drawn, lost: whole numbers, and so exact
+    halves: dict[int, np.ndarray] = {}  # half sides beaten, by how many others there were
+    for table in ledger.tables:
+        telling, others = table.telling(), len(table.sizes) - 1
+        ranks = np.array(table.patterns).reshape(-1, others + 1)
+        top = ranks == ranks.min(1, keepdims=True)
+        alone = top.sum(1) == 1
+        for side, columns in enumerate(table.sides):
+            mine = ranks[:, side, None]
+            beaten = 2 * (ranks > mine).sum(1) + (ranks == mine).sum(1) - 1
+            first = top[:, side]
+            weights = np.stack([first & alone, first & ~alone, ~first, beaten], 1).astype(np.float64)
+            each = telling * (table.counts.astype(np.float64) @ weights).T
+            for post in range(columns.start, columns.stop):
+                who, counts = table.members[:, post], each * table.first_seat(post, since=columns.start)
+                sums = np.array([np.bincount(who, one, size) for one in counts])
+                outcomes += sums[:3]
+                halves[others] = halves.get(others, 0) + sums[3]
+    score = sum((beaten / (2.0 * others) for others, beaten in sorted(halves.items()) if others), np.zeros(size))
+    found = zip(ledger.ids, *outcomes.astype(np.int64).tolist(), score.tolist(), strict=True)
+    return {policy: Record(*numbers) for policy, *numbers in found if any(numbers[:3])}
 
 
 def _worth(snapshot: Snapshot, ratings: Mapping[PolicyId, Rating]) -> tuple[bool, float, float, PolicyId]:

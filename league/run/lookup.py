@@ -7,7 +7,6 @@ POLICY: best, latest, random, one-ply, a snapshot's id or unique prefix or name,
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from league import files, plugins
 from league.config import from_dict
-from league.errors import PolicyError, nearest
+from league.errors import PolicyError
 from league.games.core import GameSpec
 from league.policies import weights
 from league.policies.core import Policy
@@ -46,29 +45,6 @@ class Found:
     id: PolicyId | None = None
 
 
-def split_roles(text: str, roles: Sequence[str]) -> dict[str, str]:
-    """`predator=A,prey=B` → {"predator": "A", "prey": "B"}; anything else → {"": text}.
-
-    roles: those of the game. Raises PolicyError for a role that it does not have, or that is named twice.
-    """
-    parts = text.split(",")
-    if not all(_names_role(part) for part in parts):
-        if len(parts) > 1 and not Path(text).exists():
-            raise PolicyError(f"'{text}': with several policies each needs its role, as in predator=best,prey=latest")
-        return {"": text.strip()}
-    named: dict[str, str] = {}
-    for part in parts:
-        role, _, policy = (word.strip() for word in part.partition("="))
-        if role not in roles:
-            raise PolicyError(
-                f"'{text}': this game has no role '{role}'{nearest(role, roles)} (its roles: {', '.join(roles)})"
-            )
-        if role in named:
-            raise PolicyError(f"'{text}': the role '{role}' is named twice")
-        named[role] = policy
-    return named
-
-
 def find(text: str, role: str, roster: Roster) -> Found:
     """The policy that `text` means for a role of the roster's game. Raises PolicyError, SnapshotError or RunError."""
     spec = roster.spec
@@ -88,12 +64,6 @@ def find(text: str, role: str, roster: Roster) -> Found:
             return _exported(path, role, roster)
     snapshot = roster.named(text, [role])
     return Found(snapshot.name, roster.policy(snapshot.id), snapshot.id)
-
-
-def _names_role(part: str) -> bool:
-    """Whether a part of a POLICY says whose it is: ROLE=POLICY, which no path and no `mcts=N` is."""
-    role, equals, _ = part.strip().partition("=")
-    return bool(equals) and role != "mcts" and not any(letter in role for letter in "/.~:@")
 
 
 def role_file(role: str) -> str:
@@ -140,16 +110,9 @@ def foreign(text: str, role: str, spec: GameSpec) -> Policy:
 
 
 def open_roster(store: Store, spec: GameSpec, device: str = "cpu") -> Roster:
-    """The roster of an open run, with its ledger and ratings (cached ones where they are up to date)."""
-    rating = from_dict(store.config()).rating
-    roster = Roster(spec, store.snapshot_folder, rating=rating, device=device)
-    roster.snapshots = [snapshot for snapshot in store.snapshots() if snapshot.origin != "anchor"]
-    roster.results = store.results()
-    ratings, upto = store.ratings("reference")
-    if upto == store.last_match():
-        roster.ratings = ratings
-    else:
-        roster.rate()
+    """The roster of an open run, with its ratings (cached ones where they are up to date)."""
+    roster = Roster(spec, store.snapshot_folder, from_dict(store.config()).rating, device)
+    roster.load(store)
     return roster
 
 

@@ -28,7 +28,7 @@ def fixtures_for(settings: RatingConfig, roster: Roster, taken: Sequence[Snapsho
         newcomers = [snapshot for snapshot in taken if not apart or snapshot.role == role.name]
         budget = settings.matches_per_snapshot * games * len(newcomers)
         posts = rated_posts(spec, role.name)
-        for lineup in wanted(pool, roster.results, roster.ratings, budget, games, posts, rng):
+        for lineup in wanted(pool, roster.ledger, roster.ratings, budget, games, posts, rng):
             others = draw_others(roster, role.name, rng) if apart else ()
             found += fixtures(spec, lineup, games, seed + 1000 * len(found), others)
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,11 +22,16 @@ from league.matchmaking.core import Matchmaker, log_uniform, make_matchmaker
 from league.policies import weights
 from league.policies.neural import NeuralPolicy, describe
 from league.records import LearnerView, MatchResult, Origin, PolicyId, Snapshot
+from league.run.ranking import keep_facts
 from league.run.roster import Roster
+from league.run.tuning import FACT, Tuning, choose
 from league.storage.provenance import provenance
 from league.storage.store import FILE, Store
+from league.threads import Threads, alone
 
-_NATIVE_SLOTS, _PYTHON_SLOTS = 512, 16
+NATIVE_SLOTS, PYTHON_SLOTS = 512, 64
+"""Games beside each other, unless the config says: of native games, and of environments in Python."""
+
 _LEARNER, _TABLE, _SPREAD = 11, 12, 13
 
 
@@ -36,6 +40,7 @@ class Parts:
     """What a league is made of. tables: the learners of each training table, by role.
 
     parents: by learner, the policy that it starts from, where the run starts from one (`population.init`).
+    tuning: how the machine is used; tuned_before: how the run used it until now, as `Tuning.to_dict`, if it did.
     """
 
     store: Store
@@ -45,6 +50,8 @@ class Parts:
     tables: tuple[tuple[Learner, ...], ...]
     matchmaker: Matchmaker
     parents: Mapping[str, PolicyId]
+    tuning: Tuning
+    tuned_before: Mapping[str, object] | None
 
 
 @dataclass(slots=True)
@@ -93,14 +100,17 @@ class LearnerProgress:
         )
 
 
-def open_league(config: RunConfig, folder: Path) -> Parts:
-    """Create the run in `folder`, or open it to go on. Raises ConfigError where a running league's config differs."""
+def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
+    """Create the run in `folder`, or open it to go on. Raises ConfigError where a running league's config differs.
+
+    retune: choose anew how to use this machine, instead of what the run has kept.
+    """
     device = resolve_device(config.device)
-    torch.set_num_threads(config.threads or os.cpu_count() or 1)
+    alone()
     probe = make(config.game.id, 1, str(device), config.game.options)
     spec, native, replays = probe.spec, isinstance(probe, NativeGame), probe.replays
     probe.close()
-    slots = config.algorithm.slots or (_NATIVE_SLOTS if native else _PYTHON_SLOTS)
+    slots = config.algorithm.slots or (NATIVE_SLOTS if native else PYTHON_SLOTS)
     matchmaker = make_matchmaker(config.matchmaking.kind, config.matchmaking.settings)
     tables = tuple(
         tuple(new_learner(config, spec, index, role, device) for role in range(len(spec.roles)))
@@ -112,19 +122,24 @@ def open_league(config: RunConfig, folder: Path) -> Parts:
     try:
         if config.population.init and (store is None or store.last_round() is None):
             parents = start_from(config.population.init, learners, roster)
+        before = None if store is None else store.facts().get(FACT)
+        tuning = choose(config, native, device, None if retune else before)
         # Last: whatever could not be used above must not leave a run behind that nobody can go on with.
-        store = store or Store.create(folder, to_dict(config), {}, provenance())
-        everyone = store.snapshots()
-        roster.snapshots = [snapshot for snapshot in everyone if snapshot.origin != "anchor"]
-        roster.results = store.results()
-        roster.rate()
+        store = store or Store.create(folder, to_dict(config), {FACT: tuning.to_dict()}, provenance())
+        if before is not None and tuning.to_dict() != before:
+            store.put_fact(FACT, tuning.to_dict())
+        for learner in learners:
+            learner.piece = tuning.piece
+        keep_facts(store, roster.game)
+        roster.load(store)
 
         def new_game(count: int) -> Game:
-            return make(config.game.id, count, str(device), config.game.options)
+            # A single game needs no processes beside this one.
+            return make(config.game.id, count, str(device), config.game.options, tuning.workers if count > 1 else 0)
 
         seeds = tuple(fold(config.seed, _TABLE, table) for table in range(len(tables)))
-        executor = InlineExecutor(new_game, seeds, slots, replays)
-        return Parts(store, roster, executor, learners, tables, matchmaker, parents)
+        executor = InlineExecutor(new_game, seeds, slots, replays, threads=Threads(tuning.threads))
+        return Parts(store, roster, executor, learners, tables, matchmaker, parents, tuning, before)
     except BaseException:
         if store is not None:
             store.close()
@@ -170,7 +185,8 @@ def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> dict[s
 
     Raises PolicyError where it does not fit their network.
     """
-    from league.run.lookup import find, split_roles
+    from league.run.lookup import find
+    from league.run.names import split_roles
 
     if text in ("best", "latest"):
         raise PolicyError(f"population.init = '{text}': of which run? Write {text}@RUN, or name an exported folder")

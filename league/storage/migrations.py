@@ -34,6 +34,13 @@ def m001_first(db: Database) -> None:
             )
 
 
+@STEPS()
+def m002_standings(db: Database) -> None:
+    """Cached records beside cached ratings, and what settings the ratings were computed with."""
+    for statement in _STANDINGS:
+        db.execute(statement)
+
+
 _FIRST = (
     """CREATE TABLE run (
         id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -119,4 +126,16 @@ _FIRST = (
         games INTEGER NOT NULL,
         PRIMARY KEY (kind, snapshot)
     ) STRICT, WITHOUT ROWID""",
+)
+
+_STANDINGS = (
+    "ALTER TABLE rating_kinds ADD COLUMN settings TEXT NOT NULL DEFAULT ''",
+    """CREATE TABLE records (
+        snapshot INTEGER PRIMARY KEY REFERENCES snapshots (seq),
+        wins INTEGER NOT NULL,
+        draws INTEGER NOT NULL,
+        losses INTEGER NOT NULL,
+        score REAL NOT NULL
+    ) STRICT""",
+    """CREATE TABLE records_upto (id INTEGER PRIMARY KEY CHECK (id = 1), upto INTEGER NOT NULL) STRICT""",
 )

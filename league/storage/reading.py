@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from league import files
+from league.rating.standings import Record
 from league.records import MatchResult, PolicyId, Rating, Snapshot, TrainingResult
 from league.storage import rows
-from league.storage.rows import EventRow, MetricsRow, RoundRow
+from league.storage.rows import EventRow, MetricsRow, RatingsRow, RoundRow
+
+if TYPE_CHECKING:
+    from league.rating.ledger import Ledger
+
+_AT_ONCE = 250_000
+"""Matches of which the columns are read at once."""
 
 _SNAPSHOTS = "id, role, learner, number, round, steps, origin, parent, hyperparameters"
 
@@ -60,19 +67,40 @@ class Reading(ABC):
         """The id of the ledger's last match; 0 where there is none. Ids run from 1 without gaps."""
         return int(self.query("SELECT COALESCE(MAX(id), 0) FROM matches")[0][0])
 
-    def results(self, since: int = 0) -> list[MatchResult]:
-        """The ledger in its order. since: only matches with a higher id."""
+    def results(self, since: int = 0, of: PolicyId | None = None) -> list[MatchResult]:
+        """The ledger in its order, as records. since: only matches with a higher id; of: only this policy's."""
+        which, values = "> ?", tuple[object, ...]([since])
+        if of is not None:
+            which = "IN (SELECT match FROM match_posts JOIN snapshots ON seq = snapshot WHERE match > ? AND id = ?)"
+            values += (of,)
         matches = self.query(
             "SELECT id, round, games, placements, episodes, turns, seed, paired, others FROM matches "
-            "WHERE id > ? ORDER BY id",
-            since,
+            f"WHERE id {which} ORDER BY id",
+            *values,
         )
         posts = self.query(
             "SELECT match, side, snapshots.id, score_sum, score_sq, forfeits FROM match_posts "
-            "JOIN snapshots ON snapshots.seq = snapshot WHERE match > ? ORDER BY match, post",
-            since,
+            f"JOIN snapshots ON snapshots.seq = snapshot WHERE match {which} ORDER BY match, post",
+            *values,
         )
         return rows.read_matches(matches, posts)
+
+    def ledger(self, scored: bool = True, upto: int | None = None) -> Ledger:
+        """The ledger as columns. scored: with score sums, which take as long to read as all the rest.
+
+        upto: only matches up to this id.
+        """
+        from league.rating.ledger import Ledger
+
+        names = dict(self.query("SELECT seq, id FROM snapshots"))
+        ledger, last = Ledger(scored=scored), self.last_match() if upto is None else upto
+        for since in range(0, last, _AT_ONCE):
+            upto = min(since + _AT_ONCE, last)
+            matches = self.query(rows.MATCH_COLUMNS, since, upto)
+            posts = self.query(rows.POST_COLUMNS, since, upto)
+            scores = self.query(rows.SCORES, since, upto) if scored else []
+            ledger.append(rows.read_columns(names, matches[0], posts[0], scores))
+        return ledger
 
     def training(self, rounds: int | None = None) -> list[TrainingResult]:
         """Training results, oldest first. rounds: only of the last so many committed rounds."""
@@ -109,15 +137,28 @@ class Reading(ABC):
             return RoundRow(round, steps, checkpoint, _object(learners), seconds, _object(phases))
         return None
 
-    def ratings(self, kind: str) -> tuple[dict[PolicyId, Rating], int]:
-        """The cached ratings of one kind, and the match they are up to; ({}, 0) where there are none."""
-        upto = self.query("SELECT upto FROM rating_kinds WHERE kind = ?", kind)
+    def rated_kinds(self) -> list[str]:
+        """The kinds of ratings that are cached."""
+        return [kind for (kind,) in self.query("SELECT kind FROM rating_kinds ORDER BY kind")]
+
+    def ratings(self, kind: str) -> RatingsRow:
+        """The cached ratings of one kind; up to match 0 where there are none."""
+        stamp = self.query("SELECT upto, settings FROM rating_kinds WHERE kind = ?", kind)
         found = self.query(
             "SELECT snapshots.id, value, low, high, games FROM ratings JOIN snapshots ON snapshots.seq = snapshot "
             "WHERE kind = ? ORDER BY snapshot",
             kind,
         )
-        return {id: Rating(*row) for id, *row in found}, upto[0][0] if upto else 0
+        return RatingsRow({id: Rating(*row) for id, *row in found}, *(stamp[0] if stamp else (0, "")))
+
+    def records(self) -> tuple[dict[PolicyId, Record], int]:
+        """Everybody's cached record, and the match they are up to; ({}, 0) where there are none."""
+        upto = self.query("SELECT upto FROM records_upto")
+        found = self.query(
+            "SELECT snapshots.id, wins, draws, losses, score FROM records JOIN snapshots ON snapshots.seq = snapshot "
+            "ORDER BY snapshot"
+        )
+        return {id: Record(*row) for id, *row in found}, upto[0][0] if upto else 0
 
     def _before(self, rounds: int | None) -> int:
         """The round before the last `rounds` committed ones."""

@@ -7,12 +7,27 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from league.files import canonical_json
-from league.records import MatchResult, PolicyId, Snapshot
+from league.records import MatchResult, PolicyId, Rating, Snapshot
+
+if TYPE_CHECKING:
+    from league.rating.ledger import Columns, Ints
 
 Row = dict[str, object]
+
+# A column of a long table as one text of numbers is read in half the time of its rows. SQLite keeps the order of a
+# subquery for aggregates whose result depends on it.
+MATCH_COLUMNS = (
+    "SELECT group_concat(placements, ';'), group_concat(paired), group_concat(episodes) FROM "
+    "(SELECT placements, paired, episodes FROM matches WHERE id > ? AND id <= ? ORDER BY id)"
+)
+POST_COLUMNS = (
+    "SELECT group_concat(post), group_concat(side), group_concat(snapshot) FROM "
+    "(SELECT post, side, snapshot FROM match_posts WHERE match > ? AND match <= ? ORDER BY match, post)"
+)
+SCORES = "SELECT score_sum, score_sq FROM match_posts WHERE match > ? AND match <= ? ORDER BY match, post"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +63,15 @@ class EventRow:
     data: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class RatingsRow:
+    """Cached ratings, computed from the ledger up to match `upto` with `settings` (JSON of whoever computed them)."""
+
+    ratings: dict[PolicyId, Rating]
+    upto: int
+    settings: str
+
+
 def snapshot_row(snapshot: Snapshot, created: float) -> Row:
     """A row of `snapshots`, without its place in the order. created: seconds since 1970."""
     return {
@@ -65,18 +89,17 @@ def snapshot_row(snapshot: Snapshot, created: float) -> Row:
 
 
 def match_row(id: int, result: MatchResult) -> Row:
-    """A row of `matches`. Patterns of ranks become the keys "0,1" of a JSON object."""
-    placements = {",".join(map(str, pattern)): games for pattern, games in result.placements.items()}
+    """A row of `matches`."""
     return {
         "id": id,
         "round": result.round,
         "games": result.games,
-        "placements": canonical_json(placements),
+        "placements": _placements_text(tuple(result.placements.items())),
         "episodes": result.episodes,
         "turns": result.turns,
         "seed": result.seed,
         "paired": bool(result.paired),
-        "others": canonical_json(list(result.others)),
+        "others": canonical_json(list(result.others)) if result.others else "[]",
     }
 
 
@@ -135,6 +158,49 @@ def read_matches(matches: Iterable[Sequence[Any]], posts: Iterable[Sequence[Any]
             )
         )
     return found
+
+
+def read_columns(
+    names: Mapping[int, PolicyId], matches: Sequence[str], posts: Sequence[str], scores: Sequence[tuple[float, float]]
+) -> Columns:
+    """Match results as columns. names: the snapshots' ids by their place in the order (`seq`).
+
+    matches, posts: what `MATCH_COLUMNS` and `POST_COLUMNS` give. scores: what `SCORES` gives, or nothing.
+    """
+    import numpy as np
+
+    from league.rating.ledger import Columns
+
+    texts, paired, episodes = matches[0].split(";"), *(_numbers(column) for column in matches[1:])
+    post, side, seq = (_numbers(column) for column in posts)
+    number: dict[str, int] = {}
+    outcome = [number.setdefault(text, len(number)) for text in texts]
+    score = np.array(scores) if scores else np.zeros((len(post), 2))
+    return Columns(
+        names=[names.get(place, "") for place in range(max(names) + 1)],
+        outcomes=[_placements(text) for text in number],
+        outcome=np.array(outcome),
+        paired=paired.astype(bool),
+        episodes=episodes,
+        first=np.flatnonzero(post == 0),
+        side=side,
+        policy=seq,
+        score_sum=score[:, 0],
+        score_sq=score[:, 1],
+    )
+
+
+def _numbers(text: str) -> Ints:
+    """Whole numbers that commas part."""
+    import numpy as np
+
+    return np.fromstring(text, sep=",", dtype=np.int64)
+
+
+@lru_cache(maxsize=4096)
+def _placements_text(placements: tuple[tuple[tuple[int, ...], int], ...]) -> str:
+    """Patterns of ranks as the keys "0,1" of a JSON object."""
+    return canonical_json({",".join(map(str, pattern)): games for pattern, games in placements})
 
 
 @lru_cache(maxsize=4096)

@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,6 +22,7 @@ from sqlite_utils import Database
 from league import files
 from league.errors import RunError, SnapshotError
 from league.files import canonical_json, plain
+from league.rating.standings import Record
 from league.records import MatchResult, PolicyId, Rating, Snapshot, TrainingResult
 from league.storage import migrations, rows
 from league.storage.lock import RunLock
@@ -29,6 +31,7 @@ from league.storage.reading import Reading, present
 FILE = "league.db"
 """The database's name in a run's folder."""
 
+_KNOWN = (int, float, str, bool, type(None))  # what SQLite stores as it is meant
 _PATIENCE = 30.0  # seconds to wait for somebody else's lock on the database
 
 
@@ -163,9 +166,9 @@ class Store(Reading):
         with self._writing():
             first = self.last_match() + 1
             seq = self._seq(policy for result in results for policy in result.policies)
-            self._insert("matches", [rows.match_row(id, result) for id, result in enumerate(results, first)])
-            posts = (row for id, result in enumerate(results, first) for row in rows.post_rows(id, result, seq))
-            self._insert("match_posts", posts)
+            numbered = list(enumerate(results, first))
+            self._insert("matches", (rows.match_row(id, result) for id, result in numbered))
+            self._insert("match_posts", (row for id, result in numbered for row in rows.post_rows(id, result, seq)))
 
     def put_training(self, results: Sequence[TrainingResult]) -> None:
         """Add what learners scored while training: one row for each learner, round and opponent."""
@@ -205,19 +208,34 @@ class Store(Reading):
         }
         self._insert("rounds", [row])
 
-    def put_ratings(self, kind: str, ratings: Mapping[PolicyId, Rating], upto: int) -> None:
-        """Replace the cached ratings of one kind, computed from the ledger up to the match `upto`."""
+    def put_ratings(self, kind: str, ratings: Mapping[PolicyId, Rating], upto: int, settings: str = "") -> None:
+        """Replace the cached ratings of one kind, computed from the ledger up to the match `upto` with `settings`."""
         names = ("value", "low", "high", "games")
         with self._writing():
             seq = self._seq(ratings)
             self._execute("DELETE FROM ratings WHERE kind = ?", kind)
-            self._execute("INSERT OR REPLACE INTO rating_kinds (kind, upto) VALUES (?, ?)", kind, upto)
+            self._execute("INSERT OR REPLACE INTO rating_kinds VALUES (?, ?, ?)", kind, upto, settings)
             self._insert(
                 "ratings",
-                [
+                (
                     {"kind": kind, "snapshot": seq[id]} | {name: getattr(rating, name) for name in names}
                     for id, rating in ratings.items()
-                ],
+                ),
+            )
+
+    def put_records(self, records: Mapping[PolicyId, Record], upto: int) -> None:
+        """Replace everybody's cached record, counted from the ledger up to the match `upto`."""
+        names = ("wins", "draws", "losses", "score")
+        with self._writing():
+            seq = self._seq(records)
+            self._execute("DELETE FROM records")
+            self._execute("INSERT OR REPLACE INTO records_upto VALUES (1, ?)", upto)
+            self._insert(
+                "records",
+                (
+                    {"snapshot": seq[id]} | {name: getattr(record, name) for name in names}
+                    for id, record in records.items()
+                ),
             )
 
     def put_fact(self, key: str, value: object) -> None:
@@ -253,8 +271,17 @@ class Store(Reading):
                 yield
 
     def _insert(self, table: str, records: Iterable[rows.Row]) -> None:
+        """Insert rows that all have the same columns."""
+        rest = iter(records)
+        head = next(rest, None)
+        if head is None:
+            return
+        values = (
+            [value if type(value) in _KNOWN else plain(value) for value in row.values()] for row in chain([head], rest)
+        )
+        columns, places = ", ".join(head), ", ".join("?" * len(head))
         with self._writing(), _explained(self.path):
-            self._db.table(table).insert_all({key: plain(value) for key, value in row.items()} for row in records)
+            self._conn.executemany(f"INSERT INTO {table} ({columns}) VALUES ({places})", values)
 
     def _execute(self, sql: str, *parameters: object) -> None:
         with self._writing(), _explained(self.path):

@@ -12,7 +12,8 @@ from league.api import Run
 from league.errors import PolicyError
 from league.policies import weights
 from league.records import Snapshot
-from league.run.lookup import METADATA_CAP, POLICY_FILE, role_file, split_roles
+from league.run.lookup import METADATA_CAP, POLICY_FILE, role_file
+from league.run.names import split_roles
 from league.studies.show import Shown, lineage, shown
 
 RATINGS = ("bradley-terry", "elo", "openskill")
@@ -40,7 +41,7 @@ def export(run: Run, text: str, out: Path) -> Exported:
     if out.exists() and not _may_be_replaced(out):
         raise PolicyError(f"{out} exists and is no exported policy: name another folder with --out")
     chosen = _chosen(run, text)
-    described = [shown(run, snapshot.id) for snapshot in chosen]
+    described = [shown(run.roster, run.store, snapshot.id) for snapshot in chosen]
     # All are read before anything is written: a damaged snapshot must not cost the export that is there.
     inside = [weights.read(run.store.snapshot_folder, snapshot.id)[0] for snapshot in chosen]
     files.make_folder(out)

@@ -10,16 +10,20 @@ from dataclasses import dataclass, replace
 import torch
 
 from league.errors import PolicyError
+from league.execution.core import match_games
 from league.games.chance import mix
-from league.games.core import Game, GameSpec, NativeGame
+from league.games.core import Game, GameSpec
 from league.play.fixture import Fixture, alike, fixtures, sides_of
 from league.play.match import play
 from league.play.table import Move, Table
 from league.policies.core import Policy
 from league.rating.payoff import wilson
 from league.records import MatchResult
-from league.run.lookup import Found, find, role_of, split_roles
+from league.run.lookup import Found, find, role_of
+from league.run.names import split_roles
 from league.run.roster import Roster
+from league.run.setup import PYTHON_SLOTS
+from league.threads import Threads, alone
 
 _Z95 = 1.959964
 
@@ -92,19 +96,23 @@ def match(
     tick: Callable[[float], None] = lambda fraction: None,
 ) -> MatchReport:
     """Play and report. make: a new game of so many slots. temperature: of every choice; 0 is greedy."""
+    alone()
     began = time.monotonic()
     planned = contest(roster, texts, games, seed)
     episodes = sum(fixture.games * len(fixture.episodes) for fixture in planned.fixtures)
-    game = make(1)
-    slots = min(episodes, 1024 if isinstance(game, NativeGame) else 16)
-    game.close()
-    game, traces = make(slots), _Traces(slots, episodes)
+    games_at_once, threads, traces = match_games(make, episodes, PYTHON_SLOTS), Threads(0), None
     try:
-        settled = temperature == 0 and not _has_chance(game)
-        results = play(game, planned.policies, planned.fixtures, temperature, tick, listen=traces if settled else None)
+        if temperature == 0 and not _has_chance(games_at_once[0]):
+            games_at_once = games_at_once[:1]
+            traces = _Traces(games_at_once[0].slots, episodes)
+        results = play(
+            games_at_once, planned.policies, planned.fixtures, temperature, tick, listen=traces, threads=threads
+        )
     finally:
-        game.close()
-    if settled and (different := traces.different()) < episodes:
+        for game in games_at_once:
+            game.close()
+        threads.close()
+    if traces is not None and (different := traces.different()) < episodes:
         note = f"only {different} different episodes: greedy play repeats itself, so there is no interval"
         planned = replace(planned, note="; ".join(filter(None, (planned.note, note))), interval=False)
     return report(roster.spec, planned, results, seed, time.monotonic() - began)
@@ -125,7 +133,7 @@ def show(make: Callable[[int], Game], roster: Roster, texts: Sequence[str], seed
         frames.append(table.game.render(0))
 
     try:
-        (result,) = play(game, planned.policies, [fixture], temperature, watch=watch)
+        (result,) = play([game], planned.policies, [fixture], temperature, watch=watch)
     finally:
         game.close()
     # With the last move the next game has begun: that position cannot be shown, only what came of it.

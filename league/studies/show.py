@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from league.api import Run
 from league.errors import PolicyError
 from league.rating.payoff import Payoff
 from league.records import Rating, Snapshot
-from league.run.lookup import split_roles
+from league.run.names import split_roles
+from league.run.ranking import Ranking
+from league.storage.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +35,21 @@ class Shown:
     record: tuple[Against, ...]
 
 
-def shown(run: Run, text: str) -> Shown:
+def shown(ranking: Ranking, store: Reading, text: str) -> Shown:
     """All there is to say of the snapshot that `text` means. Raises PolicyError."""
-    roster = run.roster
-    roles = [role.name for role in roster.spec.roles]
+    roles = ranking.game.roles
     ((role, name), *more) = split_roles(text, roles).items()
     if more:
         raise PolicyError(f"'{text}' names several policies: show one at a time")
-    snapshot = roster.named(name, [role] if role else roles)
-    payoff, record = Payoff(roster.results), []
-    for other in (*roster.anchors, *roster.snapshots):
+    snapshot = ranking.named(name, [role] if role else roles)
+    payoff, record = Payoff(store.results(of=snapshot.id)), []
+    for other in (*ranking.anchors, *ranking.snapshots):
         if other.id != snapshot.id and payoff.games(snapshot.id, other.id):
             wins, draws, losses = payoff.counts(snapshot.id, other.id)
             games = wins + draws + losses
             record.append(Against(other, games, wins, draws, losses, payoff.score(snapshot.id, other.id)))
     record.sort(key=lambda row: (-row.games, row.opponent.id))
-    return Shown(snapshot, roster.ratings.get(snapshot.id), tuple(lineage(roster.snapshots, snapshot)), tuple(record))
+    return Shown(snapshot, ranking.ratings.get(snapshot.id), tuple(lineage(ranking.snapshots, snapshot)), tuple(record))
 
 
 def lineage(snapshots: Sequence[Snapshot], snapshot: Snapshot) -> list[Snapshot]:

@@ -41,6 +41,7 @@ class Grid:
         self.columns = tuple(columns)
         self.rows = [tuple(cell if isinstance(cell, Text) else Text(cell) for cell in row) for row in rows]
         self.named, self.heading = named, heading
+        self._widest = [max((row[index].cell_len for row in self.rows), default=0) for index in range(len(columns))]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         chosen = self.fit(options.max_width)
@@ -72,7 +73,7 @@ class Grid:
             kept.remove(min(kept, key=lambda index: (self.columns[index].keep, -index)))
 
     def _natural(self, index: int, title: str) -> int:
-        return max([cell_len(title), 1, *(row[index].cell_len for row in self.rows)])
+        return max(cell_len(title), 1, self._widest[index])
 
     def _shrink(self, kept: Sequence[int], natural: Sequence[int], room: int) -> list[int] | None:
         """Widths that fit into `room`, taken from the least important columns first; None where they cannot."""
@@ -85,6 +86,9 @@ class Grid:
 
     def _lines(self, console: Console, cell: Text, index: int, width: int) -> list[Text]:
         column = self.columns[index]
+        if not column.wrap and not cell.spans and (room := width - cell.cell_len) >= 0:
+            # Most cells of long tables: nothing to cut, one style.
+            return [Text(" " * room + cell.plain if column.right else cell.plain.rstrip(), cell.style)]
         lines = list(cell.wrap(console, width, overflow="fold")) if column.wrap else [cell.copy()]
         for line in lines:
             line.rstrip()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from league.describe import show
 from league.records import Rating, Snapshot, Standing
 from league.views.grid import Column, Grid
 from league.views.text import MISSING, aligned, clean, count, duration, fine, half_width, interval, number, places
@@ -16,6 +15,7 @@ from league.views.text import MISSING, aligned, clean, count, duration, fine, ha
 if TYPE_CHECKING:
     from league.config import Resolved
     from league.games.registry import Listed
+    from league.run.ranking import Refit
     from league.studies.match import MatchReport
 
 NO_MATCHES = "no rated matches yet"
@@ -216,6 +216,16 @@ def show_table(
     return Group(*parts)
 
 
+def refit_table(found: Refit) -> RenderableType:
+    """What a full refit of the ledger showed."""
+    columns = [Column(("rating",), least=8, keep=2), Column(("largest difference from the cache", "difference"))]
+    differences = ["nothing was cached" if apart is None else f"{apart:.2g}" for apart in found.ratings.values()]
+    rows = [[clean(name), apart] for name, apart in zip(found.ratings, differences, strict=True)]
+    ending = f"{found.matches:,} matches, {found.policies:,} policies, {duration(found.seconds)}; "
+    ending += f"{found.records} records differed; the cache is up to date"
+    return Group(Grid(columns, rows), Text(), Text(ending, "dim"))
+
+
 def runs_table(rows: Iterable[RunRow]) -> Grid:
     """The runs that there are, one a line."""
     columns = [
@@ -266,6 +276,8 @@ def games_table(games: Iterable[Listed]) -> Grid:
 
 def config_table(values: Iterable[Resolved]) -> Grid:
     """Resolved settings with their sources; what is left at its default is dimmed."""
+    from league.describe import show
+
     columns = [
         Column(("key",), keep=3, least=20, wrap=True),
         Column(("value",), keep=2, least=12, wrap=True),

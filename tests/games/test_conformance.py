@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import count
 
 import pytest
 import torch
@@ -107,10 +108,11 @@ class HalfEnded(TicTacToe):
 
 
 class Unrepeatable(Kuhn):
+    drawn = count()
+
     def deal(self, seeds: Tensor) -> State:
         state = super().deal(seeds)
-        self.drawn = getattr(self, "drawn", 0) + 1
-        state["deal"] = (state["deal"] + torch.arange(len(seeds)) * self.drawn) % len(self.deals)
+        state["deal"] = (state["deal"] + torch.arange(len(seeds)) * next(self.drawn)) % len(self.deals)
         return state
 
 

@@ -14,9 +14,10 @@ import torch
 from gymnasium.utils import seeding
 
 from league.errors import GameError
+from league.games.bank import fold_seed
 from league.games.conformance import check, random_actions
 from league.games.core import Turn
-from league.games.pettingzoo import PettingZooGame, fold_seed
+from league.games.pettingzoo import PettingZooGame
 
 Script = list[dict[str, int]]
 
@@ -166,9 +167,10 @@ def test_openspiel_scores_are_the_games_own_returns(name: str) -> None:
         torch.testing.assert_close(turn.score[0], expected)
 
 
-def test_observations_masks_and_state_are_the_environments_own() -> None:
-    game, env = PettingZooGame("pettingzoo:classic/connect_four_v3", 1), _plain("pettingzoo.classic.connect_four_v3")
-    plain = env.raw_env()
+@pytest.mark.parametrize("horizon", ["terminal", "truncation"])
+def test_observations_masks_and_state_are_the_environments_own(horizon: str) -> None:
+    game = PettingZooGame("pettingzoo:classic/connect_four_v3", 1, horizon=horizon)
+    plain = _plain("pettingzoo.classic.connect_four_v3").raw_env()
     plain.reset()
     turn = game.start(torch.tensor([0]))
     for column in (3, 3, 3, 3, 3, 3, 0):
@@ -177,10 +179,12 @@ def test_observations_masks_and_state_are_the_environments_own() -> None:
         assert acting.obs.dtype == torch.uint8
         assert torch.equal(acting.obs[0, 0], torch.from_numpy(seen["observation"]).permute(2, 0, 1))
         assert acting.mask is not None
-        assert turn.state is not None
         assert torch.equal(acting.mask[0, 0], torch.from_numpy(seen["action_mask"]).bool())
-        planes = torch.from_numpy(other["observation"]).permute(2, 0, 1).reshape(-1)
-        assert torch.equal(turn.state[0, :84], planes.float())
+        # Whoever acts sees the whole board; a state of its own is wanted only where an episode can be cut off.
+        assert (turn.state is None) == (horizon == "terminal")
+        if turn.state is not None:
+            planes = torch.from_numpy(other["observation"]).permute(2, 0, 1).reshape(-1)
+            assert torch.equal(turn.state[0, :84], planes.float())
         plain.step(column)
         turn = game.step({"player": torch.tensor([[column]])}, torch.tensor([0]))
     assert game.render(0).splitlines()[-1] == "X . . X . . ."

@@ -36,7 +36,7 @@ def trained(
 def score(game: Game, one: Policy, other: Policy, games: int, seed: int) -> float:
     """Mean result of the first policy, seat-balanced."""
     total = 0.0
-    for result in play(game, {"one": one, "other": other}, fixtures(game.spec, ["one", "other"], games, seed)):
+    for result in play([game], {"one": one, "other": other}, fixtures(game.spec, ["one", "other"], games, seed)):
         first = result.lineup[0] == ("one",)
         total += result.placements.get((0, 1) if first else (1, 0), 0) + 0.5 * result.placements.get((0, 0), 0)
     return total / games
@@ -88,7 +88,7 @@ def test_an_agent_that_is_cut_off_learns_to_go_where_it_should() -> None:
     scores = []
     for policy in (learner.policy, Random("agent", 5)):
         (fixture,) = fixtures(game.spec, ["team"], 100, 9)
-        (result,) = play(game, {"team": policy}, [fixture])
+        (result,) = play([game], {"team": policy}, [fixture])
         scores.append(result.score_sum[0] / 100)
     game.close()
     assert scores[0] > scores[1] + 0.5, scores

@@ -77,7 +77,7 @@ def test_short_games_are_not_favoured(slots: int) -> None:
     players = {name: Random("player", 2) for name in "ab"}
     (first, second) = fixtures(game.spec, ["a", "b"], 100, 5)
     ended: list[float] = []
-    results = play(game, players, [first, second], tick=ended.append)
+    results = play([game], players, [first, second], tick=ended.append)
     for result, seed in ((results[0], 5), (results[1], 6)):
         # What the deals say, whatever order they end in.
         dealt = [fixture for fixture in (first, second) if fixture.seed == seed]
@@ -90,7 +90,7 @@ def test_short_games_are_not_favoured(slots: int) -> None:
         assert result.score_sq == (50.0, 50.0)
     assert ended[-1] == 1.0
     assert ended == sorted(ended)
-    baseline = play(Sprint(7), players, [first, second])
+    baseline = play([Sprint(7)], players, [first, second])
     assert results == baseline
 
 
@@ -106,7 +106,7 @@ def test_every_episode_is_played_once_and_none_twice() -> None:
                 met[episode] = met.get(episode, 0) + 1
 
     players = {name: Random("player", 2) for name in "ab"}
-    (result,) = play(game, players, [fixture], watch=watch)
+    (result,) = play([game], players, [fixture], watch=watch)
     assert {episode: met[episode] for episode in range(30)} == dict.fromkeys(range(30), 1)
     assert sum(result.placements.values()) == 30
 
@@ -118,7 +118,7 @@ def test_seats_are_balanced() -> None:
     assert len({f.seed for f in found}) == 2
     # A stronger policy shows its strength from both seats.
     players: dict[str, Policy] = {"left": Always("player", 7, 3), "right": Always("player", 7, 6)}
-    results = play(game, players, found)
+    results = play([game], players, found)
     assert [result.placements for result in results] == [{(0, 1): 20}, {(0, 1): 20}]
     assert [result.lineup for result in results] == [(("left",), ("right",)), (("right",), ("left",))]
 
@@ -137,14 +137,14 @@ def test_luck_of_the_deal_cancels_in_paired_games() -> None:
     (fixture,) = fixtures(game.spec, ["a", "b"], 100, 3)
     assert fixture.episodes == (("a", "b"), ("b", "a"))
     same: dict[str, Policy] = {name: Always("player", 3, 1) for name in "ab"}
-    (result,) = play(game, same, [fixture])
+    (result,) = play([game], same, [fixture])
     assert result.paired
     assert (result.games, result.episodes) == (100, 200)
     assert result.placements == {(0, 0): 100}
     assert result.score_sum == (0.0, 0.0)
     assert result.score_sq[0] == result.score_sq[1] > 100.0
     # And a policy that raises wins more chips from one that folds whenever it may.
-    (uneven,) = play(game, {"a": Always("player", 3, 2), "b": Always("player", 3, 0)}, [fixture])
+    (uneven,) = play([game], {"a": Always("player", 3, 2), "b": Always("player", 3, 0)}, [fixture])
     assert uneven.placements == {(0, 1): 100}
     assert uneven.score_sum[0] == -uneven.score_sum[1] > 0
 
@@ -152,7 +152,7 @@ def test_luck_of_the_deal_cancels_in_paired_games() -> None:
 def test_the_episodes_of_a_paired_game_draw_differently() -> None:
     """Equal seeds, but not equal keys: else a pair would be one game seen twice."""
     game = make("leduc", 32)
-    (result,) = play(game, {n: Random("player", 3) for n in "ab"}, fixtures(game.spec, ["a", "b"], 200, 3))
+    (result,) = play([game], {n: Random("player", 3) for n in "ab"}, fixtures(game.spec, ["a", "b"], 200, 3))
     assert set(result.placements) == {(0, 1), (1, 0), (0, 0)}
     assert result.placements.get((0, 0), 0) < 100
 
@@ -170,7 +170,7 @@ def test_policies_of_differing_sides_are_compared_with_the_same_others() -> None
     }
     others = ("hunters", "")
     level, uneven = (
-        play(game, policies, fixtures(game.spec, ["still", other], 10, 4, others))[0] for other in ("twin", "runs")
+        play([game], policies, fixtures(game.spec, ["still", other], 10, 4, others))[0] for other in ("twin", "runs")
     )
     game.close()
     assert (level.lineup, level.others) == ((("still",), ("twin",)), ("hunters",))
@@ -187,7 +187,7 @@ def test_policies_of_differing_sides_are_compared_with_the_same_others() -> None
 def test_one_sided_games_bring_a_score() -> None:
     game = make("mpe2:simple_spread_v3", 4, options={"max_cycles": 5})
     (fixture,) = fixtures(game.spec, ["team"], 9, 2)
-    (result,) = play(game, {"team": Random("agent", 5)}, [fixture])
+    (result,) = play([game], {"team": Random("agent", 5)}, [fixture])
     game.close()
     assert (result.placements, result.episodes, result.turns) == ({(0,): 9}, 9, 45)
     assert result.score_sum[0] < 0 < result.score_sq[0]
@@ -202,13 +202,13 @@ def test_forfeits_are_counted_to_the_offender() -> None:
         "mate": Always("runner", 3, 0),
         "judge": Always("judge", 4, 0),
     }
-    (result,) = play(Relay(5, masks=False), policies, [fixture])
+    (result,) = play([Relay(5, masks=False)], policies, [fixture])
     assert result.lineup == (("bold",), ("mate", "judge"))
     assert 0 < result.forfeits[0] <= 12
     assert result.forfeits[1:] == (0, 0)
     # A forfeit is worth -10 to the offender and 10 to each of the others, far from what is paid else.
     assert result.placements[1, 0] >= result.forfeits[0]
-    (fair,) = play(Relay(5), policies, [fixture])
+    (fair,) = play([Relay(5)], policies, [fixture])
     assert fair.forfeits == (0, 0, 0)
 
 
@@ -227,7 +227,7 @@ def test_equal_seeds_give_equal_results_in_any_number_of_slots(name: str) -> Non
         policies: dict[str, Policy] = {name: Random(role.name, role.actions) for name in "ab"}
         policies["judge"] = Random("judge", 4)
         others = ("", "", "judge") if name == "relay" else ()
-        return play(game, policies, fixtures(game.spec, ["a", "b"], 30, seed, others))
+        return play([game], policies, fixtures(game.spec, ["a", "b"], 30, seed, others))
 
     first = played(4, 1)
     assert first == played(4, 1) == played(1, 1) == played(33, 1)
@@ -245,15 +245,15 @@ def test_several_fixtures_are_told_apart() -> None:
     }
     pairs = [("random", "corner"), ("centre", "random"), ("corner", "centre")]
     job = [fixture for seed, pair in enumerate(pairs) for fixture in fixtures(game.spec, pair, 20, 100 * seed)]
-    together = play(game, policies, job)
-    assert together == [play(game, policies, [fixture])[0] for fixture in job]
+    together = play([game], policies, job)
+    assert together == [play([game], policies, [fixture])[0] for fixture in job]
     assert [result.lineup[0][0] for result in together] == ["random", "corner", "centre", "random", "corner", "centre"]
-    assert play(game, policies, []) == []
+    assert play([game], policies, []) == []
 
 
 def test_a_policy_of_another_role_cannot_sit_down() -> None:
     game = make("mpe2:simple_tag_v3", 2, options={"max_cycles": 3})
     (fixture,) = fixtures(game.spec, ["a", "b"], 2, 4, ("a", ""))
     with pytest.raises(PolicyError, match=r"'adversary'.*'agent'"):
-        play(game, {"a": Random("adversary", 5), "b": Random("agent", 5)}, [fixture])
+        play([game], {"a": Random("adversary", 5), "b": Random("agent", 5)}, [fixture])
     game.close()

@@ -14,6 +14,7 @@ from league.games.core import Game
 from league.games.registry import make
 from league.learning.learner import Learner
 from league.learning.settings import MappoSettings
+from league.play.rollout import collect, nothing_pending
 from league.play.table import Table
 from league.policies.core import Policy, Rows
 from league.policies.scripted import Random
@@ -191,8 +192,9 @@ def test_temperature_zero_takes_the_best_and_leaves_random_play_random() -> None
 )
 def test_a_policy_that_cannot_be_used_is_named(policy: Policy, words: str) -> None:
     table = table_of(make("rps", 4), [Random("player", 3), policy], ((0,), (1,)))
+    pending = {role.name: nothing_pending(table.game, role) for role in table.game.spec.roles}
     with pytest.raises(PolicyError, match=rf"(?s)policy 1 of the table \(Says\).*{words}"):
-        table.advance()
+        collect(table, 1, pending)
 
 
 def test_a_table_goes_on_from_saved_tensors() -> None:

@@ -91,7 +91,7 @@ def test_one_ply_leaves_the_game_as_it_is() -> None:
 def test_one_ply_beats_random_play() -> None:
     game = make("connect_four", 50)
     policies = {"one": OnePly("player", 7), "random": Random("player", 7)}
-    results = play(game, policies, fixtures(game.spec, ["one", "random"], 100, 2))
+    results = play([game], policies, fixtures(game.spec, ["one", "random"], 100, 2))
     won = sum(result.placements.get((0, 1) if result.lineup[0] == ("one",) else (1, 0), 0) for result in results)
     assert won > 85
 

@@ -17,6 +17,7 @@ from league.rating import bradley_terry as module
 from league.rating.bradley_terry import BradleyTerry, BradleyTerrySettings, fit, roster_variance
 from league.rating.choices import Choices
 from league.rating.core import POINTS
+from league.rating.ledger import Ledger
 from league.records import MatchResult
 
 SD = 2000.0 / POINTS
@@ -24,14 +25,14 @@ FLAT = BradleyTerrySettings(prior=1e6)
 
 
 def test_two_policies_have_the_logit_of_their_score() -> None:
-    ratings = BradleyTerry(FLAT).rate([duel("a", "random", 30, 0, 10, paired=True)], RANDOM)
+    ratings = BradleyTerry(FLAT).rate(Ledger([duel("a", "random", 30, 0, 10, paired=True)]), RANDOM)
     assert ratings["a"].value == pytest.approx(POINTS * math.log(3.0), rel=1e-5)
     assert ratings["random"].value == 0.0
     assert ratings["a"].games == ratings["random"].games == 40
 
 
 def test_a_lone_policys_interval_is_that_of_a_logit() -> None:
-    rating = BradleyTerry(FLAT).rate([duel("a", "random", 30, 0, 10, paired=True)], RANDOM)["a"]
+    rating = BradleyTerry(FLAT).rate(Ledger([duel("a", "random", 30, 0, 10, paired=True)]), RANDOM)["a"]
     se = POINTS / math.sqrt(40 * 0.75 * 0.25)
     assert rating.high - rating.value == pytest.approx(1.959964 * se, rel=1e-4)
     assert rating.value - rating.low == pytest.approx(1.959964 * se, rel=1e-4)
@@ -39,13 +40,13 @@ def test_a_lone_policys_interval_is_that_of_a_logit() -> None:
 
 def test_davidsons_draw_parameter_has_its_closed_form_between_equals() -> None:
     # Between equals P(draw) = nu / (2 + nu): 20 of 60 gives nu = 1.
-    fitted = fit([duel("a", "random", 20, 20, 20, paired=True)], RANDOM, FLAT)
+    fitted = fit(Ledger([duel("a", "random", 20, 20, 20, paired=True)]), RANDOM, FLAT)
     assert fitted.draw == {2: pytest.approx(1.0, rel=1e-5)}
     assert fitted.theta == pytest.approx([0.0, 0.0], abs=1e-9)
 
 
 def test_a_policy_that_wins_all_its_games_stays_finite_where_prior_and_games_balance() -> None:
-    theta = float(fit([duel("a", "random", 40, 0, 0, paired=True)], RANDOM).theta[0])
+    theta = float(fit(Ledger([duel("a", "random", 40, 0, 0, paired=True)]), RANDOM).theta[0])
     # One policy: level and strength together have variance 2 sd².
     expected = brentq(lambda x: 40.0 / (1.0 + math.exp(x)) - x / (2 * SD**2), 0.0, 50.0)
     assert theta == pytest.approx(expected, abs=1e-6)
@@ -115,7 +116,7 @@ MIXED = {
 
 @pytest.mark.parametrize("case", MIXED)
 def test_the_fit_is_that_of_the_written_out_posterior(case: str) -> None:
-    fitted, (theta, seat, delta) = fit(MIXED[case], RANDOM), _reference(MIXED[case])
+    fitted, (theta, seat, delta) = fit(Ledger(MIXED[case]), RANDOM), _reference(MIXED[case])
     assert dict(zip(fitted.ids, fitted.theta, strict=True)) == pytest.approx(theta, abs=2e-4)
     assert list(fitted.side_terms) == pytest.approx(seat, abs=2e-4)
     assert [math.log(value) for value in fitted.draw.values()] == pytest.approx(delta, abs=2e-4)
@@ -123,7 +124,7 @@ def test_the_fit_is_that_of_the_written_out_posterior(case: str) -> None:
 
 @pytest.mark.parametrize("case", MIXED)
 def test_gradient_and_information_are_the_derivatives_of_the_log_likelihood(case: str) -> None:
-    choices = Choices(MIXED[case], RANDOM)
+    choices = Choices(Ledger(MIXED[case]), RANDOM)
     at, step = np.random.default_rng(3).normal(size=choices.fixed), 1e-5
     _, gradient, information = choices.likelihood(at)
     for i, unit in enumerate(np.eye(choices.fixed)):
@@ -135,7 +136,7 @@ def test_gradient_and_information_are_the_derivatives_of_the_log_likelihood(case
 def test_known_strengths_draws_and_seat_advantage_are_recovered() -> None:
     true = {"random": 0.0, "a": 1.0, "b": 2.0, "c": 2.5, "d": 3.2}
     rows = simulated(true, 2000, np.random.default_rng(1), side=0.4, nu=0.5)
-    fitted = fit(rows, RANDOM)
+    fitted = fit(Ledger(rows), RANDOM)
     assert dict(zip(fitted.ids, fitted.theta, strict=True)) == pytest.approx(true, abs=0.1)
     assert fitted.draw[2] == pytest.approx(0.5, abs=0.03)
     assert fitted.side_terms[0] - fitted.side_terms[1] == pytest.approx(0.4, abs=0.05)
@@ -147,7 +148,7 @@ def test_intervals_against_the_rosters_mean_hold_the_truth_as_often_as_they_say(
     mean = np.mean([value for name, value in true.items() if name != "random"])
     rng, inside = np.random.default_rng(7), []
     for _ in range(60):
-        ratings = BradleyTerry().rate(simulated(true, 6, rng, side=0.3, nu=0.3), RANDOM)
+        ratings = BradleyTerry().rate(Ledger(simulated(true, 6, rng, side=0.3, nu=0.3)), RANDOM)
         estimated = np.mean([ratings[name].value for name in "abcdefgh"])
         for name in "abcdefgh":
             shift = estimated - POINTS * mean
@@ -161,21 +162,22 @@ def test_a_large_roster_is_not_dragged_towards_an_anchor_that_few_games_tie_it_t
     names = [f"p{i}" for i in range(60)]
     rows = simulated(dict.fromkeys(names, 0.0), 4, rng)
     rows.append(duel(names[0], "random", 190, 0, 10, paired=True))
-    level = np.mean([rating.value for name, rating in BradleyTerry().rate(rows, RANDOM).items() if name != "random"])
-    first = BradleyTerry().rate(rows, RANDOM)[names[0]].value
+    ratings = BradleyTerry().rate(Ledger(rows), RANDOM)
+    level = np.mean([rating.value for name, rating in ratings.items() if name != "random"])
+    first = ratings[names[0]].value
     assert first == pytest.approx(POINTS * math.log(19.0), abs=25.0)
     assert level == pytest.approx(first, abs=120.0)
 
 
 def test_intervals_compare_with_the_roster_and_not_with_an_anchor_that_loses_everything() -> None:
     rows = [duel("a", "random", 50, 0, 0), duel("b", "random", 50, 0, 0), duel("a", "b", 500, 0, 500, paired=True)]
-    ratings = BradleyTerry().rate(rows, RANDOM)
+    ratings = BradleyTerry().rate(Ledger(rows), RANDOM)
     assert ratings["a"].high - ratings["a"].low < 50.0
     assert ratings["random"].high - ratings["random"].low > 500.0
 
 
 def test_roster_variance_of_two_is_a_quarter_of_that_of_their_difference() -> None:
-    fitted = fit([duel("a", "random", 5, 0, 3), duel("b", "random", 4, 0, 4), duel("a", "b", 6, 0, 5)], RANDOM)
+    fitted = fit(Ledger([duel("a", "random", 5, 0, 3), duel("b", "random", 4, 0, 4), duel("a", "b", 6, 0, 5)]), RANDOM)
     covariance = fitted.covariance
     expected = (covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]) / 4
     assert roster_variance(fitted, RANDOM)[:2] == pytest.approx([expected, expected])
@@ -189,7 +191,7 @@ def test_roles_are_rosters_of_their_own() -> None:
         row("random/fox", "h1", placements={(0, 1): 6, (1, 0): 6}),
         row("random/fox", "random/hen", placements={(0, 1): 9, (1, 0): 9}),
     ]
-    fitted = fit(rows, anchors)
+    fitted = fit(Ledger(rows), anchors)
     assert fitted.groups == (frozenset({"f1", "f2", "random/fox"}), frozenset({"h1", "random/hen"}))
     assert dict(zip(fitted.ids, fitted.theta, strict=True))["random/fox"] == 0.0
     # h1 is alone in its role: its own variance stands.
@@ -199,45 +201,45 @@ def test_roles_are_rosters_of_their_own() -> None:
 
 def test_a_seat_that_wins_by_itself_is_no_strength() -> None:
     rows = [duel("a", "b", 90, 0, 10), duel("b", "a", 90, 0, 10), duel("a", "random", 50, 0, 50, paired=True)]
-    fitted = fit(rows, RANDOM)
+    fitted = fit(Ledger(rows), RANDOM)
     assert fitted.theta == pytest.approx([0.0, 0.0, 0.0], abs=1e-3)
     assert fitted.side_terms[0] - fitted.side_terms[1] == pytest.approx(math.log(9.0), abs=0.01)
 
 
 def test_games_against_oneself_say_nothing_of_strength() -> None:
     rows = [duel("a", "random", 30, 0, 10, paired=True)]
-    with_self = BradleyTerry().rate([*rows, duel("a", "a", 60, 0, 40, paired=True)], RANDOM)
-    assert with_self["a"].value == pytest.approx(BradleyTerry().rate(rows, RANDOM)["a"].value, abs=1e-6)
+    with_self = BradleyTerry().rate(Ledger([*rows, duel("a", "a", 60, 0, 40, paired=True)]), RANDOM)
+    assert with_self["a"].value == pytest.approx(BradleyTerry().rate(Ledger(rows), RANDOM)["a"].value, abs=1e-6)
     assert with_self["a"].games == 140
 
 
 def test_a_result_is_merged_whether_it_comes_in_one_row_or_many() -> None:
-    whole = fit([duel("a", "b", 3, 1, 2), duel("b", "random", 4, 0, 1)], RANDOM)
+    whole = fit(Ledger([duel("a", "b", 3, 1, 2), duel("b", "random", 4, 0, 1)]), RANDOM)
     parts = [duel("a", "b", 1, 0, 2), duel("b", "random", 4, 0, 1), duel("a", "b", 2, 1, 0)]
-    assert fit(parts, RANDOM).theta == pytest.approx(whole.theta, abs=1e-9)
+    assert fit(Ledger(parts), RANDOM).theta == pytest.approx(whole.theta, abs=1e-9)
 
 
 def test_no_results_no_ratings_but_nothing_to_fit() -> None:
-    assert BradleyTerry().rate([], RANDOM) == {}
+    assert BradleyTerry().rate(Ledger([]), RANDOM) == {}
     with pytest.raises(RatingError, match="no rated games"):
-        fit([], RANDOM)
+        fit(Ledger([]), RANDOM)
 
 
 def test_one_sided_games_are_refused_by_name() -> None:
     with pytest.raises(RatingError, match="mean-score"):
-        BradleyTerry().rate([row("a", placements={(0,): 3})], RANDOM)
+        BradleyTerry().rate(Ledger([row("a", placements={(0,): 3})]), RANDOM)
 
 
 def test_ties_too_many_to_enumerate_are_refused() -> None:
     sides = [f"p{i}" for i in range(20)]
     with pytest.raises(RatingError, match="20 sides"):
-        BradleyTerry().rate([row(*sides, placements={(0,) * 10 + (1,) * 10: 1})], RANDOM)
+        BradleyTerry().rate(Ledger([row(*sides, placements={(0,) * 10 + (1,) * 10: 1})]), RANDOM)
 
 
 def test_a_fit_that_does_not_converge_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_STEPS", 2)
     with pytest.raises(RatingError, match="did not converge in 2 steps"):
-        fit(MIXED["teams"], RANDOM)
+        fit(Ledger(MIXED["teams"]), RANDOM)
 
 
 GAMES = st.lists(
@@ -255,8 +257,8 @@ def _rows(games: Sequence[tuple[str, str, int]], paired: bool) -> list[MatchResu
 @given(GAMES, st.permutations("abcd"))
 def test_names_make_no_difference(games: list[tuple[str, str, int]], names: list[str]) -> None:
     new = dict(zip("abcd", names, strict=True)) | {"random": "random"}
-    before = BradleyTerry().rate(_rows(games, False), RANDOM)
-    after = BradleyTerry().rate(_rows([(new[a], new[b], out) for a, b, out in games], False), RANDOM)
+    before = BradleyTerry().rate(Ledger(_rows(games, False)), RANDOM)
+    after = BradleyTerry().rate(Ledger(_rows([(new[a], new[b], out) for a, b, out in games], False)), RANDOM)
     for policy, rating in before.items():
         assert after[new[policy]].value == pytest.approx(rating.value, abs=1e-3)
         assert after[new[policy]].low == pytest.approx(rating.low, abs=1e-2)
@@ -265,7 +267,8 @@ def test_names_make_no_difference(games: list[tuple[str, str, int]], names: list
 @settings(max_examples=60, deadline=None)
 @given(GAMES)
 def test_order_makes_no_difference(games: list[tuple[str, str, int]]) -> None:
-    assert BradleyTerry().rate(_rows(games, False), RANDOM) == BradleyTerry().rate(_rows(games[::-1], False), RANDOM)
+    rows = _rows(games, False)
+    assert BradleyTerry().rate(Ledger(rows), RANDOM) == BradleyTerry().rate(Ledger(rows[::-1]), RANDOM)
 
 
 @settings(max_examples=60, deadline=None)
@@ -275,7 +278,7 @@ def test_a_win_more_never_narrows_the_lead_over_the_loser(games: list[tuple[str,
     loser = "b" if winner == "a" else "a"
     decided = [(a, b, 0 if out == 1 else out) for a, b, out in games if a != b]
     rows = [*_rows(decided, True), duel("a", "random", 1, 0, 1, paired=True), duel("b", "random", 1, 0, 1, paired=True)]
-    before = BradleyTerry().rate(rows, RANDOM)
-    after = BradleyTerry().rate([*rows, duel(winner, loser, 1, 0, 0, paired=True)], RANDOM)
+    before = BradleyTerry().rate(Ledger(rows), RANDOM)
+    after = BradleyTerry().rate(Ledger([*rows, duel(winner, loser, 1, 0, 0, paired=True)]), RANDOM)
     lead = before[winner].value - before[loser].value
     assert after[winner].value - after[loser].value > lead

@@ -12,6 +12,7 @@ from builders import RANDOM, duel, row
 
 from league.errors import RatingError
 from league.rating.core import POINTS
+from league.rating.ledger import Ledger
 from league.rating.openskill import ModelName, OpenSkill, OpenSkillSettings, Skill
 
 MODELS = get_args(ModelName)
@@ -36,7 +37,7 @@ def test_long_play_of_duels_equals_the_package_game_by_game(model: str) -> None:
         rows.append(row(a, b, placements={pattern: 1}))
         ranks = [float(rank) for rank in pattern]
         [[theirs[a]], [theirs[b]]] = package.rate([[theirs[a]], [theirs[b]]], ranks=ranks)
-    for name, skill in _system(model).skills(rows).items():
+    for name, skill in _system(model).skills(Ledger(rows)).items():
         assert skill.mu == pytest.approx(theirs[name].mu, rel=1e-10)
         assert skill.sigma == pytest.approx(theirs[name].sigma, rel=1e-10)
 
@@ -55,7 +56,7 @@ def test_teams_and_many_sides_equal_the_package(model: str, sides: tuple[str, ..
     package = _package(model)
     teams = [[package.rating() for _ in side.split()] for side in sides]
     theirs = package.rate(teams, ranks=[float(rank) for rank in pattern])
-    ours = _system(model).skills([row(*sides, placements={pattern: 1})])
+    ours = _system(model).skills(Ledger([row(*sides, placements={pattern: 1})]))
     for side, team in zip(sides, theirs, strict=True):
         for name, rated in zip(side.split(), team, strict=True):
             assert (ours[name].mu, ours[name].sigma) == (rated.mu, rated.sigma)
@@ -75,7 +76,7 @@ def test_the_first_game_worked_out_by_hand() -> None:
     # c² = 2 (25/3)² + 2 (25/6)², p = 1/2, so mu moves by sigma² / (2c) and the variance by 1 - (sigma/c)³ / 4.
     sigma = 25 / 3
     c = math.sqrt(2 * sigma**2 + 2 * (25 / 6) ** 2)
-    skills = _system("BradleyTerryFull").skills([duel("a", "b", 1, 0, 0)])
+    skills = _system("BradleyTerryFull").skills(Ledger([duel("a", "b", 1, 0, 0)]))
     assert skills["a"].mu == pytest.approx(25 + sigma**2 / c / 2)
     assert skills["b"].mu == pytest.approx(25 - sigma**2 / c / 2)
     assert skills["a"].sigma == pytest.approx(sigma * math.sqrt(1 - (sigma / c) ** 3 / 4))
@@ -83,22 +84,22 @@ def test_the_first_game_worked_out_by_hand() -> None:
 
 
 def test_a_row_of_games_is_played_one_by_one_and_spread_evenly() -> None:
-    together = OpenSkill().skills([duel("a", "b", 4, 0, 2)])
+    together = OpenSkill().skills(Ledger([duel("a", "b", 4, 0, 2)]))
     # 4 wins at 1/8 3/8 5/8 7/8 of the way, 2 losses at 1/4 and 3/4.
     order = [(1, 0), (0, 1), (1, 0), (1, 0), (0, 1), (1, 0)]
-    apart = OpenSkill().skills([duel("a", "b", win, 0, loss) for win, loss in order])
+    apart = OpenSkill().skills(Ledger([duel("a", "b", win, 0, loss) for win, loss in order]))
     assert together == apart
 
 
 def test_sigma_only_shrinks_for_a_snapshots_skill_does_not_drift() -> None:
-    sigmas = [OpenSkill().skills([duel("a", "b", n, 0, n)])["a"].sigma for n in (1, 4, 16, 64, 256)]
+    sigmas = [OpenSkill().skills(Ledger([duel("a", "b", n, 0, n)]))["a"].sigma for n in (1, 4, 16, 64, 256)]
     assert sigmas == sorted(sigmas, reverse=True)
     assert sigmas[-1] < 1.2
 
 
 def test_ratings_are_distances_to_the_anchor_in_elo_points() -> None:
     rows = [duel("a", "random", 30, 0, 10), duel("b", "a", 10, 0, 5)]
-    skills, ratings = OpenSkill().skills(rows), OpenSkill().rate(rows, RANDOM)
+    skills, ratings = OpenSkill().skills(Ledger(rows)), OpenSkill().rate(Ledger(rows), RANDOM)
     unit = POINTS / (math.sqrt(2.0) * 25 / 6)
     assert ratings["random"].value == 0.0
     assert ratings["a"].value == pytest.approx(unit * (skills["a"].mu - skills["random"].mu))
@@ -107,7 +108,7 @@ def test_ratings_are_distances_to_the_anchor_in_elo_points() -> None:
 
 
 def test_settled_policies_rating_gap_is_their_log_odds() -> None:
-    ratings = OpenSkill().rate([duel("a", "random", 3, 0, 1)] * 3000, RANDOM)
+    ratings = OpenSkill().rate(Ledger([duel("a", "random", 3, 0, 1)] * 3000), RANDOM)
     assert ratings["a"].value == pytest.approx(POINTS * math.log(3.0), abs=8.0)
 
 
@@ -118,7 +119,7 @@ def test_each_role_is_measured_from_its_own_anchor() -> None:
         row("f", "random/hen", placements={(0, 1): 30}),
         row("random/fox", "h", placements={(0, 1): 30}),
     ]
-    ratings, skills = OpenSkill().rate(rows, anchors), OpenSkill().skills(rows)
+    ratings, skills = OpenSkill().rate(Ledger(rows), anchors), OpenSkill().skills(Ledger(rows))
     unit = POINTS / (math.sqrt(2.0) * 25 / 6)
     assert ratings["random/fox"].value == ratings["random/hen"].value == 0.0
     assert ratings["h"].value == pytest.approx(unit * (skills["h"].mu - skills["random/hen"].mu))
@@ -127,21 +128,21 @@ def test_each_role_is_measured_from_its_own_anchor() -> None:
 def test_a_policy_on_several_sides_takes_the_mean_of_what_they_would_become() -> None:
     package = _package("PlackettLuce")
     [[first], [_], [last]] = package.rate([[package.rating()] for _ in range(3)], ranks=[0.0, 1.0, 2.0])
-    skill = OpenSkill().skills([row("a", "b", "a", placements={(0, 1, 2): 1})])["a"]
+    skill = OpenSkill().skills(Ledger([row("a", "b", "a", placements={(0, 1, 2): 1})]))["a"]
     assert skill.mu == pytest.approx((first.mu + last.mu) / 2)
 
 
 def test_games_against_oneself_change_nothing() -> None:
-    assert OpenSkill().skills([duel("a", "a", 5, 0, 0)])["a"] == Skill(25.0, 25 / 3)
+    assert OpenSkill().skills(Ledger([duel("a", "a", 5, 0, 0)]))["a"] == Skill(25.0, 25 / 3)
 
 
 def test_a_skill_that_is_no_number_is_an_error() -> None:
     system = OpenSkill()
     system._model.beta = math.nan
     with pytest.raises(RatingError, match="not a number"):
-        system.skills([duel("a", "b", 1, 0, 0)])
+        system.skills(Ledger([duel("a", "b", 1, 0, 0)]))
 
 
 def test_one_sided_games_are_refused() -> None:
     with pytest.raises(RatingError, match="mean-score"):
-        OpenSkill().rate([row("a", placements={(0,): 1})], RANDOM)
+        OpenSkill().rate(Ledger([row("a", placements={(0,): 1})]), RANDOM)

@@ -9,13 +9,14 @@ import pytest
 from builders import RANDOM, duel, row
 
 from league.errors import ConfigError
-from league.rating.core import RATINGS, comparisons, games_played, make_rating, peers, predict, spread
+from league.rating.core import RATINGS, comparisons, make_rating, peers, predict, spread
 from league.rating.elo import Elo
+from league.rating.ledger import Ledger
 
 
 @pytest.mark.parametrize("name", RATINGS)
 def test_every_rating_by_name_rates_nobody_from_nothing(name: str) -> None:
-    assert make_rating(name).rate([], RANDOM) == {}
+    assert make_rating(name).rate(Ledger([]), RANDOM) == {}
 
 
 @pytest.mark.parametrize("name", [name for name in RATINGS if name != "mean-score"])
@@ -26,7 +27,7 @@ def test_every_relative_rating_has_the_anchor_at_0_and_the_stronger_above(name: 
         duel("b", "a", 20, 3, 10),
         duel("a", "b", 9, 0, 20),
     ]
-    ratings = make_rating(name).rate(rows, RANDOM)
+    ratings = make_rating(name).rate(Ledger(rows), RANDOM)
     assert set(ratings) == {"a", "b", "random"}
     assert ratings["random"].value == 0.0 < ratings["a"].value < ratings["b"].value
     assert all(rating.low <= rating.value <= rating.high for rating in ratings.values())
@@ -36,12 +37,14 @@ def test_every_relative_rating_has_the_anchor_at_0_and_the_stronger_above(name: 
 @pytest.mark.parametrize("name", RATINGS)
 def test_a_rating_is_a_pure_function_of_the_ledger(name: str) -> None:
     rows = [duel("a", "random", 3, 2, 5), duel("b", "a", 1, 0, 3)]
-    model = make_rating(name)
-    assert model.rate(rows, RANDOM) == model.rate(rows, RANDOM) == make_rating(name).rate(rows, RANDOM)
+    model, ledger = make_rating(name), Ledger(rows)
+    once = model.rate(ledger, RANDOM)
+    assert once == model.rate(ledger, RANDOM) == model.rate(Ledger(rows), RANDOM)
+    assert once == make_rating(name).rate(ledger, RANDOM)
 
 
 def test_settings_reach_the_rating() -> None:
-    assert make_rating("elo", k=32.0).rate([duel("a", "b", 1, 0, 0)], RANDOM)["a"].value == pytest.approx(16.0)
+    assert make_rating("elo", k=32.0).rate(Ledger([duel("a", "b", 1, 0, 0)]), RANDOM)["a"].value == pytest.approx(16.0)
 
 
 def test_a_users_own_rating_is_named_by_module_and_class() -> None:
@@ -83,7 +86,7 @@ def test_comparisons_go_by_rank() -> None:
 
 
 def test_a_game_counts_once_for_a_policy_at_several_posts() -> None:
-    assert games_played([row("a a", "b a", placements={(0, 1): 3})]) == {"a": 3, "b": 3}
+    assert Ledger([row("a a", "b a", placements={(0, 1): 3})]).games_played() == {"a": 3, "b": 3}
 
 
 FOXES_AND_HENS = frozenset({"random/fox", "random/hen"})
@@ -93,7 +96,7 @@ def _groups(
     *lineups: tuple[str, str], anchors: frozenset[str] = FOXES_AND_HENS, paired: bool = False
 ) -> list[set[str]]:
     rows = [row(*lineup, placements={(0, 1): 1}, paired=paired) for lineup in lineups]
-    return [set(group) for group in peers(rows, anchors)]
+    return [set(group) for group in peers(Ledger(rows), anchors)]
 
 
 def test_with_one_anchor_whoever_a_chain_of_games_joins_is_one_group_wherever_they_sat() -> None:

@@ -6,6 +6,7 @@ import pytest
 from builders import RANDOM, duel, row, snapshot
 
 from league.errors import ConfigError
+from league.rating.ledger import Ledger
 from league.rating.standings import best, best_ids, ranked, records, standings
 from league.records import Rating
 
@@ -23,25 +24,25 @@ LEDGER = [
 
 @pytest.mark.parametrize("by", ["bradley-terry", "elo", "openskill"])
 def test_best_comes_first_whichever_rating(by: str) -> None:
-    lines = standings(LEDGER, ROSTER, RANDOM, by)
+    lines = standings(Ledger(LEDGER), ROSTER, RANDOM, by)
     assert [line.snapshot.id for line in lines][:2] == ["b", "a"]
     assert [line.rank for line in lines] == [1, 2, 3, 4]
     assert [line.snapshot.id for line in lines if line.best] == ["b"]
 
 
 def test_who_has_not_played_is_left_out() -> None:
-    assert "c" not in [line.snapshot.id for line in standings(LEDGER, ROSTER, RANDOM)]
+    assert "c" not in [line.snapshot.id for line in standings(Ledger(LEDGER), ROSTER, RANDOM)]
 
 
 def test_a_record_adds_up_over_seats_and_opponents() -> None:
-    line = next(line for line in standings(LEDGER, ROSTER, RANDOM) if line.snapshot.id == "b")
+    line = next(line for line in standings(Ledger(LEDGER), ROSTER, RANDOM) if line.snapshot.id == "b")
     assert (line.wins, line.draws, line.losses) == (99, 7, 14)
     assert line.score == pytest.approx((99 + 3.5) / 120)
     assert line.rating.games == 120
 
 
 def test_trend_is_the_change_against_the_learners_rated_snapshot_before() -> None:
-    lines = {line.snapshot.id: line for line in standings(LEDGER, ROSTER, RANDOM)}
+    lines = {line.snapshot.id: line for line in standings(Ledger(LEDGER), ROSTER, RANDOM)}
     assert lines["i"].trend is None
     assert lines["random"].trend is None
     assert lines["b"].trend == pytest.approx(lines["b"].rating.value - lines["a"].rating.value)
@@ -65,13 +66,13 @@ def test_best_is_the_highest_lower_bound_among_the_trained() -> None:
 
 
 def test_before_training_the_initial_snapshot_is_best() -> None:
-    lines = standings(LEDGER[:1], ROSTER, RANDOM)
+    lines = standings(Ledger(LEDGER[:1]), ROSTER, RANDOM)
     assert {role: line.snapshot.id for role, line in best(lines).items()} == {"any": "i"}
 
 
 def test_equals_are_ordered_by_id() -> None:
     rows = [duel("b", "a", 5, 0, 5, paired=True), duel("a", "b", 5, 0, 5, paired=True)]
-    lines = standings(rows, [snapshot("b", 1), snapshot("a", 2)], RANDOM)
+    lines = standings(Ledger(rows), [snapshot("b", 1), snapshot("a", 2)], RANDOM)
     assert [line.snapshot.id for line in lines] == ["a", "b"]
 
 
@@ -80,20 +81,20 @@ def test_best_and_the_table_are_per_role() -> None:
     roster = [snapshot("f", role="fox"), snapshot("g", 2, role="fox"), snapshot("h", role="hen")]
     rows = [row("f", "h", placements={(0, 1): 9, (1, 0): 3}), row("g", "h", placements={(0, 1): 5, (1, 0): 7})]
     rows.append(row("random/fox", "random/hen", placements={(0, 1): 6, (1, 0): 6}))
-    lines = standings(rows, roster, anchors)
+    lines = standings(Ledger(rows), roster, anchors)
     assert {role: line.snapshot.id for role, line in best(lines).items()} == {"fox": "f", "hen": "h"}
-    assert [line.snapshot.id for line in standings(rows, roster, anchors, role="hen")] == ["h"]
+    assert [line.snapshot.id for line in standings(Ledger(rows), roster, anchors, role="hen")] == ["h"]
 
 
 def test_three_sides_won_only_alone_and_score_counts_who_was_beaten() -> None:
-    played = records([row("a", "b", "c", placements={(0, 1, 2): 1, (0, 0, 2): 1, (2, 0, 1): 1})])
+    played = records(Ledger([row("a", "b", "c", placements={(0, 1, 2): 1, (0, 0, 2): 1, (2, 0, 1): 1})]))
     assert (played["a"].wins, played["a"].draws, played["a"].losses, played["a"].score) == (1, 1, 1, 1.75)
     assert (played["b"].wins, played["b"].draws, played["b"].losses, played["b"].score) == (1, 1, 1, 2.25)
     assert (played["c"].wins, played["c"].draws, played["c"].losses, played["c"].score) == (0, 0, 3, 0.5)
 
 
 def test_games_against_oneself_are_no_record() -> None:
-    assert records([duel("a", "a", 5, 0, 5)]) == {}
+    assert records(Ledger([duel("a", "a", 5, 0, 5)])) == {}
 
 
 def test_one_sided_games_rank_by_mean_score() -> None:
@@ -101,7 +102,7 @@ def test_one_sided_games_rank_by_mean_score() -> None:
         row("random", placements={(0,): 4}, scores=(-40.0,), squares=(404.0,)),
         row("a", placements={(0,): 4}, scores=(-8.0,), squares=(20.0,)),
     ]
-    lines = standings(rows, ROSTER, RANDOM, by="elo", one_sided=True)
+    lines = standings(Ledger(rows), ROSTER, RANDOM, by="elo", one_sided=True)
     assert [(line.snapshot.id, line.score, line.best) for line in lines] == [
         ("a", -2.0, True),
         ("random", -10.0, False),
@@ -109,9 +110,9 @@ def test_one_sided_games_rank_by_mean_score() -> None:
 
 
 def test_no_results_no_lines() -> None:
-    assert standings([], ROSTER, RANDOM) == ()
+    assert standings(Ledger([]), ROSTER, RANDOM) == ()
 
 
 def test_an_unknown_rating_is_named() -> None:
     with pytest.raises(ConfigError, match="did you mean 'elo'"):
-        standings(LEDGER, ROSTER, RANDOM, by="eloo")
+        standings(Ledger(LEDGER), ROSTER, RANDOM, by="eloo")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import subprocess
 import sys
 import tomllib
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from league import cli, files
+from calling import Called as Called
+from calling import league as league
+
+from league import files
 from league.config import RunConfig, assigned
 from league.orchestrator import League
 from league.storage import audit
@@ -53,36 +52,9 @@ games_per_match = 8
 """Two learners at tic-tac-toe: a round takes a fraction of a second and exercises every part."""
 
 
-class Called(NamedTuple):
-    """What a command left: its exit code and its output."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out, parse_constant=lambda name: 1 / 0)
-
-
 def tiny(*overrides: str) -> RunConfig:
     """The tiny config with KEY=VALUE overrides."""
     return assigned(tomllib.loads(TINY), overrides, "tiny")
-
-
-def league(*args: str | Path) -> Called:
-    """`league ARGS` in this process. What a user would see as a traceback is raised."""
-    out, err, before = io.StringIO(), io.StringIO(), sys.argv
-    sys.argv = ["league", *map(str, args)]
-    code: object = 0
-    try:
-        with redirect_stdout(out), redirect_stderr(err):
-            cli.main()
-    except SystemExit as end:
-        code = end.code
-    finally:
-        sys.argv = before
-    return Called(code if isinstance(code, int) else 0 if code is None else 1, out.getvalue(), err.getvalue())
 
 
 def started(*args: str | Path, cwd: Path) -> subprocess.Popen[str]:

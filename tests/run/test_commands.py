@@ -14,7 +14,7 @@ from running import Called, league
 from league.api import open_run
 
 WIDTH = 60
-COMMANDS = ("run", "standings", "match", "export", "show", "runs", "games", "config")
+COMMANDS = ("run", "standings", "rate", "match", "export", "show", "runs", "games", "config")
 
 
 @pytest.fixture(autouse=True)

@@ -37,8 +37,9 @@ def snapshot(id: str, number: int, role: str = "player", learner: str = "main", 
 
 
 def roster(spec: GameSpec = BOARD, *snapshots: Snapshot, results: tuple[MatchResult, ...] = ()) -> Roster:
-    made = Roster(spec, Path("nowhere"), list(snapshots), list(results))
-    made.rate()
+    made = Roster(spec, Path("nowhere"))
+    made.snapshots += snapshots
+    made.add(results)
     return made
 
 

@@ -43,7 +43,7 @@ def examine(folder: Path, acknowledged: int) -> int:
         ]
         assert [result.round for result in store.results()] == [r for r in range(1, round + 1) for _ in range(2)]
         assert [row.round for row in store.metrics()] == [*range(1, round + 1)]
-        assert store.ratings("elo")[1] == 2 * round
+        assert store.ratings("elo").upto == 2 * round
         for each in (folder, store.snapshot_folder, store.checkpoint_folder):
             assert not list(each.glob("*.unfinished"))
     return round

@@ -18,7 +18,7 @@ from league import files
 from league.errors import RunError, SnapshotError
 from league.records import MatchResult, Rating, Snapshot, TrainingResult
 from league.storage import audit
-from league.storage.rows import EventRow, MetricsRow
+from league.storage.rows import EventRow, MetricsRow, RatingsRow
 from league.storage.store import Store
 
 PLACE = {"torch": "2.6", "cpu": "some"}
@@ -90,8 +90,8 @@ def test_everything_put_is_read_back_equal_also_by_a_reader(store):
             assert seen.training() == training
             assert seen.metrics() == [MetricsRow(1, "main", {"entropy": 0.5})]
             assert seen.events() == [EventRow(1, "exploit", {"source": "other", "before": {"lr": 0.1}})]
-            assert seen.ratings("elo") == ({first.id: Rating(12.5, 2.0, 23.0, 40)}, 3)
-            assert seen.ratings("openskill") == ({}, 0)
+            assert seen.ratings("elo") == RatingsRow({first.id: Rating(12.5, 2.0, 23.0, 40)}, 3, "")
+            assert seen.ratings("openskill") == RatingsRow({}, 0, "")
             last = seen.last_round()
             assert (last.round, last.steps, last.checkpoint, last.seconds) == (1, 100, checkpoint, 1.5)
             assert last.learners == {"main": {"steps": 100, "hyperparameters": {"lr": 0.1}}}
@@ -208,7 +208,7 @@ def test_cached_ratings_are_replaced(store):
     store.put_snapshot(other := snapshot(store), 1.0)
     store.put_ratings("elo", {"random": Rating(0, 0, 0, 1), other.id: Rating(1, 1, 1, 1)}, 1)
     store.put_ratings("elo", {other.id: Rating(2, 1, 3, 2)}, 2)
-    assert store.ratings("elo") == ({other.id: Rating(2, 1, 3, 2)}, 2)
+    assert store.ratings("elo") == RatingsRow({other.id: Rating(2, 1, 3, 2)}, 2, "")
 
 
 def test_provenance_grows_only_where_something_changed(store):

@@ -1,0 +1,165 @@
+"""The commands that read a run's database and nothing heavier (`rate` also refreshes what it caches): standings, show,
+runs. A program may call them every second, so neither torch nor the config's models are loaded for them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from league.errors import LeagueError
+from league.files import readable_json
+from league.records import Standing
+from league.run.folders import RUNS, find_run
+from league.run.ranking import REFERENCE_KIND, open_ranking, refresh
+from league.storage.store import Store, written_at
+from league.views import tables
+
+
+def show_standings(run: str | None, by: str | None, role: str | None, as_json: bool) -> None:
+    """`league standings`."""
+    found, one_sided, shown_by = _read_standings(run, by, role)
+    if as_json:
+        print_json({name: [_standing_record(line) for line in lines] for name, lines in found.items()})
+        return
+    out = Console(highlight=False)
+    for name, lines in found.items():
+        out.print(tables.standings_table(lines, name if len(found) > 1 or role else None, shown_by, one_sided))
+
+
+def watch_standings(run: str | None, by: str | None, role: str | None, as_json: bool) -> None:
+    """`league standings --watch`: off a terminal (or with --json), one print every two seconds."""
+    from rich.console import Group
+    from rich.live import Live
+
+    if as_json or not sys.stdout.isatty():
+        while True:
+            show_standings(run, by, role, as_json)
+            sys.stdout.flush()
+            time.sleep(2)
+    with Live(console=Console(highlight=False), screen=True, auto_refresh=False) as live:
+        while True:
+            found, one_sided, shown_by = _read_standings(run, by, role, quiet=True)
+            parts = [
+                tables.standings_table(lines, name if len(found) > 1 else None, shown_by, one_sided)
+                for name, lines in found.items()
+            ]
+            live.update(Group(*parts, Text("Ctrl-C ends", "dim")), refresh=True)
+            time.sleep(2)
+
+
+def rate_run(run: str | None, by: str | None, as_json: bool) -> None:
+    """`league rate`."""
+    with Store.open(found_run(run)) as store:
+        found = refresh(store, by)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        Console(highlight=False).print(tables.refit_table(found))
+
+
+def show_policy(run: str | None, policy: str, as_json: bool) -> None:
+    """`league show`."""
+    from league.studies.show import shown
+
+    with Store.reader(found_run(run)) as store:
+        ranking = open_ranking(store)
+        found = shown(ranking, store, policy)
+        champion, one_sided = ranking.best(found.snapshot.role), ranking.one_sided
+    if as_json:
+        print_json(asdict(found))
+        return
+    record = [tables.Record(row.opponent.name, row.wins, row.draws, row.losses) for row in found.record]
+    best = champion is not None and champion.id == found.snapshot.id
+    Console(highlight=False).print(
+        tables.show_table(found.snapshot, found.lineage, record, found.rating, best, one_sided)
+    )
+
+
+def list_runs(as_json: bool) -> None:
+    """`league runs`."""
+    rows = []
+    for folder in Store.find_runs(RUNS):
+        try:
+            rows.append(_run_row(folder))
+        except LeagueError as error:
+            # One damaged run must not hide all others.
+            print(f"league: {error}", file=sys.stderr)
+    if as_json:
+        print_json([row._asdict() for row in rows])
+    elif rows:
+        Console(highlight=False).print(tables.runs_table(rows))
+    else:
+        print("There is no run under runs/ yet. Next: league run")
+
+
+def print_json(value: object) -> None:
+    """Print a value for programs."""
+    print(readable_json(value))
+
+
+def found_run(run: str | None, quiet: bool = False) -> Path:
+    """The folder of the run that is meant; the newest, which is named on stderr unless `quiet`. Raises RunError."""
+    folder = find_run(run)
+    if run is None and not quiet:
+        print(f"run: {folder}", file=sys.stderr)
+    return folder
+
+
+def _run_row(folder: Path) -> tables.RunRow:
+    """A run as one line of `league runs`. Raises RunError."""
+    from league.rating.standings import best_ids
+
+    with Store.reader(folder) as store:
+        config, last, ratings = store.config(), store.last_round(), store.ratings(REFERENCE_KIND).ratings
+        roster = [snapshot for snapshot in store.snapshots() if snapshot.origin != "anchor"]
+    champions = set(best_ids(roster, ratings).values())
+    best = ", ".join(f"{s.name} {s.short}" for s in roster if s.id in champions)
+    return tables.RunRow(
+        folder.name,
+        config["game"]["id"],
+        config["matchmaking"]["kind"],
+        last.round if last else 0,
+        last.steps if last else 0,
+        len(roster),
+        best,
+        max(time.time() - written_at(folder) / 1e9, 0.0),
+    )
+
+
+def _read_standings(
+    run: str | None, by: str | None, role: str | None, quiet: bool = False
+) -> tuple[dict[str, tuple[Standing, ...]], bool, str]:
+    with Store.reader(found_run(run, quiet)) as store:
+        ranking = open_ranking(store)
+        roles = [ranking.game.role(role)] if role else ranking.game.roles
+        chosen = by or str(ranking.rating["by"])
+        return {name: ranking.standings(name, chosen) for name in roles}, ranking.one_sided, chosen
+
+
+def _standing_record(line: Standing) -> dict[str, object]:
+    snapshot = line.snapshot
+    return {
+        "rank": line.rank,
+        "id": snapshot.id,
+        "name": snapshot.name,
+        "role": snapshot.role,
+        "learner": snapshot.learner,
+        "round": snapshot.round,
+        "steps": snapshot.steps,
+        "origin": snapshot.origin,
+        "rating": line.rating.value,
+        "low": line.rating.low,
+        "high": line.rating.high,
+        "games": line.rating.games,
+        "wins": line.wins,
+        "draws": line.draws,
+        "losses": line.losses,
+        "score": line.score,
+        "trend": line.trend,
+        "best": line.best,
+    }

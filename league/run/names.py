@@ -1,0 +1,37 @@
+"""POLICY as people write it, taken apart: who is meant for which role. Nothing is loaded here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from league.errors import PolicyError, nearest
+
+
+def split_roles(text: str, roles: Sequence[str]) -> dict[str, str]:
+    """`predator=A,prey=B` → {"predator": "A", "prey": "B"}; anything else → {"": text}.
+
+    roles: those of the game. Raises PolicyError for a role that it does not have, or that is named twice.
+    """
+    parts = text.split(",")
+    if not all(_names_role(part) for part in parts):
+        if len(parts) > 1 and not Path(text).exists():
+            raise PolicyError(f"'{text}': with several policies each needs its role, as in predator=best,prey=latest")
+        return {"": text.strip()}
+    named: dict[str, str] = {}
+    for part in parts:
+        role, _, policy = (word.strip() for word in part.partition("="))
+        if role not in roles:
+            raise PolicyError(
+                f"'{text}': this game has no role '{role}'{nearest(role, roles)} (its roles: {', '.join(roles)})"
+            )
+        if role in named:
+            raise PolicyError(f"'{text}': the role '{role}' is named twice")
+        named[role] = policy
+    return named
+
+
+def _names_role(part: str) -> bool:
+    """Whether a part of a POLICY says whose it is: ROLE=POLICY, which no path and no `mcts=N` is."""
+    role, equals, _ = part.strip().partition("=")
+    return bool(equals) and role != "mcts" and not any(letter in role for letter in "/.~:@")

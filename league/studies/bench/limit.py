@@ -1,0 +1,240 @@
+"""The machine's own limit: the matrix products that training cannot do without, and nothing else.
+
+A decision that is learned from costs one forward pass of the actor when it is taken and one of the critic for its
+advantage, then in each epoch a forward pass of both and two products a layer for the gradients of inputs and weights.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+
+import torch
+from torch import Tensor
+
+from league.learning.learner import Learner
+from league.policies.networks import NetworkSpec
+from league.run.setup import new_learner
+from league.studies.bench.probe import Probe, Subject, now
+from league.threads import Threads, usable_cores
+
+_BRIEF = 0.01
+"""Seconds for which a candidate is tried before the best are measured for longer."""
+
+_PATIENCE = 0.3
+"""Seconds of one try above which larger batches are not tried: they would take that much longer for each row."""
+
+_FINALISTS = 3
+_LARGEST = 2**25
+"""Numbers in one matrix at most; convolutions have large ones."""
+
+_DEVICE_BATCHES = (65536, 262144)
+"""Tried too on devices that only large batches fill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One layer as a matrix product for each input: `[rows, inputs] × [inputs, outputs]`."""
+
+    rows: int
+    inputs: int
+    outputs: int
+
+    @property
+    def flop(self) -> int:
+        """Floating point operations of a forward pass of one input: two for each multiplication and addition."""
+        return 2 * self.rows * self.inputs * self.outputs
+
+
+def products(network: NetworkSpec) -> list[Product]:
+    """The layers of a network; a 3×3 convolution is a product for each place of the board."""
+    found = []
+    width = prod(network.inputs)
+    if network.kind == "conv":
+        places = network.inputs[1] * network.inputs[2]
+        for before, after in pairwise((network.inputs[0], *network.channels)):
+            found.append(Product(places, 9 * before, after))
+        width = network.channels[-1] * places
+    widths = (width + network.seats, *network.hidden, network.outputs)
+    return found + [Product(1, before, after) for before, after in pairwise(widths)]
+
+
+def flop_per_step(learners: Sequence[Learner], epochs: int) -> float:
+    """FLOP of one agent-step, update included; the mean over the roles, weighted by how many of each act at once."""
+    seats = sum(learner.role.acting for learner in learners)
+    passes = sum(
+        learner.role.acting * product.flop
+        for learner in learners
+        for network in (learner.actor.spec, learner.critic.spec)
+        for product in products(network)
+    )
+    return (1 + 3 * epochs) * passes / seats
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A way to use the machine: `count` threads on one batch together, or (alone) each on a batch of its own."""
+
+    count: int
+    alone: bool
+    batch: int
+
+    def __str__(self) -> str:
+        if self.count == 1:
+            return f"1 thread, {self.batch} rows"
+        return f"{self.count} threads, {self.batch} rows {'each' if self.alone else 'together'}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """What a candidate showed: agent-steps a second; and seconds that it took to see it."""
+
+    candidate: Candidate
+    rate: float
+    took: float
+
+
+class Limit(Probe):
+    """Agent-steps a second of pure matrix products, the best of all candidates, in one precision.
+
+    precision: "float32" or "bfloat16". Every sample tries all candidates briefly and the best of these for longer.
+    """
+
+    unit = "agent-steps/s"
+
+    def __init__(self, subject: Subject, precision: str) -> None:
+        super().__init__(f"machine.limit.{precision}", f"matrix products alone, {precision}")
+        self._subject, self._dtype = subject, getattr(torch, precision)
+        self._best: _Try | None = None
+        self._pools: dict[int, Threads] = {}
+
+    def prepare(self) -> None:
+        config, spec = self._subject.config, self._subject.spec
+        learners = [new_learner(config, spec, 0, role, self._subject.device) for role in range(len(spec.roles))]
+        self.flop = flop_per_step(learners, config.algorithm.epochs)
+        self._layers = [
+            (learner.role.acting, products(learner.actor.spec) + products(learner.critic.spec)) for learner in learners
+        ]
+        self._pools = {count: Threads(count) for count in _counts() if count > 1}
+
+    def sample(self) -> float:
+        tried = [found for count, alone in self._manners() for found in self._tries(count, alone)]
+        tried.sort(key=lambda one: one.rate, reverse=True)
+        seconds = self._subject.effort.seconds / _FINALISTS
+        finals = [one if one.took > seconds else self._try(one.candidate, seconds) for one in tried[:_FINALISTS]]
+        best = max(finals, key=lambda one: one.rate)
+        if self._best is None or best.rate > self._best.rate:
+            self._best = best
+        return best.rate
+
+    def details(self) -> dict[str, object]:
+        """FLOP/s and the candidate of the best sample."""
+        if self._best is None:
+            return {}
+        return {"flop_per_second": self._best.rate * self.flop, "best": str(self._best.candidate)}
+
+    def close(self) -> None:
+        for pool in self._pools.values():
+            pool.close()
+
+    def _manners(self) -> list[tuple[int, bool]]:
+        if self._subject.device.type != "cpu":
+            return [(1, True)]
+        return [(count, alone) for count in _counts() for alone in ((True, False) if count > 1 else (True,))]
+
+    def _batches(self) -> list[int]:
+        batches = [*self._subject.effort.batches]
+        if self._subject.device.type != "cpu":
+            batches += _DEVICE_BATCHES
+        widest = max(one.rows * max(one.inputs, one.outputs) for _, layers in self._layers for one in layers)
+        return [batch for batch in batches if batch * widest <= _LARGEST] or batches[:1]
+
+    def _tries(self, count: int, alone: bool) -> list[_Try]:
+        """Every batch size in one manner, from the smallest up to where a single try takes too long."""
+        found: list[_Try] = []
+        for batch in self._batches():
+            found.append(self._try(Candidate(count, alone, batch), _BRIEF))
+            if found[-1].took > _PATIENCE:
+                break
+        return found
+
+    def _try(self, candidate: Candidate, seconds: float) -> _Try:
+        """The passes forward and those of the update, timed apart for `seconds` in all."""
+        began = time.perf_counter()
+        jobs = candidate.count if candidate.alone else 1
+        works = [_Work(self._layers, candidate.batch, self._dtype, self._subject.device) for _ in range(jobs)]
+        if not candidate.alone:
+            torch.set_num_threads(candidate.count)
+        try:
+            acting = self._time(candidate, works, _Work.forward, seconds / 2)
+            learning = self._time(candidate, works, _Work.both, seconds / 2)
+        finally:
+            torch.set_num_threads(1)
+        rate = sum(work.steps for work in works) / (acting + self._subject.config.algorithm.epochs * learning)
+        return _Try(candidate, rate, time.perf_counter() - began)
+
+    def _time(
+        self, candidate: Candidate, works: Sequence[_Work], part: Callable[[_Work], None], seconds: float
+    ) -> float:
+        """Seconds in which every one of `works`, side by side, does `part` once."""
+
+        def repeat(work: _Work) -> None:
+            for _ in range(times):
+                part(work)
+
+        times, device = 1, self._subject.device
+        while True:
+            began = now(device)
+            if len(works) > 1:
+                self._pools[candidate.count].map(repeat, works)
+            else:
+                repeat(works[0])
+            took = now(device) - began
+            if took >= seconds:
+                return took / times
+            times = max(2 * times, min(int(1.2 * times * seconds / max(took, 1e-9)), 64 * times))
+
+
+class _Work:
+    """One batch of inputs through all layers of all networks, into memory that is there already."""
+
+    def __init__(
+        self, roles: Sequence[tuple[int, Sequence[Product]]], batch: int, dtype: torch.dtype, device: torch.device
+    ) -> None:
+        seats = sum(acting for acting, _ in roles)
+        generator = torch.Generator().manual_seed(batch)
+
+        def filled(rows: int, columns: int) -> Tensor:
+            return torch.randn((rows, columns), generator=generator).to(device, dtype)
+
+        self.steps = 0
+        self._layers = []
+        for acting, layers in roles:
+            count = max(batch * acting // seats, 1)
+            self.steps += count
+            for layer in layers:
+                rows = count * layer.rows
+                inputs, weights = filled(rows, layer.inputs), filled(layer.outputs, layer.inputs)
+                found = filled(rows, layer.outputs)
+                self._layers.append((inputs, weights, found, torch.empty_like(inputs), torch.empty_like(weights)))
+
+    def forward(self) -> None:
+        """One pass forward."""
+        for inputs, weights, found, _, _ in self._layers:
+            torch.mm(inputs, weights.t(), out=found)
+
+    def both(self) -> None:
+        """One pass forward, and the gradients of all inputs and weights."""
+        self.forward()
+        for inputs, weights, found, of_inputs, of_weights in self._layers:
+            torch.mm(found, weights, out=of_inputs)
+            torch.mm(found.t(), inputs, out=of_weights)
+
+
+def _counts() -> list[int]:
+    """Numbers of threads to try: doubling from one, and as many as there are cores."""
+    cores = usable_cores()
+    return sorted({cores, *(2**power for power in range(cores.bit_length()) if 2**power <= cores)})

@@ -1,0 +1,117 @@
+"""How fast policies decide and how fast snapshots play matches, with the configured actor."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from league.execution.core import InlineExecutor, PlayMatches
+from league.execution.training import Endless
+from league.games.core import Game
+from league.play.fixture import Fixture, compared, fixtures, rated_posts
+from league.play.table import Table
+from league.policies.core import Policy
+from league.records import PolicyId
+from league.studies.bench.probe import Probe, Subject, now, versus
+
+
+class Inference(Probe):
+    """Decisions a second at one table: a policy against so many distinct opponents, balanced over the seats.
+
+    On a CPU the game's own time is left out; elsewhere it cannot be told apart and is in.
+    """
+
+    unit = "decisions/s"
+
+    def __init__(self, subject: Subject, opponents: int) -> None:
+        rivals = f"{opponents} distinct opponents" if opponents > 1 else "one opponent"
+        super().__init__(f"inference.{opponents}", f"against {rivals}")
+        self._subject, self._opponents = subject, opponents
+        self._game: Game | None = None
+
+    def prepare(self) -> None:
+        subject = self._subject
+        spec, game = subject.spec, subject.game(subject.slots)
+        self._game = game
+        policies: list[Policy] = []
+        names: list[dict[str, PolicyId]] = []
+        for rival in subject.rivals(self._opponents + 1):
+            names.append({role: str(len(policies) + index) for index, role in enumerate(rival)})
+            policies += rival.values()
+        alike = versus(spec, names[0], names[1:])
+        rows = [[int(name) for name in alike[slot % len(alike)]] for slot in range(game.slots)]
+        lineup = torch.tensor(rows, device=game.device)
+        seats = torch.tensor([len(post.seats) for post in spec.posts]).repeat(len(lineup))
+        places = torch.bincount(lineup.flatten().cpu(), seats, len(policies)).int().tolist()
+        self._table = Table(game, policies, Endless(lineup, subject.config.seed), places=places)
+        self._table.start()
+
+    def sample(self) -> float:
+        table, device = self._table, self._subject.device
+        decided: list[Tensor] = []
+        games, began, took = table.games_seconds, now(device), 0.0
+        while took < self._subject.effort.seconds / 2:
+            for _ in range(8):
+                move = table.advance()
+                decided += [acting.present.sum() for acting in move.acts.values()]
+            took = now(device) - began
+        if device.type == "cpu":
+            took -= table.games_seconds - games
+        return float(torch.stack(decided).sum()) / took
+
+    def close(self) -> None:
+        if self._game is not None:
+            self._game.close()
+
+
+class Matches(Probe):
+    """Games a second of a match between two snapshots, sampled, seat-balanced, every result a record."""
+
+    unit = "games/s"
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__("matches", "two snapshots, sampled, every result recorded")
+        self._subject, self._played = subject, 0
+        self._executor: InlineExecutor | None = None
+
+    def prepare(self) -> None:
+        subject = self._subject
+        self._policies: dict[PolicyId, Policy] = {
+            _name(number, role): policy
+            for number, rival in enumerate(subject.rivals(2))
+            for role, policy in rival.items()
+        }
+        self._executor = subject.executor(())
+        # Of environments there are fewer games than of native ones, which are hundreds of times faster.
+        self._games = subject.effort.games if subject.native else max(subject.effort.games // 400, subject.slots)
+
+    def warm(self) -> None:
+        self._play(max(self._games // 20, 2))
+
+    def sample(self) -> float:
+        began = now(self._subject.device)
+        games = self._play(self._games)
+        return games / (now(self._subject.device) - began)
+
+    def close(self) -> None:
+        if self._executor is not None:
+            self._executor.close()
+
+    def _play(self, games: int) -> int:
+        assert self._executor is not None
+        self._played += 1
+        results = self._executor.play(PlayMatches(tuple(self._fixtures(games)), self._policies), lambda done: None)
+        return sum(result.games for result in results)
+
+    def _fixtures(self, games: int) -> list[Fixture]:
+        """The first snapshot against the second, by the kind of game."""
+        spec, role = self._subject.spec, self._subject.spec.roles[0].name
+        others: tuple[PolicyId, ...] = ()
+        if compared(spec):
+            others = tuple("" if post.role == role else _name(0, post.role) for post in spec.posts)
+        lineup = [_name(post.side % 2, post.role) for post in rated_posts(spec, role)]
+        return fixtures(spec, lineup, games, self._played, others)
+
+
+def _name(number: int, role: str) -> PolicyId:
+    return f"{number}/{role}"

@@ -1,0 +1,162 @@
+"""What a measurement is (`Probe`), how much work it may be (`Effort`), and what is measured (`Subject`)."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from league.config import RunConfig, assigned, to_dict
+from league.execution.core import InlineExecutor
+from league.games.core import Game, GameSpec, NativeGame
+from league.games.registry import make
+from league.policies.neural import NeuralPolicy
+from league.records import PolicyId
+from league.run.setup import NATIVE_SLOTS, PYTHON_SLOTS, frozen_copy, new_learner, resolve_device
+from league.run.tuning import Tuning, choose
+from league.threads import Threads
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is measured.
+
+    cycles: turns through all probes. seconds: of a sample, at least. limit: seconds of samples after which a probe
+    rests. enough: seconds of the whole after which only what has no sample yet is measured. steps: agent-steps of a
+    training round at most (None: as many as the config says). games: of a match. matches, snapshots: of the ledger that
+    is rated. rounds: of the league that is run (None: up to its first rated matches). batches: rows tried for the
+    machine's limit.
+    """
+
+    cycles: int
+    seconds: float
+    limit: float
+    enough: float
+    steps: int | None
+    games: int
+    matches: int
+    snapshots: int
+    rounds: int | None
+    batches: tuple[int, ...]
+
+
+FULL = Effort(5, 1.0, 60.0, 420.0, None, 40_000, 1_000_000, 1_000, None, (512, 1024, 2048, 4096, 8192, 16384))
+QUICK = Effort(2, 0.2, 3.0, 42.0, 4_096, 4_000, 20_000, 100, 2, (1024, 4096))
+
+
+class Probe(ABC):
+    """One measurement, taken again and again.
+
+    name: dotted. unit: of what `sample` returns. about: what is measured, in a few words. most: samples at most.
+    """
+
+    unit: str
+    most = 1_000
+
+    def __init__(self, name: str, about: str) -> None:
+        self.name, self.about = name, about
+
+    def prepare(self) -> None:  # noqa: B027
+        """Make what the samples need. Called once, before all else."""
+
+    def warm(self) -> None:
+        """Do the work once, unmeasured, so that caches are filled and lazy parts made."""
+        self.sample()
+
+    @abstractmethod
+    def sample(self) -> float:
+        """Do a short piece of work; how much of it a second (or, where the unit is "s", how long it took)."""
+
+    def phases(self) -> Mapping[str, float]:
+        """The share that each phase had of the time of all samples; empty where there are none."""
+        return {}
+
+    def details(self) -> Mapping[str, object]:
+        """What else there is to know, as plain JSON values."""
+        return {}
+
+    def close(self) -> None:  # noqa: B027
+        """Give back what `prepare` made."""
+
+
+@dataclass(slots=True)
+class Subject:
+    """A configured game and network, and how the machine is used for them. Made by `subject`."""
+
+    config: RunConfig
+    effort: Effort
+    device: torch.device
+    spec: GameSpec
+    native: bool
+    replays: bool
+    tuning: Tuning
+    _rivals: list[dict[str, NeuralPolicy]] = field(default_factory=list)
+
+    @property
+    def slots(self) -> int:
+        """Games side by side at a training table, as in a run of this config."""
+        return self.config.algorithm.slots or (NATIVE_SLOTS if self.native else PYTHON_SLOTS)
+
+    @property
+    def turns(self) -> int:
+        """Turns of a training round: the config's, or fewer where the effort is smaller."""
+        turns, steps = self.config.algorithm.turns, self.effort.steps
+        return turns if steps is None else min(turns, max(steps // self.slots, 8))
+
+    def game(self, slots: int) -> Game:
+        """A new game of so many slots."""
+        game = self.config.game
+        return make(game.id, slots, str(self.device), game.options, self.tuning.workers)
+
+    def executor(self, seeds: tuple[int, ...]) -> InlineExecutor:
+        """What a run of this config would be carried out by. seeds: of its training tables. Close it."""
+        return InlineExecutor(self.game, seeds, self.slots, self.replays, threads=Threads(self.tuning.threads))
+
+    def rivals(self, count: int) -> list[dict[str, NeuralPolicy]]:
+        """Distinct frozen policies of the configured actor, each by role; the same ones at every call."""
+        for index in range(len(self._rivals), count):
+            learners = [
+                new_learner(self.config, self.spec, 1000 + index, role, self.device)
+                for role in range(len(self.spec.roles))
+            ]
+            self._rivals.append({learner.role.name: frozen_copy(learner) for learner in learners})
+        return self._rivals[:count]
+
+    def changed(self, *assignments: str) -> RunConfig:
+        """The config with KEY=VALUE assignments."""
+        return assigned(to_dict(self.config), assignments, "league bench")
+
+    def variant(self, *assignments: str) -> Subject:
+        """The same game and networks with other KEY=VALUE settings of how they are trained."""
+        return replace(self, config=self.changed(*assignments))
+
+
+def subject(config: RunConfig, effort: Effort) -> Subject:
+    """What the probes measure. Raises LeagueError as a run would."""
+    device = resolve_device(config.device)
+    game = make(config.game.id, 1, str(device), config.game.options)
+    spec, native, replays = game.spec, isinstance(game, NativeGame), game.replays
+    game.close()
+    tuning = choose(config, native, device)
+    return Subject(config, effort, device, spec, native, replays, tuning)
+
+
+def versus(
+    spec: GameSpec, live: Mapping[str, PolicyId], rivals: Sequence[Mapping[str, PolicyId]]
+) -> list[tuple[PolicyId, ...]]:
+    """Lineups in which each side in turn is the learners' and all others a rival's. live, rivals: names by role."""
+    return [
+        tuple(live[post.role] if post.side == side else rival[post.role] for post in spec.posts)
+        for rival in rivals
+        for side in range(len(spec.sides))
+    ]
+
+
+def now(device: torch.device) -> float:
+    """Seconds of a clock that only goes forward, once the device has done all that it was told."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()

@@ -1,0 +1,186 @@
+"""How fast learners train, end to end and by phase: alone, against opponents, as a population, and in a whole run."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from league.events import Event, RoundFinished
+from league.execution.core import InlineExecutor, TrainRound
+from league.games.chance import fold
+from league.matchmaking.core import make_matchmaker
+from league.orchestrator import League
+from league.policies.core import Policy
+from league.records import LeagueView, LearnerView, PolicyId, Seating, Snapshot
+from league.run.setup import frozen_copy, new_learner
+from league.studies.bench.probe import Probe, Subject, now, versus
+
+_WARM_TURNS = 4
+
+
+class Training(Probe):
+    """Agent-steps a second of one learner (with several roles, one of each), update included.
+
+    opponents: against so many distinct frozen ones in all slots, the learner's side balanced; 0: self-play. Decisions
+    of frozen opponents are not counted; `details` tells how many they were.
+    """
+
+    unit = "agent-steps/s"
+    tables = 1
+
+    def __init__(self, name: str, about: str, subject: Subject, opponents: int = 0) -> None:
+        super().__init__(name, about)
+        self._subject, self._opponents, self._round = subject, opponents, 0
+        self._phases: Counter[str] = Counter()
+        self._seconds, self._replies = 0.0, 0
+        self._executor: InlineExecutor | None = None
+
+    def prepare(self) -> None:
+        subject = self._subject
+        roles = range(len(subject.spec.roles))
+        self._tables = [
+            tuple(new_learner(subject.config, subject.spec, table, role, subject.device) for role in roles)
+            for table in range(self.tables)
+        ]
+        for learner in (learner for table in self._tables for learner in table):
+            learner.piece = subject.tuning.piece
+        self._frozen: dict[PolicyId, Policy] = {}
+        names = []
+        for number, rival in enumerate(subject.rivals(self._opponents)):
+            names.append({role: f"opponent-{number}/{role}" for role in rival})
+            self._frozen |= {f"opponent-{number}/{role}": policy for role, policy in rival.items()}
+        live = {learner.role.name: learner.name for learner in self._tables[0]}
+        lineups = versus(subject.spec, live, names) or [tuple(live[post.role] for post in subject.spec.posts)]
+        self._lineups = [Seating(lineup, 1 / len(lineups)) for lineup in lineups]
+        self._executor = subject.executor(tuple(fold(subject.config.seed, table) for table in range(self.tables)))
+
+    def warm(self) -> None:
+        self._train(min(self._subject.turns, _WARM_TURNS))
+        self._phases, self._seconds, self._replies = Counter(), 0.0, 0
+
+    def sample(self) -> float:
+        device = self._subject.device
+        began, steps, took = now(device), 0, 0.0
+        while took < self._subject.effort.seconds:
+            steps += self._train(self._subject.turns)
+            took = now(device) - began
+        self._seconds += took
+        return steps / took
+
+    def phases(self) -> Mapping[str, float]:
+        return {name: seconds / self._seconds for name, seconds in self._phases.items()} if self._seconds else {}
+
+    def details(self) -> Mapping[str, object]:
+        """Decisions of frozen opponents a second, over all samples, beside those of the learners."""
+        return {"opponent_steps_per_second": self._replies / self._seconds} if self._seconds else {}
+
+    def close(self) -> None:
+        if self._executor is not None:
+            self._executor.close()
+
+    def seatings(self) -> Sequence[Sequence[Seating]]:
+        """Who sits where in the next round, by table."""
+        return [self._lineups]
+
+    def frozen(self) -> Mapping[PolicyId, Policy]:
+        """All policies that are not trained at the table where they are seated."""
+        return self._frozen
+
+    def _train(self, turns: int) -> int:
+        """One round of every table; its agent-steps."""
+        assert self._executor is not None
+        self._round += 1
+        seatings, frozen = self.seatings(), self.frozen()
+        jobs = [
+            TrainRound(table, self._round, learners, tuple(seatings[table]), frozen, turns)
+            for table, learners in enumerate(self._tables)
+        ]
+        trained = self._executor.train(jobs, lambda done: None)
+        for one in trained:
+            self._phases.update(one.phases)
+            self._replies += one.opponent_steps
+        return sum(one.agent_steps for one in trained)
+
+
+class Population(Training):
+    """A population of eight, one table each, seated by PBT: in part self-play, the past, and the others' live weights.
+
+    Rates are those of all eight together. Everybody's first snapshot is the past.
+    """
+
+    tables = 8
+
+    def prepare(self) -> None:
+        super().prepare()
+        learners = [learner for table in self._tables for learner in table]
+        kind = self._subject.config.matchmaking
+        self._matchmaker = make_matchmaker("pbt", kind.settings if kind.kind == "pbt" else {})
+        self._past: dict[PolicyId, Policy] = {f"{learner.name}.0": frozen_copy(learner) for learner in learners}
+        self._snapshots = tuple(
+            Snapshot(f"{learner.name}.0", learner.role.name, learner.name, 0, 0, 0, "initial") for learner in learners
+        )
+
+    def seatings(self) -> Sequence[Sequence[Seating]]:
+        views = tuple(
+            LearnerView(learner.name, learner.role.name, table, learner.steps, 0, f"{learner.name}.0")
+            for table, learners in enumerate(self._tables)
+            for learner in learners
+        )
+        spec, slots = self._subject.spec, self._subject.slots
+        view = LeagueView(self._round, spec.posts, views, self._snapshots, (), {}, (), slots)
+        return self._matchmaker.plan(view, np.random.default_rng([self._subject.config.seed, self._round])).seatings
+
+    def frozen(self) -> Mapping[PolicyId, Policy]:
+        live = {learner.name: frozen_copy(learner) for table in self._tables for learner in table}
+        return self._past | live
+
+
+class WholeRun(Probe):
+    """Agent-steps a second of a league as `league run` plays it, with snapshots, rated matches and storage.
+
+    It lives in a temporary folder and goes to its first rated matches.
+    """
+
+    unit = "agent-steps/s"
+    most = 1
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__("training.run", "a whole league, matches and storage too")
+        self._subject, self._phases, self._seconds = subject, Counter[str](), 0.0
+
+    def warm(self) -> None:
+        """Nothing: a run begins cold, too."""
+
+    def sample(self) -> float:
+        every = self._subject.config.population.snapshot_every
+        rounds = every if self._subject.effort.rounds is None else min(every, self._subject.effort.rounds)
+        config = self._subject.changed(
+            f"population.snapshot_every={rounds}",
+            "population.init=''",
+            f"budget.rounds={rounds}",
+            "budget.steps=none",
+            "budget.minutes=none",
+        )
+        finished: list[RoundFinished] = []
+
+        def listen(event: Event) -> None:
+            if isinstance(event, RoundFinished):
+                finished.append(event)
+
+        with (
+            tempfile.TemporaryDirectory(prefix="league-bench-") as folder,
+            League(config, Path(folder) / "run", [listen]) as league,
+        ):
+            league.run()
+        for one in finished:
+            self._phases.update(one.phases)
+        took = sum(one.seconds for one in finished)
+        self._seconds += took
+        return finished[-1].steps / took
+
+    def phases(self) -> Mapping[str, float]:
+        return {name: seconds / self._seconds for name, seconds in self._phases.items()} if self._seconds else {}

@@ -1,0 +1,78 @@
+"""A ledger of known strengths, as long as one likes: what rating and reading are measured and tested on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from league import files
+from league.config import GameConfig, RunConfig, to_dict
+from league.records import MatchResult, PolicyId, Snapshot
+from league.run.ranking import FACT, GameFacts, refresh
+from league.storage.provenance import provenance
+from league.storage.store import Store
+
+SEAT, DRAW = 0.2, 0.3
+"""Of the model that games are drawn from: the first side's advantage in log-odds, and Davidson's nu."""
+
+_GAME = "tictactoe"
+_AT_ONCE = 50_000
+
+
+def strengths(snapshots: int, seed: int = 0) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """`[snapshots]` true strengths in log-odds, growing with the number as a learner's do; the anchor's is 0."""
+    rng = np.random.default_rng([seed, 0])
+    return np.linspace(0.5, 6.0, snapshots) + 0.5 * rng.standard_normal(snapshots)
+
+
+def duels(ids: list[PolicyId], matches: int, seed: int = 0) -> Iterator[MatchResult]:
+    """`matches` single games between random pairs of `ids`, drawn from Davidson's model of 1970.
+
+    ids: the anchor, then the snapshots whose `strengths` these are.
+    """
+    rng = np.random.default_rng([seed, 1])
+    true = np.append(0.0, strengths(len(ids) - 1, seed))
+    outcomes = ((0, 1), (0, 0), (1, 0))
+    for begin in range(0, matches, _AT_ONCE):
+        size = min(_AT_ONCE, matches - begin)
+        first = rng.integers(0, len(ids), size)
+        second = (first + rng.integers(1, len(ids), size)) % len(ids)
+        gap = (true[first] - true[second] + SEAT) / 2.0
+        weights = np.stack([np.exp(gap), np.full(size, DRAW), np.exp(-gap)])
+        outcome = (rng.random(size) > np.cumsum(weights / weights.sum(0), axis=0)[:2]).sum(0)
+        rows = zip(first.tolist(), second.tolist(), outcome.tolist(), strict=True)
+        for number, (a, b, how) in enumerate(rows, begin):
+            score = 1.0 - how
+            scores, squares = (score, -score), (score**2, score**2)
+            yield MatchResult(((ids[a],), (ids[b],)), 1, {outcomes[how]: 1}, scores, squares, 1, 9, number, round=1)
+
+
+def synthetic_run(folder: Path, matches: int, snapshots: int, seed: int = 0) -> None:
+    """Make `folder` a run of that size, with its ratings cached as a run leaves them.
+
+    Its snapshots are files without a policy: it can be rated and read, not played. Raises RunError.
+    """
+    config = to_dict(RunConfig(game=GameConfig(id=_GAME)))
+    facts = asdict(GameFacts(_GAME, ("player",), False))
+    with Store.create(folder, config, {FACT: facts}, provenance()) as store:
+        with store.transaction():
+            ids = ["random"]
+            store.put_snapshot(Snapshot("random", "player", "", 0, 0, 0, "anchor"), 0.0)
+            for number in range(snapshots):
+                content = f"{seed} {number}".encode()
+                id = files.digest(content)
+                # Not durably: a thousand times twice onto the disk would take longer than all the rest.
+                files.content_path(store.snapshot_folder, id).write_bytes(content)
+                parent = ids[-1] if number else None
+                store.put_snapshot(
+                    Snapshot(id, "player", "main", number, number, 1000 * number, "trained", parent), float(number)
+                )
+                ids.append(id)
+        rows = duels(ids, matches, seed)
+        while some := list(islice(rows, _AT_ONCE)):
+            store.put_results(some)
+        refresh(store)
