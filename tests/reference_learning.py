@@ -192,7 +192,7 @@ class Student:
         size = len(rows)
         loss = (policy_loss - entropy_weight * entropy + self.settings.value_coefficient * value_loss) / size
         self.adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         norms = [limit(network.parameters, self.settings.max_grad_norm) for network in (self.actor, self.critic)]
         self.adam.step()
         return {

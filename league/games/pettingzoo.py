@@ -19,7 +19,7 @@ from torch import Tensor
 
 from league.errors import GameError
 from league.games import inference
-from league.games.bank import BEGIN, HOLD, PLAY, Bank, Stage, Plan, RolePlan, agents_of, has_text, make_driver, text_of
+from league.games.bank import BEGIN, HOLD, PLAY, Bank, Plan, RolePlan, Stage, agents_of, has_text, make_driver, text_of
 from league.games.core import Acting, Game, GameSpec, RoleSpec, State, Turn
 from league.games.drivers import Driver, ParallelDriver, drive
 from league.games.environments import Channels, Environment, find
@@ -108,13 +108,13 @@ class PettingZooGame(Game):
                 high = max(high, *(float(trace.returns.max()) for trace in traces))
             self._worst, self._best = low, high
             plan = self._plan(traces, native_state)
-            self._bench: Stage
+            self._stage: Stage
             if pool is None:
                 make, text = partial(make_driver, self._source, channels, plan), partial(text_of, self._source)
-                self._bench = Bank(make, plan, text)
+                self._stage = Bank(make, plan, text)
             else:
                 pool.open(plan)
-                self._bench = pool
+                self._stage = pool
             self._resize(slots)
         except BaseException:
             if pool is not None:
@@ -183,13 +183,13 @@ class PettingZooGame(Game):
 
     def render(self, slot: int) -> str:
         """Tic-tac-toe and Connect Four as boards (X moves first), and OpenSpiel's own text."""
-        return self._bench.render(slot) if has_text(self._source) else super().render(slot)
+        return self._stage.render(slot) if has_text(self._source) else super().render(slot)
 
     def close(self) -> None:
         for driver in self._probes:
             driver.env.close()
         self._probes = []
-        self._bench.close()
+        self._stage.close()
 
     def _driver(self, environment: Environment) -> Driver:
         """A driver to learn from; its environment is kept: some close windows and fonts that others still use."""
@@ -283,7 +283,7 @@ class PettingZooGame(Game):
         if slots < 1:
             raise self._no_slots(slots)
         self.slots = 0  # until all is done: an interrupt must not leave two processes on different sheets
-        self._sheet = self._bench.seat(slots)
+        self._sheet = self._stage.seat(slots)
         self._slot = np.arange(slots)
         self._past = np.zeros((slots, 32, len(self.spec.seats)), dtype=np.int32)
         self._views = {
@@ -300,7 +300,7 @@ class PettingZooGame(Game):
         self._length, self._score = np.zeros_like(self._seed), np.zeros_like(sheet.reward)
         self._done = np.zeros_like(sheet.forfeit)
         sheet.todo[:], sheet.seed[:] = BEGIN, self._seed
-        self._bench.turn()
+        self._stage.turn()
         sheet.paid[:], sheet.score[:], sheet.forfeit[:] = 0.0, 0.0, False
 
     def _play(self, wanted: npt.NDArray[np.int64]) -> None:
@@ -311,7 +311,7 @@ class PettingZooGame(Game):
         self._past[self._slot, length] = wanted
         length += sheet.todo == PLAY
         sheet.action[:] = wanted
-        self._bench.turn()
+        self._stage.turn()
 
     def _wanted(self, actions: Mapping[str, Tensor]) -> npt.NDArray[np.int64]:
         """Actions by role, `[B, K]`, as `[B, S]`, -1 for those who do not act."""

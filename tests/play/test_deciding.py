@@ -27,23 +27,29 @@ from league.policies.stacked import Stack
 
 GPU = torch.device("cuda", 0)
 SLOTS = 24
+GAMES = ("connect_four", "leduc", "rps")
+
 WAITS = {
     *("item", "_local_scalar_dense", "is_nonzero", "equal", "nonzero", "nonzero_numpy", "argwhere", "bincount"),
     *("masked_select", "_unique2", "unique_dim", "unique_consecutive"),
 }
-GAMES = ("connect_four", "leduc", "rps")
+SIZED = ("aten.where.default", "aten.repeat_interleave.Tensor", "aten.repeat_interleave.self_Tensor")
+"""Operations, and overloads of operations, that read a number or whose result has a shape that numbers decide."""
 
 READS = (torch.Tensor.numpy, torch.Tensor.__array__, torch.Tensor.cpu, torch.Tensor.tolist)
+"""Methods that bring a tensor to the host."""
 
 
 @dataclass(frozen=True)
 class Fixed:
-    """Slot b plays the same lineup for ever. lineup: `[B, P]`."""
+    """Slot b plays one lineup for ever, whose first two posts change places after each episode. lineup: `[B, P]`."""
 
     lineup: Tensor
 
     def lineups(self, episodes: Tensor) -> Tensor:
-        return self.lineup[episodes % len(self.lineup)]
+        turned = torch.cat((self.lineup[:, :2].flip(1), self.lineup[:, 2:]), 1)
+        slot, odd = episodes % len(self.lineup), episodes // len(self.lineup) % 2 == 1
+        return torch.where(odd[:, None], turned[slot], self.lineup[slot])
 
     def seeds(self, episodes: Tensor) -> Tensor:
         return mix(1, episodes)
@@ -61,7 +67,7 @@ def networks(spec: GameSpec, role: int, count: int, width: int = 12) -> list[Pol
     learners = [Learner("", spec, spec.roles[role], settings, MappoSettings(), seed) for seed in range(count)]
     for learner in learners:  # begin less uniform than learners do
         with torch.no_grad():
-            learner.actor.head[-1].weight.mul_(50.0)  # type: ignore[operator,union-attr]
+            learner.actor.head[-1].weight.mul_(50.0)  # type: ignore[operator]
     return [learner.policy for learner in learners]
 
 
@@ -136,7 +142,7 @@ def test_all_ways_of_hearing_policies_come_to_the_same_moves(name: str, stacked:
 @pytest.mark.parametrize("name", ["connect_four", "leduc"])
 def test_every_row_is_decided_by_its_own_policy(name: str, counts: bool) -> None:
     """Asked alone, about one row and its position, the seat's policy says what the table made of it."""
-    game = make(name, SLOTS)
+    game, alone = make(name, SLOTS), make(name, 1)
     policies, lineups, places = seated(game.spec)
     table = Table(game, policies, Fixed(torch.tensor(lineups)), places=places, counts=counts)
     table.start()
@@ -146,10 +152,10 @@ def test_every_row_is_decided_by_its_own_policy(name: str, counts: bool) -> None
         acting = move.acts["player"]
         assert acting.mask is not None
         for slot in range(SLOTS):
-            seat, legal, alone = acting.seat[slot], acting.mask[slot, 0], make(name, 1)
+            seat, legal = acting.seat[slot], acting.mask[slot, 0]
             alone.load({key: value[slot : slot + 1] for key, value in state.items()})
-            rows = Rows(acting.obs[slot], acting.mask[slot], seat, lambda alone=alone: alone)  # type: ignore[misc]
-            said = policies[lineups[slot][int(seat)]].logits(rows)[0][legal].log_softmax(0)
+            rows = Rows(acting.obs[slot], acting.mask[slot], seat, lambda: alone)
+            said = policies[int(move.lineup[slot, seat])].logits(rows)[0][legal].log_softmax(0)
             log_prob = float(said[int(legal[: move.action["player"][slot, 0]].sum())])
             assert float(move.log_prob["player"][slot, 0]) == pytest.approx(log_prob, abs=1e-5)
 
@@ -171,11 +177,11 @@ class Pretended(TorchFunctionMode):
         args: tuple[object, ...] = (),
         kwargs: Mapping[str, object] | None = None,
     ) -> object:
-        if func == torch.Tensor.device.__get__:  # type: ignore[attr-defined]
+        if func == torch.Tensor.device.__get__:
             return GPU
-        if func is torch.device:
-            return func(*args, **(kwargs or {}))
         given = dict(kwargs or {})
+        if func is torch.device:
+            return torch.device(*args)  # type: ignore[call-overload]
         if func in (torch.tensor, torch.as_tensor) and given.get("device") is not None:
             self.noted.append(f"{func.__name__} from the host")
         if func in READS:
@@ -189,7 +195,7 @@ class Watched(TorchDispatchMode):
     """Notes operations for which a GPU's host waits: they read a number, or numbers decide the shape of the result."""
 
     def __init__(self, noted: list[str]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.noted = noted
 
     def __torch_dispatch__(
@@ -204,12 +210,7 @@ class Watched(TorchDispatchMode):
         masks = name in ("index", "index_put_") and any(
             isinstance(value, Tensor) and value.dtype in (torch.bool, torch.uint8) for value in picks
         )
-        sized = str(func) in (
-            "aten.where.default",
-            "aten.repeat_interleave.Tensor",
-            "aten.repeat_interleave.self_Tensor",
-        )
-        if name in WAITS or masks or sized:
+        if name in WAITS or str(func) in SIZED or masks:
             self.noted.append(str(func))
         return func(*args, **(kwargs or {}))
 
@@ -240,7 +241,7 @@ def test_a_rollout_waits_for_no_device_until_its_end(name: str, together: bool, 
             noted.clear()
 
     def rollout(device: torch.device) -> Rollout:
-        game = make(name, SLOTS, device)
+        game = make(name, SLOTS, str(device))
         policies, lineups, places = seated(game.spec)
         schedule = Fixed(torch.tensor(lineups, device=device))
         table = Checked(game, policies, schedule, places=places if together else None)
