@@ -43,10 +43,10 @@ class PlayMatches:
     temperature: float = 1.0
 
 
-MATCH_SLOTS = 2048
+MATCH_SLOTS = 16384
 """Games of a match that are played side by side in one batch."""
 
-_SHARDS = 16
+_BATCHES = 16
 """Batches of a long match at most: as many threads can share it."""
 
 Carry = tuple[dict[str, Tensor], tuple[PolicyId, ...]]
@@ -161,5 +161,7 @@ def match_games(make: Callable[[int], Game], episodes: int, slots: int, most: in
     probe.close()
     if not native:
         return [make(min(episodes, slots))]
-    batches = min(max(episodes // (2 * most), 1), _SHARDS)
-    return [make(min(episodes, most)) for _ in range(batches)]
+    batches = 2 if episodes >= MATCH_SLOTS else 1
+    while batches < _BATCHES and episodes >= 4 * batches * MATCH_SLOTS:
+        batches *= 2
+    return [make(min(-(-episodes // batches), most)) for _ in range(batches)]

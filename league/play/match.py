@@ -142,6 +142,8 @@ def _play_out(
     forfeit = torch.zeros((episodes + 1, seats), dtype=torch.bool, device=game.device)
     turns = torch.zeros(episodes + 1, dtype=torch.int64, device=game.device)
     table.start()
+    # Slots that run out would go on for nothing; who looks on, counts on every slot's place.
+    may_shrink = game.can_fork and watch is None and listen is None
     left = episodes
     while left:
         if watch is not None:
@@ -159,6 +161,10 @@ def _play_out(
         ended = int((into < episodes).sum())
         left -= ended
         progress.ended(ended)
+        if may_shrink and 2 * left <= table.game.slots:
+            playing = (table.episode < episodes).nonzero()[:, 0]
+            if 0 < 2 * len(playing) <= table.game.slots:
+                table.keep(playing)
     return score[:-1].cpu().numpy().astype(np.float64), turns[:-1].cpu().numpy(), forfeit[:-1].cpu().numpy()
 
 

@@ -84,7 +84,7 @@ class Table:
             for role in game.spec.roles
         }
         self._post_of_seat = torch.tensor(game.spec.post_of_seat, device=game.device)
-        self.episode = torch.arange(game.slots, device=game.device)
+        self.episode, self._stride = torch.arange(game.slots, device=game.device), game.slots
         self.clock = torch.zeros_like(self.episode)
         self.lineup = torch.empty(0)
         self._seated, self._key, self._next_seed = self.episode, self.episode, self.episode
@@ -106,6 +106,11 @@ class Table:
         self.episode, self.clock = episode.to(self.game.device), clock.to(self.game.device)
         self.lineup = lineup.to(self.game.device)
         self._look_up()
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with the slots `rows` only, each with the episodes that it would have had; the game must be forkable."""
+        self.game = self.game.fork(rows)
+        self.go_on(self.game.load(self.game.save()), self.episode[rows], self.clock[rows], self.lineup[rows])
 
     @torch.inference_mode()
     def advance(self) -> Move:
@@ -145,11 +150,11 @@ class Table:
         """What every slot's episode is played with."""
         self._seated = self.lineup[:, self._post_of_seat]
         self._key = self.schedule.keys(self.episode)[:, None]
-        self._next_seed = self.schedule.seeds(self.episode + self.game.slots)
+        self._next_seed = self.schedule.seeds(self.episode + self._stride)
 
     def _renew(self, ended: Tensor) -> None:
         """Slots whose episode ended go on with their next. Tensors that a Move holds are left as they are."""
-        following = self.episode + self.game.slots
+        following = self.episode + self._stride
         if self._counts:
             # Few episodes end on any one turn.
             rows = ended.nonzero()[:, 0]
@@ -160,7 +165,7 @@ class Table:
             self.lineup = self.lineup.index_copy(0, rows, self.schedule.lineups(fresh))
             self._seated = self.lineup[:, self._post_of_seat]
             self._key = self._key.index_copy(0, rows, self.schedule.keys(fresh)[:, None])
-            self._next_seed = self._next_seed.index_copy(0, rows, self.schedule.seeds(fresh + self.game.slots))
+            self._next_seed = self._next_seed.index_copy(0, rows, self.schedule.seeds(fresh + self._stride))
             self.episode = self.episode.index_copy(0, rows, fresh)
         else:
             self.lineup = torch.where(ended[:, None], self.schedule.lineups(following), self.lineup)
