@@ -108,7 +108,7 @@ class Table:
         self._look_up()
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with the slots `rows` only, each with the episodes that it would have had; the game must be forkable."""
+        """Go on with the slots `rows` only, each with the episodes that it would have had, of a game that can fork."""
         self.game = self.game.fork(rows)
         self.go_on(self.game.load(self.game.save()), self.episode[rows], self.clock[rows], self.lineup[rows])
 
