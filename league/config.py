@@ -40,12 +40,12 @@ self_play = 0.5
 slots = 1024  # wide and short: fewer turns of Python for as many decisions
 turns = 32
 discount = 1.0  # only the result counts, however late it comes
-learning_rate = 1e-3
+learning_rate = 2e-3
 epochs = 2  # few passes over much play: on a CPU the update costs most
 max_grad_norm = 1.0
 entropy = 0.1  # much exploration at first, so that the pool of the past is varied
-entropy_end = 0.005
-entropy_steps = 2_500_000
+entropy_end = 0.01
+entropy_steps = 600_000
 
 [network]
 actor = [256, 256, 256]
