@@ -122,9 +122,9 @@ class Table:
         """Make room for lineups that are new."""
         before = len(self.members)
         fresh = lineup >= before
-        added = np.zeros((int(lineup.max(initial=-1)) + 1 - before, members.shape[1]), dtype=np.int32)
-        if not len(added):
+        if not fresh.any():
             return
+        added = np.zeros((int(lineup.max()) + 1 - before, members.shape[1]), dtype=np.int32)
         added[lineup[fresh] - before] = members[fresh]
         self.members = np.concatenate([self.members, added])
         self.counts, self.episodes, self.score_sum, self.score_sq = (

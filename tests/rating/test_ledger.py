@@ -69,6 +69,13 @@ def test_how_many_rows_come_at_once_makes_no_difference(rows: list[MatchResult],
     assert _state(grown) == _state(whole)
 
 
+def test_lineups_that_all_came_before_may_come_again_alone() -> None:
+    first, second = row("a", "b", placements={(0, 1): 1}), row("a", "c", placements={(1, 0): 1})
+    grown = Ledger([first, second])
+    grown.extend([first, first])
+    assert _state(grown) == _state(Ledger([first, second, first, first]))
+
+
 @given(MIXED)
 def test_its_rows_are_those_that_were_put_in(rows: list[MatchResult]) -> None:
     assert list(Ledger(rows).rows()) == [Row(one.lineup, one.placements, one.paired) for one in rows]
