@@ -1,4 +1,5 @@
-"""What all tests share: torch on one thread (machines are small and shared), and no skipped test in CI."""
+"""What all tests share: torch on one thread (machines are small and shared), examples that are
+always the same, and no skipped test in CI."""
 
 from __future__ import annotations
 
@@ -6,8 +7,13 @@ import os
 
 import pytest
 import torch
+from hypothesis import settings
 
 torch.set_num_threads(1)
+
+# What is tried must not differ from run to run: a failure that comes and goes is nobody's.
+settings.register_profile("league", derandomize=True, deadline=None)
+settings.load_profile("league")
 
 
 @pytest.hookimpl(hookwrapper=True)

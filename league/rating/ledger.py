@@ -108,9 +108,11 @@ class Table:
         for level, column in zip(self._levels, others, strict=True):
             lineup = level.numbered(lineup << 32 | column)
         self._grow(lineup, members)
-        distinct, which = np.unique(outcome, return_inverse=True)
-        games = self._by_pattern([outcomes[one] for one in distinct.tolist()])[which]
-        _add(self.counts, lineup, games)
+        distinct, first, which = np.unique(outcome, return_index=True, return_inverse=True)
+        # In the order in which they first came to this table, whatever came to others meanwhile.
+        came = np.argsort(first)
+        games = self._by_pattern([outcomes[one] for one in distinct[came].tolist()])
+        _add(self.counts, lineup, games[np.argsort(came)[which]])
         np.add.at(self.episodes, lineup, columns.episodes[rows])
         posts = columns.first[rows][:, None] + np.arange(members.shape[1])
         # One row after another: sums of floats must not depend on how many rows came at once.

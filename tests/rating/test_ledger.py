@@ -61,6 +61,7 @@ def _state(ledger: Ledger) -> list[object]:
     return [ledger.ids, ledger.games, list(ledger.rows()), tables]
 
 
+@settings(max_examples=600)
 @given(MIXED, st.lists(st.integers(0, 8), max_size=3))
 def test_how_many_rows_come_at_once_makes_no_difference(rows: list[MatchResult], cuts: list[int]) -> None:
     whole, grown = Ledger(rows), Ledger()
