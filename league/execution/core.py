@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from league.events import Tick, part
@@ -85,16 +86,14 @@ class InlineExecutor:
     """Runs every job in this process, in order.
 
     make: a new game of so many slots. seeds: of each training table. slots: of a training table. replays: whether
-    equal seeds and actions give equal episodes; where not, every round begins with fresh ones. match_slots: how many
-    games of a match are played side by side at most (native games; others use `slots`). threads: share out updates and
-    matches.
+    equal seeds and actions give equal episodes; where not, every round begins with fresh ones. threads: share out
+    updates and matches.
     """
 
     make: Callable[[int], Game]
     seeds: tuple[int, ...]
     slots: int
     replays: bool = True
-    match_slots: int = MATCH_SLOTS
     threads: Threads = field(default_factory=Threads)
     _tables: dict[int, TrainingTable] = field(default_factory=dict)
     _rated: list[Game] = field(default_factory=list)
@@ -117,13 +116,12 @@ class InlineExecutor:
         """See `Executor.play`."""
         if not job.fixtures:
             return []
-        if self._rated and not isinstance(self._rated[0], NativeGame):
-            games = self._rated
-        else:
-            episodes = sum(fixture.games * len(fixture.episodes) for fixture in job.fixtures)
-            games = match_games(self.make, episodes, self.slots, self.match_slots)
-        self._rated = games
-        return play(games, job.policies, job.fixtures, job.temperature, tick, threads=self.threads)
+        episodes = sum(fixture.games * len(fixture.episodes) for fixture in job.fixtures)
+        if not self._rated:
+            self._rated = match_games(self.make, episodes, self.slots)
+        elif isinstance(self._rated[0], NativeGame):
+            self._rated = _batches(self._rated[0], episodes)
+        return play(self._rated, job.policies, job.fixtures, job.temperature, tick, threads=self.threads)
 
     def seated(self, table: int) -> set[PolicyId]:
         """See `Executor.seated`."""
@@ -150,18 +148,24 @@ class InlineExecutor:
         return self._tables[number]
 
 
-def match_games(make: Callable[[int], Game], episodes: int, slots: int, most: int = MATCH_SLOTS) -> list[Game]:
+def match_games(make: Callable[[int], Game], episodes: int, slots: int) -> list[Game]:
     """Games to play a match of so many episodes in, side by side.
 
-    make: a new game of so many slots. Environments: one game of `slots`. Native games, which are cheap to make: of at
-    most `most` slots, several of them where there are episodes for more. How many does not depend on the machine.
+    make: a new game of so many slots. Environments: one game of `slots`. Native games: of at most `MATCH_SLOTS` slots,
+    several of them where there are episodes for more. How many does not depend on the machine.
     """
     probe = make(1)
-    native = isinstance(probe, NativeGame)
+    if isinstance(probe, NativeGame):
+        return _batches(probe, episodes)
     probe.close()
-    if not native:
-        return [make(min(episodes, slots))]
+    return [make(min(episodes, slots))]
+
+
+def _batches(game: NativeGame, episodes: int) -> list[Game]:
+    """Copies of a native game for a match: to fork one is cheap, to make one may mean to unroll its rules."""
     batches = 2 if episodes >= MATCH_SLOTS else 1
     while batches < _BATCHES and episodes >= 4 * batches * MATCH_SLOTS:
         batches *= 2
-    return [make(min(-(-episodes // batches), most)) for _ in range(batches)]
+    game.start(torch.zeros(1, dtype=torch.int64))
+    rows = torch.zeros(min(-(-episodes // batches), MATCH_SLOTS), dtype=torch.int64, device=game.device)
+    return [game.fork(rows) for _ in range(batches)]
