@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -37,3 +38,17 @@ def league(*args: str | Path) -> Called:
     finally:
         sys.argv = before
     return Called(code if isinstance(code, int) else 0 if code is None else 1, out.getvalue(), err.getvalue())
+
+
+def heavy_imports(args: list[str], heavy: tuple[str, ...]) -> str:
+    """What `league ARGS`, in a process of its own, says at its end of which of `heavy` it imported."""
+    program = (
+        "import sys, atexit\n"
+        f"atexit.register(lambda: print('HEAVY', [name for name in {heavy!r} if name in sys.modules]))\n"
+        "from league.cli import main\n"
+        f"sys.argv = {['league', *args]!r}\n"
+        "main()\n"
+    )
+    called = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert called.returncode == 0, called.stderr
+    return called.stdout.splitlines()[-1]

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from calling import heavy_imports
 from rich.cells import cell_len
 from running import Called, league
 
@@ -216,25 +217,16 @@ def test_help(away: Path, command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "heavy"),
+    ("command", "heavy"),
     [
-        ("['--help']", ("torch", "pettingzoo", "numpy", "pydantic", "sqlite_utils", "rich.live")),
-        ("['runs']", ("torch", "pettingzoo", "scipy")),
-        ("['games']", ("torch", "pettingzoo", "scipy")),
-        ("['config']", ("torch", "pettingzoo", "scipy")),
+        ("--help", ("torch", "pettingzoo", "numpy", "pydantic", "sqlite_utils", "rich.live")),
+        ("runs", ("torch", "pettingzoo", "scipy")),
+        ("games", ("torch", "pettingzoo", "scipy")),
+        ("config", ("torch", "pettingzoo", "scipy")),
     ],
 )
-def test_what_needs_nothing_heavy_imports_nothing_heavy(away: Path, args: str, heavy: tuple[str, ...]) -> None:
-    program = (
-        "import sys, atexit\n"
-        f"atexit.register(lambda: print('HEAVY', [name for name in {heavy!r} if name in sys.modules]))\n"
-        "from league.cli import main\n"
-        f"sys.argv = ['league', *{args}]\n"
-        "main()\n"
-    )
-    called = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert called.returncode == 0, called.stderr
-    assert called.stdout.splitlines()[-1] == "HEAVY []"
+def test_what_needs_nothing_heavy_imports_nothing_heavy(away: Path, command: str, heavy: tuple[str, ...]) -> None:
+    assert heavy_imports([command], heavy) == "HEAVY []"
 
 
 def test_watch_shows_the_standings_until_it_is_stopped(here: Path) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from calling import heavy_imports
 from running import Called, content, league, tiny, trained
 
 from league.events import Event, RoundFinished
@@ -97,17 +96,7 @@ def test_standings_are_read_from_the_cache(synthetic: Path, unread: None) -> Non
 
 @pytest.mark.parametrize("command", ["standings --json", "standings --by bradley-terry", "show best", "runs"])
 def test_reading_imports_nothing_heavy(here: Path, command: str) -> None:
-    heavy = ("torch", "scipy", "pettingzoo", "pydantic")
-    program = (
-        "import sys, atexit\n"
-        f"atexit.register(lambda: print('HEAVY', [name for name in {heavy!r} if name in sys.modules]))\n"
-        "from league.cli import main\n"
-        f"sys.argv = ['league', *{command.split()}]\n"
-        "main()\n"
-    )
-    called = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert called.returncode == 0, called.stderr
-    assert called.stdout.splitlines()[-1] == "HEAVY []"
+    assert heavy_imports(command.split(), ("torch", "scipy", "pettingzoo", "pydantic")) == "HEAVY []"
 
 
 def test_what_is_cached_for_an_older_ledger_or_by_other_settings_is_not_shown(copy: Path) -> None:
