@@ -13,7 +13,8 @@ class MappoSettings(Settings):
     """Multi-agent PPO with shared parameters and a centralised critic (Yu et al. 2022, arXiv:2103.01955)."""
 
     slots: PositiveInt | None = None
-    """Games played side by side at each training table; by default 512 of a native game, 64 of a PettingZoo one."""
+    """Games played side by side at each training table; by default 512 of a native game, and of a PettingZoo one from
+    16 to 256, by how many act at once and how much they see."""
     turns: PositiveInt = 64
     """Turns of every slot in one round's rollout."""
     learning_rate: float = Field(5e-4, gt=0)

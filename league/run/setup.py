@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,8 +31,15 @@ from league.storage.provenance import provenance
 from league.storage.store import FILE, Store
 from league.threads import Threads, alone
 
-NATIVE_SLOTS, PYTHON_SLOTS = 512, 64
-"""Games beside each other, unless the config says: of native games, and of environments in Python."""
+SLOTS = "slots"
+"""The key under which a run keeps, among its facts, how many games are played side by side."""
+
+_NATIVE_SLOTS, _PYTHON_SLOTS, _FIRST_SLOTS = 512, (16, 256), 64
+"""Games side by side: of native games; the fewest and the most environments in Python; of runs that kept no number."""
+
+_DECISIONS, _SEEN = 256, 2**20
+"""Of environments in Python, so many are played side by side that a turn has about so many decisions (fewer waste time
+on starting the work of each turn), and that what is seen on it has no more bytes than this."""
 
 _LEARNER, _TABLE, _SPREAD = 11, 12, 13
 
@@ -110,7 +119,6 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
     probe = make(config.game.id, 1, str(device), config.game.options)
     spec, native, replays = probe.spec, isinstance(probe, NativeGame), probe.replays
     probe.close()
-    slots = config.algorithm.slots or (NATIVE_SLOTS if native else PYTHON_SLOTS)
     matchmaker = make_matchmaker(config.matchmaking.kind, config.matchmaking.settings)
     tables = tuple(
         tuple(new_learner(config, spec, index, role, device) for role in range(len(spec.roles)))
@@ -122,10 +130,12 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
     try:
         if config.population.init and (store is None or store.last_round() is None):
             parents = start_from(config.population.init, learners, roster)
-        before = None if store is None else store.facts().get(FACT)
+        kept: dict[str, Any] = {SLOTS: usual_slots(spec, native)} if store is None else store.facts()
+        slots = config.algorithm.slots or kept.get(SLOTS, _NATIVE_SLOTS if native else _FIRST_SLOTS)
+        before = kept.get(FACT)
         tuning = choose(config, native, device, None if retune else before)
         # Last: whatever could not be used above must not leave a run behind that nobody can go on with.
-        store = store or Store.create(folder, to_dict(config), {FACT: tuning.to_dict()}, provenance())
+        store = store or Store.create(folder, to_dict(config), {**kept, FACT: tuning.to_dict()}, provenance())
         if before is not None and tuning.to_dict() != before:
             store.put_fact(FACT, tuning.to_dict())
         for learner in learners:
@@ -144,6 +154,17 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
         if store is not None:
             store.close()
         raise
+
+
+def usual_slots(spec: GameSpec, native: bool) -> int:
+    """Games side by side where the config does not say."""
+    if native:
+        return _NATIVE_SLOTS
+    fewest, most = _PYTHON_SLOTS
+    decisions = sum(role.acting for role in spec.roles)
+    seen = sum(role.acting * prod(role.obs_shape) * role.obs_dtype.itemsize for role in spec.roles)
+    slots = max(min(most, _DECISIONS // decisions, _SEEN // max(seen, 1)), fewest)
+    return 1 << (slots.bit_length() - 1)
 
 
 def resolve_device(name: str) -> torch.device:

@@ -22,7 +22,7 @@ from league.records import MatchResult
 from league.run.lookup import Found, find, role_of
 from league.run.names import split_roles
 from league.run.roster import Roster
-from league.run.setup import PYTHON_SLOTS
+from league.run.setup import usual_slots
 from league.threads import Threads, alone
 
 _Z95 = 1.959964
@@ -100,7 +100,7 @@ def match(
     began = time.monotonic()
     planned = contest(roster, texts, games, seed)
     episodes = sum(fixture.games * len(fixture.episodes) for fixture in planned.fixtures)
-    games_at_once, threads, traces = match_games(make, episodes, PYTHON_SLOTS), Threads(0), None
+    games_at_once, threads, traces = match_games(make, episodes, usual_slots(roster.spec, False)), Threads(0), None
     try:
         if temperature == 0 and not _has_chance(games_at_once[0]):
             games_at_once = games_at_once[:1]

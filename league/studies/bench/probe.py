@@ -15,7 +15,7 @@ from league.games.core import Game, GameSpec, NativeGame
 from league.games.registry import make
 from league.policies.neural import NeuralPolicy
 from league.records import PolicyId
-from league.run.setup import NATIVE_SLOTS, PYTHON_SLOTS, frozen_copy, new_learner, resolve_device
+from league.run.setup import frozen_copy, new_learner, resolve_device, usual_slots
 from league.run.tuning import Tuning, choose
 from league.threads import Threads
 
@@ -98,7 +98,7 @@ class Subject:
     @property
     def slots(self) -> int:
         """Games side by side at a training table, as in a run of this config."""
-        return self.config.algorithm.slots or (NATIVE_SLOTS if self.native else PYTHON_SLOTS)
+        return self.config.algorithm.slots or usual_slots(self.spec, self.native)
 
     @property
     def turns(self) -> int:
