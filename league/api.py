@@ -11,8 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from league.config import from_dict
 from league.errors import PolicyError, SnapshotError
-from league.policies.core import Rows, choose, masked
+from league.games.actions import Box
+from league.games.actions import from_json as actions_from
+from league.policies.core import Rows
+from league.policies.distributions import choose, distribution
 from league.policies.neural import NeuralPolicy, restore
 from league.records import Standing
 from league.run.folders import find_run
@@ -32,18 +36,21 @@ class LoadedPolicy:
         self.policy, self.metadata = policy, dict(metadata)
         self._seats: list[str] = list(metadata["seats"])
         self._shape: tuple[int, ...] = tuple(metadata["obs_shape"])
-        self._actions = int(metadata["actions"])
+        self._actions = actions_from(metadata["actions"])
 
     def probabilities(
         self, observation: Any, seat: str | int, action_mask: NDArray[Any] | None = None
     ) -> NDArray[np.float32]:
-        """The probability of each action, `[A]`.
+        """The probability of each action, `[A]`; where one action has several parts, of each part's, one after another.
 
         observation: an array of the game's observation shape (planes may be channels-first or, as PettingZoo has them,
         channels-last), or PettingZoo's dictionary with "observation" and "action_mask". seat: the agent's name as the
-        game has it, or the seat's number. Raises PolicyError where the observation does not fit.
+        game has it, or the seat's number. Raises PolicyError where the observation does not fit, and where actions are
+        points in a box, which have no probability.
         """
-        found: NDArray[np.float32] = self._log_probs(observation, seat, action_mask)[0].exp().numpy()
+        if isinstance(self._actions, Box):
+            raise PolicyError("points in a box have no probabilities; `act` draws one")
+        found: NDArray[np.float32] = self._distribution(observation, seat, action_mask)[0].exp().numpy()
         return found
 
     def act(
@@ -52,14 +59,20 @@ class LoadedPolicy:
         seat: str | int,
         action_mask: NDArray[Any] | None = None,
         rng: np.random.Generator | None = None,
-    ) -> int:
-        """An action: drawn by `rng`, or the most probable one where there is none. Arguments as in `probabilities`."""
-        log_probs = self._log_probs(observation, seat, action_mask)
-        if rng is None:
-            return int(choose(log_probs, torch.zeros(1), 0.0))
-        return int(choose(log_probs, torch.tensor([rng.random()], dtype=torch.float32)))
+    ) -> int | NDArray[np.int64] | NDArray[np.float32]:
+        """An action: drawn by `rng`, or the most probable one where there is none. Arguments as in `probabilities`.
 
-    def _log_probs(self, observation: Any, seat: str | int, action_mask: NDArray[Any] | None) -> torch.Tensor:
+        A number for one of n actions, `[D]` int64 for one of each of D, `[D]` float32 for a point in a box.
+        """
+        given, space = self._distribution(observation, seat, action_mask), self._actions
+        if rng is None:
+            chosen = choose(space, given, torch.zeros((1, space.draws)), 0.0)[0]
+        else:
+            draw = torch.tensor(rng.random((1, space.draws)), dtype=torch.float32)
+            chosen = choose(space, given, draw)[0]
+        return chosen.numpy() if space.shape else int(chosen)
+
+    def _distribution(self, observation: Any, seat: str | int, action_mask: NDArray[Any] | None) -> torch.Tensor:
         """`[1, A]`; arguments as in `probabilities`."""
         if isinstance(observation, Mapping):
             if "observation" not in observation:
@@ -68,7 +81,8 @@ class LoadedPolicy:
             observation = observation["observation"]
         seen = torch.as_tensor(self._arranged(np.asarray(observation)))[None]
         mask = None if action_mask is None else self._legal(np.asarray(action_mask, dtype=bool))
-        return masked(self.policy.logits(Rows(seen, mask, torch.tensor([self._seat(seat)]))), mask)
+        said = self.policy.logits(Rows(seen, mask, torch.tensor([self._seat(seat)])))
+        return distribution(self._actions, said, mask)
 
     def _seat(self, seat: str | int) -> int:
         number = self._seats.index(seat) if seat in self._seats else seat
@@ -78,9 +92,10 @@ class LoadedPolicy:
 
     def _legal(self, mask: NDArray[np.bool_]) -> torch.Tensor:
         """The mask as `[1, A]`."""
-        if mask.shape != (self._actions,) or not mask.any():
+        flags = 0 if isinstance(self._actions, Box) else self._actions.width
+        if mask.shape != (flags,) or not mask.any():
             raise PolicyError(
-                f"an action_mask holds {self._actions} flags of which at least one is set, not {mask.astype(int)}"
+                f"an action_mask holds {flags} flags of which at least one is set, not {mask.astype(int)}"
             )
         return torch.as_tensor(mask)[None]
 
@@ -111,7 +126,8 @@ class Run:
         """The ranking with its policies; builds the game."""
         from league.games.registry import make
 
-        game = make(self.config["game"]["id"], 1, "cpu", self.config["game"]["options"])
+        played = from_dict(self.config).game
+        game = make(played.id, 1, "cpu", played.made_with)
         game.close()
         return open_roster(self.store, game.spec)
 

@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple, TypeGuard, cast
+from typing import Annotated, Literal, NamedTuple, TypeGuard, cast
 
 from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -106,6 +106,16 @@ class GameConfig(Settings):
     `file.py:Name`."""
     options: dict[str, object] = Field(default_factory=dict)
     """Options of the game itself, such as `max_cycles` of a PettingZoo environment."""
+    wrappers: list[str] = Field(default_factory=list)
+    """What is put around each PettingZoo environment, the first one innermost: `package.module:Name` or
+    `file.py:Name`, called with the environment."""
+    reward: Literal["own", "team"] = "own"
+    """What a seat learns from: its own reward, or the mean of its side's."""
+
+    @property
+    def made_with(self) -> dict[str, object]:
+        """All that `games.registry.make` takes as options."""
+        return self.options | ({"wrappers": list(self.wrappers)} if self.wrappers else {})
 
 
 class PopulationConfig(Settings):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from league.games.actions import Discrete
 from league.games.chance import mix
 from league.games.core import Acting, Game, GameSpec, RoleSpec, State, Turn
 from league.play.rollout import collect, nothing_pending
@@ -28,8 +29,8 @@ class Relay(Game):
     def __init__(self, slots: int, masks: bool = True) -> None:
         self._masks = masks
         roles = (
-            RoleSpec("runner", (0, 1), 2, (3,), torch.float32, 3),
-            RoleSpec("judge", (2,), 1, (3,), torch.float32, 4),
+            RoleSpec("runner", (0, 1), 2, (3,), torch.float32, Discrete(3)),
+            RoleSpec("judge", (2,), 1, (3,), torch.float32, Discrete(4)),
         )
         self.spec = GameSpec(
             "relay", "1", ("a", "b", "c"), ((0,), (1, 2)), roles, "score", can_truncate=True, state_shape=(2,)
@@ -120,7 +121,7 @@ class Relay(Game):
         for role in self.spec.roles:
             rows = (self.slots, role.acting)
             seat = torch.full(rows, role.seats[0])
-            mask = torch.ones((*rows, role.actions), dtype=torch.bool) if self._masks else None
+            mask = torch.ones((*rows, role.actions.width), dtype=torch.bool) if self._masks else None
             acts[role.name] = Acting(torch.zeros((*rows, 3)), mask, seat, torch.zeros(rows, dtype=torch.bool))
         for b, acting in enumerate(self._acting()):
             for role_name, row, seat in self._places(b, acting):

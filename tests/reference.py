@@ -115,8 +115,8 @@ def acting(turn: Turn, role: RoleSpec) -> list[tuple[int, int, Tensor, list[int]
     found = []
     for row in range(role.acting):
         if here.present[0, row]:
-            mask = [True] * role.actions if here.mask is None else here.mask[0, row].tolist()
-            legal = [action for action in range(role.actions) if mask[action]]
+            mask = [True] * role.actions.width if here.mask is None else here.mask[0, row].tolist()
+            legal = [action for action in range(role.actions.width) if mask[action]]
             found.append((row, int(here.seat[0, row]), here.obs[0, row].clone(), legal))
     return found
 

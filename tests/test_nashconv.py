@@ -13,6 +13,7 @@ from open_spiel.python.algorithms.exploitability import nash_conv
 from open_spiel.python.policy import TabularPolicy, UniformRandomPolicy
 from torch import Tensor
 
+from league.games.actions import Discrete
 from league.games.cards import TablePoker
 from league.games.kuhn import Kuhn
 from league.games.leduc import Leduc
@@ -76,7 +77,9 @@ def test_of_lopsided_play_is_openspiels(favoured: tuple[float, float]) -> None:
 
 def test_of_an_equilibrium_is_zero() -> None:
     assert nash_conv_of_poker(Kuhn(1), [Equilibrium()]) == pytest.approx(0.0, abs=1e-6)
-    assert nash_conv_of_matrix(RockPaperScissors(1), RPS, [Random("player", 3)]) == pytest.approx(0.0, abs=1e-6)
+    assert nash_conv_of_matrix(RockPaperScissors(1), RPS, [Random("player", Discrete(3))]) == pytest.approx(
+        0.0, abs=1e-6
+    )
 
 
 def test_a_mixture_is_drawn_once_an_episode() -> None:

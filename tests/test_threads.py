@@ -13,6 +13,7 @@ from torch import Tensor
 
 from league.errors import PolicyError
 from league.execution.training import TrainingTable
+from league.games.actions import Discrete
 from league.games.registry import make
 from league.learning.learner import Learner
 from league.learning.settings import MappoSettings
@@ -206,7 +207,7 @@ def test_matches_come_to_the_same_results_with_any_number_of_threads_and_games(n
 
 def test_there_may_be_more_games_than_episodes() -> None:
     spec = make("connect_four", 1).spec
-    policies: dict[str, Policy] = {name: Random("player", 7) for name in "ab"}
+    policies: dict[str, Policy] = {name: Random("player", Discrete(7)) for name in "ab"}
     job, games = fixtures(spec, "ab", 4, 2), [make("connect_four", 2) for _ in range(9)]
     assert play(games, policies, job) == play(games[:1], policies, job)
 

@@ -253,7 +253,7 @@ def _maker(config: Mapping[str, object]) -> Callable[[int], Game]:
     from league.games.registry import make
 
     game = from_dict(config).game
-    return lambda slots: make(game.id, slots, "cpu", game.options)
+    return lambda slots: make(game.id, slots, "cpu", game.made_with)
 
 
 @contextmanager

@@ -87,7 +87,7 @@ class InlineExecutor:
 
     make: a new game of so many slots. seeds: of each training table. slots: of a training table. replays: whether
     equal seeds and actions give equal episodes; where not, every round begins with fresh ones. threads: share out
-    updates and matches.
+    updates and matches. team_reward: seats learn from the mean reward of their side.
     """
 
     make: Callable[[int], Game]
@@ -95,6 +95,7 @@ class InlineExecutor:
     slots: int
     replays: bool = True
     threads: Threads = field(default_factory=Threads)
+    team_reward: bool = False
     _tables: dict[int, TrainingTable] = field(default_factory=dict)
     _rated: list[Game] = field(default_factory=list)
 
@@ -144,7 +145,9 @@ class InlineExecutor:
 
     def _table(self, number: int) -> TrainingTable:
         if number not in self._tables:
-            self._tables[number] = TrainingTable(self.make(self.slots), number, self.seeds[number], self.threads)
+            self._tables[number] = TrainingTable(
+                self.make(self.slots), number, self.seeds[number], self.threads, self.team_reward
+            )
         return self._tables[number]
 
 

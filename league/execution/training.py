@@ -43,11 +43,16 @@ class Trained:
 
 
 class TrainingTable:
-    """One table and its carry. number: which of the run's tables; job: the seed of everything drawn here."""
+    """One table and its carry. number: which of the run's tables; job: the seed of everything drawn here.
 
-    def __init__(self, game: Game, number: int, job: int, threads: Threads | None = None) -> None:
+    team_reward: seats learn from the mean reward of their side, not from their own.
+    """
+
+    def __init__(
+        self, game: Game, number: int, job: int, threads: Threads | None = None, team_reward: bool = False
+    ) -> None:
         self.game, self.number, self.job, self._seed = game, number, job, job
-        self._threads = threads or Threads(1)
+        self._threads, self._team_reward = threads or Threads(1), team_reward
         self._carry: dict[str, Tensor] = {}
         self._names: tuple[PolicyId, ...] = ()
         self._pending = {role.name: nothing_pending(game, role) for role in game.spec.roles}
@@ -76,6 +81,8 @@ class TrainingTable:
             self._forget(number)
         table = self._seat(learners, frozen, seatings)
         rollout = collect(table, turns, self._pending, part(tick, 0.0, 0.6))
+        if self._team_reward:
+            rollout.reward = shared(self.game.spec, rollout.reward)
         played = time.perf_counter()
         phases = {"games": table.games_seconds, "inference": played - began - table.games_seconds}
         metrics: dict[str, Mapping[str, float]] = {}
@@ -214,6 +221,12 @@ class Endless:
     def keys(self, episodes: Tensor) -> Tensor:
         """See `Schedule.keys`."""
         return mix(self._job, 1, episodes)
+
+
+def shared(spec: GameSpec, reward: Tensor) -> Tensor:
+    """`[T, B, S]` rewards by seat → the same, each seat's the mean of its side's."""
+    mean = torch.stack([reward[..., list(side)].mean(-1) for side in spec.sides], -1)
+    return mean[..., list(spec.side_of_seat)]
 
 
 def training_results(

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from league.errors import GameError
 from league.games.drivers import Driver, drive
-from league.games.environments import Channels, Environment, Source
-from league.games.spaces import Encoding, encoding
+from league.games.environments import Environment, Source
+from league.games.spaces import Encoding, Looks, alike, encoding, padded
 
 HOLD, PLAY, BEGIN = 0, 1, 2
 """What a slot does on a turn: nothing, take its actions, or begin a new episode."""
@@ -27,13 +27,14 @@ _DRAWN = ("tictactoe", "connect_four")
 
 @dataclass(frozen=True, slots=True)
 class RolePlan:
-    """What one role's rows hold. seats: of the role. acting: K. shape, dtype: of an observation. masked: has masks."""
+    """What one role's rows hold. seats: of the role. acting: K. shape, dtype: of an observation. width: A, as in
+    `games.actions`. masked: has masks."""
 
     seats: tuple[int, ...]
     acting: int
     shape: tuple[int, ...]
     dtype: str
-    actions: int
+    width: int
     masked: bool
 
 
@@ -42,7 +43,8 @@ class Plan:
     """All that a bank must know of a game beyond its environments.
 
     state: shape of the global state, or None where the game has none. native_state, cut_is_end: as in `Driver`.
-    truncates: there are final states to write.
+    truncates: there are final states to write. looks: how agents see. action: shape of what a seat is given
+    to do, and its dtype; what it does not do is negative, or not a number.
     """
 
     roles: tuple[RolePlan, ...]
@@ -51,6 +53,8 @@ class Plan:
     native_state: bool
     cut_is_end: bool
     truncates: bool
+    looks: Looks
+    action: tuple[tuple[int, ...], str]
 
 
 class Stage(Protocol):
@@ -79,7 +83,7 @@ class Sheet:
     By role: obs `[B, K, *obs_shape]`, mask `[B, K, A]` bool or None, seat `[B, K]` int64, present `[B, K]` bool.
     state, final_state: `[B, *state]` float32 or None. terminated, truncated, forfeit: `[B, S]` bool. ended: `[B]`.
     paid, score: `[B, S]` float32, left to the game. All these lie in `shown`, where a Turn copies them at once.
-    todo: `[B]` uint8, HOLD, PLAY or BEGIN. action: `[B, S]` int64, -1 where a seat does not act. seed: `[B]` int64, of
+    todo: `[B]` uint8, HOLD, PLAY or BEGIN. action: `[B, S, *action]`, as in `Plan`. seed: `[B]` int64, of
     episodes that begin. reward: `[B, S]` float64. current: `[W]` int64, the slot that each of W banks is stepping.
     places: by name of a field, where it lies (offset, shape, dtype). buffer: `size(…)` bytes.
     """
@@ -118,7 +122,7 @@ def _places(plan: Plan, slots: int, banks: int) -> tuple[Places, int, int]:
         rows = (slots, role.acting)
         shown[f"obs.{index}"] = ((*rows, *role.shape), role.dtype)
         if role.masked:
-            shown[f"mask.{index}"] = ((*rows, role.actions), "bool")
+            shown[f"mask.{index}"] = ((*rows, role.width), "bool")
         shown[f"seat.{index}"], shown[f"present.{index}"] = (rows, "int64"), (rows, "bool")
     if plan.state is not None:
         shown["state"] = ((slots, *plan.state), "float32")
@@ -129,7 +133,7 @@ def _places(plan: Plan, slots: int, banks: int) -> tuple[Places, int, int]:
     shown |= {"paid": (seats, "float32"), "score": (seats, "float32")}
     inner = {
         "todo": ((slots,), "uint8"),
-        "action": (seats, "int64"),
+        "action": ((*seats, *plan.action[0]), plan.action[1]),
         "seed": ((slots,), "int64"),
         "reward": (seats, "float64"),
         "current": ((banks,), "int64"),
@@ -276,7 +280,7 @@ class Bank:
         for slot in self._made:
             slot.driver.env.close()
 
-    def _play(self, slot: _Slot, action: Sequence[int], seed: int) -> None:
+    def _play(self, slot: _Slot, action: Sequence[Any], seed: int) -> None:
         sheet, b = self._sheet, slot.b
         step = slot.driver.step(action)
         if any(step.reward):
@@ -298,21 +302,22 @@ def fold_seed(seed: int) -> int:
     return (seed ^ (seed >> 31) ^ (seed >> 62)) & 0x7FFFFFFF
 
 
-def agents_of(game: str, environment: Environment, channels: Channels) -> tuple[tuple[Any, ...], tuple[Encoding, ...]]:
+def agents_of(game: str, environment: Environment, looks: Looks) -> tuple[tuple[Any, ...], tuple[Encoding, ...]]:
     """An environment's agents in seat order, and how each sees and acts. Raises GameError where it has none."""
     agents = tuple(getattr(environment, "possible_agents", None) or ())
     if not agents:
         raise GameError(f"{game}: a {type(environment).__name__} without possible_agents is no PettingZoo environment")
-    return agents, tuple(
-        encoding(game, str(agent), environment.observation_space(agent), environment.action_space(agent), channels)
+    seen = [
+        encoding(game, str(agent), environment.observation_space(agent), environment.action_space(agent), looks)
         for agent in agents
-    )
+    ]
+    return agents, padded(game, seen) if looks.pad else alike(seen)
 
 
-def make_driver(source: Source, channels: Channels, plan: Plan) -> Driver:
+def make_driver(source: Source, plan: Plan) -> Driver:
     """A driver of a new environment, set as `plan` says."""
     environment = source.build()
-    driver = drive(source.id, environment, *agents_of(source.id, environment, channels))
+    driver = drive(source.id, environment, *agents_of(source.id, environment, plan.looks))
     driver.cut_is_end, driver.native_state = plan.cut_is_end, plan.native_state
     return driver
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from league.games.actions import Discrete
 from league.games.core import Acting, GameSpec, NativeGame, Outcome, RoleSpec, State
 
 
@@ -23,7 +24,7 @@ class StoneGame(NativeGame):
 
     def __init__(self, name: str, bits: list[list[int]], actions: int, slots: int, device: torch.device | str) -> None:
         shape = (2, len(bits), len(bits[0]))
-        role = RoleSpec("player", (0, 1), 1, shape, torch.uint8, actions)
+        role = RoleSpec("player", (0, 1), 1, shape, torch.uint8, Discrete(actions))
         spec = GameSpec(name, "1", ("player_0", "player_1"), ((0,), (1,)), (role,), score_range=(-1.0, 1.0))
         super().__init__(spec, slots, device)
         cells = [1 << bit for row in bits for bit in row]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from league.games.actions import Discrete
 from league.games.chance import uniform
 from league.games.core import Acting, GameSpec, NativeGame, Outcome, RoleSpec, State
 
@@ -51,7 +52,7 @@ class TablePoker(NativeGame):
         knows = [[self.state_view(node, deal) for deal in self.deals] for node in self.nodes]
         payoff = torch.tensor([[self._payoff(node, deal) for deal in self.deals] for node in self.nodes])
         top = float(payoff.max())
-        role = RoleSpec("player", (0, 1), 1, (len(views[0][0]),), torch.uint8, actions)
+        role = RoleSpec("player", (0, 1), 1, (len(views[0][0]),), torch.uint8, Discrete(actions))
         spec = GameSpec(
             name,
             "1",

@@ -163,27 +163,29 @@ def _check_forfeit(game: Game, faults: Faults, seed: int) -> None:
 def _spoil(turn: Turn, actions: Actions, offender: Tensor) -> Tensor:
     """Make the first row in each slot that has an illegal action take it; says whose it is, `[B, S]`."""
     for name, acting in turn.acts.items():
-        if acting.mask is None:
+        able, action = acting.present & ~offender.any(1, keepdim=True), actions[name]
+        if action.is_floating_point():
+            illegal = torch.full_like(action, torch.nan)
+        elif acting.mask is None or action.dim() > 2:
             continue
-        able = acting.present & ~acting.mask.all(2) & ~offender.any(1, keepdim=True)
+        else:
+            able, illegal = able & ~acting.mask.all(2), (~acting.mask).to(torch.uint8).argmax(2)
         chosen = able & (able.cumsum(1) == 1)
-        illegal = (~acting.mask).to(torch.uint8).argmax(2)
-        actions[name] = torch.where(chosen, illegal, actions[name])
+        actions[name] = torch.where(chosen.view(*chosen.shape, *[1] * (action.dim() - 2)), illegal, action)
         offender = offender | torch.zeros_like(offender).scatter_reduce(1, acting.seat, chosen, "amax")
     return offender
 
 
 def random_actions(game: Game, turn: Turn, seed: int) -> Actions:
-    """A uniformly random legal action for every row of every role: `[B, K]` int64. seed: all that it depends on."""
+    """A uniformly random legal action for every row of every role: `[B, K, *shape]`. seed: all that it depends on."""
     chosen = {}
     for index, role in enumerate(game.spec.roles):
         acting = turn.acts[role.name]
         row = torch.arange(acting.seat.numel(), device=game.device).view(acting.seat.shape)
-        mask = acting.mask
-        if mask is None:
-            mask = torch.ones((*acting.seat.shape, role.actions), dtype=torch.bool, device=game.device)
-        wanted = (uniform(row, seed, index) * mask.sum(2)).long()
-        chosen[role.name] = ((mask.cumsum(2) == wanted[..., None] + 1) & mask).to(torch.uint8).argmax(2)
+        draw = uniform(row, seed, index)[..., None]
+        if role.actions.draws > 1:
+            draw = uniform(row[..., None], seed, index, torch.arange(role.actions.draws, device=game.device))
+        chosen[role.name] = role.actions.uniform(draw, acting.mask)
     return chosen
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from league.errors import GameError
+from league.games.actions import ActionSpace, Box, Discrete
 from league.records import Post
 
 State = dict[str, Tensor]
@@ -27,7 +28,7 @@ class RoleSpec:
 
     seats: every seat of this role. acting: K, how many of them act at once (1 in turn-based games, all of them in
     simultaneous ones). obs_shape: of one observation; three dimensions are planes `(channels, height, width)`.
-    actions: number of discrete actions.
+    actions: what one decision is.
     """
 
     name: str
@@ -35,7 +36,19 @@ class RoleSpec:
     acting: int
     obs_shape: tuple[int, ...]
     obs_dtype: torch.dtype
-    actions: int
+    actions: ActionSpace
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.actions, ActionSpace):
+            raise GameError(
+                f"role {self.name}: actions must be Discrete(n), MultiDiscrete(sizes) or Box(low, high) of "
+                f"league.games.actions, not {self.actions!r}"
+            )
+
+    @property
+    def action_dtype(self) -> torch.dtype:
+        """Of actions: int64, or float32 in a box."""
+        return torch.float32 if isinstance(self.actions, Box) else torch.int64
 
 
 @dataclass(frozen=True)
@@ -107,7 +120,8 @@ class GameSpec:
 class Acting:
     """The seats of one role that act now.
 
-    obs: `[B, K, *obs_shape]`. mask: `[B, K, A]` bool, True where legal, or None where every action is.
+    obs: `[B, K, *obs_shape]`. mask: `[B, K, A]` bool, True where legal, or None where every action is; A is the
+    `width` of the role's actions.
     seat: `[B, K]` int64. present: `[B, K]` bool, False where nobody acts (then obs, mask and seat mean nothing,
     though seat is a valid seat of the role and the mask has at least one True).
     """
@@ -159,7 +173,8 @@ class Game(ABC):
 
     @abstractmethod
     def step(self, actions: Mapping[str, Tensor], seeds: Tensor) -> Turn:
-        """Take one turn in every slot. actions: by role, `[B, K]` int64; seeds: `[B]` for episodes that end now.
+        """Take one turn in every slot. actions: by role, `[B, K, *shape]`, shape and dtype those of the role's action
+        space (for one of n: `[B, K]` int64). seeds: `[B]` for episodes that end now.
 
         An illegal action ends the episode as a forfeit: the offender gets the worst score, the others win.
         """
@@ -215,7 +230,7 @@ class NativeGame(Game):
 
     @abstractmethod
     def play(self, state: State, actions: Mapping[str, Tensor]) -> tuple[State, Outcome]:
-        """The state after legal actions (`[N, K]` by role), as new tensors, and what it brought."""
+        """The state after legal actions (`[N, K, *shape]` by role), as new tensors, and what it brought."""
 
     @abstractmethod
     def look(self, state: State) -> tuple[dict[str, Acting], Tensor | None]:
@@ -247,7 +262,7 @@ class NativeGame(Game):
         if self.device.type != "cpu" or not self._all_legal(actions):
             legal = {name: self._legal_now(name, action) for name, action in actions.items()}
             illegal = self._illegal(legal)
-            actions = {name: torch.where(legal[name], a, self._first_legal(name)) for name, a in actions.items()}
+            actions = {name: self._mended(name, action, legal[name]) for name, action in actions.items()}
         state, outcome = self.play(self.state, actions)
         if illegal is not None:
             outcome = self._forfeited(outcome, illegal)
@@ -286,25 +301,27 @@ class NativeGame(Game):
     def _all_legal(self, actions: Mapping[str, Tensor]) -> bool:
         """Whether every action is, absent rows included: one look at the tensors, for a CPU."""
         for role, action in actions.items():
-            mask = self._acts[role].mask
-            if action.numel():
+            mask, space = self._acts[role].mask, self.spec.role(role).actions
+            if not isinstance(space, Discrete):
+                if not space.legal(action, mask).all().item():
+                    return False
+            elif action.numel():
                 low, high = action.aminmax()
-                if low.item() < 0 or high.item() >= self.spec.role(role).actions:
+                if low.item() < 0 or high.item() >= space.n:
                     return False
                 if mask is not None and not mask.gather(2, action.unsqueeze(2)).all().item():
                     return False
         return True
 
     def _legal_now(self, role: str, action: Tensor) -> Tensor:
-        acting, count = self._acts[role], self.spec.role(role).actions
-        inside = (action >= 0) & (action < count)
-        if acting.mask is None:
-            return inside
-        return inside & acting.mask.gather(2, action.clamp(0, count - 1)[..., None])[..., 0]
+        return self.spec.role(role).actions.legal(action, self._acts[role].mask)
 
-    def _first_legal(self, role: str) -> Tensor:
-        acting = self._acts[role]
-        return torch.zeros_like(acting.seat) if acting.mask is None else acting.mask.to(torch.uint8).argmax(2)
+    def _mended(self, role: str, action: Tensor, legal: Tensor) -> Tensor:
+        """The actions, with the first legal one where what was chosen is not."""
+        space, acting = self.spec.role(role).actions, self._acts[role]
+        draw = torch.zeros((*acting.seat.shape, space.draws), device=action.device)
+        first = space.uniform(draw, acting.mask).to(action.dtype)
+        return torch.where(legal.view(*legal.shape, *(1 for _ in space.shape)), action, first)
 
     def _illegal(self, legal: Mapping[str, Tensor]) -> Tensor:
         """`[B, S]` bool: seats that were to act and chose an action that is not legal. legal: by role, `[B, K]`."""

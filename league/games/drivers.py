@@ -46,7 +46,7 @@ class Driver(ABC):
     def __init__(self, game: str, env: Environment, agents: Sequence[Any], seen: Sequence[Encoding]) -> None:
         self.game, self.env, self.agents, self.seen = game, env, agents, seen
         self.index = {agent: seat for seat, agent in enumerate(agents)}
-        self.first = [encoding.first for encoding in seen]
+        self.act = [encoding.action for encoding in seen]
         self.done = [False] * len(agents)
         self.native_state = self.cut_is_end = False
 
@@ -57,8 +57,9 @@ class Driver(ABC):
         if not self.acting:
             raise GameError(f"{self.game}: after reset(seed={seed}) the environment has no agent that acts")
 
-    def step(self, actions: Sequence[int]) -> Step:
-        """Take one turn. actions: by seat, counted from 0; what stands at a seat that does not act is not read.
+    def step(self, actions: Sequence[Any]) -> Step:
+        """Take one turn. actions: by seat, as `Encoding.action` takes them; what stands at a seat that does not act is
+        not read.
 
         Seats whose flags never came are over with the last turn, in the way of those who ended then. What an
         environment still pays to agents that are over belongs to no decision, and is dropped.
@@ -98,7 +99,7 @@ class Driver(ABC):
     def _reset(self, seed: int) -> None: ...
 
     @abstractmethod
-    def _step(self, actions: Sequence[int], reward: list[float]) -> Step: ...
+    def _step(self, actions: Sequence[Any], reward: list[float]) -> Step: ...
 
     def _state(self, done: Sequence[bool]) -> Floats:
         if self.native_state:
@@ -135,8 +136,10 @@ class Driver(ABC):
         agent, seen = self.agents[seat], self.seen[seat]
         raw = observation["action_mask"] if seen.masked else (infos.get(agent) or {}).get("action_mask")
         if raw is None:
-            return seen.encode(observation), None
+            return seen.encode(observation), seen.legal
         mask = np.asarray(raw)
+        if seen.legal is not None:
+            mask = np.concatenate((mask, np.zeros(len(seen.legal) - len(mask), dtype=mask.dtype)))
         if not np.count_nonzero(mask):
             raise GameError(f"{self.game}: agent '{agent}' is to act, but its action mask allows nothing")
         return seen.encode(observation), mask
@@ -149,10 +152,10 @@ class TurnDriver(Driver):
         self.env.reset(seed=seed)
         self._pass_over_the_dead()
 
-    def _step(self, actions: Sequence[int], reward: list[float]) -> Step:
+    def _step(self, actions: Sequence[Any], reward: list[float]) -> Step:
         env, (seat,), done = self.env, self.acting, self.done
         before = dict(env._cumulative_rewards)
-        env.step(actions[seat] + self.first[seat])
+        env.step(self.act[seat](actions[seat]))
         # An agent's `last()` is what it was given since it last acted. Whoever acts has just read its own, so what
         # stands there now is new; for the others the difference is. (Summing `rewards` instead would count twice
         # where an environment leaves them standing; so would looking again after the dead are stepped.)
@@ -191,10 +194,10 @@ class ParallelDriver(Driver):
         self._raw, self._infos = self.env.reset(seed=seed)
         self._find_acting()
 
-    def _step(self, actions: Sequence[int], reward: list[float]) -> Step:
-        done, agents, first = self.done, self.agents, self.first
+    def _step(self, actions: Sequence[Any], reward: list[float]) -> Step:
+        done, agents, act = self.done, self.agents, self.act
         self._raw, rewards, terminations, truncations, self._infos = self.env.step(
-            {agents[seat]: actions[seat] + first[seat] for seat in self.acting}
+            {agents[seat]: act[seat](actions[seat]) for seat in self.acting}
         )
         for agent, value in rewards.items():
             reward[self._seat(agent)] = float(value)

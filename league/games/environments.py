@@ -9,11 +9,12 @@ import os
 import pkgutil
 import re
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, Literal
 
+from league import plugins
 from league.errors import GameError, nearest
 
 Environment = Any
@@ -23,7 +24,19 @@ Channels = Literal["first", "last"]
 FAMILIES = ("atari", "butterfly", "classic", "sisl")
 
 # What a missing module is installed by, where the extra of its family is not the answer.
-_INSTALLED_BY = dict.fromkeys(("rlcard", "shimmy", "pyspiel"), "selfplay-league[cards]")
+_INSTALLED_BY = {
+    **dict.fromkeys(("rlcard", "shimmy", "pyspiel"), "selfplay-league[cards]"),
+    **dict.fromkeys(("pymunk", "Box2D"), "selfplay-league[physics]"),
+    **dict.fromkeys(("lbforaging", "rware"), "selfplay-league[grids]"),
+    "magent2": "selfplay-league[magent]",
+    "chess": "selfplay-league[chess]",
+}
+GYMNASIUM = {"lbf": "lbforaging", "rware": "rware"}
+"""Packages of Gymnasium environments with one part of their spaces for each agent, by what their ids begin with."""
+
+MODULES = {"mpe2": "mpe2", "magent2": "magent2.environments"}
+"""Packages of environments beside PettingZoo's own, by what their ids begin with: the module that has them."""
+
 _NAME = re.compile(r"(?P<name>[a-z][a-z0-9_]*)[-_]v(?P<version>\d+)")
 
 
@@ -31,8 +44,8 @@ _NAME = re.compile(r"(?P<name>[a-z][a-z0-9_]*)[-_]v(?P<version>\d+)")
 class Source:
     """Where a game's environments come from.
 
-    id: the canonical spelling. version: the environment's own. family: "classic", "butterfly", …, "mpe2",
-    "openspiel", or "custom" for a factory of the user's. name: without family and version.
+    id: the canonical spelling. version: the environment's own. family: "classic", "butterfly", …, "mpe2", "magent2",
+    "lbf", "rware", "openspiel", or "custom" for a factory of the user's. name: without family and version.
     build: makes one environment. channels: where the environment's images keep their channels.
     """
 
@@ -44,15 +57,41 @@ class Source:
     channels: Channels = "last"
 
 
-def find(origin: str | Callable[..., Environment], options: Mapping[str, object]) -> Source:
-    """The source of an id (`pettingzoo:FAMILY/NAME-vN`, `mpe2:NAME_vN`, `openspiel:NAME`) or of a user's factory.
+def find(
+    origin: str | Callable[..., Environment], options: Mapping[str, object], wrappers: Sequence[str] = ()
+) -> Source:
+    """The source of an id (`pettingzoo:FAMILY/NAME-vN`, `mpe2:NAME_vN`, `magent2:NAME_vN`, `openspiel:NAME`, `lbf:ID`,
+    `rware:ID`) or of a user's factory.
 
-    options: keyword arguments of the environment (for OpenSpiel: parameters of the game).
+    options: keyword arguments of the environment (for OpenSpiel: parameters of the game). wrappers: callables by name
+    (`package.module:Name`, `file.py:Name`) that are put around each environment, the first one innermost.
     Raises GameError for an unknown or retired name, an unknown option, and a package that is not installed.
     """
+    source = _unwrapped(origin, options)
+    if not wrappers:
+        return source
+    around = [plugins.load(wrapper, "wrapper", GameError) for wrapper in wrappers]
+
+    def build() -> Environment:
+        environment = source.build()
+        for name, wrap in zip(wrappers, around, strict=True):
+            try:
+                environment = wrap(environment)
+            except Exception as error:  # whatever a user's own code raises is the user's to mend
+                raise GameError(f"{source.id}: the wrapper '{name}' failed: {type(error).__name__}: {error}") from error
+        return environment
+
+    return replace(source, build=build)
+
+
+def _unwrapped(origin: str | Callable[..., Environment], options: Mapping[str, object]) -> Source:
     # Environments draw through SDL even where nobody looks; without a display they fail, or greet on stdout.
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    from gymnasium import logger
+
+    # What Gymnasium warns of (render modes, precision of bounds) nobody here can mend.
+    logger.min_level = logger.ERROR
     if not isinstance(origin, str):
         name = getattr(origin, "__qualname__", type(origin).__qualname__)
         game = f"{getattr(origin, '__module__', type(origin).__module__)}:{name}"
@@ -61,8 +100,10 @@ def find(origin: str | Callable[..., Environment], options: Mapping[str, object]
     package, _, name = origin.partition(":")
     if package == "openspiel":
         return _openspiel(name, options)
-    if package == "mpe2":
-        return _from_package(origin, "mpe2", "mpe2", name, options)
+    if package in MODULES:
+        return _from_package(origin, MODULES[package], package, name, options)
+    if package in GYMNASIUM:
+        return _gymnasium(package, name, options)
     family, slash, name = name.partition("/")
     if package == "pettingzoo" and family == "mpe":
         raise GameError(f"'{origin}' has moved out of PettingZoo{_moved_to_mpe2(name)}")
@@ -72,13 +113,18 @@ def find(origin: str | Callable[..., Environment], options: Mapping[str, object]
 
 
 def known_ids() -> tuple[str, ...]:
-    """The ids of all installed environments of PettingZoo and mpe2, found without importing them."""
+    """The ids of all installed environments of PettingZoo, mpe2 and magent2, found without importing them."""
     found = [
         f"pettingzoo:{family}/{name}-v{version}"
         for family in FAMILIES
         for name, version in sorted(_installed(f"pettingzoo.{family}").items())
     ]
-    return (*found, *(f"mpe2:{name}_v{version}" for name, version in sorted(_installed("mpe2").items())))
+    others = [
+        f"{package}:{name}_v{version}"
+        for package, module in MODULES.items()
+        for name, version in sorted(_installed(module).items())
+    ]
+    return (*found, *others)
 
 
 def _from_package(origin: str, package: str, family: str, text: str, options: Mapping[str, object]) -> Source:
@@ -86,9 +132,11 @@ def _from_package(origin: str, package: str, family: str, text: str, options: Ma
     match = _NAME.fullmatch(text)
     installed = _installed(package)
     ids = {
-        name: f"mpe2:{name}_v{version}" if package == "mpe2" else f"pettingzoo:{family}/{name}-v{version}"
+        name: f"{family}:{name}_v{version}" if family in MODULES else f"pettingzoo:{family}/{name}-v{version}"
         for name, version in installed.items()
     }
+    if not installed and family in MODULES:
+        _guarded(origin, family, lambda: _module(package))
     if match is None or match["name"] not in installed:
         raise GameError(f"unknown game '{origin}'{nearest(origin, ids.values())}")
     name, version = match["name"], match["version"]
@@ -99,6 +147,26 @@ def _from_package(origin: str, package: str, family: str, text: str, options: Ma
     return Source(
         ids[name], version, family, name, _factory(ids[name], family, lambda **kw: _bare(module, kw), options)
     )
+
+
+def _gymnasium(package: str, name: str, options: Mapping[str, object]) -> Source:
+    """A registered Gymnasium environment of a package, whose spaces have one part for each agent."""
+    game, module = f"{package}:{name}", GYMNASIUM[package]
+    _guarded(game, package, lambda: _module(module))
+    import gymnasium
+
+    known = [id for id, spec in gymnasium.registry.items() if str(spec.entry_point).startswith(f"{module}.")]
+    if name not in known:
+        raise GameError(f"{module} has no environment '{name}'{nearest(name, known)}")
+
+    def make() -> Environment:
+        from league.games.tuples import TupleEnv
+
+        # The wrappers that check every call cost a third of a step; a limit of steps is the environment's own.
+        return TupleEnv(game, gymnasium.make(name, disable_env_checker=True, **dict[str, Any](options)).unwrapped)
+
+    version = name.rpartition("-v")[2]
+    return Source(game, version, package, name, _factory(game, package, make, {}))
 
 
 def _openspiel(name: str, options: Mapping[str, object]) -> Source:
@@ -158,8 +226,12 @@ def _bare(module: ModuleType, options: Mapping[str, object]) -> Environment:
     environment = module.raw_env(**options)
     if not hasattr(module, "parallel_env"):
         return environment
+    from pettingzoo.utils.conversions import parallel_to_aec_wrapper
+
     from league.games.cycles import Cycles
 
+    if isinstance(environment, parallel_to_aec_wrapper):
+        return environment.env
     if environment.metadata.get("is_parallelizable", False):
         return Cycles(environment)
     return module.parallel_env(**options)

@@ -60,15 +60,13 @@ def trace(driver: Driver, seed: int, turns: int) -> Trace:
     for _ in range(turns):
         _note_state(driver, result)
         hashed.update(driver.state().tobytes())
-        actions = [-1] * len(driver.agents)
+        actions: list[Any] = [None] * len(driver.agents)
         for seat in driver.acting:
             _, mask = driver.look(seat)
-            if mask is None:
-                actions[seat] = int(rng.integers(driver.seen[seat].actions))
-            else:
+            if mask is not None:
                 result.masked.add(seat)
-                actions[seat] = int(rng.choice(np.flatnonzero(mask)))
                 hashed.update(mask.tobytes())
+            actions[seat] = driver.seen[seat].any_action(rng, mask)
         step = driver.step(actions)
         result.turns += 1
         result.returns += step.reward
@@ -107,6 +105,8 @@ def roles_of(agents: Sequence[str], kinds: Sequence[Hashable]) -> dict[str, tupl
     and each part called by its first agent.
     """
     stems = [re.sub(r"_?\d+$", "", agent) or "player" for agent in agents]
+    if {"redmelee", "bluemelee"} <= set(stems):
+        stems = [stem.removeprefix("red").removeprefix("blue") for stem in stems]
     if len(set(stems)) > 1 and any(set(stems) <= names for names in _SYMMETRIC):
         stems = ["player"] * len(agents)
     groups: dict[tuple[str, Hashable], list[int]] = {}
@@ -128,7 +128,7 @@ def roles_from(
             if kinds[seat] != kinds[seats[0]]:
                 raise GameError(
                     f"{game}: role '{name}' cannot hold both '{agents[seats[0]]}' and '{agents[seat]}': their "
-                    f"(observation, dtype, actions, first action) are {kinds[seats[0]]} and {kinds[seat]}"
+                    f"(observation, dtype, actions) are {kinds[seats[0]]} and {kinds[seat]}"
                 )
     return {str(name): seats for name, seats in zip(option, groups, strict=True)}
 
@@ -143,8 +143,9 @@ def sides_from(game: str, option: object, agents: Sequence[str]) -> Groups:
 def known_sides(source: Source, env: Environment, agents: Sequence[Any]) -> Groups | None:
     """The sides of an environment whose family is known, or None.
 
-    MPE: adversaries against the others, as its world says. Butterfly, SISL and Hanabi: all together. Classic: each
-    agent for itself. OpenSpiel: together where the game's utilities are identical, else each for itself.
+    MPE: adversaries against the others, as its world says. MAgent: red against blue, or one kind against the other.
+    Butterfly, SISL, Hanabi, Level-Based Foraging and RWARE: all together. Classic: each agent for itself. OpenSpiel:
+    together where the game's utilities are identical, else each for itself.
     """
     each, together = tuple((seat,) for seat in range(len(agents))), (tuple(range(len(agents))),)
     if source.family == "mpe2":
@@ -152,7 +153,11 @@ def known_sides(source: Source, env: Environment, agents: Sequence[Any]) -> Grou
         against = tuple(seat for seat, agent in enumerate(agents) if adversary[agent])
         others = tuple(seat for seat, agent in enumerate(agents) if not adversary[agent])
         return (against, others) if against and others else together
-    if source.family in ("butterfly", "sisl") or source.name == "hanabi":
+    if source.family == "magent2":
+        kinds = [str(agent).rpartition("_")[0] for agent in agents]
+        teams = [next((team for team in ("red", "blue") if kind.startswith(team)), kind) for kind in kinds]
+        return tuple(tuple(seat for seat, other in enumerate(teams) if other == team) for team in dict.fromkeys(teams))
+    if source.family in ("butterfly", "sisl", "lbf", "rware") or source.name == "hanabi":
         return together
     if source.family == "openspiel":
         return together if env.game_type.utility.name == "IDENTICAL" else each
@@ -179,7 +184,7 @@ def outcome_of(
     source: Source, sides: Groups, score_range: tuple[float, float] | None, seen: Sequence[Trace]
 ) -> Outcome:
     """What an episode's scores mean: placements for board games and for games that only ever give -1, 0 or 1."""
-    if len(sides) == 1 or source.family == "mpe2":
+    if len(sides) == 1 or source.family in ("mpe2", "magent2"):
         return "score"
     if source.family == "classic":
         return "placements" if source.name in _BOARDS or source.name == "rps" else "score"

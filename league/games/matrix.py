@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from league.errors import GameError
+from league.games.actions import Discrete
 from league.games.core import Acting, GameSpec, NativeGame, Outcome, RoleSpec, State
 
 Table = Sequence[Sequence[float]]
@@ -151,11 +152,11 @@ def _spec(name: str, row: Tensor, column: Tensor, options: Mapping[str, object])
     zero_sum = bool((row == -column).all())
     unit = bool(row.sign().eq(row).all())
     if row.shape[0] == row.shape[1] and bool((row == column.T).all()):
-        roles: tuple[RoleSpec, ...] = (RoleSpec("player", (0, 1), 2, (1,), torch.float32, row.shape[0]),)
+        roles: tuple[RoleSpec, ...] = (RoleSpec("player", (0, 1), 2, (1,), torch.float32, Discrete(row.shape[0])),)
     else:
         roles = (
-            RoleSpec("row", (0,), 1, (1,), torch.float32, row.shape[0]),
-            RoleSpec("column", (1,), 1, (1,), torch.float32, row.shape[1]),
+            RoleSpec("row", (0,), 1, (1,), torch.float32, Discrete(row.shape[0])),
+            RoleSpec("column", (1,), 1, (1,), torch.float32, Discrete(row.shape[1])),
         )
     both = torch.stack((row, column))
     return GameSpec(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,41 +19,33 @@ from torch import Tensor
 
 from league.errors import GameError
 from league.games import inference
+from league.games.actions import Box
+from league.games.adapting import Adapting, adapting
 from league.games.bank import BEGIN, HOLD, PLAY, Bank, Plan, RolePlan, Stage, agents_of, has_text, make_driver, text_of
 from league.games.core import Acting, Game, GameSpec, RoleSpec, State, Turn
 from league.games.drivers import Driver, ParallelDriver, drive
-from league.games.environments import Channels, Environment, find
+from league.games.environments import Environment, find
+from league.games.spaces import Looks
 from league.games.workers import Workers
 
 # A prime that few counters divide: what an environment forgets to reset should stand in mid-count.
 _FIRST_TURNS = 13
-_PROBE_TURNS = 256
+_PROBE_TURNS, _FEWEST_PROBE_TURNS, _PROBE_NUMBERS = 256, 16, 2**24
+"""Of a random episode so many turns are looked at: fewer where agents see much, so that not more numbers are seen."""
 _SAMPLE_TURNS = 3_000
 _SAMPLE_EPISODES = 32
-_OWN_OPTIONS = ("roles", "sides", "horizon", "outcome", "channels")
-_HORIZONS: tuple[Literal["truncation", "terminal"], ...] = ("truncation", "terminal")
-_OUTCOMES: tuple[inference.Outcome, ...] = ("placements", "score")
-_CHANNELS: tuple[Channels, ...] = ("last", "first")
 
 _TORCH = {name: getattr(torch, name) for name in ("uint8", "int8", "float32", "int64", "bool")}
 
-Choice = TypeVar("Choice", bound=str)
-
 
 class PettingZooGame(Game):
-    """`slots` copies of a PettingZoo environment (AEC or Parallel, discrete actions), stepped here or by workers.
+    """`slots` copies of a PettingZoo environment (AEC or Parallel), stepped here or by workers.
 
     origin: `pettingzoo:FAMILY/NAME-vN`, `mpe2:NAME_vN`, `openspiel:NAME`, or a callable that makes an environment.
     workers: processes that share the slots, at most one a slot; 0: they are stepped in this process. What comes out is
         the same. Workers build environments by name: `named` (`package.module:Name`, `file.py:Name`) says where they
         find a callable, unless its own module and name do.
-    options: keyword arguments of the environment, and of this adapter:
-        roles: `{name: [agents]}`, who shares a policy (else by the agents' names, `inference.roles_of`).
-        sides: `[[agents], …]`, who shares an outcome (else `inference.known_sides`, `inference.sides_from_returns`).
-        horizon: "truncation" or "terminal": whether being cut off at the environment's last cycle comes from outside
-            or is part of the rules. Terminal for classic environments and OpenSpiel, else truncation.
-        outcome: "placements" or "score" (else `inference.outcome_of`).
-        channels: "last" or "first", where images keep their channels. First for OpenSpiel, else last.
+    options: keyword arguments of the environment, and of this adapter (`adapting.Adapting`).
 
     Observations are uint8 where they are bits or bytes, images `(channels, height, width)`. There is no global state
     where an agent sees the whole position (classic boards). Else it is the environment's own `state()` where a parallel
@@ -79,14 +71,10 @@ class PettingZooGame(Game):
         /,
         **options: object,
     ) -> None:
-        own = {name: options[name] for name in _OWN_OPTIONS if name in options}
-        given = {name: value for name, value in options.items() if name not in own}
-        self._source, self.device, self.slots = find(origin, given), torch.device(device), 0
-        game = self._source.id
-        horizon = _one_of(game, own, "horizon", _HORIZONS)
-        outcome = _one_of(game, own, "outcome", _OUTCOMES)
-        channels = _one_of(game, own, "channels", _CHANNELS) or self._source.channels
-        settled = horizon or ("terminal" if self._source.family in ("classic", "openspiel") else "truncation")
+        wanted, given = adapting(options)
+        self._source, self.device, self.slots = find(origin, given, wanted.wrappers), torch.device(device), 0
+        game, looks = self._source.id, Looks(wanted.channels or self._source.channels, wanted.shrink, wanted.pad)
+        settled = wanted.horizon or ("terminal" if self._source.family in ("classic", "openspiel") else "truncation")
         self._cut_is_end, self._probes = settled == "terminal", list[Driver]()
         if slots < 1:
             raise self._no_slots(slots)
@@ -94,23 +82,27 @@ class PettingZooGame(Game):
         pool = None
         if workers:
             where = origin if isinstance(origin, str) else named or _name_of(game, origin)
-            pool = Workers(game, where, not isinstance(origin, str), given, channels, min(workers, slots))
+            pool = Workers(game, where, not isinstance(origin, str), given, wanted.wrappers, min(workers, slots))
         try:
             environment = self._source.build()
-            self._agents, self._seen = agents_of(game, environment, channels)
+            self._agents, self._seen = agents_of(game, environment, looks)
+            depth = self._seen[0].depth
+            boxes = any(isinstance(seen.actions, Box) for seen in self._seen)
+            self._action = (depth,) if depth else (), "float32" if boxes else "int64"
+            self._nothing = np.inf if boxes else -1
             used = self._driver(environment)
             self._together = isinstance(used, ParallelDriver)
             traces, native_state = self._probe(used)
-            self.spec = self._describe(used, traces, own, outcome, dict(options))
+            self.spec = self._describe(used, traces, wanted, dict(options))
             low, high = self.spec.score_range or (-1.0, 1.0)
             if self.spec.score_range is None:
                 low = min(low, *(float(trace.returns.min()) for trace in traces))
                 high = max(high, *(float(trace.returns.max()) for trace in traces))
             self._worst, self._best = low, high
-            plan = self._plan(traces, native_state)
+            plan = self._plan(traces, native_state, looks)
             self._stage: Stage
             if pool is None:
-                make, text = partial(make_driver, self._source, channels, plan), partial(text_of, self._source)
+                make, text = partial(make_driver, self._source, plan), partial(text_of, self._source)
                 self._stage = Bank(make, plan, text)
             else:
                 pool.open(plan)
@@ -147,13 +139,15 @@ class PettingZooGame(Game):
 
     def save(self) -> State:
         """seed: `[B]` int64. length: `[B]` int64, turns so far. actions: `[B, T, S]` int64 by turn and seat, -1 where
-        none. score: `[B, S]` float64, so far."""
+        none (`[B, T, S, D]` where some seat's actions have parts, float32 and infinite where some are points in boxes).
+        score: `[B, S]` float64, so far."""
         longest = int(self._length.max())
-        past = np.arange(longest)[None, :, None] < self._length[:, None, None]
+        past = np.arange(longest) < self._length[:, None]
+        actions = np.where(self._spread(past, 1), self._past[:, :longest], self._nothing).astype(self._action[1])
         return {
             "seed": torch.from_numpy(self._seed.copy()),
             "length": torch.from_numpy(self._length.copy()),
-            "actions": torch.from_numpy(np.where(past, self._past[:, :longest], -1).astype(np.int64)),
+            "actions": torch.from_numpy(actions),
             "score": torch.from_numpy(self._score.copy()),
         }
 
@@ -164,11 +158,13 @@ class PettingZooGame(Game):
         self._begin(state["seed"])
         sheet = self._sheet
         for turn in range(int(lengths.max())):
-            live, wanted = lengths > turn, actions[:, turn].astype(np.int64)
-            acting = np.zeros(wanted.shape, dtype=np.bool_)
+            live, wanted = lengths > turn, actions[:, turn].astype(self._action[1])
+            acting = np.zeros(sheet.forfeit.shape, dtype=np.bool_)
             for seat, present in zip(sheet.seat, sheet.present, strict=True):
                 acting[np.nonzero(present)[0], seat[present]] = True
-            wrong, illegal = acting != (wanted >= 0), self._illegal(wanted)
+            first = wanted[..., 0] if self._action[0] else wanted
+            chose = first != self._nothing
+            wrong, illegal = acting != chose, self._illegal(wanted)
             self._agree(live & (wrong if illegal is None else wrong | illegal).any(1))
             sheet.todo[:] = np.where(live, PLAY, HOLD)
             self._play(wanted)
@@ -204,8 +200,10 @@ class PettingZooGame(Game):
         Sets `replays`. What was used here is never played with: slots are equally new, wherever they are stepped.
         """
         fresh = self._driver(self._source.build())
-        traces = [inference.trace(used, 0, _FIRST_TURNS), inference.trace(used, 1, _PROBE_TURNS)]
-        self.replays = inference.trace(fresh, 1, _PROBE_TURNS).digest == traces[1].digest
+        seen = sum(seen.size for seen in self._seen)
+        self._look = max(min(_PROBE_TURNS, _PROBE_NUMBERS // seen), _FEWEST_PROBE_TURNS)
+        traces = [inference.trace(used, 0, _FIRST_TURNS), inference.trace(used, 1, self._look)]
+        self.replays = inference.trace(fresh, 1, self._look).digest == traces[1].digest
         used.native_state = inference.native_state(traces)
         return traces, used.native_state
 
@@ -213,19 +211,18 @@ class PettingZooGame(Game):
         self,
         driver: Driver,
         traces: list[inference.Trace],
-        own: Mapping[str, object],
-        outcome: inference.Outcome | None,
+        wanted: Adapting,
         options: Mapping[str, object],
     ) -> GameSpec:
         source, names = self._source, tuple(str(agent) for agent in self._agents)
         kinds = [seen.kind for seen in self._seen]
         groups = (
-            inference.roles_from(source.id, own["roles"], names, kinds)
-            if "roles" in own
+            inference.roles_from(source.id, wanted.roles, names, kinds)
+            if wanted.roles is not None
             else inference.roles_of(names, kinds)
         )
-        if "sides" in own:
-            sides = inference.sides_from(source.id, own["sides"], names)
+        if wanted.sides is not None:
+            sides = inference.sides_from(source.id, wanted.sides, names)
         else:
             sides = inference.known_sides(source, driver.env, self._agents) or self._guess_sides(driver, traces)
         roles = tuple(
@@ -246,7 +243,7 @@ class PettingZooGame(Game):
             seats=names,
             sides=sides,
             roles=roles,
-            outcome=outcome or inference.outcome_of(source, sides, score_range, traces),
+            outcome=wanted.outcome or inference.outcome_of(source, sides, score_range, traces),
             can_truncate=not self._cut_is_end,
             score_range=score_range,
             state_shape=None if self._cut_is_end and inference.sees_all(source) else driver.state().shape,
@@ -257,11 +254,11 @@ class PettingZooGame(Game):
         """Play more random episodes, a bounded number of turns, and see whose returns go together."""
         turns = 0
         while len(traces) < _SAMPLE_EPISODES and turns < _SAMPLE_TURNS:
-            traces.append(inference.trace(driver, len(traces), _PROBE_TURNS))
+            traces.append(inference.trace(driver, len(traces), self._look))
             turns += traces[-1].turns
         return inference.sides_from_returns(np.stack([trace.returns for trace in traces]))
 
-    def _plan(self, traces: list[inference.Trace], native_state: bool) -> Plan:
+    def _plan(self, traces: list[inference.Trace], native_state: bool, looks: Looks) -> Plan:
         masked = set[int]().union(*(trace.masked for trace in traces))
         roles = tuple(
             RolePlan(
@@ -269,13 +266,14 @@ class PettingZooGame(Game):
                 role.acting,
                 role.obs_shape,
                 self._seen[role.seats[0]].dtype,
-                role.actions,
+                role.actions.width,
                 any(seat in masked for seat in role.seats),
             )
             for role in self.spec.roles
         )
         seats, state = len(self.spec.seats), self.spec.state_shape
-        return Plan(roles, seats, state, native_state, self._cut_is_end, self.spec.can_truncate)
+        truncates = self.spec.can_truncate
+        return Plan(roles, seats, state, native_state, self._cut_is_end, truncates, looks, self._action)
 
     def _resize(self, slots: int) -> None:
         if slots == self.slots:
@@ -285,7 +283,8 @@ class PettingZooGame(Game):
         self.slots = 0  # until all is done: an interrupt must not leave two processes on different sheets
         self._sheet = self._stage.seat(slots)
         self._slot = np.arange(slots)
-        self._past = np.zeros((slots, 32, len(self.spec.seats)), dtype=np.int32)
+        kept = np.int32 if self._action[1] == "int64" else np.float32
+        self._past = np.zeros((slots, 32, len(self.spec.seats), *self._action[0]), dtype=kept)
         self._views = {
             name: (_TORCH[dtype], shape, torch.empty(shape, device="meta").stride(), offset // _TORCH[dtype].itemsize)
             for name, (offset, shape, dtype) in self._sheet.places.items()
@@ -303,8 +302,8 @@ class PettingZooGame(Game):
         self._stage.turn()
         sheet.paid[:], sheet.score[:], sheet.forfeit[:] = 0.0, 0.0, False
 
-    def _play(self, wanted: npt.NDArray[np.int64]) -> None:
-        """Take a turn as the sheet's `todo` says, and note it. wanted: `[B, S]`, actions, -1 where none."""
+    def _play(self, wanted: npt.NDArray[Any]) -> None:
+        """Take a turn as the sheet's `todo` says, and note it. wanted: `[B, S, *action]`, as on the sheet."""
         sheet, length = self._sheet, self._length
         if int(length.max()) == self._past.shape[1]:
             self._past = np.concatenate([self._past, np.zeros_like(self._past)], 1)
@@ -313,31 +312,57 @@ class PettingZooGame(Game):
         sheet.action[:] = wanted
         self._stage.turn()
 
-    def _wanted(self, actions: Mapping[str, Tensor]) -> npt.NDArray[np.int64]:
-        """Actions by role, `[B, K]`, as `[B, S]`, -1 for those who do not act."""
+    def _wanted(self, actions: Mapping[str, Tensor]) -> npt.NDArray[Any]:
+        """Actions by role as `[B, S, *action]`, as on the sheet."""
         sheet = self._sheet
-        wanted = np.full(sheet.action.shape, -1, dtype=np.int64)
+        wanted = np.full(sheet.action.shape, self._nothing, dtype=sheet.action.dtype)
         for role, seat, present in zip(self.spec.roles, sheet.seat, sheet.present, strict=True):
+            chosen = actions[role.name].cpu().numpy()
             # Rows where nobody acts name a seat as well, but never one that acts.
-            wanted[self._slot[:, None], seat] = np.where(present, actions[role.name].cpu().numpy(), -1)
+            if not self._action[0]:
+                wanted[self._slot[:, None], seat] = np.where(present, chosen, -1)
+                continue
+            parts = slice(role.actions.draws)
+            chosen = np.where(present[..., None], chosen.reshape(*present.shape, -1), self._nothing)
+            wanted[self._slot[:, None], seat, parts] = chosen
         return wanted
 
-    def _illegal(self, wanted: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_] | None:
+    def _illegal(self, wanted: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | None:
         """`[B, S]`, who is to act and may not do what is wanted; None where everybody may."""
         sheet, slot = self._sheet, self._slot[:, None]
         illegal = None
         for role, mask, seat, present in zip(self.spec.roles, sheet.mask, sheet.seat, sheet.present, strict=True):
             chosen = wanted[slot, seat]
-            legal = chosen.view(np.uint64) < role.actions  # as unsigned, what is below 0 is very large
-            if mask is not None:
-                first = np.arange(0, mask.size, role.actions).reshape(chosen.shape)
-                legal &= mask.reshape(-1).take(first + chosen, mode="clip")
+            if self._action[0]:
+                legal = self._legal(role, chosen, mask)
+            else:
+                legal = chosen.view(np.uint64) < role.actions.width  # as unsigned, what is below 0 is very large
+                if mask is not None:
+                    first = np.arange(0, mask.size, role.actions.width).reshape(chosen.shape)
+                    legal &= mask.reshape(-1).take(first + chosen, mode="clip")
             wrong = present & ~legal
             if wrong.any():
-                illegal = np.zeros(wanted.shape, dtype=np.bool_) if illegal is None else illegal
+                illegal = np.zeros(sheet.forfeit.shape, dtype=np.bool_) if illegal is None else illegal
                 b, k = np.nonzero(wrong)
                 illegal[b, seat[b, k]] = True
         return illegal
+
+    def _legal(
+        self, role: RoleSpec, chosen: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None
+    ) -> npt.NDArray[np.bool_]:
+        """`[B, K]`, of actions that have parts, `[B, K, D]`."""
+        parts = torch.from_numpy(chosen[..., : role.actions.draws])
+        if not isinstance(role.actions, Box):
+            parts = parts.nan_to_num(-1, -1, -1).long() if parts.is_floating_point() else parts
+        action = parts if role.actions.shape else parts[..., 0]
+        found: npt.NDArray[np.bool_] = role.actions.legal(
+            action, None if mask is None else torch.from_numpy(mask)
+        ).numpy()
+        return found
+
+    def _spread(self, values: npt.NDArray[Any], more: int) -> npt.NDArray[Any]:
+        """With so many dimensions more, and those of an action."""
+        return values.reshape(*values.shape, *[1] * (more + len(self._action[0])))
 
     def _forfeit(self, illegal: npt.NDArray[np.bool_]) -> None:
         """The episodes of offenders, `[B, S]`, are over: the lowest score for their sides, the highest for others."""
@@ -394,13 +419,3 @@ def _name_of(game: str, origin: Callable[..., Environment]) -> str:
             "it as package.module:Name or file.py:Name, or use no workers"
         )
     return f"{module}:{name}"
-
-
-def _one_of(game: str, options: Mapping[str, object], name: str, choices: tuple[Choice, ...]) -> Choice | None:
-    """The option `name` if it was given. Raises GameError unless it is one of `choices`."""
-    if name not in options:
-        return None
-    for choice in choices:
-        if options[name] == choice:
-            return choice
-    raise GameError(f"{game}: {name} must be '{choices[0]}' or '{choices[1]}', not {options[name]!r}")

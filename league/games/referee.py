@@ -90,7 +90,7 @@ class Referee:
             self._is(f"{place}.seat", acting.seat, rows, torch.int64, count)
             self._is(f"{place}.present", acting.present, rows, torch.bool, count)
             if acting.mask is not None:
-                self._is(f"{place}.mask", acting.mask, (*rows, role.actions), torch.bool, count)
+                self._is(f"{place}.mask", acting.mask, (*rows, role.actions.width), torch.bool, count)
 
     def _is(self, what: str, tensor: Tensor, shape: tuple[int, ...], dtype: torch.dtype | None, count: int) -> None:
         device = self.game.device

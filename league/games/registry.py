@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from league import plugins
 from league.errors import GameError, nearest
-from league.games.environments import known_ids
+from league.games.environments import GYMNASIUM, MODULES, known_ids
 
 if TYPE_CHECKING:
     from league.games.core import Game
@@ -27,7 +27,7 @@ NATIVE: dict[str, tuple[str, str]] = {
 }
 """Games that ship with league: name → (where, description)."""
 
-_ADAPTED = ("pettingzoo", "mpe2", "openspiel")
+_ADAPTED = ("pettingzoo", "openspiel", *MODULES, *GYMNASIUM)
 _NEEDS: dict[str, tuple[str, ...]] = {
     "classic/chess": ("chess",),
     "classic/hanabi": ("shimmy", "pyspiel"),
@@ -40,6 +40,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "openspiel": ("shimmy", "pyspiel"),
 }
 """Modules that a PettingZoo environment or family needs beyond PettingZoo itself."""
+_COLLECTIONS = {"mpe2": "multi-particle environments", "magent2": "MAgent"}
 _PACKAGES = {"pyspiel": "open-spiel", "Box2D": "box2d", "multi_agent_ale_py": "multi-agent-ale-py"}
 
 
@@ -57,8 +58,9 @@ def make(
 ) -> Game:
     """The game called `id`, with `slots` copies of it, its tensors on `device`.
 
-    id: a name of `NATIVE`; `pettingzoo:…`, `mpe2:…` or `openspiel:…`; else `package.module:Name` or `file.py:Name`,
-    where Name is a Game class or a function `(slots, device, **options) -> Game` (its first parameter is called
+    id: a name of `NATIVE`; `pettingzoo:…`, `mpe2:…`, `magent2:…`, `openspiel:…`, `lbf:…` or `rware:…`; else
+    `package.module:Name` or `file.py:Name`, where Name is a Game class or a function
+    `(slots, device, **options) -> Game` (its first parameter is called
     `slots`), or a function `(**options)` that makes a PettingZoo environment.
     workers: processes that step PettingZoo environments (0: this one); league's and a user's own games need none. Close
     the game to end them.
@@ -93,9 +95,13 @@ def catalogue() -> list[Listed]:
         title = re.sub("[-_]v[0-9]+$", "", name)
         family = title.partition("/")[0]
         words = title.rpartition("/")[2].replace("_", " ").capitalize()
-        collection = f"PettingZoo {family}" if package == "pettingzoo" else "multi-particle environments"
+        collection = f"PettingZoo {family}" if package == "pettingzoo" else _COLLECTIONS[package]
         found.append(_listed(id, f"{words} ({collection})", _NEEDS.get(title, _NEEDS.get(family, ()))))
-    found.append(_listed("openspiel:NAME", "Any turn-based game of OpenSpiel, through Shimmy", _NEEDS["openspiel"]))
+    found.append(_listed("openspiel:NAME", "Any game of OpenSpiel, through Shimmy", _NEEDS["openspiel"]))
+    found.append(_listed("lbf:ID", "Level-Based Foraging, such as Foraging-8x8-2p-2f-coop-v3", ("lbforaging",)))
+    found.append(_listed("rware:ID", "Multi-robot warehouses, such as rware-tiny-2ag-v2", ("rware",)))
+    if not any(line.id.startswith("magent2:") for line in found):
+        found.append(_listed("magent2:NAME_vN", "Battles of dozens of agents", ("magent2",)))
     return found
 
 

@@ -20,7 +20,7 @@ import tempfile
 import threading
 import traceback
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -32,7 +32,8 @@ import numpy.typing as npt
 from league import plugins
 from league.errors import GameError
 from league.games.bank import Bank, Plan, RolePlan, Sheet, make_driver, text_of
-from league.games.environments import Channels, find
+from league.games.environments import find
+from league.games.spaces import Looks
 
 _HEAD = struct.Struct("<cI")
 _OPEN, _PLAN, _SEAT, _TURN, _RENDER, _CLOSE = (bytes([letter]) for letter in b"opstrc")
@@ -46,7 +47,8 @@ class Workers:
     """`count` processes, each with a `Bank` of its own: slot b is stepped by process b modulo `count`.
 
     origin: an id that `environments.find` knows, or where `own`, a factory's name that `plugins.load` knows. options:
-    of the environment, plain values. The processes start at once and import what they need while the parent goes on;
+    of the environment, plain values; wrappers: names of what is put around it. The processes start at once and import
+    what they need while the parent goes on;
     `open` must be called before anything else.
 
     An environment that raises in a worker, and a worker that dies, is a GameError here that says which slot was being
@@ -55,10 +57,10 @@ class Workers:
     """
 
     def __init__(
-        self, game: str, origin: str, own: bool, options: Mapping[str, object], channels: Channels, count: int
+        self, game: str, origin: str, own: bool, options: Mapping[str, object], wrappers: Sequence[str], count: int
     ) -> None:
         self._game, self._count = game, count
-        order = {"origin": origin, "own": own, "options": dict(options), "channels": channels, "count": count}
+        order = {"origin": origin, "own": own, "options": dict(options), "wrappers": [*wrappers], "count": count}
         text = _plain(game, order)
         self._processes: list[subprocess.Popen[bytes]] = []
         self._wires: list[socket.socket] = []
@@ -226,14 +228,14 @@ class _Worker:
             self._order = ast.literal_eval(text)
             origin = self._order["origin"]
             place = plugins.load(origin, "game", GameError) if self._order["own"] else origin
-            self._source = find(place, self._order["options"])
+            self._source = find(place, self._order["options"], self._order["wrappers"])
             return ""
         if what == _PLAN:
             values = ast.literal_eval(text)
-            self._plan = Plan(**values | {"roles": tuple(RolePlan(**role) for role in values["roles"])})
-            source, plan, channels = self._source, self._plan, self._order["channels"]
-            make, draw = partial(make_driver, source, channels, plan), partial(text_of, source)
-            self._bank = Bank(make, plan, draw, self._number, self._order["count"])
+            roles = tuple(RolePlan(**role) for role in values["roles"])
+            self._plan = Plan(**values | {"roles": roles, "looks": Looks(**values["looks"])})
+            make, draw = partial(make_driver, self._source, self._plan), partial(text_of, self._source)
+            self._bank = Bank(make, self._plan, draw, self._number, self._order["count"])
             return ""
         assert self._bank is not None
         count: int = self._order["count"]

@@ -18,7 +18,8 @@ from league.learning.advantages import gae, next_values
 from league.learning.learner import Learner
 from league.learning.settings import MappoSettings
 from league.play.trajectory import Chains, Rollout
-from league.policies.core import masked
+from league.policies.distributions import distribution, log_prob
+from league.policies.distributions import entropy as entropy_of
 from league.threads import Threads
 
 _ALONE = Threads(1)
@@ -28,7 +29,7 @@ _MEASURED = ("policy_loss", "value_loss", "entropy", "approx_kl", "clip_fraction
 
 @dataclass(slots=True)
 class Batch:
-    """Decisions that a learner learns from; every tensor `[L, ...]`.
+    """Decisions that a learner learns from; every tensor `[L, ...]`. action: `[L, *shape]` of the action space.
 
     inputs: what the critic sees. value: its value before the update, target: the return to learn (both in the game's
     own units). log_prob: of the action under the policy that took it.
@@ -204,12 +205,12 @@ def _gradients(learner: Learner, lesson: _Lesson, rows: Tensor) -> tuple[list[Te
         alike = batch.inputs is batch.obs and learner.actor.trunk_is_plain and learner.critic.trunk_is_plain
         logits = learner.actor.answer(seen)
         value = learner.critic.answer(seen if alike else learner.critic.features(of(batch.inputs), seat))[:, 0]
-    log_probs = masked(logits, None if batch.mask is None else of(batch.mask))
-    log_ratio = log_probs.gather(1, of(batch.action)[:, None])[:, 0] - of(batch.log_prob)
+    space = learner.role.actions
+    given = distribution(space, logits, None if batch.mask is None else of(batch.mask))
+    log_ratio = log_prob(space, given, of(batch.action)) - of(batch.log_prob)
     ratio = log_ratio.exp()
     policy_loss = _policy_loss(ratio, advantage, settings.clip).sum()
-    # Illegal actions have probability 0 and log-probability far below: their product must stay 0.
-    entropy = -(log_probs.exp() * log_probs.clamp(min=-1e4)).sum()
+    entropy = entropy_of(space, given).sum()
     value_loss = _value_loss(value, of(lesson.old_value), of(lesson.target), settings.value_clip).sum()
     loss = policy_loss - lesson.entropy_weight * entropy + settings.value_coefficient * value_loss
     gradients = torch.autograd.grad(loss / lesson.size, learner.parameters())

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from league.errors import PolicyError
 from league.games.core import Acting, Game, RoleSpec
-from league.policies.core import Policy, Rows, masked
+from league.policies.core import Policy, Rows
+from league.policies.distributions import distribution
 from league.policies.neural import NeuralPolicy
 from league.policies.stacked import Stack
 
@@ -45,15 +46,16 @@ class Deciders:
         self._stack: Stack | None = None
         self._number = torch.empty(0)
 
-    def log_probs(self, acting: Acting, owner: Tensor, game: Game) -> Tensor:
-        """`[N, A]` log-probabilities over legal actions; where nobody acts, of any legal ones.
+    def distribution(self, acting: Acting, owner: Tensor, game: Game) -> Tensor:
+        """`[N, A]`, a distribution of the role's actions (`policies.distributions`); where nobody acts, any one.
 
         owner: `[B, K]`, the policy that decides. Raises PolicyError where a policy's role or answer does not fit.
         """
         obs, seat = acting.obs.flatten(0, 1), acting.seat.flatten()
         rows = Rows(obs, None if acting.mask is None else acting.mask.flatten(0, 1), seat)
         decider = torch.where(acting.present, owner, -1).flatten()
-        return masked((self._counted if self._counts else self._everywhere)(rows, decider, game), rows.mask)
+        said = (self._counted if self._counts else self._everywhere)(rows, decider, game)
+        return distribution(self._role.actions, said, rows.mask)
 
     def _counted(self, rows: Rows, decider: Tensor, game: Game) -> Tensor:
         absent, *counts = torch.bincount(decider + 1, minlength=len(self._policies) + 1).tolist()
@@ -64,7 +66,7 @@ class Deciders:
         if len(few) > 1:
             logits = self._together(rows, decider, few, max(counts[index] for index in few))
         else:
-            few, logits = [], torch.zeros((len(decider), self._role.actions), device=decider.device)
+            few, logits = [], torch.zeros((len(decider), self._role.actions.width), device=decider.device)
         for index in deciding:
             if index not in few:
                 mine = (decider == index).nonzero()[:, 0]
@@ -72,7 +74,7 @@ class Deciders:
         return logits
 
     def _everywhere(self, rows: Rows, decider: Tensor, game: Game) -> Tensor:
-        logits = torch.zeros((len(decider), self._role.actions), device=decider.device)
+        logits = torch.zeros((len(decider), self._role.actions.width), device=decider.device)
         if self._stackable:
             logits = self._together(rows, decider, None, self._room)
         for index, policy in enumerate(self._policies):
@@ -108,7 +110,7 @@ class Deciders:
         which = torch.arange(len(seat), device=seat.device) if mine is None else mine
         fork = (lambda: game.fork(which // self._role.acting)) if game.can_fork else None
         logits = policy.logits(Rows(obs, mask, seat, fork))
-        wanted = [len(seat), self._role.actions]
+        wanted = [len(seat), self._role.actions.width]
         if not isinstance(logits, Tensor):
             raise PolicyError(f"{called} gives a {type(logits).__name__}, not a tensor of shape {wanted}")
         if list(logits.shape) != wanted:

@@ -25,8 +25,8 @@ def nothing_pending(game: Game, role: RoleSpec) -> Pending:
         valid=torch.zeros(shape, dtype=torch.bool, device=device),
         reward=torch.zeros(shape, device=device),
         obs=torch.zeros((*shape, *role.obs_shape), dtype=role.obs_dtype, device=device),
-        mask=torch.ones((*shape, role.actions), dtype=torch.bool, device=device),
-        action=torch.zeros(shape, dtype=torch.int64, device=device),
+        mask=torch.ones((*shape, role.actions.width), dtype=torch.bool, device=device),
+        action=torch.zeros((*shape, *role.actions.shape), dtype=role.action_dtype, device=device),
         log_prob=torch.zeros(shape, device=device),
         owner=torch.zeros(shape, dtype=torch.int64, device=device),
         state=state,
@@ -93,10 +93,10 @@ def _empty_rows(role: RoleSpec, turns: int, seat: Tensor, mask: Tensor | None) -
     shape, device = (turns, *seat.shape), seat.device
     return RoleRows(
         obs=torch.zeros((*shape, *role.obs_shape), dtype=role.obs_dtype, device=device),
-        mask=None if mask is None else torch.zeros((*shape, role.actions), dtype=torch.bool, device=device),
+        mask=None if mask is None else torch.zeros((*shape, role.actions.width), dtype=torch.bool, device=device),
         seat=torch.zeros(shape, dtype=torch.int64, device=device),
         present=torch.zeros(shape, dtype=torch.bool, device=device),
-        action=torch.zeros(shape, dtype=torch.int64, device=device),
+        action=torch.zeros((*shape, *role.actions.shape), dtype=role.action_dtype, device=device),
         log_prob=torch.zeros(shape, device=device),
         owner=torch.zeros(shape, dtype=torch.int64, device=device),
     )

@@ -17,7 +17,9 @@ from league.errors import PolicyError
 from league.games.chance import uniform
 from league.games.core import Acting, Game, Turn
 from league.play.deciding import Deciders, describe
-from league.policies.core import Policy, choose
+from league.policies.core import Policy
+from league.policies.distributions import choose
+from league.policies.distributions import log_prob as log_prob_of
 
 
 class Schedule(Protocol):
@@ -40,10 +42,10 @@ class Schedule(Protocol):
 class Move:
     """One turn of a table: who acted on what, what they chose, and what came of it.
 
-    acts: by role, as in `Turn`. action: `[B, K]` int64, log_prob: `[B, K]` float32, owner: `[B, K]` int64 (index of
-    the policy that decided), each by role. lineup: `[B, P]` during this turn. state: `[B, *state]` before the move.
-    episode: `[B]` during this turn. clock: `[B]`, turns that the episode had before it. turn: what followed, already
-    showing new episodes where old ones ended.
+    acts: by role, as in `Turn`. action: `[B, K, *shape]` as in `Game.step`, log_prob: `[B, K]` float32, owner:
+    `[B, K]` int64 (index of the policy that decided), each by role. lineup: `[B, P]` during this turn. state:
+    `[B, *state]` before the move. episode: `[B]` during this turn. clock: `[B]`, turns that the episode had before it.
+    turn: what followed, already showing new episodes where old ones ended.
     """
 
     acts: dict[str, Acting]
@@ -60,8 +62,9 @@ class Move:
 class Table:
     """Policies seated at B slots of a game. A slot's lineup changes only when its episode ends.
 
-    policies: by index, as lineups name them. Every decision uses one uniform number, a hash of (the episode's key, turn
-    of the episode, seat): what else is in the batch cannot shift it. games_seconds: time spent in the game itself.
+    policies: by index, as lineups name them. Every decision uses one uniform number (one for each part of it, where it
+    has several), a hash of (the episode's key, turn of the episode, seat): what else is in the batch cannot shift it.
+    games_seconds: time spent in the game itself.
     places: rows that each policy may have at most in one turn, where that is known beforehand; on devices that must not
     be waited for it saves work. counts: whether rows may be counted every turn; by default, on a CPU.
     """
@@ -122,11 +125,11 @@ class Table:
         for role in self.game.spec.roles:
             acting = before.acts[role.name]
             owner[role.name] = self._seated.gather(1, acting.seat)
-            draw = uniform(self._key, self.clock[:, None], acting.seat)
-            log_probs = self._deciders[role.name].log_probs(acting, owner[role.name], self.game)
-            chosen = choose(log_probs, draw.flatten(), self.temperature)
-            action[role.name] = chosen.view(acting.seat.shape)
-            log_prob[role.name] = log_probs.gather(1, chosen[:, None]).view(acting.seat.shape)
+            draw, space = self._draw(acting.seat, role.actions.draws), role.actions
+            given = self._deciders[role.name].distribution(acting, owner[role.name], self.game)
+            chosen = choose(space, given, draw, self.temperature)
+            action[role.name] = chosen.view(*acting.seat.shape, *space.shape)
+            log_prob[role.name] = log_prob_of(space, given, chosen).view(acting.seat.shape)
         began = time.perf_counter()
         self.turn = self.game.step(action, self._next_seed)
         self.games_seconds += time.perf_counter() - began
@@ -145,6 +148,13 @@ class Table:
         if bool(broken.any()):
             called = describe(self.policies, int(owner[broken][0]))
             raise PolicyError(f"{called} gives no distribution: its logits are NaN, or -inf where legal")
+
+    def _draw(self, seat: Tensor, numbers: int) -> Tensor:
+        """The uniform numbers of a turn's decisions, `[B * K, numbers]`. seat: `[B, K]`."""
+        if numbers == 1:
+            return uniform(self._key, self.clock[:, None], seat).view(-1, 1)
+        each = torch.arange(numbers, device=seat.device)
+        return uniform(self._key[..., None], self.clock[:, None, None], seat[..., None], each).flatten(0, 1)
 
     def _look_up(self) -> None:
         """What every slot's episode is played with."""

@@ -40,7 +40,8 @@ class Policy(Protocol):
         ...
 
     def logits(self, rows: Rows) -> Tensor:
-        """`[N, A]` float32, unnormalised log-probabilities; the mask is applied by `choose`."""
+        """`[N, A]` float32: unnormalised log-probabilities, to which the mask is applied later; A is the `width` of the
+        role's actions, which says what else there can be (a box: means and logarithms of deviations)."""
         ...
 
 

@@ -40,7 +40,7 @@ def actor_spec(game: GameSpec, role: RoleSpec, settings: NetworkSettings) -> Net
         kind=settings.kind,
         inputs=role.obs_shape,
         seats=len(game.seats),
-        outputs=role.actions,
+        outputs=role.actions.width,
         hidden=settings.actor,
         channels=settings.channels if settings.kind == "conv" else (),
         activation=settings.activation,
@@ -56,7 +56,7 @@ def describe(game: GameSpec, role: RoleSpec, network: NetworkSpec) -> dict[str, 
         "role": role.name,
         "obs_shape": list(role.obs_shape),
         "obs_dtype": str(role.obs_dtype).removeprefix("torch."),
-        "actions": role.actions,
+        "actions": role.actions.to_json(),
         "seats": list(game.seats),
         "network": network.to_dict(),
     }
@@ -95,10 +95,11 @@ def fits(metadata: Mapping[str, object], game: GameSpec) -> str | None:
     for role in game.roles:
         if role.name == metadata.get("role"):
             shape, actions = metadata.get("obs_shape"), metadata.get("actions")
-            if shape != list(role.obs_shape) or actions != role.actions or metadata.get("seats") != list(game.seats):
+            mine = list(role.obs_shape), role.actions.to_json(), list(game.seats)
+            if mine != (shape, actions, metadata.get("seats")):
                 return (
                     f"it was trained for seats {metadata.get('seats')}, observations {shape} and {actions} actions; "
-                    f"this game has seats {list(game.seats)}, {list(role.obs_shape)} and {role.actions}"
+                    f"this game has seats {mine[2]}, {mine[0]} and {mine[1]}"
                 )
             return None
     return f"its role '{metadata.get('role')}' is not one of {', '.join(role.name for role in game.roles)}"

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from league.errors import PolicyError
+from league.games.actions import ActionSpace, Discrete
 from league.games.core import Acting, Game, GameSpec
 from league.policies.core import Policy, Rows
+from league.policies.distributions import random_play
 
 
 @dataclass(frozen=True, slots=True)
 class Random:
-    """Every legal action with equal probability."""
+    """Every legal action with equal probability; every point of a box alike."""
 
     role: str
-    actions: int
+    actions: ActionSpace
 
     def logits(self, rows: Rows) -> Tensor:
-        """`[N, A]` zeros; see `Policy.logits`."""
-        return torch.zeros((len(rows.seat), self.actions), device=rows.seat.device)
+        """`[N, A]`; see `Policy.logits`."""
+        return random_play(self.actions, len(rows.seat), rows.seat.device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,12 @@ class OnePly:
     """Wins if it can, else blocks an immediate win, else plays at random. For two seats that take turns."""
 
     role: str
-    actions: int
+    space: Discrete
+
+    @property
+    def actions(self) -> int:
+        """How many there are."""
+        return self.space.n
 
     def logits(self, rows: Rows) -> Tensor:
         """`[N, A]`: 0 for the moves that it plays, each as likely as the other, far below for the rest."""
@@ -76,14 +84,18 @@ def _look(game: Game) -> Acting:
     return acting
 
 
-SCRIPTED: dict[str, Callable[[str, int], Policy]] = {"random": Random, "one-ply": OnePly}
+SCRIPTED: dict[str, Callable[[str, Any], Policy]] = {"random": Random, "one-ply": OnePly}
 """Scripted policies by the name that POLICY gives them."""
 
 
 def make_scripted(name: str, role: str, game: GameSpec) -> Policy:
     """The scripted policy called `name` for a role. Raises PolicyError where the game does not suit it."""
     if name == "one-ply" and (
-        len(game.roles) != 1 or len(game.seats) != 2 or game.roles[0].acting != 1 or game.outcome != "placements"
+        len(game.roles) != 1
+        or len(game.seats) != 2
+        or game.roles[0].acting != 1
+        or game.outcome != "placements"
+        or not isinstance(game.roles[0].actions, Discrete)
     ):
         raise PolicyError(f"one-ply plays board games of two seats that take turns, not {game.id}")
     return SCRIPTED[name](role, game.role(role).actions)

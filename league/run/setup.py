@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
-from league.config import RunConfig, blocking, to_dict
+from league.config import RunConfig, blocking, from_dict, to_dict
 from league.errors import ConfigError, PlanError, PolicyError, nearest
 from league.events import Exploited
 from league.execution.core import InlineExecutor
@@ -116,7 +116,7 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
     """
     device = resolve_device(config.device)
     alone()
-    probe = make(config.game.id, 1, str(device), config.game.options)
+    probe = make(config.game.id, 1, str(device), config.game.made_with)
     spec, native, replays = probe.spec, isinstance(probe, NativeGame), probe.replays
     probe.close()
     matchmaker = make_matchmaker(config.matchmaking.kind, config.matchmaking.settings)
@@ -145,10 +145,12 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
 
         def new_game(count: int) -> Game:
             # A single game needs no processes beside this one.
-            return make(config.game.id, count, str(device), config.game.options, tuning.workers if count > 1 else 0)
+            return make(config.game.id, count, str(device), config.game.made_with, tuning.workers if count > 1 else 0)
 
         seeds = tuple(fold(config.seed, _TABLE, table) for table in range(len(tables)))
-        executor = InlineExecutor(new_game, seeds, slots, replays, threads=Threads(tuning.threads))
+        executor = InlineExecutor(
+            new_game, seeds, slots, replays, threads=Threads(tuning.threads), team_reward=config.game.reward == "team"
+        )
         return Parts(store, roster, executor, learners, tables, matchmaker, parents, tuning, before)
     except BaseException:
         if store is not None:
@@ -309,7 +311,7 @@ def _existing(config: RunConfig, folder: Path) -> Store | None:
         return None
     store = Store.open(folder)
     try:
-        if faults := blocking(store.config(), to_dict(config)):
+        if faults := blocking(to_dict(from_dict(store.config(), str(folder))), to_dict(config)):
             shown = "; ".join(f"{one.key} was {one.old!r}, now {one.new!r}" for one in faults)
             raise ConfigError(
                 f"{folder} is a run with another config ({shown}). Go on with the same, or start afresh beside it "

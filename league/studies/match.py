@@ -208,7 +208,9 @@ class _Traces:
 
     def __call__(self, move: Move) -> None:
         for role, action in move.action.items():
-            taken = torch.where(move.acts[role].present, action, -1).cpu()
+            numbers = action.view(torch.int32) if action.is_floating_point() else action
+            numbers = numbers.flatten(2) if numbers.dim() > 2 else numbers[..., None]
+            taken = torch.where(move.acts[role].present[..., None], numbers, -1).flatten(1).cpu()
             for column in taken.unbind(1):
                 self._running = mix(self._running, column)
         ended, last = move.turn.ended.cpu(), len(self._ended) - 1

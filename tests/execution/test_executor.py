@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from league.execution.core import InlineExecutor, PlayMatches, TrainRound
+from league.games.actions import Discrete
 from league.games.core import Game
 from league.games.registry import make
 from league.learning.learner import Learner
@@ -32,7 +33,9 @@ def learner(name: str, seed: int) -> Learner:
 
 def jobs(learners: list[Learner], number: int) -> list[TrainRound]:
     return [
-        TrainRound(table, number, (one,), (Seating((one.name, "random"), 1.0),), {"random": Random("player", 7)}, 9)
+        TrainRound(
+            table, number, (one,), (Seating((one.name, "random"), 1.0),), {"random": Random("player", Discrete(7))}, 9
+        )
         for table, one in enumerate(learners)
     ]
 

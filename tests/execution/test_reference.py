@@ -150,7 +150,7 @@ def spoken(policies: Mapping[PolicyId, Policy]) -> dict[str, Says]:
         if isinstance(policy, NeuralPolicy):
             return Mlp(policy.actor)
         assert isinstance(policy, Random)
-        actions = policy.actions
+        actions = policy.actions.width
         return lambda obs, seat: torch.zeros(actions)
 
     return {name: says(policy) for name, policy in policies.items()}

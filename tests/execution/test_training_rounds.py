@@ -11,8 +11,9 @@ from torch import Tensor
 
 from league.errors import SnapshotError
 from league.execution.training import Trained, TrainingTable, score_of_sides, training_results
+from league.games.actions import Discrete
 from league.games.connect_four import ConnectFour
-from league.games.core import Game, Turn
+from league.games.core import Acting, Game, GameSpec, NativeGame, Outcome, RoleSpec, State, Turn
 from league.games.registry import make
 from league.learning.learner import Learner
 from league.learning.settings import MappoSettings
@@ -155,7 +156,7 @@ def test_a_carried_decision_stays_with_who_took_it() -> None:
     bench, known = Bench("leduc", slots=64), dict[PolicyId, Policy]()
     for number in range(12):
         newcomer = f"from-{99 - number}"  # sorts before all who came earlier, so that their indices move
-        known[newcomer] = Random("player", 3)
+        known[newcomer] = Random("player", Discrete(3))
         bench.table.round(number, bench.learners, known, [Seating(("live-player", newcomer), 1.0)], 1)
         tensors, names = bench.table.carry()
         valid = tensors["pending.player.valid"]
@@ -297,5 +298,40 @@ def test_training_results_by_opponent() -> None:
 def test_random_play_may_sit_in() -> None:
     bench = Bench("leduc")
     seatings = [Seating(("live-player", "random"), 0.5), Seating(("random", "live-player"), 0.5)]
-    trained = bench.table.round(0, bench.learners, {"random": Random("player", 3)}, seatings, 20)
+    trained = bench.table.round(0, bench.learners, {"random": Random("player", Discrete(3))}, seatings, 20)
     assert {result.opponent for result in trained.results} == {"random"}
+
+
+class Paid(NativeGame):
+    """Seats a and b are one side, c is the other; an episode is one turn, which pays them 1, 0 and 5."""
+
+    def __init__(self, slots: int) -> None:
+        roles = tuple(RoleSpec(name, (seat,), 1, (1,), torch.float32, Discrete(2)) for seat, name in enumerate("abc"))
+        super().__init__(GameSpec("paid", "1", ("a", "b", "c"), ((0, 1), (2,)), roles, "score"), slots)
+
+    def deal(self, seeds: Tensor) -> State:
+        return {"nothing": torch.zeros(len(seeds))}
+
+    def play(self, state: State, actions: Mapping[str, Tensor]) -> tuple[State, Outcome]:
+        paid = torch.tensor([1.0, 0.0, 5.0]).expand(self.slots, 3)
+        return state, Outcome(paid, torch.ones(self.slots, dtype=torch.bool), paid)
+
+    def look(self, state: State) -> tuple[dict[str, Acting], Tensor | None]:
+        present = torch.ones((self.slots, 1), dtype=torch.bool)
+        seats = {name: torch.full((self.slots, 1), seat) for seat, name in enumerate("abc")}
+        obs = torch.zeros((self.slots, 1, 1))
+        return {name: Acting(obs, None, seat, present) for name, seat in seats.items()}, None
+
+    def text(self, state: State) -> str:
+        return "paid"
+
+
+@pytest.mark.parametrize(("team", "targets"), [(False, [1.0, 0.0, 5.0]), (True, [0.5, 0.5, 5.0])])
+def test_seats_learn_from_their_own_reward_or_from_the_mean_of_their_side(team: bool, targets: list[float]) -> None:
+    game = Paid(4)
+    learners = [Learner(role.name, game.spec, role, NETWORK, SETTINGS, 1) for role in game.spec.roles]
+    table = TrainingTable(game, 0, 5, team_reward=team)
+    trained = table.round(1, learners, {}, [Seating(("a", "b", "c"), 1.0)], 4)
+    found = [float(learner.values.mean / learner.values.weight) for learner in learners]
+    assert found == pytest.approx(targets, abs=1e-6)
+    assert [trained.metrics[name]["return"] for name in "abc"] == [1.0, 0.0, 5.0], "what is shown stays their own"

@@ -25,7 +25,6 @@ from league.games.pettingzoo import PettingZooGame
         ("openspiel:kuhn_poker(players=3)", {}, "options of the game"),
         ("openspiel:kuhn_poker", {"plyers": 3}, "no option 'plyers'; did you mean 'players'"),
         ("mpe2:simple_tag_v3", {"max_cycle": 5}, "no option 'max_cycle'; did you mean 'max_cycles'"),
-        ("mpe2:simple_tag_v3", {"continuous_actions": True}, "'adversary_0' acts in Box.*default, false"),
         ("mpe2:simple_tag_v3", {"num_good": "x"}, "cannot be made"),
         ("pettingzoo:classic/rps-v2", {"horizon": "never"}, "horizon must be 'truncation' or 'terminal', not 'never'"),
         ("pettingzoo:classic/rps-v2", {"num_actions": 4}, "odd number"),
@@ -60,5 +59,5 @@ for origin in ("pettingzoo:classic/leduc_holdem-v4", "openspiel:kuhn_poker", "pe
     assert shown.splitlines() == [
         "pettingzoo:classic/leduc_holdem-v4 needs 'rlcard', which is missing: pip install 'selfplay-league[cards]'",
         "openspiel:kuhn_poker needs 'pyspiel', which is missing: pip install 'selfplay-league[cards]'",
-        "pettingzoo:classic/chess-v6 needs 'chess', which is missing: pip install 'pettingzoo[classic]'",
+        "pettingzoo:classic/chess-v6 needs 'chess', which is missing: pip install 'selfplay-league[chess]'",
     ]

@@ -250,7 +250,7 @@ def test_matrix_games_pay_as_openspiels(make: Callable[..., Bimatrix], options: 
         state.apply_actions(pair)
         assert score == state.returns()
     seats = [state.legal_actions(seat) for seat, state in enumerate([reference.new_initial_state()] * 2)]
-    assert [role.actions for role in game.spec.roles for _ in role.seats] == [len(actions) for actions in seats]
+    assert [role.actions.width for role in game.spec.roles for _ in role.seats] == [len(actions) for actions in seats]
 
 
 def test_matrix_games_share_a_role_only_where_both_seats_see_the_same_game() -> None:

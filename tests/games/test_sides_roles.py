@@ -41,7 +41,7 @@ def test_known_families(
 
 def test_roles_differ_in_shapes() -> None:
     spec = PettingZooGame("mpe2:simple_world_comm_v3", 1).spec
-    assert {role.name: (role.acting, role.obs_shape, role.actions) for role in spec.roles} == {
+    assert {role.name: (role.acting, role.obs_shape, role.actions.width) for role in spec.roles} == {
         "leadadversary": (1, (34,), 20),
         "adversary": (3, (34,), 5),
         "agent": (2, (28,), 5),

@@ -96,7 +96,7 @@ def test_illegal_actions_of_one_slot_change_nothing_in_the_others(name: str) -> 
         actions = random_actions(one, turn, count)
         wrong = {role: action.clone() for role, action in actions.items()}
         for role, action in wrong.items():
-            action[0] = (-1, one.spec.role(role).actions, 2**40)[count % 3]
+            action[0] = (-1, one.spec.role(role).actions.width, 2**40)[count % 3]
         seeds = mix(torch.arange(SLOTS), 4, count)
         turn, spoilt = one.step(actions, seeds), other.step(wrong, seeds)
         assert spoilt.forfeit is not None

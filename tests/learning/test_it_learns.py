@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 import torch
+from torch import Tensor
 
 from league.execution.training import TrainingTable
-from league.games.core import Game
+from league.games.actions import ActionSpace, Box, Discrete, MultiDiscrete
+from league.games.chance import uniform
+from league.games.conformance import check
+from league.games.core import Acting, Game, GameSpec, NativeGame, Outcome, RoleSpec, State
 from league.games.registry import make
 from league.learning.learner import Learner
 from league.learning.settings import MappoSettings
@@ -51,7 +57,7 @@ def test_tictactoe_is_won_against_random_play() -> None:
     learner = trained(
         make("tictactoe", 128), 45, 24, 1, 128, learning_rate=3e-3, minibatch=512, discount=1.0, entropy=0.03
     )
-    assert score(make("tictactoe", 200), learner.policy, Random("player", 9), 400, 5) > 0.9
+    assert score(make("tictactoe", 200), learner.policy, Random("player", Discrete(9)), 400, 5) > 0.9
 
 
 def test_a_prisoner_defects() -> None:
@@ -66,7 +72,16 @@ def test_the_best_answer_to_random_play_is_found_in_kuhn() -> None:
     """Facing a random bet, king and queen call and the jack folds; a king that may bet does (both seats)."""
     game = make("kuhn", 256)
     learner = trained(
-        game, 60, 12, 3, 32, Random("player", 2), learning_rate=5e-3, minibatch=1024, entropy=0.0, discount=1.0
+        game,
+        60,
+        12,
+        3,
+        32,
+        Random("player", Discrete(2)),
+        learning_rate=5e-3,
+        minibatch=1024,
+        entropy=0.0,
+        discount=1.0,
     )
     # Own card (jack, queen, king), the seat, the actions so far (0 pass, 1 bet), and the best answer.
     for card, seat, past, best in (
@@ -86,12 +101,55 @@ def test_an_agent_that_is_cut_off_learns_to_go_where_it_should() -> None:
     game = make("mpe2:simple_spread_v3", 8, options={"max_cycles": 10, "N": 1})
     learner = trained(game, 15, 30, 4, learning_rate=3e-3, minibatch=240, entropy=0.0, discount=0.9)
     scores = []
-    for policy in (learner.policy, Random("agent", 5)):
+    for policy in (learner.policy, Random("agent", Discrete(5))):
         (fixture,) = fixtures(game.spec, ["team"], 100, 9)
         (result,) = play([game], {"team": policy}, [fixture])
         scores.append(result.score_sum[0] / 100)
     game.close()
     assert scores[0] > scores[1] + 0.5, scores
+
+
+class Target(NativeGame):
+    """One seat sees a number and is paid by how near its action comes to it; an episode is one turn."""
+
+    def __init__(self, slots: int, actions: ActionSpace) -> None:
+        role = RoleSpec("archer", (0,), 1, (1,), torch.float32, actions)
+        super().__init__(GameSpec("target", "1", ("archer",), ((0,),), (role,), "score"), slots)
+
+    def deal(self, seeds: Tensor) -> State:
+        return {"target": uniform(seeds)}
+
+    def play(self, state: State, actions: Mapping[str, Tensor]) -> tuple[State, Outcome]:
+        action, target = actions["archer"][:, 0], state["target"][:, None]
+        wanted = torch.cat((3 * target - 1, 0.5 * target), 1) if action.is_floating_point() else (3 * target).long()
+        missed = (action - wanted).abs().float().sum(1, keepdim=True)
+        return state, Outcome(-missed, torch.ones_like(missed[:, 0], dtype=torch.bool), -missed)
+
+    def look(self, state: State) -> tuple[dict[str, Acting], Tensor | None]:
+        seat = torch.zeros((self.slots, 1), dtype=torch.int64)
+        return {"archer": Acting(state["target"].view(-1, 1, 1), None, seat, seat == 0)}, None
+
+    def text(self, state: State) -> str:
+        return f"{float(state['target'][0]):.2f}"
+
+
+@pytest.mark.parametrize(
+    ("actions", "random", "good"),
+    [(Box((-1.0, 0.0), (2.0, 0.5)), -1.16, -0.15), (MultiDiscrete((3, 3)), -1.78, -0.3)],
+    ids=str,
+)
+def test_actions_with_parts_are_learned(actions: ActionSpace, random: float, good: float) -> None:
+    """Random play misses by E|3u - 3v| + E|u - v| / 2 = 7/6 in the box, and by 2 * 8/9 where one of three is meant."""
+    check(lambda slots: Target(slots, actions), episodes=20)
+    game = Target(512, actions)
+    learner = trained(game, 50, 8, 3, learning_rate=3e-3, minibatch=1024, entropy=0.0, discount=0.0)
+    found = []
+    for policy in (Random("archer", actions), learner.policy):
+        (fixture,) = fixtures(game.spec, ["archer"], 2000, 9)
+        (result,) = play([game], {"archer": policy}, [fixture])
+        found.append(result.score_sum[0] / 2000)
+    assert found[0] == pytest.approx(random, abs=0.06)
+    assert found[1] > good, found
 
 
 @pytest.mark.slow
@@ -112,5 +170,5 @@ def test_connect_four_is_learned_well_enough_to_trouble_one_ply() -> None:
         entropy_steps=800_000,
     )
     game = make("connect_four", 200)
-    assert score(game, learner.policy, Random("player", 7), 400, 5) > 0.8
-    assert score(game, learner.policy, OnePly("player", 7), 400, 6) > 0.12
+    assert score(game, learner.policy, Random("player", Discrete(7)), 400, 5) > 0.8
+    assert score(game, learner.policy, OnePly("player", Discrete(7)), 400, 6) > 0.12

@@ -12,6 +12,7 @@ from playing import Relay
 from torch import Tensor
 
 from league.errors import PolicyError
+from league.games.actions import Discrete
 from league.games.chance import uniform
 from league.games.core import Acting, Game, GameSpec, NativeGame, Outcome, RoleSpec, State
 from league.games.registry import make
@@ -29,7 +30,7 @@ class Sprint(NativeGame):
     """Seat 0 wins at once where the deal is short, seat 1 after 20 turns where it is long: winners win quickly."""
 
     def __init__(self, slots: int) -> None:
-        role = RoleSpec("player", (0, 1), 1, (1,), torch.float32, 2)
+        role = RoleSpec("player", (0, 1), 1, (1,), torch.float32, Discrete(2))
         super().__init__(GameSpec("sprint", "1", ("a", "b"), ((0,), (1,)), (role,), score_range=(-1, 1)), slots)
 
     def deal(self, seeds: Tensor) -> State:
@@ -74,7 +75,7 @@ def total(results: list[MatchResult]) -> dict[tuple[int, ...], int]:
 @pytest.mark.parametrize("slots", [1, 8, 64, 200])
 def test_short_games_are_not_favoured(slots: int) -> None:
     game = Sprint(slots)
-    players = {name: Random("player", 2) for name in "ab"}
+    players = {name: Random("player", Discrete(2)) for name in "ab"}
     (first, second) = fixtures(game.spec, ["a", "b"], 100, 5)
     ended: list[float] = []
     results = play([game], players, [first, second], tick=ended.append)
@@ -105,7 +106,7 @@ def test_every_episode_is_played_once_and_none_twice() -> None:
             if clock == 0:
                 met[episode] = met.get(episode, 0) + 1
 
-    players = {name: Random("player", 2) for name in "ab"}
+    players = {name: Random("player", Discrete(2)) for name in "ab"}
     (result,) = play([game], players, [fixture], watch=watch)
     assert {episode: met[episode] for episode in range(30)} == dict.fromkeys(range(30), 1)
     assert sum(result.placements.values()) == 30
@@ -152,7 +153,7 @@ def test_luck_of_the_deal_cancels_in_paired_games() -> None:
 def test_the_episodes_of_a_paired_game_draw_differently() -> None:
     """Equal seeds, but not equal keys: else a pair would be one game seen twice."""
     game = make("leduc", 32)
-    (result,) = play([game], {n: Random("player", 3) for n in "ab"}, fixtures(game.spec, ["a", "b"], 200, 3))
+    (result,) = play([game], {n: Random("player", Discrete(3)) for n in "ab"}, fixtures(game.spec, ["a", "b"], 200, 3))
     assert set(result.placements) == {(0, 1), (1, 0), (0, 0)}
     assert result.placements.get((0, 0), 0) < 100
 
@@ -187,7 +188,7 @@ def test_policies_of_differing_sides_are_compared_with_the_same_others() -> None
 def test_one_sided_games_bring_a_score() -> None:
     game = make("mpe2:simple_spread_v3", 4, options={"max_cycles": 5})
     (fixture,) = fixtures(game.spec, ["team"], 9, 2)
-    (result,) = play([game], {"team": Random("agent", 5)}, [fixture])
+    (result,) = play([game], {"team": Random("agent", Discrete(5))}, [fixture])
     game.close()
     assert (result.placements, result.episodes, result.turns) == ({(0,): 9}, 9, 45)
     assert result.score_sum[0] < 0 < result.score_sq[0]
@@ -225,7 +226,7 @@ def test_equal_seeds_give_equal_results_in_any_number_of_slots(name: str) -> Non
         game: Game = Relay(slots) if name == "relay" else make(name, slots)
         role = game.spec.roles[0]
         policies: dict[str, Policy] = {name: Random(role.name, role.actions) for name in "ab"}
-        policies["judge"] = Random("judge", 4)
+        policies["judge"] = Random("judge", Discrete(4))
         others = ("", "", "judge") if name == "relay" else ()
         return play([game], policies, fixtures(game.spec, ["a", "b"], 30, seed, others))
 
@@ -239,7 +240,7 @@ def test_several_fixtures_are_told_apart() -> None:
     """All fixtures of a job sit in one table; each result is as if it had been played alone."""
     game = make("tictactoe", 16)
     policies: dict[str, Policy] = {
-        "random": Random("player", 9),
+        "random": Random("player", Discrete(9)),
         "corner": Always("player", 9, 0),
         "centre": Always("player", 9, 4),
     }
@@ -255,5 +256,5 @@ def test_a_policy_of_another_role_cannot_sit_down() -> None:
     game = make("mpe2:simple_tag_v3", 2, options={"max_cycles": 3})
     (fixture,) = fixtures(game.spec, ["a", "b"], 2, 4, ("a", ""))
     with pytest.raises(PolicyError, match=r"'adversary'.*'agent'"):
-        play([game], {"a": Random("adversary", 5), "b": Random("agent", 5)}, [fixture])
+        play([game], {"a": Random("adversary", Discrete(5)), "b": Random("agent", Discrete(5))}, [fixture])
     game.close()

@@ -10,6 +10,7 @@ from playing import Hashed, Relay, play_rollouts
 from torch import Tensor
 
 from league.errors import PolicyError
+from league.games.actions import Discrete
 from league.games.core import Game
 from league.games.registry import make
 from league.learning.learner import Learner
@@ -61,7 +62,12 @@ def table_of(
 
 
 def test_a_lineup_holds_until_its_episode_ends() -> None:
-    policies: list[Policy] = [Random("runner", 3), Random("runner", 3), Random("judge", 4), Random("judge", 4)]
+    policies: list[Policy] = [
+        Random("runner", Discrete(3)),
+        Random("runner", Discrete(3)),
+        Random("judge", Discrete(4)),
+        Random("judge", Discrete(4)),
+    ]
     rollouts = play_rollouts(Relay(6), policies, Hashed(((0, 1), (0, 1), (2, 3))), 10, 4)
     lineup, ended = (torch.cat([getattr(r, what) for r in rollouts]) for what in ("lineup", "ended"))
     changed = (lineup[1:] != lineup[:-1]).any(2)
@@ -76,7 +82,7 @@ def test_a_lineup_holds_until_its_episode_ends() -> None:
 
 def test_new_episodes_follow_the_schedule() -> None:
     schedule = Hashed(((0, 1), (0, 1)), 4)
-    table = Table(make("kuhn", 5), [Random("player", 2), Random("player", 2)], schedule)
+    table = Table(make("kuhn", 5), [Random("player", Discrete(2)), Random("player", Discrete(2))], schedule)
     table.start()
     seen: dict[int, list[int]] = {}
     for _ in range(20):
@@ -150,7 +156,7 @@ def test_log_probabilities_are_those_of_the_choices() -> None:
     learner = Learner("main", game.spec, game.spec.roles[0], NetworkSettings(actor=(8,)), MappoSettings(), 3)
     with torch.no_grad():
         learner.actor.head[-1].bias.copy_(torch.tensor([0.5, -1.0, 1.0]))  # type: ignore[operator,union-attr]
-    table = table_of(game, [learner.policy, Random("player", 3)], ((0,), (1,)))
+    table = table_of(game, [learner.policy, Random("player", Discrete(3))], ((0,), (1,)))
     for _ in range(8):
         move = table.advance()
         acting = move.acts["player"]
@@ -175,7 +181,9 @@ def test_choices_are_as_frequent_as_they_are_probable() -> None:
 
 def test_temperature_zero_takes_the_best_and_leaves_random_play_random() -> None:
     game = make("rps", 300)
-    table = table_of(game, [Says("player", torch.tensor([0.1, 0.3, 0.2])), Random("player", 3)], ((0,), (1,)), 0.0)
+    table = table_of(
+        game, [Says("player", torch.tensor([0.1, 0.3, 0.2])), Random("player", Discrete(3))], ((0,), (1,)), 0.0
+    )
     action = table.advance().action["player"]
     assert set(action[:, 0].tolist()) == {1}
     assert torch.bincount(action[:, 1], minlength=3).min() > 60
@@ -191,7 +199,7 @@ def test_temperature_zero_takes_the_best_and_leaves_random_play_random() -> None
     ],
 )
 def test_a_policy_that_cannot_be_used_is_named(policy: Policy, words: str) -> None:
-    table = table_of(make("rps", 4), [Random("player", 3), policy], ((0,), (1,)))
+    table = table_of(make("rps", 4), [Random("player", Discrete(3)), policy], ((0,), (1,)))
     pending = {role.name: nothing_pending(table.game, role) for role in table.game.spec.roles}
     with pytest.raises(PolicyError, match=rf"(?s)policy 1 of the table \(Says\).*{words}"):
         collect(table, 1, pending)
@@ -199,7 +207,7 @@ def test_a_policy_that_cannot_be_used_is_named(policy: Policy, words: str) -> No
 
 def test_a_table_goes_on_from_saved_tensors() -> None:
     one, other = make("connect_four", 4), make("connect_four", 4)
-    policies: list[Policy] = [Random("player", 7), Random("player", 7)]
+    policies: list[Policy] = [Random("player", Discrete(7)), Random("player", Discrete(7))]
     table, again = table_of(one, policies, ((0, 1), (0, 1))), Table(other, policies, Hashed(((0, 1), (0, 1))))
     for _ in range(15):
         table.advance()

@@ -52,7 +52,7 @@ class FirstLegal:
     """Always the first legal action."""
 
     def __init__(self, role, spec):
-        self.role, self.actions = role, spec.role(role).actions
+        self.role, self.actions = role, spec.role(role).actions.width
 
     def logits(self, rows):
         return -100.0 * torch.arange(self.actions).expand(len(rows.seat), -1)

@@ -10,6 +10,7 @@ import pytest
 
 from league.config import RatingConfig
 from league.errors import ConfigError, PolicyError, SnapshotError
+from league.games.actions import Discrete
 from league.games.core import GameSpec, RoleSpec
 from league.games.registry import make
 from league.records import MatchResult, Snapshot
@@ -25,7 +26,7 @@ def chase() -> GameSpec:
     vector = BOARD.roles[0]
 
     def role(name: str, *seats: int) -> RoleSpec:
-        return RoleSpec(name, seats, len(seats), (4,), vector.obs_dtype, 3)
+        return RoleSpec(name, seats, len(seats), (4,), vector.obs_dtype, Discrete(3))
 
     return GameSpec(
         "chase", "1", ("a", "b", "c"), ((0, 1), (2,)), (role("wolf", 0, 1), role("hare", 2)), outcome="score"

@@ -109,7 +109,7 @@ class Subject:
     def game(self, slots: int) -> Game:
         """A new game of so many slots."""
         game = self.config.game
-        return make(game.id, slots, str(self.device), game.options, self.tuning.workers)
+        return make(game.id, slots, str(self.device), game.made_with, self.tuning.workers)
 
     def executor(self, seeds: tuple[int, ...]) -> InlineExecutor:
         """What a run of this config would be carried out by. seeds: of its training tables. Close it."""
@@ -137,7 +137,7 @@ class Subject:
 def subject(config: RunConfig, effort: Effort) -> Subject:
     """What the probes measure. Raises LeagueError as a run would."""
     device = resolve_device(config.device)
-    game = make(config.game.id, 1, str(device), config.game.options)
+    game = make(config.game.id, 1, str(device), config.game.made_with)
     spec, native, replays = game.spec, isinstance(game, NativeGame), game.replays
     game.close()
     tuning = choose(config, native, device)
