@@ -296,7 +296,7 @@ class NativeGame(Game):
             return Turn(self._acts, zero, never, never, never[:, 0], zero, state)
         terminated, truncated = outcome.ended.unsqueeze(1).expand(shape), never
         if outcome.truncated is not None:
-            truncated = outcome.truncated.unsqueeze(1).repeat(1, shape[1])
+            truncated = outcome.truncated.unsqueeze(1).expand(shape).clone()
             terminated = terminated & ~truncated
             # Where nothing was cut off a final state means nothing, but a Turn has one on every device or on none.
             final = state if final is None else final

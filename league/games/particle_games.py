@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from league.games.particles import Agent, Land, Particles, Rows, View, share, whole
-from league.games.physics import Curve, distances, length, total
+from league.games.physics import Curve, length, root, squared, squared_distances, total
 
 _FAR = 2 * math.sqrt(2)
 """The longest way within the square from -1 to 1."""
@@ -70,10 +70,10 @@ class Spread(Particles):
 
     def rewards(self, place: Tensor, landmark: Tensor, goal: Tensor) -> Tensor:
         seats = place.shape[1]
-        apart = distances(place, torch.cat((place, landmark), 1))
+        square = squared_distances(place, torch.cat((place, landmark), 1))
         # Everybody is near itself.
-        touched = (apart[:, :seats] < self._reach).to(place.dtype).sum(1).sub_(1)
-        shared = total(apart[:, seats:].amin(0))
+        touched = (square[:, :seats] < self._reach**2).to(place.dtype).sum(1).sub_(1)
+        shared = total(root(square[:, seats:].amin(0)))
         return (shared * (self._ratio - 1)).sub(touched.mul_(self._ratio))
 
 
@@ -133,7 +133,8 @@ class Tag(Particles):
 
     def rewards(self, place: Tensor, landmark: Tensor, goal: Tensor) -> Tensor:
         good = place[:, self._hunters :]
-        caught = (distances(place[:, : self._hunters], good) < self._reach).to(place.dtype).sum(0).mul_(_CAUGHT)
+        square = squared_distances(place[:, : self._hunters], good)
+        caught = (square < self._reach**2).to(place.dtype).sum(0).mul_(_CAUGHT)
         away = good.abs()
         # The penalty for leaving is continuous: linear from 0.9 to 1, and from there on exponential, 10 at most.
         left = (away - _EDGE).mul_(10).clamp_(0, 1).add_(self._outside.at(away))
@@ -230,9 +231,7 @@ class SpeakerListener(Particles):
         return [_colour(goal == self._colours, 0.15, 0.65, landmark)]
 
     def rewards(self, place: Tensor, landmark: Tensor, goal: Tensor) -> Tensor:
-        way = place[:, 1:] - _chosen(landmark, goal)
-        square = way * way
-        return (square[0] + square[1]).neg_().expand(2, -1)
+        return squared(place[:, 1:] - _chosen(landmark, goal)).neg_().expand(2, -1)
 
 
 class Reference(Particles):

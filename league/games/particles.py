@@ -152,6 +152,7 @@ class Particles(NativeGame):
         super().__init__(_spec(name, agents, views, {**options, "max_cycles": max_cycles}), slots, device)
         self.forfeits = (bounds[0] * max_cycles, bounds[1] * max_cycles)
         self._dtype = _DTYPES[dtype]
+        self._seats = {role.name: torch.tensor(role.seats, device=self.device) for role in self.spec.roles}
         self._plus, self._minus = (
             torch.tensor([pair[i] for view in views for pair in view], device=self.device) for i in (0, 1)
         )
@@ -260,7 +261,7 @@ class Particles(NativeGame):
         for role in self.spec.roles:
             shape, width = (slots, role.acting), role.obs_shape[0]
             obs = seen[:, first : first + role.acting * width].unflatten(1, (role.acting, width))
-            seat = torch.tensor(role.seats, device=self.device).expand(shape)
+            seat = self._seats[role.name].expand(shape)
             acts[role.name] = Acting(obs, None, seat, torch.ones(shape, dtype=torch.bool, device=self.device))
             first += role.acting * width
         return acts, seen

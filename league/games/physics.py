@@ -44,14 +44,15 @@ class Curve:
         left, middle, right = value[:-2:2], value[1::2], value[2::2]
         bend = 2 * (left - 2 * middle + right)
         self._low, self._scale = low, _CELLS / (high - low)
-        self._parts = [part.to(device, dtype).contiguous() for part in (left, right - left - bend, bend)]
+        # One part more, for the upper end and all beyond it.
+        parts = (value[::2], torch.cat((right - left - bend, value[:1] * 0)), torch.cat((bend, value[:1] * 0)))
+        self._parts = [part.to(device, dtype).contiguous() for part in parts]
 
     def at(self, x: Tensor) -> Tensor:
         """The function's values at `x`, of any shape."""
         scaled = (x - self._low).mul_(self._scale).clamp_(0, _CELLS)
-        cell = scaled.long().clamp_(0, _CELLS - 1)
-        within = scaled.sub_(cell).flatten()
-        left, slope, bend = (part.index_select(0, cell.flatten()) for part in self._parts)
+        cell, within = scaled.to(torch.int32).flatten(), scaled.frac_().flatten()
+        left, slope, bend = (part.index_select(0, cell) for part in self._parts)
         return bend.mul_(within).add_(slope).mul_(within).add_(left).view(x.shape)
 
 
@@ -62,13 +63,18 @@ def root(square: Tensor) -> Tensor:
 
 def length(vector: Tensor) -> Tensor:
     """`[2, …]` → `[…]`: Euclidean lengths."""
+    return root(squared(vector))
+
+
+def squared(vector: Tensor) -> Tensor:
+    """`[2, …]` → `[…]`: squares of Euclidean lengths."""
     squares = vector * vector
-    return root(squares[0] + squares[1])
+    return squares[0] + squares[1]
 
 
-def distances(one: Tensor, other: Tensor) -> Tensor:
-    """`[2, M, B]` and `[2, N, B]` → `[M, N, B]`: how far apart the first are from the second."""
-    return length(one.unsqueeze(2) - other.unsqueeze(1))
+def squared_distances(one: Tensor, other: Tensor) -> Tensor:
+    """`[2, M, B]` and `[2, N, B]` → `[M, N, B]`: squares of how far the first are from the second."""
+    return squared(one.unsqueeze(2) - other.unsqueeze(1))
 
 
 def total(parts: Tensor) -> Tensor:
@@ -92,17 +98,13 @@ class Contacts:
         self._first, self._second = (torch.tensor([pair[i] for pair in pairs], device=device) for i in (0, 1))
         reach = [radii[a] + radii[b] for a, b in pairs]
         self._reach = torch.tensor(reach, dtype=dtype, device=device).unsqueeze(1)
-        # Row of each of a mover's pushes among [x of every pair, y of every pair], and then the same with their signs
-        # turned round: a pair pushes its second disc the other way.
-        rows = [
-            [2 * self.pairs * (pair[0] != mover) + axis * self.pairs + index for axis in (0, 1)]
-            for mover in range(count)
-            for index, pair in enumerate(pairs)
-            if mover in pair
-        ]
-        each = len(radii) - 1
-        order = torch.tensor(rows, dtype=torch.int64, device=device).view(count, each, 2)
-        self._shape, self._rows = (each, 2, count), order.permute(1, 2, 0).flatten()
+        # The pairs of each mover, and the sign of their push: a pair pushes its second disc the other way.
+        touching = [[index for index, pair in enumerate(pairs) if mover in pair] for mover in range(count)]
+        sign = [[1.0 if pairs[index][0] == mover else -1.0 for index in each] for mover, each in enumerate(touching)]
+        whose = torch.tensor(touching, dtype=torch.int64, device=device).t()
+        # Their rows among x of every pair, then y of every pair.
+        self._rows = torch.stack((whose, whose + self.pairs), 1)
+        self._sign = torch.tensor(sign, dtype=dtype, device=device).t().unsqueeze(1).unsqueeze(3)
         self._soft = Curve(_softness, 0.0, _SOFT, dtype, device)
 
     def forces(self, place: Tensor) -> Tensor:
@@ -111,9 +113,8 @@ class Contacts:
         distance = length(apart).clamp_min_(_TINY)
         depth = self._reach - distance
         strength = self._soft.at(depth.abs()).add_(depth.clamp_min_(0).mul_(STIFFNESS)).div_(distance)
-        push = apart.mul_(strength).flatten(0, 1)
-        both = torch.cat((push, -push))
-        return total(both.index_select(0, self._rows).view(*self._shape, place.shape[2]))
+        push = apart.mul_(strength).flatten(0, 1).index_select(0, self._rows.flatten())
+        return total(push.view(*self._rows.shape, place.shape[2]).mul_(self._sign))
 
 
 def moved(place: Tensor, speed: Tensor, force: Tensor, top: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 NATIVE: dict[str, tuple[str, str]] = {
     "tictactoe": ("league.games.tictactoe:TicTacToe", "Tic-tac-toe"),
     "connect_four": ("league.games.connect_four:ConnectFour", "Connect Four"),
+    "othello": ("league.games.othello:Othello", "Othello (Reversi), eight by eight"),
     "kuhn": ("league.games.kuhn:Kuhn", "Kuhn poker: three cards, one bet"),
     "leduc": ("league.games.leduc:Leduc", "Leduc poker: six cards, two betting rounds"),
     "rps": ("league.games.matrix:RockPaperScissors", "Rock-paper-scissors"),
