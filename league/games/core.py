@@ -161,7 +161,7 @@ class Game(ABC):
     def step(self, actions: Mapping[str, Tensor], seeds: Tensor) -> Turn:
         """Take one turn in every slot. actions: by role, `[B, K]` int64; seeds: `[B]` for episodes that end now.
 
-        An illegal action ends the episode as a forfeit: the offender gets the worst score, the others win.
+        An illegal action ends the episode as a forfeit: the offender's side gets the worst score, the others win.
         """
 
     @abstractmethod

@@ -24,14 +24,11 @@ NATIVE: dict[str, tuple[str, str]] = {
     "rps": ("league.games.matrix:RockPaperScissors", "Rock-paper-scissors"),
     "biased_rps": ("league.games.matrix:BiasedRPS", "Rock-paper-scissors with unequal stakes"),
     "blotto": ("league.games.matrix:Blotto", "Colonel Blotto; options troops, fields"),
-    "spread": ("league.games.particle_games:Spread", "Particles (MPE) that cover landmarks together; option N"),
-    "tag": (
-        "league.games.particle_games:Tag",
-        "Particles (MPE): predators and prey; options num_good, num_adversaries, num_obstacles",
-    ),
-    "adversary": ("league.games.particle_games:Adversary", "Particles (MPE) that hide their goal from one; option N"),
-    "speaker_listener": ("league.games.particle_games:SpeakerListener", "Particles (MPE): one speaks, one moves"),
-    "reference": ("league.games.particle_games:Reference", "Particles (MPE): each tells the other where to go"),
+    "spread": ("league.games.particle_games:Spread", "MPE: cover landmarks together; option N"),
+    "tag": ("league.games.particle_games:Tag", "MPE: predators hunt faster prey"),
+    "adversary": ("league.games.particle_games:Adversary", "MPE: hide the goal from an adversary; option N"),
+    "speaker_listener": ("league.games.particle_games:SpeakerListener", "MPE: one speaks, one moves"),
+    "reference": ("league.games.particle_games:Reference", "MPE: each tells the other where to go"),
     "matrix": ("league.games.matrix:Matrix", "Any matrix game; options payoff, payoff_column"),
 }
 """Games that ship with league: name → (where, description)."""
