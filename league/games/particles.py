@@ -117,8 +117,8 @@ class Particles(NativeGame):
     """A world of discs: all agents act at once, and an episode is cut off after `max_cycles` cycles.
 
     State: `place` and `speed` `[B, S, 2]`, `landmark` `[B, L, 2]`, `score` `[B, S]` (rewards so far), in `dtype`;
-    `goal` `[B, G]` and `cycle` `[B]` int64; `message` `[B, M, W]` (one-hot, zeros at first) where somebody speaks. Lay
-    them out as they like to be worked on, slot last in memory; they read as any other.
+    `goal` `[B, G]` and `cycle` `[B]` int64; `message` `[B, M, W]` (one-hot, zeros at first) where somebody speaks. In
+    memory they lie slot last, as they are worked on; they can be set from tensors that lie otherwise.
     Observations `[width]` and the critic's state (all observations in seat order) are float32 in either dtype.
 
     A subclass gives `views`, `rewards` and, where goals show in what is seen, `hints`.
@@ -181,7 +181,10 @@ class Particles(NativeGame):
         return []
 
     def acted(self, choice: Tensor) -> tuple[Tensor, Tensor | None]:
-        """What actions `[S, B]` do: the force on every agent `[2, S, B]`, and what speakers say `[W, M, B]`."""
+        """What actions `[S, B]` do: the force on every agent `[2, S, B]`, and what speakers say `[W, M, B]`.
+
+        Speakers stand side by side and have equally many words.
+        """
         index = choice + self._first_force
         force = self._force.index_select(0, index.flatten()).view(index.shape)
         if not self._speakers:
