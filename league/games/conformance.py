@@ -214,6 +214,9 @@ def _same(rule: str, one: Turn, other: Turn, faults: Faults, count: int) -> None
         faults.where(f"{rule}: {name} differs", getattr(one, name) != getattr(other, name), count)
     if one.state is not None and other.state is not None:
         faults.where(f"{rule}: state differs", (one.state != other.state).flatten(1).any(1), count)
+    if one.final_state is not None and other.final_state is not None:
+        wrong = (one.final_state != other.final_state).flatten(1).any(1) & one.truncated.any(1)
+        faults.where(f"{rule}: final_state differs", wrong, count)
     faults.where(f"{rule}: score differs", (one.score != other.score) & one.ended[:, None], count)
     for role, mine in one.acts.items():
         theirs = other.acts[role]

@@ -176,7 +176,7 @@ class Game(ABC):
         """Take one turn in every slot. actions: by role, `[B, K, *shape]`, shape and dtype those of the role's action
         space (for one of n: `[B, K]` int64). seeds: `[B]` for episodes that end now.
 
-        An illegal action ends the episode as a forfeit: the offender gets the worst score, the others win.
+        An illegal action ends the episode as a forfeit: the offender's side gets the worst score, the others win.
         """
 
     @abstractmethod
@@ -203,12 +203,14 @@ class Game(ABC):
 class Outcome:
     """What a native game's `play` brings, before any new episode begins. Shapes as in `Turn`.
 
-    reward: `[B, S]`. ended: `[B]`. score: `[B, S]`, valid where ended.
+    reward: `[B, S]`. ended: `[B]`, by the rules or cut off. score: `[B, S]`, valid where ended.
+    truncated: `[B]`, those of `ended` that were cut off; None where the game cannot truncate.
     """
 
     reward: Tensor
     ended: Tensor
     score: Tensor
+    truncated: Tensor | None = None
 
 
 class NativeGame(Game):
@@ -218,11 +220,15 @@ class NativeGame(Game):
     """
 
     can_fork = True
+    forfeits: tuple[float, float] = (-1.0, 1.0)
+    """What a forfeit costs the offender's side and brings the others, where the spec has no score range."""
 
     def __init__(self, spec: GameSpec, slots: int, device: torch.device | str = "cpu") -> None:
         self.spec, self.slots, self.device = spec, slots, torch.device(device)
         self.state: State = {}
         self._acts: dict[str, Acting] = {}
+        side = torch.tensor(spec.side_of_seat, device=self.device)
+        self._together = side[:, None] == side
 
     @abstractmethod
     def deal(self, seeds: Tensor) -> State:
@@ -266,8 +272,9 @@ class NativeGame(Game):
         state, outcome = self.play(self.state, actions)
         if illegal is not None:
             outcome = self._forfeited(outcome, illegal)
+        final = self._final_state(state, outcome)
         self.state = self.renewed(state, outcome.ended, seeds)
-        return self._turn(outcome, illegal)
+        return self._turn(outcome, illegal, final)
 
     def save(self) -> State:
         return {key: value.clone() for key, value in self.state.items()}
@@ -288,15 +295,29 @@ class NativeGame(Game):
     def render(self, slot: int) -> str:
         return self.text({key: value[slot : slot + 1] for key, value in self.state.items()})
 
-    def _turn(self, outcome: Outcome | None, illegal: Tensor | None) -> Turn:
+    def _final_state(self, state: State, outcome: Outcome) -> Tensor | None:
+        """The critic's state of episodes that were cut off, before others begin in their slots; None where none was."""
+        # To look twice on every turn is dear. A look at `truncated` is cheap on a CPU; elsewhere it would wait.
+        if outcome.truncated is None or (self.device.type == "cpu" and not outcome.truncated.any().item()):
+            return None
+        return self.look(state)[1]
+
+    def _turn(self, outcome: Outcome | None, illegal: Tensor | None, final: Tensor | None = None) -> Turn:
         self._acts, state = self.look(self.state)
         shape = (self.slots, len(self.spec.seats))
         never = torch.zeros(shape, dtype=torch.bool, device=self.device)
         if outcome is None:
             zero = torch.zeros(shape, device=self.device)
             return Turn(self._acts, zero, never, never, never[:, 0], zero, state)
-        terminated = outcome.ended.unsqueeze(1).expand(shape)
-        return Turn(self._acts, outcome.reward, terminated, never, outcome.ended, outcome.score, state, forfeit=illegal)
+        terminated, truncated = outcome.ended.unsqueeze(1).expand(shape), never
+        if outcome.truncated is not None:
+            truncated = outcome.truncated.unsqueeze(1).expand(shape).clone()
+            terminated = terminated & ~truncated
+            # Where nothing was cut off a final state means nothing, but a Turn has one on every device or on none.
+            final = state if final is None else final
+        return Turn(
+            self._acts, outcome.reward, terminated, truncated, outcome.ended, outcome.score, state, final, illegal
+        )
 
     def _all_legal(self, actions: Mapping[str, Tensor]) -> bool:
         """Whether every action is, absent rows included: one look at the tensors, for a CPU."""
@@ -334,10 +355,12 @@ class NativeGame(Game):
         return illegal
 
     def _forfeited(self, outcome: Outcome, illegal: Tensor) -> Outcome:
-        """An illegal move ends the episode: the offenders get the worst score, everybody else the best."""
-        low, high = self.spec.score_range or (-1.0, 1.0)
+        """An illegal move ends the episode by the rules: the offenders' sides get the worst score, others the best."""
+        low, high = self.spec.score_range or self.forfeits
         broken = illegal.any(1)
-        verdict = torch.where(illegal, low, high).to(outcome.score.dtype)
+        guilty = (illegal.unsqueeze(2) & self._together).any(1)
+        verdict = torch.where(guilty, low, high).to(outcome.score.dtype)
         score = torch.where(broken[:, None], verdict, outcome.score)
         reward = torch.where(broken[:, None], verdict, outcome.reward)
-        return replace(outcome, reward=reward, ended=outcome.ended | broken, score=score)
+        cut = None if outcome.truncated is None else outcome.truncated & ~broken
+        return replace(outcome, reward=reward, ended=outcome.ended | broken, score=score, truncated=cut)

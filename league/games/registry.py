@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 NATIVE: dict[str, tuple[str, str]] = {
     "tictactoe": ("league.games.tictactoe:TicTacToe", "Tic-tac-toe"),
     "connect_four": ("league.games.connect_four:ConnectFour", "Connect Four"),
+    "othello": ("league.games.othello:Othello", "Othello (Reversi), eight by eight"),
     "kuhn": ("league.games.kuhn:Kuhn", "Kuhn poker: three cards, one bet"),
     "leduc": ("league.games.leduc:Leduc", "Leduc poker: six cards, two betting rounds"),
     "rps": ("league.games.matrix:RockPaperScissors", "Rock-paper-scissors"),
     "biased_rps": ("league.games.matrix:BiasedRPS", "Rock-paper-scissors with unequal stakes"),
     "blotto": ("league.games.matrix:Blotto", "Colonel Blotto; options troops, fields"),
+    "spread": ("league.games.particle_games:Spread", "MPE: cover landmarks together; option N"),
+    "tag": ("league.games.particle_games:Tag", "MPE: predators hunt faster prey"),
+    "adversary": ("league.games.particle_games:Adversary", "MPE: hide the goal from an adversary; option N"),
+    "speaker_listener": ("league.games.particle_games:SpeakerListener", "MPE: one speaks, one moves"),
+    "reference": ("league.games.particle_games:Reference", "MPE: each tells the other where to go"),
     "matrix": ("league.games.matrix:Matrix", "Any matrix game; options payoff, payoff_column"),
 }
 """Games that ship with league: name → (where, description)."""

@@ -49,7 +49,7 @@ class Bench:
         if self.name == "forgetful":
             self.game = Forgetful(self.slots)
         else:
-            self.game = make(self.name, self.slots, options={"max_cycles": 5} if ":" in self.name else {})
+            self.game = make(self.name, self.slots, options={"max_cycles": 5} if "tag" in self.name else {})
         spec = self.game.spec
         self.learners = [
             Learner(f"live-{role.name}", spec, role, NETWORK, SETTINGS, number)
@@ -104,7 +104,7 @@ def outcome(trained: Trained) -> tuple[object, ...]:
     return trained.metrics, trained.results, trained.agent_steps, trained.opponent_steps
 
 
-@pytest.mark.parametrize("name", ["connect_four", "leduc", "kuhn", "rps", "mpe2:simple_tag_v3", "forgetful"])
+@pytest.mark.parametrize("name", ["connect_four", "leduc", "kuhn", "rps", "tag", "mpe2:simple_tag_v3", "forgetful"])
 def test_a_restored_table_goes_on_bit_by_bit(name: str) -> None:
     straight, resumed = Bench(name), Bench(name)
     straight.round(1)

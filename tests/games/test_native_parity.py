@@ -12,7 +12,7 @@ import pyspiel
 import pytest
 import torch
 
-from league.games.boards import StoneGame
+from league.games.boards import BoardGame
 from league.games.cards import Betting, TablePoker
 from league.games.conformance import random_actions
 from league.games.connect_four import ConnectFour
@@ -20,6 +20,8 @@ from league.games.core import NativeGame
 from league.games.kuhn import Kuhn
 from league.games.leduc import Leduc
 from league.games.matrix import BiasedRPS, Bimatrix, Blotto, Matrix, RockPaperScissors
+from league.games.othello import PASS, Othello
+from league.games.registry import make
 from league.games.tictactoe import TicTacToe
 
 EPISODES = 1000
@@ -62,10 +64,11 @@ def played(game: NativeGame, seed: int) -> Iterator[tuple[dict[str, int], list[D
 
 
 BOARDS = [(TicTacToe, "tic_tac_toe", "tictactoe"), (ConnectFour, "connect_four", "connect_four")]
+OPENSPIEL_BOARDS = [*((make, name) for make, name, _ in BOARDS), (Othello, "othello")]
 
 
-@pytest.mark.parametrize(("make", "name"), [(make, name) for make, name, _ in BOARDS])
-def test_boards_have_openspiels_moves_ends_and_rewards(make: type[StoneGame], name: str) -> None:
+@pytest.mark.parametrize(("make", "name"), OPENSPIEL_BOARDS)
+def test_boards_have_openspiels_moves_ends_and_rewards(make: type[BoardGame], name: str) -> None:
     theirs, outcomes = pyspiel.load_game(name), set()
     for _, episode in played(make(EPISODES), seed=1):
         state = theirs.new_initial_state()
@@ -81,7 +84,7 @@ def test_boards_have_openspiels_moves_ends_and_rewards(make: type[StoneGame], na
 
 
 @pytest.mark.parametrize(("make", "name"), [(make, name) for make, _, name in BOARDS])
-def test_boards_show_pettingzoos_planes_and_masks(make: type[StoneGame], name: str) -> None:
+def test_boards_show_pettingzoos_planes_and_masks(make: type[BoardGame], name: str) -> None:
     env = _pettingzoo(name)
     for _, episode in played(make(150), seed=2):
         env.reset()
@@ -103,6 +106,36 @@ def _pettingzoo(name: str) -> Any:
         else:
             from pettingzoo.classic import connect_four_v3 as module
     return module.raw_env()
+
+
+def test_othello_shows_openspiels_stones_and_passes_as_it_does() -> None:
+    theirs, passes, early = pyspiel.load_game("othello"), 0, 0
+    assert make("othello", 1).spec.roles[0].actions == theirs.num_distinct_actions()
+    for _, episode in played(Othello(200), seed=4):
+        state = theirs.new_initial_state()
+        for decision in episode:
+            planes = np.array(state.observation_tensor(decision.seat)).reshape(3, 8, 8)
+            np.testing.assert_array_equal(decision.obs, planes[1:])
+            passes += decision.legal == [PASS]
+            state.apply_action(decision.action)
+        stones = np.array(state.observation_tensor(0)).reshape(3, 8, 8).sum((1, 2))
+        early += stones[0] > 0
+    # Both kinds of ends and of moves were seen: boards that were not full, and turns without a stone.
+    assert passes > 20
+    assert early > 0
+
+
+def test_othello_is_drawn_as_openspiel_draws_it() -> None:
+    game, state = Othello(1), pyspiel.load_game("othello").new_initial_state()
+    turn = game.start(torch.zeros(1, dtype=torch.int64))
+    for count in range(40):
+        lines = [line[2:17] for line in str(state).splitlines() if line[:1].isdigit()]
+        drawn = game.render(0).splitlines()
+        assert drawn[:8] == [line.replace("-", ".").upper() for line in lines]
+        assert drawn[8] == f"{'XO'[state.current_player()]} to move"
+        action = random_actions(game, turn, count)
+        state.apply_action(int(action["player"]))
+        turn = game.step(action, torch.zeros(1, dtype=torch.int64))
 
 
 def test_connect_four_full_board_is_a_draw() -> None:

@@ -118,7 +118,7 @@ def test_a_game_may_have_no_slots(name: str) -> None:
     fork = game.fork(torch.zeros(0, dtype=torch.int64))
     nobody: dict[str, Acting] = fork.load(fork.save()).acts
     actions = {role: torch.zeros_like(acting.seat) for role, acting in nobody.items()}
-    assert fork.step(actions, torch.zeros(0, dtype=torch.int64)).score.shape == (0, 2)
+    assert fork.step(actions, torch.zeros(0, dtype=torch.int64)).score.shape == (0, len(game.spec.seats))
 
 
 @pytest.mark.parametrize("name", NATIVE)

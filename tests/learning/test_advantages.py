@@ -86,7 +86,7 @@ def rollout_of(
     name: str, turns: int, role: int, before: int = 0, **settings: float
 ) -> tuple[Learner, Rollout, Chains, Batch]:
     """What a learner with random weights plays against itself (after `before` shorter rollouts), and its batch."""
-    game = make(name, 5, options={"max_cycles": 6} if ":" in name else {})
+    game = make(name, 5, options={"max_cycles": 6} if "tag" in name else {})
     spec = game.spec
     network = NetworkSettings(actor=(8,), critic=(8,))
     learners = [Learner(r.name, spec, r, network, MappoSettings(**settings), 4 + i) for i, r in enumerate(spec.roles)]
@@ -116,7 +116,8 @@ def critic_says(learner: Learner, inputs: Tensor, seat: int) -> float:
 
 
 @pytest.mark.parametrize(
-    ("name", "role"), [("kuhn", 0), ("leduc", 0), ("mpe2:simple_tag_v3", 0), ("mpe2:simple_tag_v3", 1)]
+    ("name", "role"),
+    [("kuhn", 0), ("leduc", 0), ("tag", 0), ("tag", 1), ("mpe2:simple_tag_v3", 0), ("mpe2:simple_tag_v3", 1)],
 )
 def test_targets_are_those_of_each_episode_by_itself(name: str, role: int) -> None:
     """Lambda-returns summed up term by term, over the episodes that a rollout holds from beginning to end."""

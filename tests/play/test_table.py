@@ -99,11 +99,11 @@ def test_new_episodes_follow_the_schedule() -> None:
         assert mine == list(range(slot, mine[-1] + 1, 5))
 
 
-@pytest.mark.parametrize("name", ["connect_four", "leduc", "relay", "mpe2:simple_tag_v3"])
+@pytest.mark.parametrize("name", ["connect_four", "leduc", "relay", "tag", "mpe2:simple_tag_v3"])
 def test_an_episode_comes_out_the_same_whatever_else_is_in_the_batch(name: str) -> None:
     stories = []
     for slots in (1, 3, 8):
-        game = Relay(slots) if name == "relay" else make(name, slots, options=TAG if ":" in name else {})
+        game = Relay(slots) if name == "relay" else make(name, slots, options=TAG if "tag" in name else {})
         policies: list[Policy] = []
         for role in game.spec.roles:
             policies += [Random(role.name, role.actions), Random(role.name, role.actions)]

@@ -17,14 +17,14 @@ from league.policies.core import Policy
 from league.policies.scripted import Random
 from league.policies.settings import NetworkSettings
 
-GAMES = ["connect_four", "kuhn", "leduc", "rps", "relay", "mpe2:simple_tag_v3"]
+GAMES = ["connect_four", "kuhn", "leduc", "rps", "relay", "tag", "mpe2:simple_tag_v3"]
 SMALL = NetworkSettings(actor=(8,), critic=(8,))
 
 
 def make_game(name: str, slots: int = 4) -> Game:
     if name == "relay":
         return Relay(slots)
-    return make(name, slots, options={"max_cycles": 5} if name.startswith("mpe2") else {})
+    return make(name, slots, options={"max_cycles": 5} if "tag" in name else {})
 
 
 def seated(spec: GameSpec) -> tuple[list[Policy], tuple[tuple[int, ...], ...]]:
@@ -133,7 +133,7 @@ def test_what_waits_keeps_its_reward_and_its_state(name: str) -> None:
                     assert torch.equal(pending.state[slot, place], decision.state)
                 seen += 1
     # Where all seats act on every turn, nothing ever has to wait.
-    assert (seen == 0) == (name in ("rps", "mpe2:simple_tag_v3"))
+    assert (seen == 0) == (name in ("rps", "tag", "mpe2:simple_tag_v3"))
 
 
 @pytest.mark.parametrize("name", ["connect_four", "kuhn", "rps"])
