@@ -1,7 +1,7 @@
 """The multi-particle scenarios that research plays most: spread, tag, adversary, speaker-listener, reference.
 
 Each is the environment of the same name in mpe2 1.1.1 (`simple_spread_v3` and so on): its agents, physics,
-observations, discrete actions, rewards and options. Lowe et al. 2017, "Multi-Agent Actor-Critic for Mixed
+observations, actions, rewards and options. Lowe et al. 2017, "Multi-Agent Actor-Critic for Mixed
 Cooperative-Competitive Environments"; Mordatch and Abbeel 2017, "Emergence of Grounded Compositional Language".
 """
 
@@ -37,6 +37,7 @@ class Spread(Particles):
         N: int = 3,
         local_ratio: float = 0.5,
         max_cycles: int = 25,
+        continuous_actions: bool = False,
         dtype: str = "float32",
     ) -> None:
         whole("spread", "N", N)
@@ -52,6 +53,7 @@ class Spread(Particles):
             device,
             options={"N": N, "local_ratio": local_ratio},
             max_cycles=max_cycles,
+            continuous=continuous_actions,
             dtype=dtype,
             bounds=(worst, 0.0),
             contact=True,
@@ -95,6 +97,7 @@ class Tag(Particles):
         num_adversaries: int = 3,
         num_obstacles: int = 2,
         max_cycles: int = 25,
+        continuous_actions: bool = False,
         dtype: str = "float32",
     ) -> None:
         whole("tag", "num_good", num_good)
@@ -113,6 +116,7 @@ class Tag(Particles):
             device,
             options={"num_good": num_good, "num_adversaries": num_adversaries, "num_obstacles": num_obstacles},
             max_cycles=max_cycles,
+            continuous=continuous_actions,
             dtype=dtype,
             bounds=(-_CAUGHT * num_adversaries, _CAUGHT * num_adversaries * num_good),
             contact=True,
@@ -156,6 +160,7 @@ class Adversary(Particles):
         *,
         N: int = 2,
         max_cycles: int = 25,
+        continuous_actions: bool = False,
         dtype: str = "float32",
     ) -> None:
         whole("adversary", "N", N)
@@ -169,6 +174,7 @@ class Adversary(Particles):
             device,
             options={"N": N},
             max_cycles=max_cycles,
+            continuous=continuous_actions,
             dtype=dtype,
             bounds=(-_FAR, _FAR),
             goals=1,
@@ -203,7 +209,13 @@ class SpeakerListener(Particles):
     """
 
     def __init__(
-        self, slots: int, device: torch.device | str = "cpu", *, max_cycles: int = 25, dtype: str = "float32"
+        self,
+        slots: int,
+        device: torch.device | str = "cpu",
+        *,
+        max_cycles: int = 25,
+        continuous_actions: bool = False,
+        dtype: str = "float32",
     ) -> None:
         agents = [
             Agent("speaker_0", "speaker", radius=0.075, push=0.0, words=3),
@@ -217,6 +229,7 @@ class SpeakerListener(Particles):
             device,
             options={},
             max_cycles=max_cycles,
+            continuous=continuous_actions,
             dtype=dtype,
             bounds=(-(_FAR**2), 0.0),
             goals=1,
@@ -250,6 +263,7 @@ class Reference(Particles):
         *,
         local_ratio: float = 0.5,
         max_cycles: int = 25,
+        continuous_actions: bool = False,
         dtype: str = "float32",
     ) -> None:
         share("reference", "local_ratio", local_ratio)
@@ -262,6 +276,7 @@ class Reference(Particles):
             device,
             options={"local_ratio": local_ratio},
             max_cycles=max_cycles,
+            continuous=continuous_actions,
             dtype=dtype,
             bounds=(-_FAR, 0.0),
             goals=2,

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from league.errors import GameError
+from league.games.actions import ActionSpace, Box, Discrete
 from league.games.chance import uniform
 from league.games.core import Acting, GameSpec, NativeGame, Outcome, RoleSpec, State
 from league.games.physics import Contacts, moved
@@ -48,6 +49,13 @@ class Agent:
     def actions(self) -> int:
         """A move, or a word, or both at once: then action = move + 5 * word."""
         return (len(MOVES) if self.push else 1) * max(self.words, 1)
+
+    def space(self, continuous: bool) -> ActionSpace:
+        """Its actions; continuous: a strength from 0 to 1 of every move, then of every word."""
+        if not continuous:
+            return Discrete(self.actions)
+        strengths = (len(MOVES) if self.push else 0) + self.words
+        return Box((0.0,) * strengths, (1.0,) * strengths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +131,8 @@ class Particles(NativeGame):
 
     A subclass gives `views`, `rewards` and, where goals show in what is seen, `hints`.
     agents: whose role is "adversary" are one side, the others the other. goals: how many landmarks are drawn as goals.
-    contact: agents touch (and landmarks that have a radius). bounds: the least and most that a cycle can bring a seat
+    contact: agents touch (and landmarks that have a radius). continuous: actions are strengths of moves and words
+    (`Agent.space`), which push and sound in proportion. bounds: the least and most that a cycle can bring a seat
     while nobody leaves the square from -1 to 1; all of them together are what a forfeit costs and brings.
     """
 
@@ -142,14 +151,20 @@ class Particles(NativeGame):
         goals: int = 0,
         hints: int = 0,
         contact: bool = False,
+        continuous: bool = False,
     ) -> None:
+        if not isinstance(continuous, bool):
+            raise GameError(f"{name}: continuous_actions must be true or false, not {continuous!r}")
         whole(name, "max_cycles", max_cycles)
         if dtype not in _DTYPES:
             raise GameError(f"{name}: dtype must be one of {', '.join(_DTYPES)}, not {dtype!r}")
         self._agents, self._land, self._goals, self._cycles = tuple(agents), land, goals, max_cycles
         self._rows = Rows(agents, land.count, hints)
         views = self.views(self._rows)
-        super().__init__(_spec(name, agents, views, {**options, "max_cycles": max_cycles}), slots, device)
+        # Left out where it is as usual: snapshots are bound to options.
+        given = {**options, "max_cycles": max_cycles} | ({"continuous_actions": True} if continuous else {})
+        super().__init__(_spec(name, agents, views, given, continuous), slots, device)
+        self._continuous = continuous
         self.forfeits = (bounds[0] * max_cycles, bounds[1] * max_cycles)
         self._dtype = _DTYPES[dtype]
         self._seats = {role.name: torch.tensor(role.seats, device=self.device) for role in self.spec.roles}
@@ -192,6 +207,19 @@ class Particles(NativeGame):
         index = choice[self._speakers[0] : self._speakers[-1] + 1] + self._first_word
         return force, self._word.index_select(0, index.flatten()).view(index.shape)
 
+    def pushed(self, actions: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | None]:
+        """As `acted`, of continuous actions by role, `[B, K, D]`."""
+        forces, messages = [], []
+        for role in self.spec.roles:
+            agent, strength = self._agents[role.seats[0]], _slot_last(actions[role.name].to(self._dtype))
+            if agent.push:
+                forces.append((strength[2:5:2] - strength[1:4:2]) * agent.push)
+            else:
+                forces.append(torch.zeros_like(strength[:1]).expand(2, -1, -1))
+            if agent.words:
+                messages.append(strength[-agent.words :])
+        return torch.cat(forces, 1), torch.cat(messages, 1) if messages else None
+
     def numbers(self, values: Sequence[object]) -> Tensor:
         """Values, or lists of values, as a tensor of the game's dtype, on its device."""
         return torch.tensor(values, dtype=self._dtype, device=self.device)
@@ -215,11 +243,14 @@ class Particles(NativeGame):
         return state
 
     def play(self, state: State, actions: Mapping[str, Tensor]) -> tuple[State, Outcome]:
-        choice = torch.cat([actions[role.name] for role in self.spec.roles], 1).t().contiguous()
         place, speed, landmark, goal, score = (
             _slot_last(state[name]) for name in ("place", "speed", "landmark", "goal", "score")
         )
-        force, message = self.acted(choice)
+        if self._continuous:
+            force, message = self.pushed(actions)
+        else:
+            choice = torch.cat([actions[role.name] for role in self.spec.roles], 1).t().contiguous()
+            force, message = self.acted(choice)
         if self._contacts is not None and self._contacts.pairs:
             bodies = place if self._land.radius is None else torch.cat((place, landmark), 1)
             force = force.add_(self._contacts.forces(bodies))
@@ -321,11 +352,13 @@ def share(game: str, name: str, value: object) -> None:
         raise GameError(f"{game}: {name} must be a number from 0 to 1, not {value!r}")
 
 
-def _spec(name: str, agents: Sequence[Agent], views: Sequence[View], options: Mapping[str, object]) -> GameSpec:
+def _spec(
+    name: str, agents: Sequence[Agent], views: Sequence[View], options: Mapping[str, object], continuous: bool
+) -> GameSpec:
     names = list(dict.fromkeys(agent.role for agent in agents))
     seats_of = {name: tuple(seat for seat, agent in enumerate(agents) if agent.role == name) for name in names}
     roles = tuple(
-        RoleSpec(role, seats, len(seats), (len(views[seats[0]]),), torch.float32, agents[seats[0]].actions)
+        RoleSpec(role, seats, len(seats), (len(views[seats[0]]),), torch.float32, agents[seats[0]].space(continuous))
         for role, seats in seats_of.items()
     )
     # Roles stand in seat order, and so do the observations in the critic's state: roles' are slices of it.
