@@ -15,7 +15,8 @@ log = logging.getLogger("league")
 class RunStarted:
     """The run begins or goes on. rounds, steps, seconds: budgets, None where unlimited (seconds count from now).
 
-    one_sided: the game has no opponents, so that ratings are mean scores.
+    one_sided: the game has no opponents, so that ratings are mean scores. seating: who is on which side and in which
+    role, in words (`GameSpec.seating`).
     """
 
     folder: str
@@ -29,6 +30,7 @@ class RunStarted:
     steps_budget: int | None = None
     seconds_budget: float | None = None
     one_sided: bool = False
+    seating: str = ""
 
 
 @dataclass(frozen=True, slots=True)

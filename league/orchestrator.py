@@ -321,6 +321,7 @@ class League:
                 budget.steps,
                 budget.seconds,
                 self.roster.one_sided,
+                self.roster.spec.seating,
             )
         )
         here = provenance()

@@ -161,11 +161,23 @@ def runs(*, json: JsonFlag = False) -> None:
 
 
 @app.command
-def games(*, json: JsonFlag = False) -> None:
+def games(
+    *,
+    try_: Annotated[
+        bool,
+        Parameter(
+            name="--try", negative=(), help="Play a short league on each, and tell what it is like and how fast."
+        ),
+    ] = False,
+    only: Annotated[
+        str | None, Parameter(help="TEXT,TEXT: with --try, only games whose names contain one of these.")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
     """The games that can be named, and what some of them need."""
     from league.cli.commands import list_games
 
-    list_games(json)
+    list_games(try_, only, json)
 
 
 @app.command

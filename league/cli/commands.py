@@ -140,10 +140,14 @@ def run_bench(
         Console(highlight=False).print(bench_table(found, changes))
 
 
-def list_games(as_json: bool) -> None:
+def list_games(attempt: bool, only: str | None, as_json: bool) -> None:
     """`league games`."""
     from league.games.registry import catalogue
 
+    if attempt:
+        return _try_games([part.strip() for part in (only or "").split(",") if part.strip()], as_json)
+    if only is not None:
+        raise ConfigError("--only chooses what --try tries: league games --try --only TEXT")
     found = catalogue()
     if as_json:
         print_json([one._asdict() for one in found])
@@ -154,6 +158,22 @@ def list_games(as_json: bool) -> None:
         Text("\nYour own: package.module:Name or file.py:Name. Next: league run --game GAME --run NAME", "dim"),
         soft_wrap=True,
     )
+
+
+def _try_games(only: Sequence[str], as_json: bool) -> None:
+    from league.studies.survey import candidates, survey
+    from league.views.survey_table import survey_table
+
+    with _progress("trying games") as tick:
+        found = survey(candidates(only), tick=tick)
+    if as_json:
+        print_json([one.to_dict() for one in found])
+        return
+    out = Console(highlight=False)
+    out.print(survey_table(found))
+    failed = sum(bool(one.fault) for one in found)
+    told = f"{len(found) - failed} of {len(found)} games ran" if failed else f"all {len(found)} games ran"
+    out.print(Text(f"\n{told}. Next: league check GAME, league run --game GAME --run NAME", "dim"), soft_wrap=True)
 
 
 def show_config(path: str | None, overrides: Sequence[str], diff: str | None, as_json: bool) -> None:

@@ -18,6 +18,9 @@ from league.errors import GameError
 from league.games.actions import ActionSpace, Box, Discrete
 from league.records import Post
 
+_NAMED = 4
+"""Seats of a post that are named one by one, where there are no more."""
+
 State = dict[str, Tensor]
 """The whole state of B games: named tensors, each `[B, ...]`."""
 
@@ -107,6 +110,21 @@ class GameSpec:
     def side_of_seat(self) -> tuple[int, ...]:
         """Index into `sides` by seat."""
         return tuple(next(i for i, side in enumerate(self.sides) if seat in side) for seat in range(len(self.seats)))
+
+    @property
+    def seating(self) -> str:
+        """Who is on which side and in which role, in words: "adversary_0, adversary_1 (adversary) against agent_0"."""
+        sides = []
+        for number in range(len(self.sides)):
+            posts = [post for post in self.posts if post.side == number]
+            sides.append(" and ".join(self._named(post.seats, post.role) for post in posts))
+        return " against ".join(sides) if len(sides) > 1 else f"{sides[0]}{' together' * (len(self.seats) > 1)}"
+
+    def _named(self, seats: tuple[int, ...], role: str) -> str:
+        names = [self.seats[seat] for seat in seats]
+        shown = ", ".join(names if len(names) <= _NAMED else [*names[: _NAMED - 1], "…", names[-1]])
+        about = [f"{len(names)} seats"] * (len(names) > _NAMED) + [role] * (len(self.roles) > 1 and names != [role])
+        return f"{shown} ({', '.join(about)})" if about else shown
 
     def role(self, name: str) -> RoleSpec:
         """The role called `name`. Raises GameError."""

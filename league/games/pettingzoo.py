@@ -7,7 +7,6 @@ turns what agents see into arrays, and `inference.py` says who shares a policy a
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -26,7 +25,7 @@ from league.games.core import Acting, Game, GameSpec, RoleSpec, State, Turn
 from league.games.drivers import Driver, ParallelDriver, drive
 from league.games.environments import Environment, find
 from league.games.spaces import Looks
-from league.games.workers import Workers
+from league.games.workers import Workers, name_of
 
 # A prime that few counters divide: what an environment forgets to reset should stand in mid-count.
 _FIRST_TURNS = 13
@@ -81,7 +80,7 @@ class PettingZooGame(Game):
         # First of all, so that they are ready when this process knows what to ask of them.
         pool = None
         if workers:
-            where = origin if isinstance(origin, str) else named or _name_of(game, origin)
+            where = origin if isinstance(origin, str) else named or name_of(game, origin)
             pool = Workers(game, where, not isinstance(origin, str), given, wanted.wrappers, min(workers, slots))
         try:
             environment = self._source.build()
@@ -408,14 +407,3 @@ class PettingZooGame(Game):
 
     def _no_slots(self, slots: int) -> GameError:
         return GameError(f"{self._source.id}: a game needs at least 1 slot, not {slots}")
-
-
-def _name_of(game: str, origin: Callable[..., Environment]) -> str:
-    """The `package.module:Name` of a callable. Raises GameError where another process would not find it there."""
-    module, name = getattr(origin, "__module__", None), getattr(origin, "__qualname__", "")
-    if module == "__main__" or getattr(sys.modules.get(str(module)), name, None) is not origin:
-        raise GameError(
-            f"{game}: worker processes cannot find this environment by name: define it at the top of a module and give "
-            "it as package.module:Name or file.py:Name, or use no workers"
-        )
-    return f"{module}:{name}"

@@ -20,7 +20,7 @@ import tempfile
 import threading
 import traceback
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -32,7 +32,7 @@ import numpy.typing as npt
 from league import plugins
 from league.errors import GameError
 from league.games.bank import Bank, Plan, RolePlan, Sheet, make_driver, text_of
-from league.games.environments import find
+from league.games.environments import Environment, find
 from league.games.spaces import Looks
 
 _HEAD = struct.Struct("<cI")
@@ -180,6 +180,17 @@ class Workers:
         self._end()
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
         raise GameError(f"{self._game}: the worker process of {self._place(number)} {how}; the games in it are lost")
+
+
+def name_of(game: str, origin: Callable[..., Environment]) -> str:
+    """The `package.module:Name` of a callable. Raises GameError where another process would not find it there."""
+    module, name = getattr(origin, "__module__", None), getattr(origin, "__qualname__", "")
+    if module == "__main__" or getattr(sys.modules.get(str(module)), name, None) is not origin:
+        raise GameError(
+            f"{game}: worker processes cannot find this environment by name: define it at the top of a module and give "
+            "it as package.module:Name or file.py:Name, or use no workers"
+        )
+    return f"{module}:{name}"
 
 
 def serve(wire: int, number: int) -> None:

@@ -35,6 +35,8 @@ class PlainConsole:
         match event:
             case RunStarted():
                 self._write(_started(event))
+                if event.seating:
+                    self._write(f"seats: {clean(event.seating)}")
             case SnapshotTaken():
                 self._snapshots.append(event.snapshot)
             case Exploited():

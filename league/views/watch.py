@@ -23,7 +23,7 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """One line of recent events. kind: snapshot, best, exploit, warning, start or stop."""
+    """One line of recent events. kind: snapshot, best, exploit, warning, seats, start or stop."""
 
     round: int
     kind: str
@@ -60,6 +60,8 @@ class Watch:
                 self.started, self.began, self._heard = event, now, now
                 self.round, self.steps = event.round, event.steps
                 self._start = self.done(now) or 0.0
+                if event.seating:
+                    self._note(event.round, "seats", clean(event.seating))
                 if event.resumed:
                     self._note(event.round, "start", f"goes on after round {event.round}")
             case Progress():

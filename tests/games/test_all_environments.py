@@ -1,6 +1,6 @@
 """Every installed environment of PettingZoo and its neighbours keeps the contract of a game, masks and deaths included.
 
-What is slow or large is made small by its own options; pistonball is stepped over a few turns only.
+What is slow or large is made small by its own options (`league.studies.survey.SMALL`).
 """
 
 from __future__ import annotations
@@ -9,56 +9,11 @@ import pytest
 
 from league.games.conformance import check
 from league.games.core import GameSpec
-from league.games.registry import catalogue, make
+from league.games.registry import make
+from league.studies.survey import candidates
 
-SMALL: dict[str, dict[str, object]] = {
-    "pettingzoo:classic/go-v5": {"board_size": 5},
-    "pettingzoo:butterfly/cooperative_pong-v6": {"max_cycles": 12, "shrink": 8},
-    "pettingzoo:butterfly/knights_archers_zombies-v11": {"max_cycles": 40},
-    "pettingzoo:butterfly/pistonball-v6": {"max_cycles": 4, "n_pistons": 4, "shrink": 8},
-    "pettingzoo:sisl/pursuit-v5": {"max_cycles": 12, "n_pursuers": 4},
-    "pettingzoo:sisl/multiwalker-v9": {"max_cycles": 20},
-    "magent2:battle_v4": {"map_size": 16, "max_cycles": 15},
-    "magent2:battlefield_v5": {"map_size": 46, "max_cycles": 10},
-    "magent2:combined_arms_v6": {"map_size": 16, "max_cycles": 15},
-    "magent2:gather_v5": {"max_cycles": 2},
-    "magent2:tiger_deer_v4": {"map_size": 16, "max_cycles": 15},
-    "magent2:adversarial_pursuit_v4": {"map_size": 16, "max_cycles": 15},
-    "rware:rware-tiny-2ag-v2": {"max_steps": 20},
-}
-"""Options that make an environment quick to test."""
-
-OPENSPIEL = {
-    "kuhn_poker": {"players": 3},
-    "leduc_poker": {},
-    "tic_tac_toe": {},
-    "breakthrough": {"rows": 6, "columns": 6},
-    "hex": {"board_size": 5},
-    "othello": {},
-    "backgammon": {},
-    "liars_dice": {},
-    "goofspiel": {"num_cards": 4},  # simultaneous moves
-    "matrix_pd": {},  # likewise, once
-    "oh_hell": {"players": 4},
-    "euchre": {},
-    "tiny_hanabi": {},  # cooperative
-    "coop_box_pushing": {},  # cooperative, simultaneous
-    "phantom_ttt": {},  # what the other did is hidden
-    "markov_soccer": {},
-    "dots_and_boxes": {},
-    "negotiation": {},  # general sum
-}
-"""OpenSpiel's: two to four seats, chance, hidden information, simultaneous moves, cooperation."""
-
-CASES: dict[str, dict[str, object]] = {
-    listed.id: SMALL.get(listed.id, {})
-    for listed in catalogue()
-    if listed.available
-    and listed.id.partition(":")[0] in ("pettingzoo", "mpe2", "magent2")
-    and "chess" not in listed.id
-}
-CASES |= {f"openspiel:{name}": dict(options) for name, options in OPENSPIEL.items()}
-CASES |= {"lbf:Foraging-8x8-2p-2f-coop-v3": {}, "rware:rware-tiny-2ag-v2": SMALL["rware:rware-tiny-2ag-v2"]}
+CASES = {id: options for id, options in candidates().items() if ":" in id and "chess" not in id}
+"""What `league games --try` tries, but for native games, which have tests of their own, and chess, which is slow."""
 
 
 def spec_of(id: str, **options: object) -> GameSpec:
@@ -101,4 +56,13 @@ def test_foragers_and_robots_work_together() -> None:
 
 @pytest.mark.parametrize(("name", "seats"), [("kuhn_poker", 3), ("oh_hell", 4), ("euchre", 4)])
 def test_more_than_two_seats_are_as_many_sides(name: str, seats: int) -> None:
-    assert len(spec_of(f"openspiel:{name}", **OPENSPIEL[name]).sides) == seats
+    id = f"openspiel:{name}"
+    assert len(spec_of(id, **CASES[id]).sides) == seats
+
+
+def test_enough_of_everything_is_tried() -> None:
+    """The extras that the tests are run with bring all of these."""
+    families = {id.partition("/")[0] if id.startswith("pettingzoo") else id.partition(":")[0] for id in CASES}
+    assert families >= {"pettingzoo:classic", "pettingzoo:butterfly", "pettingzoo:sisl"}
+    assert families >= {"mpe2", "magent2", "openspiel", "lbf", "rware"}
+    assert sum(id.startswith("openspiel:") for id in CASES) >= 12
