@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from league.errors import PolicyError
 from league.games.core import Acting, Game, GameSpec
 from league.policies.core import Policy, Rows
+from league.policies.names import ONE_PLY, RANDOM
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class OnePly:
 
     role: str
     actions: int
+    looks_ahead: ClassVar[bool] = True
+    """It needs a game that can be forked."""
 
     def logits(self, rows: Rows) -> Tensor:
         """`[N, A]`: 0 for the moves that it plays, each as likely as the other, far below for the rest."""
@@ -76,14 +79,13 @@ def _look(game: Game) -> Acting:
     return acting
 
 
-SCRIPTED: dict[str, Callable[[str, int], Policy]] = {"random": Random, "one-ply": OnePly}
-"""Scripted policies by the name that POLICY gives them."""
-
-
-def make_scripted(name: str, role: str, game: GameSpec) -> Policy:
-    """The scripted policy called `name` for a role. Raises PolicyError where the game does not suit it."""
-    if name == "one-ply" and (
-        len(game.roles) != 1 or len(game.seats) != 2 or game.roles[0].acting != 1 or game.outcome != "placements"
-    ):
-        raise PolicyError(f"one-ply plays board games of two seats that take turns, not {game.id}")
-    return SCRIPTED[name](role, game.role(role).actions)
+def make_scripted(text: str, role: str, game: GameSpec) -> Policy:
+    """The scripted policy called `text` for a role. Raises PolicyError where the game does not suit it."""
+    actions = game.role(role).actions
+    if text == RANDOM:
+        return Random(role, actions)
+    if text == ONE_PLY:
+        if len(game.roles) != 1 or len(game.seats) != 2 or game.roles[0].acting != 1 or game.outcome != "placements":
+            raise PolicyError(f"one-ply plays board games of two seats that take turns, not {game.id}")
+        return OnePly(role, actions)
+    raise PolicyError(f"no scripted policy is called '{text}' (there are {RANDOM} and {ONE_PLY})")
