@@ -1,4 +1,4 @@
-"""Scripted policies: uniformly random legal play (the anchor of all ratings), and a one-ply bot."""
+"""Scripted policies: uniformly random legal play (the zero of all ratings), a one-ply bot, and tree search by name."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from torch import Tensor
 
 from league.errors import PolicyError
 from league.games.core import Acting, Game, GameSpec
+from league.policies import mcts, spiel
 from league.policies.core import Policy, Rows
-from league.policies.names import ONE_PLY, RANDOM
+from league.policies.names import ONE_PLY, RANDOM, simulations
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +89,9 @@ def make_scripted(text: str, role: str, game: GameSpec) -> Policy:
         if len(game.roles) != 1 or len(game.seats) != 2 or game.roles[0].acting != 1 or game.outcome != "placements":
             raise PolicyError(f"one-ply plays board games of two seats that take turns, not {game.id}")
         return OnePly(role, actions)
-    raise PolicyError(f"no scripted policy is called '{text}' (there are {RANDOM} and {ONE_PLY})")
+    count, of_spiel = simulations(text), spiel.is_spiel(game)
+    if reason := (spiel if of_spiel else mcts).why_not(game):
+        raise PolicyError(f"{text} plays games of perfect information whose seats take turns, not {game.id}: {reason}")
+    if of_spiel:
+        return spiel.SpielMCTS(role, actions, count)
+    return mcts.MCTS(role, actions, count, game.score_range or (-1.0, 1.0))

@@ -226,3 +226,16 @@ def test_a_matchmaker_may_seat_an_anchor(bots: Path) -> None:
     folder = trained(assigned(tomllib.loads(TINY) | config, overrides, "tiny"), bots / "run")
     with Store.reader(folder) as store:
         assert {result.opponent for result in store.training()} == {ONE}
+
+
+@pytest.mark.parametrize("game", ["tictactoe", "openspiel:tic_tac_toe"])
+def test_tree_search_as_an_anchor(bots: Path, game: str) -> None:
+    config = tiny(
+        f"game.id={game}", "rating.anchors=['mcts=20']", "budget.rounds=2", "population.learners=1", "workers=2"
+    )
+    folder = trained(config, bots / "run")
+    found = rows(league("standings", "--run", folder, "--json"))
+    assert (found["mcts=20"]["origin"], found["mcts=20"]["best"]) == ("anchor", False)
+    assert found["mcts=20"]["rating"] > 200
+    assert league("match", "mcts=20", "best", "--run", folder, "--games", "8", "--json").json["score"] > 0.5
+    assert content(trained(config, bots / "again")) == content(folder)
