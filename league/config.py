@@ -16,6 +16,7 @@ from league.describe import Fields, describe, explain, flatten, section, show
 from league.errors import ConfigError, nearest
 from league.learning.settings import MappoSettings
 from league.matchmaking.core import MATCHMAKERS, LogRange, MatchmakingSettings, matchmaker_class
+from league.policies.names import checked_anchors
 from league.policies.settings import NetworkSettings
 from league.rating.bradley_terry import BradleyTerrySettings
 from league.rating.core import RATINGS
@@ -56,7 +57,9 @@ critic = [256, 256]
 BUILT_IN = "built-in config"
 """The source of values from `DEFAULT_TOML`."""
 
-RESUMABLE = frozenset({"budget", "device", "threads", "workers", "rating.by", "rating.elo", "rating.openskill"})
+RESUMABLE = frozenset(
+    {"budget", "device", "threads", "workers", "rating.by", "rating.anchors", "rating.elo", "rating.openskill"}
+)
 """Keys, and sections, that may differ when a run goes on: none of them changes what it has learnt or rated so far."""
 
 _SELECTORS = {"game": "id", "matchmaking": "kind"}
@@ -170,6 +173,9 @@ class RatingConfig(Settings):
     """Rated matches that each new snapshot is worth; they go where they tell most."""
     games_per_match: PositiveInt = 64
     """Games of a rated match, shared equally by its seat swaps."""
+    anchors: Annotated[tuple[str, ...], AfterValidator(checked_anchors)] = ()
+    """Policies beside random play that every new snapshot meets in a rated match more: one-ply, mcts=N, or your own as
+    `package.module:Name` or `file.py:Name`. They are rated, and never trained nor best."""
     bradley_terry: BradleyTerrySettings = BradleyTerrySettings()
     """Settings of Bradley–Terry."""
     elo: EloSettings = EloSettings()

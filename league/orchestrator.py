@@ -177,7 +177,7 @@ class League:
             posts=self.roster.spec.posts,
             learners=learners,
             snapshots=tuple(self.roster.snapshots),
-            anchors=self.roster.anchors,
+            anchors=self.roster.active,
             ratings=self.roster.ratings,
             training=tuple(self._training),
             slots=self.executor.slots,
@@ -299,6 +299,7 @@ class League:
             self._begin()
         else:
             self.round_number, self.steps = last.round, last.steps
+            self._admit()
             try:
                 self.executor.restore(checkpoint.load(self.store.checkpoint_folder, last.checkpoint, self.learners))
             except SnapshotError as error:
@@ -340,6 +341,14 @@ class League:
         self._round_began = time.monotonic()
         taken = [self._snapshot(learner, 0) for learner in self.learners]
         self._commit(0, [*self.roster.anchors, *taken], [], [], [], {})
+
+    def _admit(self) -> None:
+        """Anchors that are new in the config of a run that goes on join its roster."""
+        known = {snapshot.id for snapshot in self.store.snapshots()}
+        with self.store.transaction():
+            for anchor in self.roster.anchors:
+                if anchor.id not in known:
+                    self.store.put_snapshot(anchor, time.time())
 
     def _budget(self) -> Budget:
         budget = self.config.budget

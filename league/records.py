@@ -15,6 +15,9 @@ PolicyId = str
 
 Origin = Literal["initial", "trained", "anchor"]
 
+RANDOM = "random"
+"""The anchor that every run has: uniformly random legal play, rated 0 by definition."""
+
 
 @dataclass(frozen=True, slots=True)
 class Post:
@@ -27,7 +30,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An immutable, rated policy. Anchors (scripted, never trained) are snapshots too: no file, origin "anchor".
+    """An immutable, rated policy. Anchors (scripted or foreign, never trained) are snapshots too, without a file.
 
     number: how many snapshots of the same learner came before it (0: before any training).
     steps: agent-steps that its learner had trained when it was taken.
@@ -53,6 +56,16 @@ class Snapshot:
     def short(self) -> str:
         """The id as tables show it: eight hex digits, or an anchor's whole name."""
         return self.id if self.origin == "anchor" else self.id[:8]
+
+    @property
+    def text(self) -> str:
+        """An anchor's POLICY, which does not name its role: `random`, `mcts=50`; another snapshot's id."""
+        return self.id.removesuffix(f"/{self.role}") if self.origin == "anchor" else self.id
+
+    @property
+    def zero(self) -> bool:
+        """Whether it is random play, which is rated 0 by definition. The ratings of other anchors are estimated."""
+        return self.origin == "anchor" and self.text == RANDOM
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +170,7 @@ class LearnerView:
 class LeagueView:
     """All that matchmaking may depend on: facts of the league's history, no clock, no live object.
 
-    snapshots: the roster without anchors, oldest first. anchors: one snapshot of random play per role.
+    snapshots: the roster without anchors, oldest first. anchors: random play and `rating.anchors`, one for each role.
     ratings: Bradley–Terry (mean score in one-sided games) by snapshot id. training: recent training results.
     slots: how many slots each table has.
     """
@@ -206,6 +219,9 @@ class Plan:
     exploits: tuple[Exploit, ...] = ()
 
 
-def anchor_id(role: str, roles: int) -> PolicyId:
-    """The id of uniformly random legal play for `role`: "random", or "random/ROLE" where a game has several roles."""
-    return "random" if roles == 1 else f"random/{role}"
+def anchor_id(role: str, roles: int, text: str = RANDOM) -> PolicyId:
+    """The id of an anchor for `role`: its POLICY text, or TEXT/ROLE where a game has several roles.
+
+    No sha256 is `random`, `one-ply`, begins with `mcts=` or has a colon; an object's name in Python has no slash.
+    """
+    return text if roles == 1 else f"{text}/{role}"

@@ -6,7 +6,7 @@ Letters in shapes: B slots, S seats, K acting seats of a role, A actions, P post
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -208,6 +208,13 @@ class Game(ABC):
     def fork(self, rows: Tensor) -> Game:
         """A game of `len(rows)` slots that are copies of the given slots, for look-ahead. rows: `[N]` int64."""
         raise GameError(f"{self.spec.id} cannot be forked: its state cannot be copied")
+
+    def positions(self, rows: Tensor) -> Sequence[object]:
+        """The given slots' positions as the game's own library has them, to be kept, for a search that comes with it.
+
+        rows: `[N]` int64. OpenSpiel's games have a `pyspiel.State` for each.
+        """
+        raise GameError(f"{self.spec.id} has no positions apart from its state")
 
     def render(self, slot: int) -> str:
         """The slot's position as text, for people."""

@@ -7,7 +7,7 @@ turns what agents see into arrays, and `inference.py` says who shares a policy a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from league.errors import GameError
-from league.games import inference
+from league.games import inference, spiel
 from league.games.actions import Box
 from league.games.adapting import Adapting, adapting
 from league.games.bank import BEGIN, HOLD, PLAY, Bank, Plan, RolePlan, Stage, agents_of, has_text, make_driver, text_of
@@ -175,6 +175,12 @@ class PettingZooGame(Game):
         if sheet.final_state is not None:
             sheet.final_state[:] = 0.0
         return self._turn()
+
+    def positions(self, rows: Tensor) -> Sequence[object]:
+        if self._source.family != "openspiel":
+            return super().positions(rows)
+        played = ((int(self._seed[b]), self._past[b, : self._length[b]].tolist()) for b in rows.tolist())
+        return spiel.positions(self._probes[0], played)
 
     def render(self, slot: int) -> str:
         """Tic-tac-toe and Connect Four as boards (X moves first), and OpenSpiel's own text."""

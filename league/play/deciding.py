@@ -108,8 +108,9 @@ class Deciders:
             obs, seat = obs.index_select(0, mine), seat.index_select(0, mine)
             mask = None if mask is None else mask.index_select(0, mine)
         which = torch.arange(len(seat), device=seat.device) if mine is None else mine
-        fork = (lambda: game.fork(which // self._role.acting)) if game.can_fork else None
-        logits = policy.logits(Rows(obs, mask, seat, fork))
+        slots = which // self._role.acting
+        fork = (lambda: game.fork(slots)) if game.can_fork else None
+        logits = policy.logits(Rows(obs, mask, seat, fork, lambda: game.positions(slots)))
         wanted = [len(seat), self._role.actions.width]
         if not isinstance(logits, Tensor):
             raise PolicyError(f"{called} gives a {type(logits).__name__}, not a tensor of shape {wanted}")

@@ -6,7 +6,7 @@ changes a decision and there is no generator to save.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,13 +22,14 @@ class Rows:
 
     obs: `[N, *obs_shape]` in the game's own dtype. mask: `[N, A]` bool or None. seat: `[N]` int64.
     fork: gives a game of N slots that are copies of the rows' positions, for policies that look ahead; None where the
-    game cannot be forked.
+    game cannot be forked. positions: gives the rows' positions as the game's own library has them (`Game.positions`).
     """
 
     obs: Tensor
     mask: Tensor | None
     seat: Tensor
     fork: Callable[[], Game] | None = None
+    positions: Callable[[], Sequence[object]] | None = None
 
 
 class Policy(Protocol):

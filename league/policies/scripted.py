@@ -1,10 +1,9 @@
-"""Scripted policies: uniformly random legal play (the anchor of all ratings), and a one-ply bot."""
+"""Scripted policies: uniformly random legal play (the zero of all ratings), a one-ply bot, and tree search by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -12,8 +11,10 @@ from torch import Tensor
 from league.errors import PolicyError
 from league.games.actions import ActionSpace, Discrete
 from league.games.core import Acting, Game, GameSpec
+from league.policies import mcts, spiel
 from league.policies.core import Policy, Rows
 from league.policies.distributions import random_play
+from league.policies.names import ONE_PLY, RANDOM, simulations
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,9 @@ class OnePly:
     """Wins if it can, else blocks an immediate win, else plays at random. For two seats that take turns."""
 
     role: str
-    space: Discrete
-
-    @property
-    def actions(self) -> int:
-        """How many there are."""
-        return self.space.n
+    actions: int
+    looks_ahead: ClassVar[bool] = True
+    """It needs a game that can be forked."""
 
     def logits(self, rows: Rows) -> Tensor:
         """`[N, A]`: 0 for the moves that it plays, each as likely as the other, far below for the rest."""
@@ -84,18 +82,19 @@ def _look(game: Game) -> Acting:
     return acting
 
 
-SCRIPTED: dict[str, Callable[[str, Any], Policy]] = {"random": Random, "one-ply": OnePly}
-"""Scripted policies by the name that POLICY gives them."""
-
-
-def make_scripted(name: str, role: str, game: GameSpec) -> Policy:
-    """The scripted policy called `name` for a role. Raises PolicyError where the game does not suit it."""
-    if name == "one-ply" and (
-        len(game.roles) != 1
-        or len(game.seats) != 2
-        or game.roles[0].acting != 1
-        or game.outcome != "placements"
-        or not isinstance(game.roles[0].actions, Discrete)
-    ):
-        raise PolicyError(f"one-ply plays board games of two seats that take turns, not {game.id}")
-    return SCRIPTED[name](role, game.role(role).actions)
+def make_scripted(text: str, role: str, game: GameSpec) -> Policy:
+    """The scripted policy called `text` for a role. Raises PolicyError where the game does not suit it."""
+    actions = game.role(role).actions
+    if text == RANDOM:
+        return Random(role, actions)
+    if text == ONE_PLY:
+        board = len(game.roles) == 1 and game.roles[0].acting == 1 and game.outcome == "placements"
+        if not board or len(game.seats) != 2 or not isinstance(actions, Discrete):
+            raise PolicyError(f"one-ply plays board games of two seats that take turns, not {game.id}")
+        return OnePly(role, actions.n)
+    count, of_spiel = simulations(text), spiel.is_spiel(game)
+    if reason := (spiel if of_spiel else mcts).why_not(game):
+        raise PolicyError(f"{text} plays games of perfect information whose seats take turns, not {game.id}: {reason}")
+    if of_spiel:
+        return spiel.SpielMCTS(role, actions.width, count)
+    return mcts.MCTS(role, actions.width, count, game.score_range or (-1.0, 1.0))

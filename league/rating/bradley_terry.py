@@ -74,24 +74,31 @@ class Fit:
 class BradleyTerry:
     """Ratings from `fit`, in Elo points, with uniformly random play (the anchors) at 0.
 
-    The 95 % interval is that of the policy's difference to the mean of its role's roster (anchors left out), laid
-    around its value. Distance to the anchor itself would be the wrong thing to show: random play soon loses every
-    game, so how far it lies below is anyone's guess, and that one guess would widen all intervals alike while the
-    policies' order is well known. A lone policy has no roster to be compared with and shows its distance to the anchor.
+    The 95 % interval is that of the policy's difference to the mean of its role's roster (anchors and other scripted
+    policies left out), laid around its value. Distance to the anchor itself would be the wrong thing to show: random
+    play soon loses every game, so how far it lies below is anyone's guess, and that one guess would widen all intervals
+    alike while the policies' order is well known. A lone policy has no roster to be compared with and shows its
+    distance to the anchor.
     """
 
     settings_type = BradleyTerrySettings
-    needs_scores = False
+    needs_scores, knows_scripted = False, True
 
     def __init__(self, settings: BradleyTerrySettings | None = None) -> None:
         self.settings = settings or BradleyTerrySettings()
 
-    def rate(self, ledger: Ledger, anchors: frozenset[PolicyId]) -> dict[PolicyId, Rating]:
-        """Rate everybody who played; order makes no difference. Raises RatingError as `fit` does."""
+    def rate(
+        self, ledger: Ledger, anchors: frozenset[PolicyId], scripted: frozenset[PolicyId] = frozenset()
+    ) -> dict[PolicyId, Rating]:
+        """Rate everybody who played; order makes no difference. Raises RatingError as `fit` does.
+
+        scripted: policies beside the anchors that are no part of the roster. They are as strong as their games say, but
+        one that wins or loses all of them would widen everybody's interval, as random play would.
+        """
         if not len(ledger):
             return {}
         fitted = fit(ledger, anchors, self.settings)
-        half = Z95 * POINTS * np.sqrt(roster_variance(fitted, anchors))
+        half = Z95 * POINTS * np.sqrt(roster_variance(fitted, anchors | scripted))
         return {
             policy: Rating(float(value), float(value - h), float(value + h), games)
             for policy, value, h, games in zip(fitted.ids, POINTS * fitted.theta, half, fitted.games, strict=True)
@@ -127,7 +134,7 @@ def fit(ledger: Ledger, anchors: frozenset[PolicyId], settings: BradleyTerrySett
 def roster_variance(fitted: Fit, anchors: frozenset[PolicyId]) -> Floats:
     """`[N]` posterior variance of each policy's distance to its roster's mean, in squared log-odds.
 
-    A roster is a group of `fitted.groups` without its anchors; a lone policy's variance is that of its own strength.
+    A roster is a group of `fitted.groups` without `anchors`; a lone policy's variance is that of its own strength.
     """
     place = {policy: i for i, policy in enumerate(fitted.ids)}
     variance = np.diag(fitted.covariance).copy()

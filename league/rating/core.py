@@ -36,6 +36,8 @@ class RatingModel(Protocol):
     """A rating system: a pure function of the ledger.
 
     One that reads no score sums may say so with an attribute `needs_scores = False`: a long ledger is then read faster.
+    One that compares a policy with the others may say `knows_scripted = True`: its `rate` is then also told, as
+    `scripted`, which of them are no snapshots of learners.
     """
 
     def rate(self, ledger: Ledger, anchors: frozenset[PolicyId]) -> dict[PolicyId, Rating]:
@@ -72,6 +74,14 @@ def make_rating(name: str, **settings: object) -> RatingModel:
 def needs_scores(model: RatingModel) -> bool:
     """Whether a rating system reads score sums; of one that does not say, it is to be feared."""
     return bool(getattr(model, "needs_scores", True))
+
+
+def rate(
+    model: RatingModel, ledger: Ledger, anchors: frozenset[PolicyId], scripted: frozenset[PolicyId]
+) -> dict[PolicyId, Rating]:
+    """`model.rate`, told what it knows how to use. scripted: the anchors whose rating is estimated."""
+    told = {"scripted": scripted} if getattr(model, "knows_scripted", False) else {}
+    return model.rate(ledger, anchors, **told)
 
 
 def predict(a: float, b: float) -> float:

@@ -40,12 +40,12 @@ def wanted(
     snapshots: the roster, oldest first, with its anchors. ratings: Bradley-Terry (mean score in one-sided games).
     At most `budget_games // games_per_match` matches; fewer where there is nobody to meet.
 
-    With several sides: (1) where roles differ, the anchors once among themselves, who show what the seats are worth;
-    (2) each newcomer (no rated game yet) meets the anchor, then its parent, the best, and its nearest neighbours, all
-    newcomers one step at a time, so that a small budget ties each of them in; (3) by greatest expected information.
-    Posts that a pair leaves open are filled with anchors beside an anchor, else with random companions of the role,
-    the same on both sides. With one side: newcomers first, those of one round together, then the widest intervals.
-    Raises RatingError where a post's role has no snapshot.
+    With several sides: (1) the anchors once among themselves, who have a common scale then, and where roles differ
+    show what the seats are worth; (2) each newcomer (no rated game yet) meets the anchors, then its parent, the best,
+    and its nearest neighbours, all newcomers one step at a time, so that a small budget ties each of them in; (3) by
+    greatest expected information. Posts that a pair leaves open are filled with random play beside an anchor, else with
+    random companions of the role, the same on both sides. With one side: newcomers first, those of one round together,
+    then the widest intervals. Raises RatingError where a post's role has no snapshot.
     """
     matches = budget_games // games_per_match
     for post in posts:
@@ -82,6 +82,7 @@ class _Book:
         self._snapshots, self._ratings, self._games, self._posts, self._rng = snapshots, ratings, games, posts, rng
         self._place = {snapshot.id: i for i, snapshot in enumerate(snapshots)}
         self._anchor = np.array([snapshot.origin == "anchor" for snapshot in snapshots])
+        self._zero = np.array([snapshot.zero for snapshot in snapshots])
         roles = sorted({snapshot.role for snapshot in snapshots})
         opposed = {(p.role, q.role) for p in posts for q in posts if p.side != q.side}
         facing = np.array([[(r, s) in opposed for s in roles] for r in roles])
@@ -156,9 +157,9 @@ class _Book:
         return [k for k in dict.fromkeys([*wishes, *fresh[:NEIGHBOURS]]) if self._can_meet[x, k]]
 
     def _companion(self, role: str, calm: bool, taken: set[int]) -> int:
-        """Somebody for an open post: the role's anchor if `calm`, else anybody, of those not yet seated if possible."""
+        """Somebody for an open post: random play if `calm`, else any snapshot, of those not yet seated if possible."""
         able = [i for i, snapshot in enumerate(self._snapshots) if snapshot.role == role]
-        able = [i for i in able if self._anchor[i] == calm] or able
+        able = [i for i in able if (self._zero[i] if calm else not self._anchor[i])] or able
         able = [i for i in able if i not in taken] or able
         return int(self._rng.choice(able))
 
@@ -213,8 +214,8 @@ class _Book:
         return float(np.mean(known)) if known else 0.0
 
     def _doubt(self, snapshot: Snapshot) -> float:
-        """Variance of its strength in squared log-odds, from its interval; an anchor's is 0, by definition."""
-        if snapshot.origin == "anchor":
+        """Variance of its strength in squared log-odds, from its interval; random play's is 0, by definition."""
+        if snapshot.zero:
             return 0.0
         rating = self._ratings.get(snapshot.id)
         return UNKNOWN if rating is None else min(UNKNOWN, ((rating.high - rating.low) / (2.0 * Z95 * POINTS)) ** 2)

@@ -1,7 +1,7 @@
 """From a POLICY as people write it to a policy that can sit down: names, ids, exported folders, other runs, bots.
 
-POLICY: best, latest, random, one-ply, a snapshot's id or unique prefix or name, a folder or file of `league export`,
-`package.module:Name`, any of these with `@RUN`, and by role: `predator=POLICY,prey=POLICY`.
+POLICY: best, latest, random, one-ply, mcts=N, a snapshot's id or unique prefix or name, a folder or file of
+`league export`, `package.module:Name`, any of these with `@RUN`, and by role: `predator=POLICY,prey=POLICY`.
 """
 
 from __future__ import annotations
@@ -9,19 +9,20 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 from urllib.parse import quote
 
 from torch import Tensor
 
-from league import files, plugins
+from league import files
 from league.config import from_dict
 from league.errors import PolicyError
 from league.games.core import GameSpec
 from league.policies import weights
 from league.policies.core import Policy
+from league.policies.foreign import foreign
+from league.policies.names import is_scripted
 from league.policies.neural import fits, restore
-from league.policies.scripted import SCRIPTED, make_scripted
+from league.policies.scripted import make_scripted
 from league.records import PolicyId
 from league.run.folders import find_run
 from league.run.roster import Roster
@@ -48,8 +49,11 @@ class Found:
 def find(text: str, role: str, roster: Roster) -> Found:
     """The policy that `text` means for a role of the roster's game. Raises PolicyError, SnapshotError or RunError."""
     spec = roster.spec
-    if text in SCRIPTED and text not in _WORDS:
+    if is_scripted(text) and text not in _WORDS:
         return Found(text, make_scripted(text, role, spec))
+    if any(anchor.id == text != anchor.text for anchor in roster.anchors):
+        anchor = roster.named(text, [role])
+        return Found(text, roster.policy(anchor.id), anchor.id)
     # What a word means must not depend on which folders there are: a folder called "best" is ./best.
     if text not in _WORDS:
         path = Path(text).expanduser()
@@ -91,22 +95,8 @@ def role_of(text: str, roster: Roster) -> str | None:
         snapshot = roster.named(text, [role.name for role in roster.spec.roles])
     except PolicyError:
         return None
-    return None if text in _WORDS else snapshot.role
-
-
-def foreign(text: str, role: str, spec: GameSpec) -> Policy:
-    """A policy of the user's own, `package.module:Name` or `file.py:Name`, which is called with (role, spec)."""
-    factory = plugins.load(text, "policy", PolicyError)
-    try:
-        made = cast(Policy, factory(role, spec))
-    # Whatever a user's own code raises is the user's to mend.
-    except Exception as error:
-        raise PolicyError(f"policy '{text}' cannot be made with (role, spec): {error!r}") from error
-    if not callable(getattr(made, "logits", None)):
-        raise PolicyError(f"policy '{text}' has no method logits(rows); see league.policies.core.Policy")
-    if getattr(made, "role", None) != role:
-        raise PolicyError(f"policy '{text}' must have the role it was made for as its attribute role: '{role}'")
-    return made
+    # What an anchor is called without a role, it is called in all of them.
+    return None if text in _WORDS or (snapshot.origin == "anchor" and text != snapshot.id) else snapshot.role
 
 
 def open_roster(store: Store, spec: GameSpec, device: str = "cpu") -> Roster:

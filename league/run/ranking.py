@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from league.errors import GameError, PolicyError
 from league.files import canonical_json
-from league.rating.core import RatingModel, make_rating, needs_scores
+from league.rating.core import RatingModel, make_rating, needs_scores, rate
 from league.rating.standings import ONE_SIDED, REFERENCE, Record, best_ids, ranked, records
 from league.records import MatchResult, PolicyId, Rating, Snapshot, Standing, anchor_id
 
@@ -71,12 +71,14 @@ class Refit:
 class Ranking:
     """The snapshots of a run in the order in which they joined, anchors apart, and their ratings and records.
 
-    rating: the section `rating` of the run's config, as plain data.
+    rating: the section `rating` of the run's config, as plain data. joined: the anchors beside random play, in the
+    order in which they joined; one that has joined keeps its line in the standings.
     """
 
     def __init__(self, game: GameFacts, rating: Mapping[str, Any]) -> None:
         self.game, self.rating = game, rating
         self.snapshots: list[Snapshot] = []
+        self.joined: list[Snapshot] = []
         self._store: Store | None = None
         self._upto = 0
         self._ledger: Ledger | None = None
@@ -86,14 +88,10 @@ class Ranking:
 
     @property
     def anchors(self) -> tuple[Snapshot, ...]:
-        """One snapshot of random play per role."""
+        """Random play, one for each role, and whoever else joined as an anchor."""
         roles = self.game.roles
-        return tuple(Snapshot(anchor_id(role, len(roles)), role, "", 0, 0, 0, "anchor") for role in roles)
-
-    @property
-    def anchor_ids(self) -> frozenset[PolicyId]:
-        """The anchors' ids."""
-        return frozenset(anchor.id for anchor in self.anchors)
+        zeros = (Snapshot(anchor_id(role, len(roles)), role, "", 0, 0, 0, "anchor") for role in roles)
+        return (*zeros, *self.joined)
 
     @property
     def one_sided(self) -> bool:
@@ -122,10 +120,9 @@ class Ranking:
         name = self._name(by)
         if name not in self._known:
             model = self._model(name)
-            found = model.rate(self._read(needs_scores(model)), self.anchor_ids)
-            # In the roster's order, as the cache has it: nobody who goes through them may tell the two apart.
-            everyone = (*self.anchors, *self.snapshots)
-            self._known[name] = {one.id: found[one.id] for one in everyone if one.id in found}
+            zeros = frozenset(anchor.id for anchor in self.anchors if anchor.zero)
+            scripted = frozenset(anchor.id for anchor in self.joined)
+            self._known[name] = self._in_order(rate(model, self._read(needs_scores(model)), zeros, scripted))
         return self._known[name]
 
     def standings(self, role: str, by: str | None = None) -> tuple[Standing, ...]:
@@ -152,8 +149,9 @@ class Ranking:
             if found is None:
                 raise PolicyError(f"there is no '{text}' yet: no rated snapshot of role '{roles[0]}'")
             return found
-        if text == "random":
-            return next(anchor for anchor in self.anchors if anchor.role == roles[0])
+        for anchor in self.anchors:
+            if anchor.text == text and anchor.role == roles[0]:
+                return anchor
         exact = [snapshot for snapshot in (*self.anchors, *self.snapshots) if text in (snapshot.name, snapshot.id)]
         close = exact or [snapshot for snapshot in self.snapshots if len(text) >= 3 and snapshot.id.startswith(text)]
         if len(close) > 1:
@@ -162,7 +160,7 @@ class Ranking:
         if not close:
             raise PolicyError(
                 f"no policy is called '{text}': give a snapshot's id (or the first digits of one), its name, best, "
-                "latest, random, one-ply, a folder that `league export` wrote, or package.module:Name"
+                "latest, random, one-ply, mcts=N, a folder that `league export` wrote, or package.module:Name"
             )
         if close[0].role not in roles:
             raise PolicyError(f"'{text}' has the role '{close[0].role}', wanted is {' or '.join(roles)}")
@@ -174,11 +172,13 @@ class Ranking:
         """Take the roster of a run and what is cached for the ledger as it stands; the ledger is read when needed."""
         with store.transaction():
             self._store, self._upto = store, store.last_match()
-            self.snapshots = [snapshot for snapshot in store.snapshots() if snapshot.origin != "anchor"]
+            everyone = store.snapshots()
+            self.snapshots = [one for one in everyone if one.origin != "anchor"]
+            self.joined = [one for one in everyone if one.origin == "anchor" and not one.zero]
             for kind in store.rated_kinds():
                 name, cached = self._name(None if kind == REFERENCE_KIND else kind), store.ratings(kind)
                 if cached.upto == self._upto and cached.settings == self._settings(name):
-                    self._known[name] = cached.ratings
+                    self._known[name] = self._in_order(cached.ratings)
             played, upto = store.records()
             self._records = played if upto == self._upto else None
 
@@ -209,6 +209,10 @@ class Ranking:
             kind = REFERENCE_KIND if name == self._name(None) else name
             store.put_ratings(kind, ratings, self._upto, self._settings(name))
         store.put_records(self.records, self._upto)
+
+    def _in_order(self, ratings: Mapping[PolicyId, Rating]) -> dict[PolicyId, Rating]:
+        """In the roster's order, computed or cached: nobody who goes through them may tell the two apart."""
+        return {one.id: ratings[one.id] for one in (*self.anchors, *self.snapshots) if one.id in ratings}
 
     def _shown(self) -> list[str]:
         """The rating systems that the run itself shows: the reference, and the config's own."""

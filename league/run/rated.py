@@ -19,14 +19,17 @@ def fixtures_for(settings: RatingConfig, roster: Roster, taken: Sequence[Snapsho
     if not taken:
         return []
     spec, rng = roster.spec, np.random.default_rng(seed)
-    everyone = [*roster.anchors, *roster.snapshots]
-    games = settings.games_per_match
+    everyone = [*roster.active, *roster.snapshots]
+    games, played = settings.games_per_match, {*roster.ledger.ids, *(one.id for one in everyone if one.zero)}
     found: list[Fixture] = []
     apart = compared(spec)
     for role in spec.roles if apart else spec.roles[:1]:
         pool = [snapshot for snapshot in everyone if not apart or snapshot.role == role.name]
         newcomers = [snapshot for snapshot in taken if not apart or snapshot.role == role.name]
-        budget = settings.matches_per_snapshot * games * len(newcomers)
+        strangers = sum(one.id not in played for one in pool)
+        # Whoever wants more anchors does not want to know less of the snapshots among themselves.
+        extra = strangers * sum(one.origin == "anchor" and not one.zero for one in pool)
+        budget = (settings.matches_per_snapshot * len(newcomers) + extra) * games
         posts = rated_posts(spec, role.name)
         for lineup in wanted(pool, roster.ledger, roster.ratings, budget, games, posts, rng):
             others = draw_others(roster, role.name, rng) if apart else ()
@@ -37,10 +40,12 @@ def fixtures_for(settings: RatingConfig, roster: Roster, taken: Sequence[Snapsho
 def draw_others(roster: Roster, role: str, rng: np.random.Generator) -> tuple[PolicyId, ...]:
     """By post: "" for the posts of `role`, a snapshot drawn from the whole roster of its role for each other post.
 
-    Drawn anew for every match, so that a rating is strength against the history of the others, not against one.
+    Drawn anew for every match, so that a rating is strength against the history of the others, not against one. Of
+    the anchors random play alone is drawn: it is where that history began.
     """
     held = []
     for post in roster.spec.posts:
-        pool = [snapshot.id for snapshot in (*roster.anchors, *roster.snapshots) if snapshot.role == post.role]
+        history = [*(anchor for anchor in roster.anchors if anchor.zero), *roster.snapshots]
+        pool = [snapshot.id for snapshot in history if snapshot.role == post.role]
         held.append("" if post.role == role else pool[int(rng.integers(len(pool)))])
     return tuple(held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from league.config import RatingConfig
@@ -10,8 +11,8 @@ from league.games.core import GameSpec
 from league.policies import weights
 from league.policies.core import Policy
 from league.policies.neural import fits, restore
-from league.policies.scripted import make_scripted
-from league.records import PolicyId
+from league.records import PolicyId, Snapshot
+from league.run.anchors import make_anchor
 from league.run.ranking import GameFacts, Ranking
 
 _KEPT = 128
@@ -28,6 +29,18 @@ class Roster(Ranking):
         super().__init__(GameFacts.of(spec), (rating or RatingConfig()).model_dump(mode="json"))
         self.spec, self.folder, self.device = spec, folder, device
         self._loaded: dict[PolicyId, Policy] = {}
+        self._met: frozenset[PolicyId] = frozenset()
+
+    @property
+    def active(self) -> tuple[Snapshot, ...]:
+        """The anchors that are met from now on: random play, and those that were last joined."""
+        return tuple(anchor for anchor in self.anchors if anchor.zero or anchor.id in self._met)
+
+    def join(self, anchors: Sequence[Snapshot]) -> None:
+        """Meet these anchors from now on, and no others but random play. Whoever was met before keeps its games."""
+        known = {anchor.id for anchor in self.anchors}
+        self.joined += [anchor for anchor in anchors if anchor.id not in known]
+        self._met = frozenset(anchor.id for anchor in anchors)
 
     def policy(self, id: PolicyId) -> Policy:
         """The frozen policy of a snapshot or anchor. Raises SnapshotError where its file is missing or damaged."""
@@ -40,7 +53,7 @@ class Roster(Ranking):
     def _load(self, id: PolicyId) -> Policy:
         for anchor in self.anchors:
             if anchor.id == id:
-                return make_scripted("random", anchor.role, self.spec)
+                return make_anchor(anchor.text, anchor.role, self.spec)
         metadata, tensors = weights.read(self.folder, id)
         if reason := fits(metadata, self.spec):
             raise PolicyError(f"snapshot {id[:8]} does not fit this game: {reason}")

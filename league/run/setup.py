@@ -24,6 +24,7 @@ from league.matchmaking.core import Matchmaker, log_uniform, make_matchmaker
 from league.policies import weights
 from league.policies.neural import NeuralPolicy, describe
 from league.records import LearnerView, MatchResult, Origin, PolicyId, Snapshot
+from league.run.anchors import anchors_for
 from league.run.ranking import keep_facts
 from league.run.roster import Roster
 from league.run.tuning import FACT, Tuning, choose
@@ -118,7 +119,10 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
     alone()
     probe = make(config.game.id, 1, str(device), config.game.made_with)
     spec, native, replays = probe.spec, isinstance(probe, NativeGame), probe.replays
-    probe.close()
+    try:
+        anchors = anchors_for(config.rating.anchors, probe)
+    finally:
+        probe.close()
     matchmaker = make_matchmaker(config.matchmaking.kind, config.matchmaking.settings)
     tables = tuple(
         tuple(new_learner(config, spec, index, role, device) for role in range(len(spec.roles)))
@@ -142,6 +146,7 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
             learner.piece = tuning.piece
         keep_facts(store, roster.game)
         roster.load(store)
+        roster.join(anchors)
 
         def new_game(count: int) -> Game:
             # A single game needs no processes beside this one.

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 NO_MATCHES = "no rated matches yet"
 """What stands in the place of standings before there are any."""
 
+ANCHOR = "anchor"
+"""What stands in the place of a name where a policy is rated and never trained."""
+
 _LINEAGE_ENDS = 6
 
 
@@ -56,7 +59,7 @@ def standings_table(standings: Sequence[Standing], role: str | None, by: str, on
 
 
 def standings_grid(lines: Sequence[Standing], one_sided: bool, id_title: str, name_title: str) -> Grid:
-    """Standings as a grid: the best marked with a star, anchors dimmed. Also what the live screen shows."""
+    """Standings as a grid: the best has a star, anchors are named so and dimmed. Also what the live screen shows."""
     halves = [half_width(line.rating.low, line.rating.high) for line in lines]
     digits = places([*(line.rating.value for line in lines), *halves])
     half_texts = aligned([f"±{number(half, digits)}" for half in halves])
@@ -78,14 +81,14 @@ def standings_grid(lines: Sequence[Standing], one_sided: bool, id_title: str, na
         snapshot = line.snapshot
         anchor = snapshot.origin == "anchor"
         style = "dim" if anchor else "bold" if line.best else ""
-        # Among standings of one role an anchor's id need not name the role again.
-        short = clean(snapshot.short).partition("/")[0] if anchor else clean(snapshot.short)
+        # Among standings of one role an anchor need not name the role again.
+        short = clean(snapshot.text if anchor else snapshot.short)
         rows.append(
             [
                 Text("★" if line.best else " ", "yellow"),
                 Text(str(line.rank), "dim"),
                 Text(short, "dim" if anchor else "cyan"),
-                Text("" if anchor else clean(snapshot.name), style),
+                Text(ANCHOR if anchor else clean(snapshot.name), style),
                 Text(f"{number(line.rating.value, digits, signed=not one_sided)} {half}", style),
                 Text(str(line.rating.games), style),
                 *([] if one_sided else [Text(outcome, "dim"), Text(number(line.score, 3), style)]),

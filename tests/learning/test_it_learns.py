@@ -171,4 +171,4 @@ def test_connect_four_is_learned_well_enough_to_trouble_one_ply() -> None:
     )
     game = make("connect_four", 200)
     assert score(game, learner.policy, Random("player", Discrete(7)), 400, 5) > 0.8
-    assert score(game, learner.policy, OnePly("player", Discrete(7)), 400, 6) > 0.12
+    assert score(game, learner.policy, OnePly("player", 7), 400, 6) > 0.12

@@ -79,7 +79,7 @@ def seated(spec: GameSpec) -> tuple[list[Policy], list[list[int]], list[int]]:
         begin = len(policies)
         policies += [*networks(spec, number, 6), *networks(spec, number, 1, 20), Random(role.name, role.actions)]
         if spec.outcome == "placements" and role.acting == 1:
-            policies[begin + 6] = OnePly(role.name, role.actions)
+            policies[begin + 6] = OnePly(role.name, role.actions.n)
         choices.append(list(range(begin, len(policies))))
     of_role = [next(i for i, role in enumerate(spec.roles) if role.name == post.role) for post in spec.posts]
     lineups = [

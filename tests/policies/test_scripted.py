@@ -64,7 +64,7 @@ def positions(game: Game, turns: int) -> list[Rows]:
 
 @pytest.mark.parametrize(("name", "actions", "turns"), [("tictactoe", 9, 12), ("connect_four", 7, 40)])
 def test_one_ply_wins_blocks_or_plays_at_random(name: str, actions: int, turns: int) -> None:
-    policy, kinds = OnePly("player", Discrete(actions)), {"forced": 0, "free": 0, "several": 0}
+    policy, kinds = OnePly("player", actions), {"forced": 0, "free": 0, "several": 0}
     for rows in positions(make(name, 25), turns):
         assert rows.mask is not None
         probability = policy.logits(rows).masked_fill(~rows.mask, -torch.inf).softmax(1)
@@ -84,14 +84,14 @@ def test_one_ply_leaves_the_game_as_it_is() -> None:
     rows = positions(game, 20)[-1]
     assert rows.fork is not None
     before = rows.fork().save()
-    OnePly("player", Discrete(7)).logits(rows)
+    OnePly("player", 7).logits(rows)
     for key, value in rows.fork().save().items():
         assert torch.equal(value, before[key])
 
 
 def test_one_ply_beats_random_play() -> None:
     game = make("connect_four", 50)
-    policies = {"one": OnePly("player", Discrete(7)), "random": Random("player", Discrete(7))}
+    policies = {"one": OnePly("player", 7), "random": Random("player", Discrete(7))}
     results = play([game], policies, fixtures(game.spec, ["one", "random"], 100, 2))
     won = sum(result.placements.get((0, 1) if result.lineup[0] == ("one",) else (1, 0), 0) for result in results)
     assert won > 85
@@ -111,6 +111,6 @@ def test_one_ply_is_for_board_games(name: str) -> None:
 def test_one_ply_needs_a_game_that_can_be_copied() -> None:
     rows = Rows(torch.zeros(4, 2, 6, 7), None, torch.zeros(4, dtype=torch.int64))
     with pytest.raises(PolicyError, match="copied"):
-        OnePly("player", Discrete(7)).logits(rows)
-    assert make_scripted("one-ply", "player", make("connect_four", 1).spec) == OnePly("player", Discrete(7))
+        OnePly("player", 7).logits(rows)
+    assert make_scripted("one-ply", "player", make("connect_four", 1).spec) == OnePly("player", 7)
     assert make_scripted("random", "player", make("connect_four", 1).spec) == Random("player", Discrete(7))

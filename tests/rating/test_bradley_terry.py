@@ -16,7 +16,7 @@ from league.errors import RatingError
 from league.rating import bradley_terry as module
 from league.rating.bradley_terry import BradleyTerry, BradleyTerrySettings, fit, roster_variance
 from league.rating.choices import Choices
-from league.rating.core import POINTS
+from league.rating.core import POINTS, rate
 from league.rating.ledger import Ledger
 from league.records import MatchResult
 
@@ -167,6 +167,20 @@ def test_a_large_roster_is_not_dragged_towards_an_anchor_that_few_games_tie_it_t
     first = ratings[names[0]].value
     assert first == pytest.approx(POINTS * math.log(19.0), abs=25.0)
     assert level == pytest.approx(first, abs=120.0)
+
+
+def test_a_scripted_policy_that_wins_everything_leaves_the_intervals_as_they_are() -> None:
+    pairs = (("a", "b", 30, 30), ("b", "c", 30, 30), ("a", "random", 60, 4))
+    rows = [duel(x, y, wins, 0, losses, paired=True) for x, y, wins, losses in pairs]
+    bot = [duel("bot", policy, 64, 0, 0, paired=True) for policy in ("a", "b", "c", "random")]
+    alone, told = BradleyTerry().rate(Ledger(rows), RANDOM), frozenset({"bot"})
+    apart, among = (BradleyTerry().rate(Ledger(rows + bot), RANDOM, scripted) for scripted in (told, frozenset()))
+    for policy in "abc":
+        width = alone[policy].high - alone[policy].low
+        assert apart[policy].high - apart[policy].low == pytest.approx(width, rel=0.05)
+        assert among[policy].high - among[policy].low > 1.5 * width
+    assert apart["bot"].value == among["bot"].value > apart["a"].value
+    assert rate(BradleyTerry(), Ledger(rows + bot), RANDOM, told) == apart
 
 
 def test_intervals_compare_with_the_roster_and_not_with_an_anchor_that_loses_everything() -> None:

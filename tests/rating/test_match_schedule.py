@@ -109,6 +109,34 @@ def test_a_third_post_beside_an_anchor_is_an_anchors_and_else_somebody_elses() -
     assert all(len(lineup) == 3 for lineup in rest)
 
 
+ONE_PLY = snapshot("one-ply", 0, "anchor")
+
+
+def test_a_newcomer_meets_every_anchor_and_the_anchors_each_other_once() -> None:
+    roster = [ROSTER[0], ONE_PLY, *ROSTER[1:]]
+    assert _wanted(4, roster) == [("random", "one-ply"), ("c", "random"), ("c", "one-ply"), ("c", "b")]
+    met = [*PLAYED, duel("one-ply", "random", 9, 0, 1)]
+    lineups = _wanted(40, roster, met, RATINGS | {"one-ply": _rating(300.0, 500.0)})
+    assert lineups[:3] == [("c", "random"), ("c", "one-ply"), ("c", "b")]
+    assert not [lineup for lineup in lineups if set(lineup) == {"random", "one-ply"}]
+
+
+def test_an_anchor_whose_rating_is_open_is_met_again() -> None:
+    met = [duel(x, y, 5, 0, 5) for x in "abci" for y in "abci" if x < y]
+    met += [duel(x, y, 5, 0, 5) for x in "abci" for y in ("random", "one-ply")] + [duel("one-ply", "random", 9, 0, 1)]
+    ratings = {name: _rating(500.0, 20.0) for name in "abci"} | {"random": _rating(500.0, 0.0)}
+    roster = [ROSTER[0], ONE_PLY, *ROSTER[1:]]
+    assert "one-ply" in _wanted(1, roster, met, ratings | {"one-ply": _rating(500.0, 400.0)})[0]
+    assert "one-ply" not in _wanted(1, roster, met, ratings | {"one-ply": _rating(2500.0, 400.0)})[0]
+
+
+def test_beside_an_anchor_a_third_post_is_random_plays() -> None:
+    roster = [ROSTER[0], ONE_PLY, *ROSTER[1:]]
+    lineups = _wanted(12, roster, posts=THREE)
+    assert lineups[2] == ("c", "one-ply", "random")
+    assert not [lineup for lineup in lineups if "one-ply" in lineup and not {"random"} & set(lineup)]
+
+
 def _hunters() -> list[Snapshot]:
     kinds = [("random/fox", 0, "anchor", "fox"), ("random/hen", 0, "anchor", "hen")]
     kinds += [

@@ -94,7 +94,7 @@ def test_standings_show_rank_rating_record_and_the_best() -> None:
     assert " ".join(lines[1].split()) == "# snapshot name rating games W D L score trend round steps"
     assert " ".join(lines[2].split()) == "1 000c000c main.12 +412 ±35 384 300 4 80 0.786 60 2.0M"
     assert " ".join(lines[3].split()) == "★ 2 000b000b main.11 +382 ±35 384 300 4 80 0.786 ↑ 12 55 1.8M"
-    assert " ".join(lines[-1].split()) == "13 random +0 ±35 384 300 4 80 0.786 ↑ 12"
+    assert " ".join(lines[-1].split()) == "13 random anchor +0 ±35 384 300 4 80 0.786 ↑ 12"
 
 
 def test_standings_keep_rank_name_rating_and_score_at_sixty_columns() -> None:

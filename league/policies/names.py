@@ -1,0 +1,46 @@
+"""What policies without weights are called, as POLICY and `rating.anchors` write it. Light: reading a config needs it.
+
+`random`, `one-ply`, `mcts=N` (N simulations a move), and the user's own, `package.module:Name` or `file.py:Name`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from league.errors import PolicyError, nearest
+from league.records import RANDOM as RANDOM
+
+ONE_PLY, MCTS = "one-ply", "mcts"
+
+_COUNT = re.compile(r"[1-9]\d{0,6}")
+
+
+def is_scripted(text: str) -> bool:
+    """Whether `text` means a policy that ships with league, `mcts=…` whatever follows included."""
+    return text in (RANDOM, ONE_PLY, MCTS) or text.startswith(f"{MCTS}=")
+
+
+def simulations(text: str) -> int:
+    """The N of `mcts=N`. Raises PolicyError where it is none: without leading zeros, so that a policy has one name."""
+    _, _, count = text.partition("=")
+    if not _COUNT.fullmatch(count):
+        raise PolicyError(f"'{text}': write mcts=N with N simulations a move, a whole number from 1 on, as in mcts=100")
+    return int(count)
+
+
+def checked_anchors(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The texts, if each can be an anchor beside random play as far as its name tells. Raises ValueError."""
+    for text in texts:
+        if text == RANDOM:
+            raise ValueError(f"'{RANDOM}' is always an anchor: leave it out")
+        if texts.count(text) > 1:
+            raise ValueError(f"'{text}' is named more than once")
+        if is_scripted(text):
+            try:
+                _ = text == ONE_PLY or simulations(text)
+            except PolicyError as error:
+                raise ValueError(str(error)) from error
+        elif not re.fullmatch(r"[^@]+:\w+", text):
+            hint = nearest(text, (ONE_PLY,))
+            raise ValueError(f"'{text}' is no anchor{hint}: give one-ply, mcts=N, package.module:Name or file.py:Name")
+    return texts

@@ -1,0 +1,44 @@
+"""The anchors of a run: policies that are rated and never trained, from the texts of `rating.anchors`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from league.errors import ConfigError, PolicyError
+from league.games.core import Game, GameSpec
+from league.policies.core import Policy
+from league.policies.foreign import foreign
+from league.policies.names import is_scripted
+from league.policies.scripted import make_scripted
+from league.records import Snapshot, anchor_id
+
+
+def make_anchor(text: str, role: str, spec: GameSpec) -> Policy:
+    """The policy that an anchor's text means for a role. Raises PolicyError where it cannot be made for it."""
+    return make_scripted(text, role, spec) if is_scripted(text) else foreign(text, role, spec)
+
+
+def anchors_for(texts: Sequence[str], game: Game) -> tuple[Snapshot, ...]:
+    """The anchors that `texts` mean: of each, one for every role that it can be made for.
+
+    Raises ConfigError where it can be made for none, and where it looks ahead in a game that cannot be forked.
+    """
+    found = []
+    for text in texts:
+        problem: PolicyError | None = None
+        made = 0
+        for role in game.spec.roles:
+            try:
+                policy = make_anchor(text, role.name, game.spec)
+            except PolicyError as error:
+                problem = error
+                continue
+            if getattr(policy, "looks_ahead", False) and not game.can_fork:
+                problem = PolicyError(f"'{text}' looks ahead, and the state of {game.spec.id} cannot be copied")
+                continue
+            id = anchor_id(role.name, len(game.spec.roles), text)
+            found.append(Snapshot(id, role.name, "", 0, 0, 0, "anchor"))
+            made += 1
+        if not made:
+            raise ConfigError(f"'rating.anchors': {problem}") from problem
+    return tuple(found)
