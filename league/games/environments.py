@@ -10,7 +10,7 @@ import pkgutil
 import re
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Literal
 
@@ -21,6 +21,8 @@ Environment = Any
 
 Channels = Literal["first", "last"]
 FAMILIES = ("atari", "butterfly", "classic", "sisl")
+OWN_OPTIONS = ("roles", "sides", "horizon", "outcome", "channels")
+"""Options of a game that the adapter keeps for itself; all others are the environment's."""
 
 # What a missing module is installed by, where the extra of its family is not the answer.
 _INSTALLED_BY = dict.fromkeys(("rlcard", "shimmy", "pyspiel"), "selfplay-league[cards]")
@@ -34,6 +36,7 @@ class Source:
     id: the canonical spelling. version: the environment's own. family: "classic", "butterfly", …, "mpe2",
     "openspiel", or "custom" for a factory of the user's. name: without family and version.
     build: makes one environment. channels: where the environment's images keep their channels.
+    takes: the environment's options that have a default, as far as signatures tell, with the default.
     """
 
     id: str
@@ -42,6 +45,7 @@ class Source:
     name: str
     build: Callable[[], Environment]
     channels: Channels = "last"
+    takes: Mapping[str, object] = field(default_factory=dict)
 
 
 def find(origin: str | Callable[..., Environment], options: Mapping[str, object]) -> Source:
@@ -57,7 +61,7 @@ def find(origin: str | Callable[..., Environment], options: Mapping[str, object]
         name = getattr(origin, "__qualname__", type(origin).__qualname__)
         game = f"{getattr(origin, '__module__', type(origin).__module__)}:{name}"
         _check_options(game, origin, options)
-        return Source(game, "0", "custom", name, _factory(game, "", origin, options))
+        return Source(game, "0", "custom", name, _factory(game, "", origin, options), takes=_takes(origin))
     package, _, name = origin.partition(":")
     if package == "openspiel":
         return _openspiel(name, options)
@@ -96,9 +100,8 @@ def _from_package(origin: str, package: str, family: str, text: str, options: Ma
         raise GameError(f"'{origin}' is not the version that is installed: use '{ids[name]}'")
     module = _guarded(ids[name], family, lambda: _module(f"{package}.{name}_v{version}"))
     _check_options(ids[name], module.raw_env, options)
-    return Source(
-        ids[name], version, family, name, _factory(ids[name], family, lambda **kw: _bare(module, kw), options)
-    )
+    build = _factory(ids[name], family, lambda **kw: _bare(module, kw), options)
+    return Source(ids[name], version, family, name, build, takes=_takes(module.raw_env))
 
 
 def _openspiel(name: str, options: Mapping[str, object]) -> Source:
@@ -123,7 +126,8 @@ def _openspiel(name: str, options: Mapping[str, object]) -> Source:
     def make() -> Environment:
         return _by_the_rules(shimmy.OpenSpielCompatibilityV0(game_name=name, config=config))
 
-    return Source(game, "0", "openspiel", name, _factory(game, "openspiel", make, {}), channels="first")
+    build = _factory(game, "openspiel", make, {})
+    return Source(game, "0", "openspiel", name, build, channels="first", takes=dict(parameters))
 
 
 def _by_the_rules(environment: Environment) -> Environment:
@@ -183,6 +187,22 @@ def _guarded(game: str, family: str, make: Callable[[], Any]) -> Any:
         raise
     except Exception as error:
         raise GameError(f"{game} cannot be made: {type(error).__name__}: {error}") from error
+
+
+def _takes(make: Callable[..., object], depth: int = 2) -> dict[str, object]:
+    """Options and their defaults; of one that hands on whatever it is given, also those of what it calls by name."""
+    try:
+        parameters = inspect.signature(make).parameters.values()
+    except (TypeError, ValueError):  # some callables written in C have none
+        return {}
+    found = {one.name: one.default for one in parameters if one.default is not one.empty}
+    if depth and any(one.kind is one.VAR_KEYWORD for one in parameters):
+        function = make.__init__ if isinstance(make, type) else make
+        names = getattr(getattr(function, "__code__", None), "co_names", ())
+        for called in map(getattr(function, "__globals__", {}).get, names):
+            if inspect.isfunction(called) or inspect.isclass(called):
+                found = _takes(called, depth - 1) | found
+    return found
 
 
 def _check_options(game: str, make: Callable[..., Environment], options: Mapping[str, object]) -> None:

@@ -22,7 +22,7 @@ from league.games import inference
 from league.games.bank import BEGIN, HOLD, PLAY, Bank, Plan, RolePlan, Stage, agents_of, has_text, make_driver, text_of
 from league.games.core import Acting, Game, GameSpec, RoleSpec, State, Turn
 from league.games.drivers import Driver, ParallelDriver, drive
-from league.games.environments import Channels, Environment, find
+from league.games.environments import OWN_OPTIONS, Channels, Environment, find
 from league.games.workers import Workers
 
 # A prime that few counters divide: what an environment forgets to reset should stand in mid-count.
@@ -30,7 +30,6 @@ _FIRST_TURNS = 13
 _PROBE_TURNS = 256
 _SAMPLE_TURNS = 3_000
 _SAMPLE_EPISODES = 32
-_OWN_OPTIONS = ("roles", "sides", "horizon", "outcome", "channels")
 _HORIZONS: tuple[Literal["truncation", "terminal"], ...] = ("truncation", "terminal")
 _OUTCOMES: tuple[inference.Outcome, ...] = ("placements", "score")
 _CHANNELS: tuple[Channels, ...] = ("last", "first")
@@ -79,7 +78,7 @@ class PettingZooGame(Game):
         /,
         **options: object,
     ) -> None:
-        own = {name: options[name] for name in _OWN_OPTIONS if name in options}
+        own = {name: options[name] for name in OWN_OPTIONS if name in options}
         given = {name: value for name, value in options.items() if name not in own}
         self._source, self.device, self.slots = find(origin, given), torch.device(device), 0
         game = self._source.id
