@@ -222,7 +222,7 @@ def drive(game: str, env: Environment, agents: Sequence[Any], seen: Sequence[Enc
 
 
 def takes_turns(game: str, env: Environment) -> bool:
-    """Whether agents act in turn (AEC) or at once (Parallel). Raises GameError for what is no PettingZoo environment."""
+    """Whether agents act in turn (AEC) or at once (Parallel). Raises GameError for what is neither."""
     from pettingzoo import AECEnv, ParallelEnv
 
     if isinstance(env, AECEnv):

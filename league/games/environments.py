@@ -197,7 +197,7 @@ def _takes(make: Callable[..., object], depth: int = 2) -> dict[str, object]:
         return {}
     found = {one.name: one.default for one in parameters if one.default is not one.empty}
     if depth and any(one.kind is one.VAR_KEYWORD for one in parameters):
-        function = make.__init__ if isinstance(make, type) else make
+        function = vars(make).get("__init__") if isinstance(make, type) else make
         names = getattr(getattr(function, "__code__", None), "co_names", ())
         for called in map(getattr(function, "__globals__", {}).get, names):
             if inspect.isfunction(called) or inspect.isclass(called):

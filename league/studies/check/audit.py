@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from league.errors import GameError
 from league.studies.check import contract
-from league.studies.check.bare import Bare, Failed, Watcher, walk
+from league.studies.check.bare import Bare, FailedError, Watcher, close, walk
 from league.studies.check.masks import Masks
 from league.studies.check.notes import Notes
 from league.studies.check.observations import Observations
@@ -44,7 +43,7 @@ def audit(
     try:
         try:
             bare = Bare(one.id, env)
-        except Failed as failed:
+        except FailedError as failed:
             contract.not_made(failed, env, notes)
             return notes, Audited("", 0, 0, 0.0, False)
         kind = "aec" if bare.in_turn else "parallel"
@@ -76,11 +75,3 @@ def audit(
         return notes, Audited(kind, len(bare.agents), turns, rate, masks.there)
     finally:
         close(env)
-
-
-def close(env: object) -> None:
-    """Close an environment; one that cannot be closed is no more of our business."""
-    try:
-        getattr(env, "close", lambda: None)()
-    except (GameError, NotImplementedError):
-        pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ Agent = Any
 """Agents may be named by anything hashable."""
 
 
-class Failed(Exception):
+class FailedError(Exception):
     """A call of the environment that raised. call: its method. error: what it raised. place: file and line."""
 
     def __init__(self, call: str, error: Exception) -> None:
@@ -67,7 +67,7 @@ class Moment:
 class Bare:
     """An environment and its spaces, which are asked for once. in_turn: AEC, else Parallel.
 
-    Raises GameError for what is no PettingZoo environment, Failed where it has no agents or spaces.
+    Raises GameError for what is no PettingZoo environment, FailedError where it has no agents or spaces.
     """
 
     def __init__(self, game: str, env: Environment) -> None:
@@ -77,19 +77,21 @@ class Bare:
         self.acts = {agent: _called("action_space", env.action_space, agent) for agent in self.agents}
 
     def reset(self, seed: int) -> Moment:
-        """Begin an episode. Raises Failed."""
+        """Begin an episode. Raises FailedError."""
         env = self.env
         with _heard() as said:
             given = _called("reset", env.reset, seed=seed)
         if self.in_turn:
             return self._now(seed, 0, said.getvalue())
         if not (isinstance(given, tuple) and len(given) == 2 and all(isinstance(one, Mapping) for one in given)):
-            raise Failed("reset", TypeError(f"it must return (observations, infos), two dicts, not {_kind(given)}"))
+            raise FailedError(
+                "reset", TypeError(f"it must return (observations, infos), two dicts, not {_kind(given)}")
+            )
         moment = Moment(seed, 0, tuple(env.agents), tuple(env.agents), infos=given[1], said=said.getvalue())
         return self._look(moment, given[0])
 
     def step(self, before: Moment, actions: Mapping[Agent, Any]) -> Moment:
-        """Take a turn; with `before.dead`, AEC's step(None). Raises Failed."""
+        """Take a turn; with `before.dead`, AEC's step(None). Raises FailedError."""
         env = self.env
         turn = before.turn + (before.dead is None)
         if self.in_turn:
@@ -101,7 +103,7 @@ class Bare:
             given = _called("step", env.step, dict(actions))
         if not (isinstance(given, tuple) and len(given) == 5 and all(isinstance(one, Mapping) for one in given)):
             wanted = "(observations, rewards, terminations, truncations, infos), five dicts"
-            raise Failed("step", TypeError(f"it must return {wanted}, not {_kind(given)}"))
+            raise FailedError("step", TypeError(f"it must return {wanted}, not {_kind(given)}"))
         seen, rewards, terminated, truncated, infos = given
         moment = Moment(
             before.seed,
@@ -115,6 +117,10 @@ class Bare:
         )
         moment.acting = tuple(agent for agent in moment.agents if not moment.over(agent))
         return self._look(moment, seen)
+
+    def close(self) -> None:
+        """Give back what the environment holds."""
+        close(self.env)
 
     def _now(self, seed: int, turn: int, said: str) -> Moment:
         """An AEC environment as it stands."""
@@ -133,7 +139,7 @@ class Bare:
                 said=said,
             )
 
-        moment = _called("reset" if turn == 0 else "step", read)
+        moment: Moment = _called("reset" if turn == 0 else "step", read)
         if not moment.agents:
             return moment
         agent = env.agent_selection
@@ -155,6 +161,12 @@ class Bare:
         return moment
 
 
+def close(env: Environment) -> None:
+    """Close an environment; what it raises then has nothing to do with play."""
+    with suppress(Exception):
+        env.close()
+
+
 class Watcher(Protocol):
     """Something that listens to a walk."""
 
@@ -171,14 +183,14 @@ class Watcher(Protocol):
 class Walk:
     """How an episode of random play went. actions: by turn, of those who acted. ended: nobody is left.
 
-    stopped: why it could not go on, empty where it could. failed: what raised, on which `last` moment and which actions.
+    stopped: why it could not go on, empty where it could. failed: what raised, at which `last` moment, at what `tried`.
     """
 
     seed: int
     actions: list[dict[Agent, Any]] = field(default_factory=list)
     ended: bool = False
     stopped: str = ""
-    failed: Failed | None = None
+    failed: FailedError | None = None
     last: Moment | None = None
     tried: dict[Agent, Any] = field(default_factory=dict)
 
@@ -226,7 +238,7 @@ def walk(
             for watcher in watchers:
                 watcher.turn(moment, actions, after)
             moment = after
-    except Failed as failure:
+    except FailedError as failure:
         found.failed, found.stopped = failure, str(failure)
         return found
 
@@ -260,7 +272,7 @@ def _called(call: str, function: Callable[..., Any], *args: Any, **kwargs: Any) 
         return function(*args, **kwargs)
     # Whatever the environment raises is what is to be found.
     except Exception as error:
-        raise Failed(call, error) from error
+        raise FailedError(call, error) from error
 
 
 @contextmanager

@@ -90,7 +90,7 @@ def traced(one: Subject, numbers: list[int], turns: int) -> list[Trace]:
     try:
         return [_walked(bare, seed, turns) for seed in numbers]
     finally:
-        bare.env.close()
+        bare.close()
 
 
 def difference(one: Trace, other: Trace) -> tuple[int, str] | None:

@@ -61,9 +61,7 @@ class _Gathered:
         return any(finding.level == "error" for finding in self.findings)
 
 
-def check(
-    quick: RunConfig, config: RunConfig, seconds: float, steps: int, tick: Tick = lambda done: None
-) -> Report:
+def check(quick: RunConfig, config: RunConfig, seconds: float, steps: int, tick: Tick = lambda done: None) -> Report:
     """Check the game of a config.
 
     quick: the same with settings that learn soon (`learning.SETTINGS`). seconds: for the lessons together. steps:
@@ -158,7 +156,7 @@ def _taught(one: Subject, found: _Gathered, notes: Notes, quick: RunConfig, seco
                 return
             found.lessons.append(lesson)
             if learning.judged(lesson, spec, notes) in ("flat", "drops"):
-                misdirected(quick, one, random, role, seconds * share, notes, part(here, 0.5, 0.5))
+                misdirected(quick, one, random, role, seconds * share / 2, notes, part(here, 0.5, 0.5))
 
 
 def _lesson(

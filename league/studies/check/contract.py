@@ -10,7 +10,7 @@ from typing import Any
 from gymnasium import spaces
 
 from league.games.environments import Environment
-from league.studies.check.bare import Agent, Bare, Failed, Moment, Walk
+from league.studies.check.bare import Agent, Bare, FailedError, Moment, Walk
 from league.studies.check.notes import Notes
 
 
@@ -39,7 +39,7 @@ def declared(bare: Bare, notes: Notes) -> None:
                 )
 
 
-def not_made(failed: Failed, env: Environment, notes: Notes) -> None:
+def not_made(failed: FailedError, env: Environment, notes: Notes) -> None:
     """An environment whose agents or spaces cannot even be asked for."""
     advice = {
         "possible_agents": "set possible_agents in __init__, with every agent that can act",

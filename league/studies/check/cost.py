@@ -44,9 +44,7 @@ def cost(config: RunConfig, steps: int, tick: Callable[[float], None] = lambda d
 
 def _turn_bytes(spec: GameSpec) -> int:
     """What one turn of one slot takes in a rollout."""
-    rows = sum(
-        role.acting * (prod(role.obs_shape) * role.obs_dtype.itemsize + 64) for role in spec.roles
-    )
+    rows = sum(role.acting * (prod(role.obs_shape) * role.obs_dtype.itemsize + 64) for role in spec.roles)
     state = 0 if spec.state_shape is None else 4 * prod(spec.state_shape) * (1 + spec.can_truncate)
     return rows + state + 16 * len(spec.seats)
 

@@ -7,7 +7,7 @@ merely plays badly for another's good, its own return falls with it.)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -22,7 +22,7 @@ from league.studies.check.subject import Subject
 _CERTAIN = 5.0
 """Standard errors by which another's return must rise."""
 
-_MOST = 3
+_MOST = 2
 """Agents of a role that are looked at."""
 
 
@@ -52,13 +52,24 @@ def misdirected(
             def told(done: float, place: int = place, share: float = share) -> None:
                 tick((place + done) * share)
 
-            found = lesson(config, game, play, number, seconds * share, told, [spec.post_of_seat[seat]], pay)
-            mine = next(curve for curve in found.curves if curve.learns)
-            best = max((curve for curve in found.curves if not curve.learns), key=lambda curve: curve.change)
+            posts = [spec.post_of_seat[seat]]
+            found = lesson(config, game, play, number, seconds * share, told, posts, pay, _another_gains)
+            mine, best = _sides(found.curves)
             if mine.last.n and best.change >= _CERTAIN and abs(mine.change) < CLIMBS and mine.random.error > 0:
                 _accuse(mine, best, found.agent_steps, notes)
     finally:
         game.close()
+
+
+def _sides(curves: Sequence[Curve]) -> tuple[Curve, Curve]:
+    """The learner's own curve, and the other's that rose most."""
+    mine = next(curve for curve in curves if curve.learns)
+    return mine, max((curve for curve in curves if not curve.learns), key=lambda curve: curve.change)
+
+
+def _another_gains(curves: Sequence[Curve]) -> bool:
+    """Whether enough is known."""
+    return _sides(curves)[1].change > 2 * _CERTAIN
 
 
 def _accuse(mine: Curve, best: Curve, steps: int, notes: Notes) -> None:

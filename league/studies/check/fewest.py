@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from league.errors import GameError
-from league.studies.check.bare import Failed, walk
+from league.studies.check.bare import FailedError, walk
 from league.studies.check.subject import Subject
 
 _COUNT = re.compile(r"N|n|players|agents|(n|nb|num|number_of)_?[a-z]\w*")
@@ -45,9 +45,9 @@ def _agents(one: Subject, options: Mapping[str, object]) -> int | None:
     """How many agents there are with other options; None where it cannot be made or played."""
     try:
         bare = one.changed(options).bare()
-    except (GameError, Failed):
+    except (GameError, FailedError):
         return None
     try:
         return None if walk(bare, 0, _TURNS).stopped else len(bare.agents)
     finally:
-        bare.env.close()
+        bare.close()

@@ -22,7 +22,7 @@ from league.records import Seating
 from league.run.setup import new_learner
 from league.studies.check.notes import Notes
 from league.studies.check.play import mean
-from league.studies.check.report import Curve, Lesson, Mean, Play
+from league.studies.check.report import Curve, Lesson, Mean, Play, own
 
 SETTINGS = (
     "device='cpu'",
@@ -41,9 +41,9 @@ SETTINGS = (
 CLIMBS, SURE = 3.0, 6.0
 """Standard errors from which a return has changed, and from which a lesson need not go on."""
 
-_FEWEST, _MOST_ROUNDS = 8, 400
+_FEWEST, _MOST_ROUNDS = 6, 400
 _SLOTS = (8, 128)
-_ROUND = 0.4
+_ROUND = 0.3
 """Rounds of a lesson; games side by side; seconds of play in one round."""
 
 
@@ -86,12 +86,15 @@ def lesson(
     tick: Callable[[float], None] = lambda done: None,
     posts: Sequence[int] | None = None,
     pay: Tensor | None = None,
+    until: Callable[[Sequence[Curve]], bool] | None = None,
 ) -> Lesson:
     """Let a role learn against random play, seated at each of its posts (or at `posts`) in turn.
 
-    play: random play of the same game, which is what learning starts from. seconds: it ends then, or once the return
-    has clearly risen. pay: see `Desk`. Raises whatever the game or the learner raises.
+    play: random play of the same game, which is what learning starts from. seconds: it ends then, or once its curves
+    are as `until` says (by default: its own return has clearly risen). pay: see `Desk`. Raises whatever the game or
+    the learner raises.
     """
+    until = until or learned
     spec, desk = game.spec, Desk(game, pay)
     learner = new_learner(config, spec, 0, role, torch.device("cpu"))
     if posts is None:
@@ -113,11 +116,15 @@ def lesson(
         desk.ended = []
         rounds, spent = rounds + 1, time.perf_counter() - began
         tick(min(spent / seconds, 1.0) if seconds else 1.0)
-        if rounds >= _FEWEST:
-            random, last = Lesson("", 0, 0, 0.0, record.curves(play)).own
-            if last.n and last.beyond(random) > SURE:
-                break
+        if rounds >= _FEWEST and until(record.curves(play)):
+            break
     return Lesson(learner.role.name, rounds, steps, spent, record.curves(play))
+
+
+def learned(curves: Sequence[Curve]) -> bool:
+    """Whether the learner's own return has clearly risen."""
+    random, last = own(curves)
+    return last.n > 0 and last.beyond(random) > SURE
 
 
 def slots_for(spec: GameSpec, play: Play) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from league.studies.check.bare import Agent, Bare, Failed, Moment, Walk, usable, walk
+from league.studies.check.bare import Agent, Bare, FailedError, Moment, Walk, usable, walk
 from league.studies.check.notes import Notes
 
 _WORDS = re.compile(r"\b(illegal|invalid|not (a )?legal|not allowed|forbidden)\b", re.IGNORECASE)
@@ -196,7 +196,7 @@ def _try(case: _Case, renew: Callable[[], Bare]) -> Answer | None:
             return None
         return _answer_to(bare, found.last, case)
     finally:
-        bare.env.close()
+        bare.close()
 
 
 def _answer_to(bare: Bare, moment: Moment, case: _Case) -> Answer:
@@ -207,7 +207,7 @@ def _answer_to(bare: Bare, moment: Moment, case: _Case) -> Answer:
         actions[agent] = case.action if agent == case.agent else space.sample(legal)
     try:
         return answered(moment, case.agent, bare.step(moment, actions))
-    except Failed as failed:
+    except FailedError as failed:
         return Answer("raises", text=str(failed))
 
 

@@ -21,7 +21,14 @@ class Notes:
         self._known: set[Hashable] = set()
 
     def add(
-        self, level: Level, check: str, what: str, where: str = "", advice: str = "", method: str = "", of: Hashable = ""
+        self,
+        level: Level,
+        check: str,
+        what: str,
+        where: str = "",
+        advice: str = "",
+        method: str = "",
+        of: Hashable = "",
     ) -> None:
         """Note something, unless `check` was found before for the same `of` (an agent).
 
@@ -50,7 +57,8 @@ class Notes:
 
 
 def short(file: str) -> str:
-    """A file's path as it is shown: relative where it lies below the working directory."""
-    path = Path(file)
-    here = Path.cwd()
+    """A file's path as it is shown: relative to the working directory, or to where packages are installed."""
+    path, here = Path(file), Path.cwd()
+    if "site-packages" in path.parts:
+        return str(Path(*path.parts[path.parts.index("site-packages") + 1 :]))
     return str(path.relative_to(here)) if path.is_relative_to(here) else file

@@ -12,6 +12,7 @@ from gymnasium import spaces
 
 from league.studies.check.bare import Agent, Bare, Moment
 from league.studies.check.notes import Notes
+from league.studies.check.report import Level
 
 _SHOWN = 6
 
@@ -51,8 +52,8 @@ class Observations:
             if still.all():
                 advice = "nothing can be learned from it: does it show what the agent's choice depends on?"
                 # Where everybody chooses once, there is nothing that could have changed.
-                level, what = ("warning" if found.later else "note"), "never changes"
-                text = f"all that '{agent}' sees {what} ({found.seen} observations)"
+                level: Level = "warning" if found.later else "note"
+                text = f"all that '{agent}' sees never changes ({found.seen} observations)"
                 self._notes.add(level, "observations.constant", text, f"agent '{agent}'", advice, self._method)
                 continue
             places = np.flatnonzero(still)
@@ -80,7 +81,7 @@ class Observations:
     def _holds(self, agent: Agent, moment: Moment, method: str, name: str, space: Any, value: Any) -> bool:
         """Whether one part of an observation is as declared, finite and of its shape."""
 
-        def add(level: Any, check: str, what: str, advice: str) -> None:
+        def add(level: Level, check: str, what: str, advice: str) -> None:
             self._notes.add(level, f"observations.{check}", what, moment.at(agent), advice, method, of=(agent, name))
 
         which = f"'{agent}' sees{f' in {name!r}' if name else ''}"
@@ -112,8 +113,8 @@ class Observations:
             bounds = f"{space.low[place]:g} to {space.high[place]:g}"
             what = f"{which} {array[place]:g} at {list(place)}, but {bounds} is declared"
             # Whole numbers are kept as narrow as they are declared, so that one from outside becomes another.
-            level = "error" if np.issubdtype(space.dtype or array.dtype, np.integer) else "warning"
-            add(level, "range", what, "widen the Box, or clip or scale what is handed out")
+            whole = np.issubdtype(space.dtype or array.dtype, np.integer)
+            add("error" if whole else "warning", "range", what, "widen the Box, or clip or scale what is handed out")
         return True
 
     def _remember(self, agent: Agent, space: spaces.Space[Any], whole: Any, later: bool) -> None:

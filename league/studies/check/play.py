@@ -169,7 +169,7 @@ def mean(values: npt.NDArray[np.float64]) -> Mean:
 
 
 def _unequal(spec: GameSpec, play: Play) -> list[tuple[str, str, str]]:
-    """By role, the two seats on different sides that differ most, where that is beyond chance: (role, better, worse)."""
+    """By role, the two seats on different sides that differ most, where that is no chance: (role, better, worse)."""
     found = []
     for role in spec.roles:
         pairs = [

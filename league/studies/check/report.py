@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
@@ -12,6 +13,8 @@ KIND = "league check"
 Level = Literal["ok", "note", "warning", "error"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note", "ok")
 """From the worst on."""
+
+_FAR = 1e3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +47,11 @@ class Mean:
         return 1.96 * self.error
 
     def beyond(self, other: Mean) -> float:
-        """How many standard errors of the difference it lies above `other`; 0 where both are exactly equal."""
-        gap, error = self.value - other.value, float(self.error**2 + other.error**2) ** 0.5
+        """How many standard errors of the difference it lies above `other`, within ±`_FAR`; 0 where both are equal."""
+        gap, error = self.value - other.value, math.hypot(self.error, other.error)
         if abs(gap) < 1e-9:
             return 0.0
-        return gap / error if error > 0 else float("inf") if gap > 0 else float("-inf")
+        return max(min(gap / max(error, 1e-12), _FAR), -_FAR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +109,8 @@ class Lesson:
 
     @property
     def own(self) -> tuple[Mean, Mean]:
-        """The learner's return in random play and at the end: the mean of its agents, as uncertain as one of them."""
-        mine = [curve for curve in self.curves if curve.learns]
-        return _mean_of([curve.random for curve in mine]), _mean_of([curve.last for curve in mine])
+        """See `own`."""
+        return own(self.curves)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,12 @@ class Report:
         """As plain JSON values."""
         counts = {f"{level}s": self.count(level) for level in LEVELS if level != "ok"}
         return {"passed": self.passed, **counts, **asdict(self)}
+
+
+def own(curves: Sequence[Curve]) -> tuple[Mean, Mean]:
+    """The learner's return in random play and at the end: the mean of its agents, as uncertain as one of them."""
+    mine = [curve for curve in curves if curve.learns]
+    return _mean_of([curve.random for curve in mine]), _mean_of([curve.last for curve in mine])
 
 
 def _mean_of(parts: Sequence[Mean]) -> Mean:

@@ -72,8 +72,8 @@ class Rewards:
             self._notes.add(
                 "error",
                 "rewards.wrong-agent",
-                f"rewards says '{lost}' is given {paid[lost]:g}, but _cumulative_rewards, which last() hands out, rises "
-                f"by {rose[got]:g} for '{got}'",
+                f"rewards says '{lost}' is given {paid[lost]:g}, but _cumulative_rewards, which last() hands out, "
+                f"rises by {rose[got]:g} for '{got}'",
                 before.at(actor),
                 "set `rewards` for the right agents, then call `_accumulate_rewards()` once; write nothing else there",
                 "step",

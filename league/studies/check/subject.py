@@ -23,7 +23,7 @@ class Subject:
     source: Source | None
 
     def bare(self) -> Bare:
-        """A new environment. Raises GameError and Failed."""
+        """A new environment. Raises GameError and FailedError."""
         assert self.source is not None
         return Bare(self.id, self.source.build())
 
@@ -34,7 +34,6 @@ class Subject:
     def changed(self, options: Mapping[str, object]) -> Subject:
         """The same game with other options beside its own."""
         return subject(self.id, {**self.options, **options})
-
 
 
 def subject(id: str, options: Mapping[str, object]) -> Subject:
