@@ -155,7 +155,8 @@ def run_check(overrides: Overrides, seconds: float, steps: int, as_json: bool) -
     if as_json:
         print_json(found.to_dict())
     else:
-        Console(highlight=False).print(check_table(found))
+        # Commands to copy may be longer than a line.
+        Console(highlight=False).print(check_table(found), crop=False)
     return 0 if found.passed else 1
 
 

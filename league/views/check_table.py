@@ -100,8 +100,8 @@ def _play(play: Play, roles: Mapping[str, Sequence[str]]) -> list[RenderableType
 def _lessons(lessons: Sequence[Lesson], roles: Mapping[str, Sequence[str]]) -> Grid:
     rows: list[Sequence[str | Text]] = []
     for lesson in lessons:
-        what = f"{clean(lesson.role)} learns, {count(lesson.agent_steps)} agent-steps"
-        rows.append([Text.assemble((what, "bold"), f", {count(lesson.agent_steps / lesson.seconds)}/s"), *[""] * 4])
+        pace = f"{count(lesson.agent_steps)} agent-steps, {count(lesson.agent_steps / lesson.seconds)}/s"
+        rows.append([Text(f"{clean(lesson.role)} learns", "bold"), "", "", Text(pace, "dim"), ""])
         for name, learns, curves in _grouped(lesson.curves, roles):
             points = [_average([curve.returns[at] for curve in curves]) for at in range(lesson.rounds)]
             change = sum(curve.change for curve in curves) / len(curves)
@@ -189,4 +189,5 @@ def _next(report: Report) -> list[Text]:
         if any(finding.check in ("learning.flat", "learning.unknown") for finding in report.findings):
             lines.append(f"  league check {game} --seconds 120    learns for longer")
     lines.append(f"  league check {game} --json    every number of it")
-    return [Text(line) for line in lines]
+    # A command that is broken into lines cannot be copied.
+    return [Text(line, no_wrap=True, overflow="ignore") for line in lines]

@@ -21,6 +21,9 @@ Agent = Any
 """Agents may be named by anything hashable."""
 
 
+_APART = 1 << 24
+
+
 class FailedError(Exception):
     """A call of the environment that raised. call: its method. error: what it raised. place: file and line."""
 
@@ -209,7 +212,8 @@ def walk(
     """
     found = Walk(seed)
     for index, agent in enumerate(bare.agents):
-        bare.acts[agent].seed((seed if draw is None else draw) * 1000 + index)
+        # Far from the environment's own seeds: of equal ones, its chance and the actions would be the same numbers.
+        bare.acts[agent].seed(_APART + (seed if draw is None else draw) * 1000 + index)
     try:
         moment = bare.reset(seed)
         for watcher in watchers:

@@ -29,6 +29,9 @@ _AUDIT, _PLAY, _TRACE = 3.0, 4.0, 0.3
 _TRACED = (16, 200)
 """Turns that a traced episode is followed, at least and at most."""
 
+_LEARNS = 2.0
+"""Standard errors of a rise from which nobody asks whether others were paid for what was learned."""
+
 _HOLDS = {
     "api": "agents, spaces and calls are as PettingZoo asks",
     "agents": "whose episode is over leaves, and neither acts nor is paid any more",
@@ -135,6 +138,7 @@ def _played(one: Subject, found: _Gathered, notes: Notes, quick: RunConfig, seco
         play.judged(game, found.play, notes)
         if found.audited is not None:
             found.looked.append("contract")
+    one = _settled(one, found.spec)
     play.conforms(one.game, notes, 4, 2, quick.seed)
     tick(0.3)
     if notes.has("", "error") or found.play.episodes == found.play.unfinished or seconds <= 0:
@@ -148,15 +152,28 @@ def _taught(one: Subject, found: _Gathered, notes: Notes, quick: RunConfig, seco
     assert spec is not None
     assert random is not None
     share = 1 / len(spec.roles)
-    with closing(one.game(learning.slots_for(spec, random))) as game:
+    with closing(one.game(learning.slots_for(len(spec.posts), random, seconds * share))) as game:
         for number, role in enumerate(spec.roles):
             here = part(tick, number * share, share)
             lesson = _lesson(quick, game, random, number, seconds * share, notes, part(here, 0.0, 0.5))
             if lesson is None:
                 return
             found.lessons.append(lesson)
-            if learning.judged(lesson, spec, notes) in ("flat", "drops"):
-                misdirected(quick, one, random, role, seconds * share / 2, notes, part(here, 0.5, 0.5))
+            before, after = lesson.own
+            if after.n and after.beyond(before) < _LEARNS:
+                there = part(here, 0.5, 0.5)
+                if misdirected(quick, one, random, role.seats, seconds * share / 2, notes, there):
+                    continue
+            learning.judged(lesson, spec, notes)
+
+
+def _settled(one: Subject, spec: GameSpec) -> Subject:
+    """The game with its roles and sides as options, so that they need not be guessed from random play each time."""
+    if one.source is None:
+        return one
+    roles = {role.name: [spec.seats[seat] for seat in role.seats] for role in spec.roles}
+    sides = [[spec.seats[seat] for seat in side] for side in spec.sides]
+    return one.changed({"roles": roles, "sides": sides, "outcome": spec.outcome})
 
 
 def _lesson(

@@ -8,12 +8,13 @@ merely plays badly for another's good, its own return falls with it.)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 
 import torch
 
 from league.config import RunConfig
-from league.errors import LeagueError
-from league.games.core import Game, RoleSpec
+from league.events import part
+from league.games.core import Game, GameSpec
 from league.studies.check.learning import CLIMBS, lesson, shown, slots_for
 from league.studies.check.notes import Notes
 from league.studies.check.report import Curve, Play
@@ -30,35 +31,39 @@ def misdirected(
     config: RunConfig,
     one: Subject,
     play: Play,
-    role: RoleSpec,
+    seats: Sequence[int],
     seconds: float,
     notes: Notes,
     tick: Callable[[float], None] = lambda done: None,
-) -> None:
-    """Look for agents of a role whose deeds are paid to others; an error for each. seconds: for all of them."""
-    game = _each_for_itself(one, play)
+) -> bool:
+    """Whether there are agents among `seats` whose deeds are paid to others; an error is noted for each.
+
+    seconds: for all of them.
+    """
+    looked = seats[:_MOST]
+    share, accused = 1 / len(looked), False
+    game = _each_for_itself(one, play, seconds * share)
     if game is None:
-        return
-    try:
-        spec = game.spec
-        for place, seat in enumerate(role.seats[:_MOST]):
-            count = len(spec.seats)
-            pay = torch.eye(count)
-            pay[:, seat] = 1.0
-            pay[seat, seat] = 0.0
-            number = next(index for index, other in enumerate(spec.roles) if seat in other.seats)
-            share = 1 / min(len(role.seats), _MOST)
-
-            def told(done: float, place: int = place, share: float = share) -> None:
-                tick((place + done) * share)
-
-            posts = [spec.post_of_seat[seat]]
-            found = lesson(config, game, play, number, seconds * share, told, posts, pay, _another_gains)
+        return False
+    with closing(game):
+        for place, seat in enumerate(looked):
+            role = next(index for index, other in enumerate(game.spec.roles) if seat in other.seats)
+            posts, pay = [game.spec.post_of_seat[seat]], _from_others(game.spec, seat)
+            here = part(tick, place * share, share)
+            found = lesson(config, game, play, role, seconds * share, here, posts, pay, _another_gains)
             mine, best = _sides(found.curves)
             if mine.last.n and best.change >= _CERTAIN and abs(mine.change) < CLIMBS and mine.random.error > 0:
                 _accuse(mine, best, found.agent_steps, notes)
-    finally:
-        game.close()
+                accused = True
+    return accused
+
+
+def _from_others(spec: GameSpec, seat: int) -> torch.Tensor:
+    """Who is paid with what, `[S, S]` as in `Desk`: this seat with what all others are given, they with their own."""
+    pay = torch.eye(len(spec.seats))
+    pay[:, seat] = 1.0
+    pay[seat, seat] = 0.0
+    return pay
 
 
 def _sides(curves: Sequence[Curve]) -> tuple[Curve, Curve]:
@@ -86,17 +91,11 @@ def _accuse(mine: Curve, best: Curve, steps: int, notes: Notes) -> None:
     )
 
 
-def _each_for_itself(one: Subject, play: Play) -> Game | None:
+def _each_for_itself(one: Subject, play: Play, seconds: float) -> Game | None:
     """The game with every agent a role and a side of its own; a native one as it is. None where nobody is there."""
     agents = list(play.scores)
     if len(agents) < 2:
         return None
     if one.source is not None:
         one = one.changed({"roles": {agent: [agent] for agent in agents}, "sides": [[agent] for agent in agents]})
-    try:
-        probe = one.game(1)
-        spec = probe.spec
-        probe.close()
-        return one.game(slots_for(spec, play))
-    except LeagueError:
-        return None
+    return one.game(slots_for(len(agents), play, seconds))

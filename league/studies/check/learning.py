@@ -43,8 +43,8 @@ CLIMBS, SURE = 3.0, 6.0
 
 _FEWEST, _MOST_ROUNDS = 6, 400
 _SLOTS = (8, 128)
-_ROUND = 0.3
-"""Rounds of a lesson; games side by side; seconds of play in one round."""
+_ROUND, _ROUNDS = (0.05, 0.4), 24
+"""Rounds of a lesson; games side by side; seconds of play in one round, and rounds that are aimed at."""
 
 
 class Desk(Game):
@@ -127,11 +127,13 @@ def learned(curves: Sequence[Curve]) -> bool:
     return last.n > 0 and last.beyond(random) > SURE
 
 
-def slots_for(spec: GameSpec, play: Play) -> int:
-    """Games side by side with which a round takes a moment, and at least one for every post."""
+def slots_for(posts: int, play: Play, seconds: float) -> int:
+    """Games side by side with which a lesson of so many seconds has some rounds; at least one for every post."""
     turns = min(max(2 * play.median, 16), 64)
+    shortest, longest = _ROUND
     fewest, most = _SLOTS
-    return max(min(int(play.steps_per_second * _ROUND / turns), most), fewest, len(spec.posts))
+    moment = min(max(seconds / _ROUNDS, shortest), longest)
+    return max(min(int(play.steps_per_second * moment / turns), most), fewest, posts)
 
 
 class _Record:
@@ -174,8 +176,8 @@ class _Record:
         return chosen
 
 
-def judged(one: Lesson, spec: GameSpec, notes: Notes) -> str:
-    """Note what a lesson showed, and say it in a word: "climbs", "drops", "flat" or "unknown"."""
+def judged(one: Lesson, spec: GameSpec, notes: Notes) -> None:
+    """Note what a lesson showed."""
     random, last = one.own
     steps = f"{one.agent_steps:,} agent-steps"
     if not last.n:
@@ -187,7 +189,7 @@ def judged(one: Lesson, spec: GameSpec, notes: Notes) -> str:
             "give it more with --seconds",
             of=one.role,
         )
-        return "unknown"
+        return
     change, told = last.beyond(random), f"{shown(random)} → {shown(last)}"
     if change >= CLIMBS:
         what = f"{one.role} learns against random play: return {told} in {steps}"
@@ -212,7 +214,6 @@ def judged(one: Lesson, spec: GameSpec, notes: Notes) -> str:
             of=one.role,
         )
     _apart(one, spec, notes)
-    return "climbs" if change >= CLIMBS else "drops" if change <= -CLIMBS else "flat"
 
 
 def _apart(one: Lesson, spec: GameSpec, notes: Notes) -> None:
