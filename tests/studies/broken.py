@@ -285,3 +285,59 @@ class PaidTwice(InTurn):
         self.agent_selection = other
         if self.count == 8:
             self.terminations = dict.fromkeys(self.agents, True)
+
+
+class Odd(AtOnce):
+    """Everything else that can be wrong, one thing at a time. how: which."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+        if how == "text":
+            self._sees = {agent: spaces.Text(8) for agent in self.possible_agents}
+        if how == "no-agents":
+            self.possible_agents = []
+
+    def observation_space(self, agent: str) -> spaces.Space[Any]:
+        return spaces.Box(-1, 1, (2,), np.float32) if self.how == "new-space" else super().observation_space(agent)
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
+        return super().action_space({}[agent] if self.how == "no-space" else agent)
+
+    def look(self, agent: str) -> Any:
+        seen = super().look(agent)
+        odd = {
+            "shape": seen[:1],
+            "dtype": seen.astype(np.float64),
+            "range": 3 * seen,
+            "infinite": np.where(self.count == 5, np.float32(np.inf), seen),
+            "constant": np.zeros(2, np.float32),
+            "text": "abc",
+        }
+        return odd.get(self.how, seen)
+
+    def pay(self, right: dict[str, float]) -> dict[str, float]:
+        if self.how == "infinite-pay" and self.count == 3:
+            right["b_0"] = float("inf")
+        if self.how == "unpaid":
+            right["b_0"] = 0.0
+        if self.how == "not-named":
+            del right["b_0"]
+        return right
+
+    def step(self, actions: dict[str, int]) -> Any:
+        seen, rewards, over, cut, infos = super().step(actions)
+        if self.how.startswith("mask"):
+            masks: dict[str, Any] = {"mask-empty": [0, 0], "mask-length": [1, 1, 1], "mask-values": [1, 2]}
+            infos = {agent: {"action_mask": np.array(masks[self.how], np.int8)} for agent in infos}
+        if self.how == "unseen":
+            seen.pop("b_0")
+        if self.how == "unflagged" and self.count >= 4:
+            self.agents = [agent for agent in self.agents if agent == "a_0"]
+        if self.how == "old-api":
+            return seen, rewards, over, infos
+        if self.how == "raises" and self.count == 6:
+            raise RuntimeError("lost my way")
+        if self.how == "endless":
+            self.agents, over = self.possible_agents[:], dict.fromkeys(over, False)
+        return seen, rewards, over, cut, infos

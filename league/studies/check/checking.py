@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -23,7 +24,7 @@ from league.studies.check.report import LEVELS, Cost, Finding, Lesson, Play, Rep
 from league.studies.check.subject import Subject, subject
 from league.threads import alone
 
-_AUDIT, _PLAY, _TRACE = 3.0, 4.0, 0.3
+_AUDIT, _PLAY, _TRACE = 2.0, 3.0, 0.25
 """Seconds for the audit, for random play, and for each traced episode."""
 
 _TRACED = (16, 200)
@@ -80,7 +81,7 @@ def check(quick: RunConfig, config: RunConfig, seconds: float, steps: int, tick:
     else:
         with closing(one.game(1)):
             pass  # what cannot be made is the caller's mistake, not a finding
-        found.looked += ["contract", "seeds"]
+        found.looked.append("seeds")
     if found.audited is None or found.audited.turns:
         _chance(one, found, notes, part(tick, 0.15, 0.1))
     try:
@@ -132,16 +133,18 @@ def _played(one: Subject, found: _Gathered, notes: Notes, quick: RunConfig, seco
     if found.audited is not None and notes.has("", "error"):
         # The fault is named; what the game makes of it may be of use, but must not hide it or take its time.
         return
-    with closing(one.game(play.SLOTS)) as game:
+    rate = found.audited.rate if found.audited is not None else math.inf
+    with closing(one.game(play.slots_for(rate))) as game:
         found.spec = game.spec
         found.play = play.played(game, _PLAY, quick.seed, part(tick, 0.0, 0.2))
         play.judged(game, found.play, notes)
-        if found.audited is not None:
-            found.looked.append("contract")
     one = _settled(one, found.spec)
+    if found.play.unfinished:
+        return  # the rest is about whole episodes
     play.conforms(one.game, notes, 4, 2, quick.seed)
+    found.looked.append("contract")
     tick(0.3)
-    if notes.has("", "error") or found.play.episodes == found.play.unfinished or seconds <= 0:
+    if notes.has("", "error") or seconds <= 0:
         return
     _taught(one, found, notes, quick, seconds, part(tick, 0.3, 0.7))
 

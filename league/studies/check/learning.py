@@ -41,10 +41,11 @@ SETTINGS = (
 CLIMBS, SURE = 3.0, 6.0
 """Standard errors from which a return has changed, and from which a lesson need not go on."""
 
-_FEWEST, _MOST_ROUNDS = 6, 400
+_LEAST, _ENOUGH = 3, 6
 _SLOTS = (8, 128)
 _ROUND, _ROUNDS = (0.05, 0.4), 24
-"""Rounds of a lesson; games side by side; seconds of play in one round, and rounds that are aimed at."""
+"""Rounds of a lesson, and those for which it may take twice its time; games side by side; seconds of play in one
+round, and rounds that are aimed at."""
 
 
 class Desk(Game):
@@ -108,15 +109,15 @@ def lesson(
     seatings = [Seating(lineup, 1 / len(lineups)) for lineup in lineups]
     table = TrainingTable(desk, 0, fold(config.seed, role))
     record = _Record(spec, posts, game.slots)
-    turns = min(max(int(2 * play.median), 16), 64)
+    turns = turns_of(play)
     began, rounds, steps, spent = time.perf_counter(), 0, 0, 0.0
-    while rounds < _MOST_ROUNDS and (spent < seconds or rounds < _FEWEST) and spent < 3 * max(seconds, 1.0):
+    while spent < seconds or rounds < _LEAST or (rounds < _ENOUGH and spent < 2 * seconds):
         steps += table.round(rounds, [learner], frozen, seatings, turns).agent_steps
         record.round(desk.ended)
         desk.ended = []
         rounds, spent = rounds + 1, time.perf_counter() - began
         tick(min(spent / seconds, 1.0) if seconds else 1.0)
-        if rounds >= _FEWEST and until(record.curves(play)):
+        if rounds >= _ENOUGH and until(record.curves(play)):
             break
     return Lesson(learner.role.name, rounds, steps, spent, record.curves(play))
 
@@ -129,11 +130,15 @@ def learned(curves: Sequence[Curve]) -> bool:
 
 def slots_for(posts: int, play: Play, seconds: float) -> int:
     """Games side by side with which a lesson of so many seconds has some rounds; at least one for every post."""
-    turns = min(max(2 * play.median, 16), 64)
     shortest, longest = _ROUND
     fewest, most = _SLOTS
     moment = min(max(seconds / _ROUNDS, shortest), longest)
-    return max(min(int(play.steps_per_second * moment / turns), most), fewest, posts)
+    return max(min(int(play.steps_per_second * moment / turns_of(play)), most), fewest, posts)
+
+
+def turns_of(play: Play) -> int:
+    """Turns of a round: in most slots an episode ends."""
+    return min(max(int(1.25 * play.median), 16), 64)
 
 
 class _Record:

@@ -22,8 +22,11 @@ from league.games.core import Game, GameSpec, NativeGame
 from league.studies.check.notes import Notes
 from league.studies.check.report import Mean, Play
 
-EPISODES, SLOTS, TURNS = 256, 32, 5_000
-"""Episodes wanted; slots; turns after which an episode is no longer waited for."""
+EPISODES, TURNS = 256, 5_000
+"""Episodes wanted; turns after which an episode is no longer waited for."""
+
+_SLOTS, _AT_ONCE = (4, 32), 0.02
+"""Games side by side, fewer where they are slow; seconds that a turn of all of them should take."""
 
 _CERTAIN = 4.0
 """Standard errors from which a difference is told: among so many comparisons, chance alone seldom comes so far."""
@@ -56,6 +59,12 @@ def played(game: Game, seconds: float, seed: int, tick: Callable[[float], None] 
     return _summed(game.spec, waves)
 
 
+def slots_for(rate: float) -> int:
+    """Games side by side for random play. rate: turns a second of one."""
+    fewest, most = _SLOTS
+    return int(min(max(rate * _AT_ONCE, fewest), most))
+
+
 def conforms(make: Callable[[int], Game], notes: Notes, episodes: int, slots: int, seed: int) -> None:
     """Hold a game to league's own contract of games; what it breaks is noted."""
     _, faults = examine(make, episodes=episodes, slots=slots, seed=seed)
@@ -68,7 +77,15 @@ def judged(game: Game, play: Play, notes: Notes) -> None:
     spec = game.spec
     code = "" if isinstance(game, NativeGame) else "step"
     ended = play.episodes - play.unfinished
-    if ended == 0:
+    if play.unfinished and play.limit < TURNS:
+        notes.add(
+            "note",
+            "play.slow",
+            f"{play.unfinished} of {play.episodes} episodes had not ended after {play.limit} turns, when the time for "
+            f"random play was over ({play.steps_per_second:.0f} steps/s)",
+            advice="what needs whole episodes could not be checked: shorter ones (max_cycles) would help",
+        )
+    elif ended == 0:
         notes.add(
             "error",
             "play.endless",
@@ -117,7 +134,7 @@ def judged(game: Game, play: Play, notes: Notes) -> None:
 
 def _wave(game: Game, seed: int, patience: float) -> _Ended:
     """Play the first episode of every slot, `TURNS` turns at most."""
-    slots, began, stepping = SLOTS, time.perf_counter(), 0.0
+    slots, began, stepping = game.slots, time.perf_counter(), 0.0
     row = torch.arange(slots, device=game.device)
     turn = game.start(mix(row, seed))
     live = np.ones(slots, dtype=np.bool_)
@@ -142,7 +159,6 @@ def _summed(spec: GameSpec, waves: Sequence[_Ended]) -> Play:
     unfinished = np.concatenate([wave.unfinished for wave in waves])
     length, cut = np.concatenate([wave.length for wave in waves]), np.concatenate([wave.truncated for wave in waves])
     score = np.concatenate([wave.score for wave in waves])[~unfinished]
-    total = score.sum(1)
     seconds = sum(wave.seconds for wave in waves)
     return Play(
         episodes=len(length),
@@ -154,8 +170,8 @@ def _summed(spec: GameSpec, waves: Sequence[_Ended]) -> Play:
         median=float(statistics.median(length.tolist())),
         longest=int(length.max()),
         scores={name: mean(score[:, seat]) for seat, name in enumerate(spec.seats)},
-        total=(float(total.min()), float(total.max())) if len(total) else (0.0, 0.0),
-        steps_per_second=sum(wave.turns for wave in waves) * SLOTS / max(seconds, 1e-9),
+        zero_sum=len(score) > 0 and float(np.abs(score.sum(1)).max()) < 1e-4,
+        steps_per_second=sum(wave.turns * len(wave.length) for wave in waves) / max(seconds, 1e-9),
     )
 
 

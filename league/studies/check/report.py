@@ -60,7 +60,7 @@ class Play:
 
     episodes: played to the end. unfinished: cut off by the check itself, after `limit` turns. terminated, truncated:
     how episodes ended (truncated: at least one agent was). shortest, median, longest: turns of an episode. scores: by
-    seat. total: of all scores of an episode, lowest and highest. steps_per_second: turns of one copy.
+    seat. zero_sum: the scores of every episode cancelled. steps_per_second: turns of one copy.
     """
 
     episodes: int
@@ -72,13 +72,8 @@ class Play:
     median: float
     longest: int
     scores: Mapping[str, Mean]
-    total: tuple[float, float]
+    zero_sum: bool
     steps_per_second: float
-
-    @property
-    def zero_sum(self) -> bool:
-        """Whether the scores of every episode cancelled."""
-        return max(map(abs, self.total)) < 1e-4
 
 
 @dataclass(frozen=True, slots=True)
