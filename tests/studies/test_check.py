@@ -40,7 +40,7 @@ SOUND = (
 
 
 def checked(game: str, *options: str) -> Called:
-    return league("check", game, *(options or ("--seconds", "1")), "--steps", "0", "--json")
+    return league("check", game, *(options or ("--seconds", "0.5")), "--steps", "0", "--json")
 
 
 def broken(name: str, how: str = "") -> Subject:

@@ -1,16 +1,12 @@
 """What seeds do: the same one must give the same episode, wherever it is played, and another one another.
 
-Episodes are traced turn by turn with actions that are drawn in the same way each time. This module is also what a fresh
-process runs, so that it imports no torch for environments.
+Episodes are traced turn by turn with actions that are drawn in the same way each time. A fresh process
+runs this module, too, so that it imports no torch for environments.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,6 +14,7 @@ import numpy as np
 
 from league.studies.check.bare import Bare, Moment, walk
 from league.studies.check.notes import Notes
+from league.studies.check.process import ask
 from league.studies.check.subject import Subject, subject
 
 Trace = list[dict[str, str]]
@@ -25,7 +22,6 @@ Trace = list[dict[str, str]]
 
 _SEED, _OTHERS = 101, (202, 303, 404)
 _DRAW = 7
-_MARK = "league trace "
 _PATIENCE = 120
 
 
@@ -33,9 +29,10 @@ def seeds(one: Subject, turns: int, notes: Notes) -> None:
     """Trace episodes of equal and of other seeds: in a used instance, in fresh ones and in a fresh process."""
     fresh = traced(one, [_SEED], turns)[0]
     again = traced(one, [_SEED], turns)[0]
-    used = traced(one, [_OTHERS[0], _SEED], turns)[1]
-    others = [traced(one, [seed], turns)[0] for seed in _OTHERS]
-    method, ignored = "reset", all(difference(fresh, other) is None for other in others)
+    first, used = traced(one, [_OTHERS[0], _SEED], turns)
+    method, ignored = "reset", difference(fresh, first) is None
+    for seed in _OTHERS[1:]:
+        ignored = ignored and difference(fresh, traced(one, [seed], turns)[0]) is None
     if (place := difference(fresh, again)) is not None:
         notes.add(
             "error",
@@ -61,7 +58,7 @@ def seeds(one: Subject, turns: int, notes: Notes) -> None:
         notes.add(
             "note",
             "seeds.no-effect",
-            f"{1 + len(others)} seeds with the same draws of actions give the same episode",
+            f"{1 + len(_OTHERS)} seeds with the same draws of actions give the same episode",
             advice="right for a game without chance; else reset() must draw from its seed",
             method=method,
         )
@@ -103,33 +100,13 @@ def difference(one: Trace, other: Trace) -> tuple[int, str] | None:
 
 def elsewhere(one: Subject, turns: int) -> tuple[Trace | None, str]:
     """The trace that a fresh process with another PYTHONHASHSEED makes, or None and why there is none."""
-    code = f"import sys; sys.path[:] = {sys.path!r}; from league.studies.check.chance import serve; serve()"
-    other = "1" if os.environ.get("PYTHONHASHSEED") == "0" else "0"
-    asked = json.dumps({"id": one.id, "options": one.options, "turns": turns})
-    try:
-        process = subprocess.run(
-            [sys.executable, "-c", code],
-            input=asked,
-            capture_output=True,
-            text=True,
-            env=os.environ | {"PYTHONHASHSEED": other, "OMP_NUM_THREADS": "1"},
-            timeout=_PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return None, f"it took more than {_PATIENCE} seconds"
-    for line in process.stdout.splitlines():
-        if line.startswith(_MARK):
-            return json.loads(line.removeprefix(_MARK)), ""
-    said = process.stderr.strip().splitlines()
-    return None, said[-1] if said else f"it ended with status {process.returncode}"
+    request = {"id": one.id, "options": dict(one.options), "turns": turns}
+    return ask("league.studies.check.chance:trace_asked", request, _PATIENCE)
 
 
-def serve() -> None:
-    """Trace what standard input asks for, as `elsewhere` reads it."""
-    asked = json.loads(sys.stdin.read())
-    trace = traced(subject(asked["id"], asked["options"]), [_SEED], asked["turns"])[0]
-    sys.stdout.write(f"\n{_MARK}{json.dumps(trace)}\n")
+def trace_asked(request: Mapping[str, Any]) -> Trace:
+    """What `elsewhere` asks of another process."""
+    return traced(subject(request["id"], request["options"]), [_SEED], request["turns"])[0]
 
 
 class _Hashes:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from league.errors import GameError
 from league.studies.check.bare import FailedError, walk
-from league.studies.check.subject import Subject
+from league.studies.check.process import ask
+from league.studies.check.subject import Subject, subject
 
 _COUNT = re.compile(r"N|n|players|agents|(n|nb|num|number_of)_?[a-z]\w*")
 """Names of parameters that may say how many agents there are; whether they do is tried."""
 
-_TRIES, _TURNS = 4, 20
+_TRIES, _TURNS, _PATIENCE = 4, 20, 15.0
 
 
 def fewest(one: Subject, agents: int) -> dict[str, object]:
@@ -42,12 +44,19 @@ def counts(one: Subject) -> dict[str, int]:
 
 
 def _agents(one: Subject, options: Mapping[str, object]) -> int | None:
-    """How many agents there are with other options; None where it cannot be made or played."""
+    """How many agents there are with other options; None where it cannot be made or played.
+
+    Tried in a process of its own: some environments never come back from a step with too few agents.
+    """
+    request = {"id": one.id, "options": {**one.options, **options}}
+    found: int | None = ask("league.studies.check.fewest:agents_asked", request, _PATIENCE)[0]
+    return found
+
+
+def agents_asked(request: Mapping[str, Any]) -> int | None:
+    """What `_agents` asks of another process."""
     try:
-        bare = one.changed(options).bare()
+        bare = subject(request["id"], request["options"]).bare()
+        return None if walk(bare, 0, _TURNS).stopped else len(bare.agents)
     except (GameError, FailedError):
         return None
-    try:
-        return None if walk(bare, 0, _TURNS).stopped else len(bare.agents)
-    finally:
-        bare.close()
