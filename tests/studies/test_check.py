@@ -174,11 +174,12 @@ def test_agents_that_are_never_paid_are_told() -> None:
 def test_the_fewest_agents_come_first() -> None:
     one = broken("Sound")
     assert counts(one) == {"players": 3}
-    assert fewest(one, 3) == {"players": 1}
-    assert fewest(subject(one.id, {"players": 1}), 1) == {}
+    few = fewest(one, 3, 0)
+    assert (few.options, few.agents, few.errors, few.setting) == ({"players": 1}, 1, (), "players=1")
+    assert fewest(subject(one.id, {"players": 1}), 1, 0).options == {}
     tag = subject("mpe2:simple_tag_v3", {})
     assert counts(tag) == {"num_adversaries": 3, "num_obstacles": 2}
-    assert fewest(tag, 4) == {"num_adversaries": 1}, "obstacles are no agents"
+    assert fewest(tag, 4, 0).options == {"num_adversaries": 1}, "obstacles are no agents"
     assert counts(subject("pettingzoo:sisl/pursuit-v5", {}))["n_pursuers"] == 8, "found behind **kwargs"
 
 

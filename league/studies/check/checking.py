@@ -18,7 +18,7 @@ from league.studies.check.audit import Audited, audit
 from league.studies.check.chance import seeds
 from league.studies.check.cost import cost
 from league.studies.check.credit import misdirected
-from league.studies.check.fewest import fewest
+from league.studies.check.fewest import Fewest, fewest
 from league.studies.check.notes import Notes, short
 from league.studies.check.report import LEVELS, Cost, Finding, Lesson, Play, Report
 from league.studies.check.subject import Subject, subject
@@ -100,21 +100,18 @@ def check(quick: RunConfig, config: RunConfig, seconds: float, steps: int, tick:
 
 
 def _audited(one: Subject, found: _Gathered, seed: int, tick: Tick) -> Notes:
-    """The bare environment: with the fewest agents first, of which only errors are kept, then as configured."""
-    notes, audited = audit(one, "", _AUDIT, seed, part(tick, 0.4, 0.6))
+    """The bare environment, and that with the fewest agents, of which only errors are kept."""
+    notes, audited = audit(one, "", _AUDIT, seed, part(tick, 0.0, 0.6))
     found.audited = audited
     found.looked += ["api", "agents", "observations", "rewards", "seeds"]
     found.looked += ["masks"] if audited.masks else []
-    if audited.agents > 1:
-        found.fewest = fewest(one, audited.agents)
-    if found.fewest:
-        setting = ", ".join(f"{name}={value}" for name, value in found.fewest.items())
-        few, reached = audit(one.changed(found.fewest), setting, _AUDIT / 2, seed, part(tick, 0.0, 0.4))
-        wrong = [finding for finding in few.found if finding.level == "error"]
-        found.findings += wrong
-        if not wrong:
-            what = f"with the fewest agents ({setting}: {reached.agents}) the environment is sound, too"
-            found.findings.append(Finding("ok", "fewest", what))
+    few = fewest(one, audited.agents, seed) if audited.agents > 1 else Fewest()
+    found.fewest = few.options
+    found.findings += few.errors
+    if few.options and not few.errors:
+        what = f"with the fewest agents ({few.setting}: {few.agents}) the environment is sound, too"
+        found.findings.append(Finding("ok", "fewest", what))
+    tick(1.0)
     return notes
 
 
