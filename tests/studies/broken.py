@@ -96,6 +96,28 @@ class WrongMask(InTurn):
         self.agent_selection = other
 
 
+class Boxes(WrongMask):
+    """As WrongMask, with other faults. how: the mask "forbids" the last box although it is there; it is right, but
+    step() "trusts" it; it is of the turn before, and a box that is gone "costs" 0.5 and asks again.
+    """
+
+    def observe(self, agent: str) -> dict[str, Any]:
+        mask = self.before.copy() if self.how == "costs" else self.boxes.copy()
+        if self.how == "forbids" and mask[:4].any():
+            mask[4] = 0
+        return {"observation": self.boxes.copy(), "action_mask": mask}
+
+    def play(self, agent: str, action: int | None) -> None:
+        if self.boxes[action] or self.how == "forbids":
+            self.how, how = "raises", self.how
+            super().play(agent, action)
+            self.how = how
+        elif self.how == "trusts":
+            self.agent_selection = self.next_of(agent)
+        else:
+            self.rewards[agent] = -0.5
+
+
 class Undead(InTurn):
     """Three agents; b_0 is out after its second turn.
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from broken import AtOnce, WrongMask
+from broken import AtOnce, PaidTwice, WrongMask
 from calling import Called, league
 from gymnasium import spaces
 from rich.cells import cell_len
 from rich.console import Console
 
 from league.config import load
+from league.games.registry import make
+from league.studies.check import learning
 from league.studies.check.audit import audit
 from league.studies.check.bare import Bare, Moment, walk
 from league.studies.check.chance import difference, traced
@@ -23,7 +26,9 @@ from league.studies.check.fewest import counts, fewest
 from league.studies.check.learning import SETTINGS
 from league.studies.check.notes import Notes
 from league.studies.check.observations import Observations
-from league.studies.check.report import Curve, Finding, Mean, Report, own
+from league.studies.check.play import TURNS, judged, played
+from league.studies.check.report import Curve, Finding, Lesson, Mean, Play, Report, own
+from league.studies.check.rewards import Rewards
 from league.studies.check.subject import Subject, subject
 from league.views.check_table import check_table, sparkline
 
@@ -140,6 +145,107 @@ def test_rewards_given_to_the_wrong_agent_are_found_by_learning(name: str) -> No
 def test_everything_else_that_can_be_wrong(how: str, level: str, check: str) -> None:
     notes, _ = audit(broken("Odd", how), "", 0.5, 0)
     assert (level, check) in {(finding.level, finding.check) for finding in notes.found}
+
+
+@pytest.mark.parametrize(
+    ("how", "level", "check", "said"),
+    [
+        ("forbids", "warning", "masks.forbids-legal", "forbids 4, but step(4) plays on"),
+        ("trusts", "note", "masks.unchecked", "step() plays on with actions that the mask forbids"),
+        ("costs", "error", "masks.allows-illegal", "pays -0.5, changes nothing and asks again"),
+    ],
+)
+def test_masks_are_compared_with_what_the_environment_answers(how: str, level: str, check: str, said: str) -> None:
+    notes, audited = audit(broken("Boxes", how), "", 1.0, 0)
+    assert audited.masks
+    (finding,) = [one for one in notes.found if one.check.startswith("masks")]
+    assert (finding.level, finding.check) == (level, check)
+    assert said in finding.what
+
+
+def test_rewards_that_are_handed_out_twice_are_told() -> None:
+    bare, notes = Bare("x", PaidTwice()), Notes()
+    watcher = Rewards(bare, notes)
+    everybody = ("a_0", "b_0")
+
+    def moment(turn: int, actor: str, rewards: dict[str, float], cumulative: dict[str, float]) -> Moment:
+        return Moment(0, turn, everybody, (actor,), rewards=rewards, cumulative=cumulative)
+
+    before = moment(4, "a_0", {}, {"a_0": 2.0, "b_0": 1.0})
+    watcher.turn(before, {"a_0": 0}, moment(5, "b_0", {"a_0": 1.0, "b_0": 0.5}, {"a_0": 1.0, "b_0": 1.5}))
+    assert notes.found == []
+    watcher.turn(before, {"a_0": 0}, moment(5, "b_0", {"a_0": 1.0, "b_0": 0.5}, {"a_0": 3.0, "b_0": 1.5}))
+    (finding,) = notes.found
+    assert (finding.level, finding.check) == ("warning", "rewards.sum")
+    assert "'a_0' 1 by rewards, but its _cumulative_rewards" in finding.what
+    assert "still holds what it was given before" in finding.what
+
+
+def lesson(*changes: tuple[str, bool, float, float], episodes: int = 50) -> Lesson:
+    """A lesson of role agent: (agent, learns, return at random, at the end) each, known to within ±0.1."""
+    curves = []
+    for agent, learns, at_random, at_end in changes:
+        first, last = Mean(at_random, 0.1, 100), Mean(at_end, 0.1, episodes)
+        curves.append(Curve(agent, learns, (at_random, at_end), first, last, last.beyond(first)))
+    return Lesson("agent", 2, 1000, 1.0, tuple(curves))
+
+
+@pytest.mark.parametrize(
+    ("taught", "said"),
+    [
+        (lesson(("a", True, 0.0, 1.0)), [("ok", "learning.climbs")]),
+        (lesson(("a", True, 0.0, 0.1)), [("note", "learning.flat")]),
+        (lesson(("a", True, 0.0, -1.0)), [("warning", "learning.drops")]),
+        (lesson(("a", True, 0.0, 0.0), episodes=0), [("note", "learning.unknown")]),
+        (
+            lesson(("a", True, 0.0, 3.0), ("b", True, 0.0, -1.0)),
+            [("ok", "learning.climbs"), ("warning", "learning.apart")],
+        ),
+    ],
+)
+def test_what_a_lesson_says_of_a_game_of_one_side(taught: Lesson, said: list[tuple[str, str]]) -> None:
+    spec, notes = make("mpe2:simple_spread_v3", 1).spec, Notes()
+    learning.judged(taught, spec, notes)
+    assert [(finding.level, finding.check) for finding in notes.found] == said
+    if len(said) == 2:
+        assert "'a' climbs (0 ±0.2 → 3 ±0.2) as 'b' drops (0 ±0.2 → -1 ±0.2)" in notes.found[1].what
+
+
+def test_agents_of_different_sides_may_part() -> None:
+    notes = Notes()
+    learning.judged(lesson(("a", True, 0.0, 3.0), ("b", False, 0.0, -3.0)), make("kuhn", 1).spec, notes)
+    assert [finding.check for finding in notes.found] == ["learning.climbs"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, []),
+        ({"unfinished": 10, "limit": TURNS}, [("error", "play.endless")]),
+        ({"unfinished": 3, "limit": TURNS}, [("warning", "play.endless")]),
+        ({"unfinished": 3, "limit": 70}, [("note", "play.slow")]),
+        ({"scores": {"player_0": Mean(0.0, 0.0, 10), "player_1": Mean(0.0, 0.0, 10)}}, [("warning", "play.unpaid")]),
+        ({"scores": {"player_0": Mean(1.0, 0.1, 10), "player_1": Mean(-1.0, 0.1, 10)}}, [("note", "play.seats")]),
+    ],
+)
+def test_what_random_play_tells(changed: dict[str, Any], said: list[tuple[str, str]]) -> None:
+    scores = {"player_0": Mean(0.1, 0.1, 10), "player_1": Mean(-0.1, 0.1, 10)}
+    play = replace(Play(10, 0, 9, 10, 0, 5, 7.0, 9, scores, True, 100.0), **changed)
+    notes = Notes()
+    judged(make("kuhn", 1), play, notes)
+    assert [(finding.level, finding.check) for finding in notes.found] == said
+
+
+def test_random_play_is_of_whole_episodes() -> None:
+    """As many of each slot, played to the end: the first to finish would be the short ones."""
+    found = played(make("tictactoe", 32), 10.0, 0)
+    assert (found.episodes, found.unfinished, found.truncated) == (256, 0, 0)
+    assert (found.shortest, found.longest) == (5, 9)
+    assert found.zero_sum
+    # 0.585 of random games are won by the first and 0.288 by the second player.
+    first = found.scores["player_0"]
+    assert abs(first.value - 0.297) < 3 * first.error
+    assert first.value == -found.scores["player_1"].value
 
 
 def test_a_sound_environment_has_no_findings_at_all() -> None:
