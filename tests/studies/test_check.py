@@ -108,7 +108,7 @@ def test_what_is_broken_on_purpose_is_named(name: str, how: str, check: str, age
 
 @pytest.mark.parametrize("name", ["WrongPay", "PaidAfterTheTurn"])
 def test_rewards_given_to_the_wrong_agent_are_found_by_learning(name: str) -> None:
-    called = league("check", f"{BROKEN}:{name}", "--seconds", "2", "--steps", "0", "--json")
+    called = league("check", f"{BROKEN}:{name}", "--seconds", "3", "--steps", "0", "--json")
     assert called.code == 1
     errors = named(called, "error")
     assert {(one["check"], one["where"].partition(";")[0]) for one in errors} == {

@@ -160,7 +160,8 @@ def _taught(one: Subject, found: _Gathered, notes: Notes, quick: RunConfig, seco
                 return
             found.lessons.append(lesson)
             before, after = lesson.own
-            if after.n and after.beyond(before) < _LEARNS:
+            # After fewer rounds it cannot be said that nothing was learned.
+            if lesson.rounds >= learning.ENOUGH and after.n and after.beyond(before) < _LEARNS:
                 there = part(here, 0.5, 0.5)
                 if misdirected(quick, one, random, role.seats, seconds * share / 2, notes, there):
                     continue

@@ -41,7 +41,7 @@ SETTINGS = (
 CLIMBS, SURE = 3.0, 6.0
 """Standard errors from which a return has changed, and from which a lesson need not go on."""
 
-_LEAST, _ENOUGH = 3, 6
+_LEAST, ENOUGH = 3, 6
 _SLOTS = (8, 128)
 _ROUND, _ROUNDS = (0.05, 0.4), 24
 """Rounds of a lesson, and those for which it may take twice its time; games side by side; seconds of play in one
@@ -111,13 +111,13 @@ def lesson(
     record = _Record(spec, posts, game.slots)
     turns = turns_of(play)
     began, rounds, steps, spent = time.perf_counter(), 0, 0, 0.0
-    while spent < seconds or rounds < _LEAST or (rounds < _ENOUGH and spent < 2 * seconds):
+    while spent < seconds or rounds < _LEAST or (rounds < ENOUGH and spent < 2 * seconds):
         steps += table.round(rounds, [learner], frozen, seatings, turns).agent_steps
         record.round(desk.ended)
         desk.ended = []
         rounds, spent = rounds + 1, time.perf_counter() - began
         tick(min(spent / seconds, 1.0) if seconds else 1.0)
-        if rounds >= _ENOUGH and until(record.curves(play)):
+        if rounds >= ENOUGH and until(record.curves(play)):
             break
     return Lesson(learner.role.name, rounds, steps, spent, record.curves(play))
 
