@@ -309,6 +309,12 @@ class PaidTwice(InTurn):
             self.terminations = dict.fromkeys(self.agents, True)
 
 
+class NoEnvironment:
+    """It has agents, but is neither an AECEnv nor a ParallelEnv."""
+
+    possible_agents: ClassVar[list[str]] = ["a_0"]
+
+
 class Odd(AtOnce):
     """Everything else that can be wrong, one thing at a time. how: which."""
 

@@ -254,6 +254,14 @@ def test_a_sound_environment_has_no_findings_at_all() -> None:
     assert (audited.kind, audited.agents, audited.masks) == ("parallel", 3, False)
 
 
+def test_what_is_no_environment_is_told_and_nothing_else_is_claimed() -> None:
+    called = checked(f"{BROKEN}:NoEnvironment")
+    assert called.code == 1
+    (finding,) = called.json["findings"]
+    assert (finding["level"], finding["check"]) == ("error", "api.kind")
+    assert "neither a PettingZoo AECEnv nor a ParallelEnv" in finding["what"]
+
+
 def test_rewards_after_the_end_are_told() -> None:
     notes, _ = audit(broken("Lingering", "paid"), "", 0.5, 0)
     (finding,) = [one for one in notes.found if one.level != "note"]

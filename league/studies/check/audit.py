@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from league.errors import GameError
 from league.studies.check import contract
 from league.studies.check.bare import Bare, FailedError, Watcher, close, walk
 from league.studies.check.masks import Masks
@@ -34,8 +35,7 @@ def audit(
 ) -> tuple[Notes, Audited]:
     """Walk through episodes for so long, or `EPISODES` of them; at least one.
 
-    setting: what the options are where they are not the configured ones. Raises GameError where it cannot be made, or
-    is no environment.
+    setting: what the options are where they are not the configured ones. Raises GameError where it cannot be made.
     """
     assert one.source is not None
     env = one.source.build()
@@ -44,7 +44,11 @@ def audit(
         try:
             bare = Bare(one.id, env)
         except FailedError as failed:
-            contract.not_made(failed, env, notes)
+            contract.not_made(failed, notes)
+            return notes, Audited("", 0, 0, 0.0, False)
+        except GameError as error:
+            advice = "subclass pettingzoo.AECEnv or pettingzoo.ParallelEnv"
+            notes.add("error", "api.kind", str(error), advice=advice, method="__init__")
             return notes, Audited("", 0, 0, 0.0, False)
         kind = "aec" if bare.in_turn else "parallel"
         contract.declared(bare, notes)

@@ -68,13 +68,16 @@ class Moment:
 
 
 class Bare:
-    """An environment and its spaces, which are asked for once. in_turn: AEC, else Parallel.
+    """An environment and its spaces, which are asked for once. in_turn: AEC, else Parallel. looks: the method in which
+    observations are made at an episode's start, and later.
 
     Raises GameError for what is no PettingZoo environment, FailedError where it has no agents or spaces.
     """
 
     def __init__(self, game: str, env: Environment) -> None:
         self.env, self.in_turn = env, takes_turns(game, env)
+        apart = hasattr(getattr(env, "unwrapped", env), "observe")
+        self.looks = ("observe", "observe") if apart else ("reset", "step")
         self.agents: tuple[Agent, ...] = tuple(_called("possible_agents", lambda: env.possible_agents))
         self.sees = {agent: _called("observation_space", env.observation_space, agent) for agent in self.agents}
         self.acts = {agent: _called("action_space", env.action_space, agent) for agent in self.agents}

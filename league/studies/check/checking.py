@@ -81,13 +81,12 @@ def check(quick: RunConfig, config: RunConfig, seconds: float, steps: int, tick:
     else:
         with closing(one.game(1)):
             pass  # what cannot be made is the caller's mistake, not a finding
-        found.looked.append("seeds")
     if found.audited is None or found.audited.turns:
         _chance(one, found, notes, part(tick, 0.15, 0.1))
     try:
         _played(one, found, notes, quick, seconds, part(tick, 0.25, 0.65))
     except LeagueError as error:
-        notes.add("error", "game", f"the game cannot be played: {error}", advice="see the findings above it")
+        notes.add("error", "game", f"the game cannot be played: {error}")
     except Exception as error:
         # An environment may raise anything, anywhere; where it was already found at fault, that says it better.
         if not notes.has("", "error"):
@@ -103,7 +102,7 @@ def _audited(one: Subject, found: _Gathered, seed: int, tick: Tick) -> Notes:
     """The bare environment, and that with the fewest agents, of which only errors are kept."""
     notes, audited = audit(one, "", _AUDIT, seed, part(tick, 0.0, 0.6))
     found.audited = audited
-    found.looked += ["api", "agents", "observations", "rewards", "seeds"]
+    found.looked += ["api", "agents", "observations", "rewards"] if audited.turns else []
     found.looked += ["masks"] if audited.masks else []
     few = fewest(one, audited.agents, seed) if audited.agents > 1 else Fewest()
     found.fewest = few.options
@@ -120,6 +119,7 @@ def _chance(one: Subject, found: _Gathered, notes: Notes, tick: Tick) -> None:
     rate = found.audited.rate if found.audited is not None else most / _TRACE
     try:
         seeds(one, int(min(max(rate * _TRACE, fewest_turns), most)), notes)
+        found.looked.append("seeds")
     except LeagueError as error:
         notes.add("error", "seeds", f"an episode cannot be traced: {error}")
     tick(1.0)

@@ -9,7 +9,6 @@ from typing import Any
 
 from gymnasium import spaces
 
-from league.games.environments import Environment
 from league.studies.check.bare import Agent, Bare, FailedError, Moment, Walk
 from league.studies.check.notes import Notes
 
@@ -39,14 +38,18 @@ def declared(bare: Bare, notes: Notes) -> None:
                 )
 
 
-def not_made(failed: FailedError, env: Environment, notes: Notes) -> None:
+def not_made(failed: FailedError, notes: Notes) -> None:
     """An environment whose agents or spaces cannot even be asked for."""
     advice = {
         "possible_agents": "set possible_agents in __init__, with every agent that can act",
         "observation_space": "give every agent of possible_agents an observation space",
         "action_space": "give every agent of possible_agents an action space",
     }[failed.call]
-    notes.add("error", f"api.{failed.call}", str(failed), failed.place or type(env).__name__, advice)
+    if failed.call == "possible_agents":
+        what = f"possible_agents cannot be read: {type(failed.error).__name__}: {failed.error}"
+        notes.add("error", "api.agents", what, "", advice, "__init__")
+    else:
+        notes.add("error", f"api.{failed.call}", str(failed), failed.place, advice)
 
 
 def stopped(walk: Walk, notes: Notes) -> None:
@@ -153,11 +156,11 @@ class Handed:
 
     def begin(self, moment: Moment) -> None:
         """See `Watcher`."""
-        self._seen(moment, "observe" if self._bare.in_turn else "reset")
+        self._seen(moment, self._bare.looks[0])
 
     def turn(self, before: Moment, actions: Mapping[Agent, Any], after: Moment) -> None:
         """See `Watcher`."""
-        self._seen(after, "observe" if self._bare.in_turn else "step")
+        self._seen(after, self._bare.looks[1])
         known = set(self._bare.agents)
         named = {
             "rewards": after.rewards,

@@ -136,7 +136,7 @@ class Masks:
 
     @property
     def _method(self) -> str:
-        return "observe" if self._bare.in_turn else "step"
+        return self._bare.looks[1]
 
     def _look(self, moment: Moment) -> None:
         for agent, mask in moment.masks.items():

@@ -32,12 +32,12 @@ class Observations:
 
     def __init__(self, bare: Bare, notes: Notes) -> None:
         self._bare, self._notes = bare, notes
-        self._method = "observe" if bare.in_turn else "step"
+        self._first, self._method = bare.looks
         self._ranges: dict[Agent, _Range] = {}
 
     def begin(self, moment: Moment) -> None:
         """See `Watcher`."""
-        self._look(moment, self._method if self._bare.in_turn else "reset")
+        self._look(moment, self._first)
 
     def turn(self, before: Moment, actions: Mapping[Agent, Any], after: Moment) -> None:
         """See `Watcher`."""
