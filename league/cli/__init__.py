@@ -206,6 +206,25 @@ def bench(
 
 
 @app.command
+def check(
+    game: Annotated[str, Parameter(help="A name that `league games` lists, package.module:Name or file.py:Name.")],
+    /,
+    *,
+    set: Annotated[
+        tuple[str, ...], Parameter("--set", help="KEY=VALUE, as often as needed.", consume_multiple=False, negative=())
+    ] = (),
+    seconds: Annotated[float, Parameter(help="For learning, all roles together; 0 leaves it out.")] = 20.0,
+    steps: Annotated[int, Parameter(help="Agent-steps of the run whose cost is estimated; 0 leaves it out.")] = 10**6,
+    seed: Annotated[int | None, Parameter(help="Seed of everything random.")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Is this game sound? What to mend before training, and where; exit code 1 where there is an error."""
+    from league.cli.commands import Overrides, run_check
+
+    sys.exit(run_check(Overrides(game, seed, set), seconds, steps, json))
+
+
+@app.command
 def config(
     path: Annotated[str | None, Parameter(help="A TOML file; default: the built-in config.")] = None,
     /,

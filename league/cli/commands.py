@@ -140,6 +140,26 @@ def run_bench(
         Console(highlight=False).print(bench_table(found, changes))
 
 
+def run_check(overrides: Overrides, seconds: float, steps: int, as_json: bool) -> int:
+    """`league check`. Returns the exit code: 0, or 1 where there is an error."""
+    if not (0 <= seconds < math.inf and steps >= 0):
+        raise ConfigError(f"a check needs --seconds and --steps of 0 or more, not {seconds:g} and {steps}")
+    game, *others = overrides.assignments()
+    settings = load(None, [game, "algorithm.slots=none", *others])
+    from league.studies.check.checking import check
+    from league.studies.check.learning import SETTINGS
+    from league.views.check_table import check_table
+
+    with _progress("checking") as tick:
+        found = check(load(None, [game, *SETTINGS, *others]), settings, seconds, steps, tick)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        # Commands to copy may be longer than a line.
+        Console(highlight=False).print(check_table(found), crop=False)
+    return 0 if found.passed else 1
+
+
 def list_games(attempt: bool, only: str | None, as_json: bool) -> None:
     """`league games`."""
     from league.games.registry import catalogue

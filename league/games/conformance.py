@@ -41,6 +41,23 @@ def check(
     zero_sum: also require that the scores of an episode sum to zero.
     Raises GameError with every rule that was broken and where it first was (slot, turn, seat).
     """
+    checked, faults = examine(
+        factory, episodes=episodes, seed=seed, slots=slots, max_turns=max_turns, zero_sum=zero_sum
+    )
+    faults.report()
+    return checked
+
+
+def examine(
+    factory: Callable[[int], Game],
+    *,
+    episodes: int = 20,
+    seed: int = 0,
+    slots: int = 4,
+    max_turns: int = 5000,
+    zero_sum: bool = False,
+) -> tuple[Checked, Faults]:
+    """What `check` raises, as data. Arguments as there."""
     with _made(factory, slots) as game:
         faults = Faults(game.spec)
         checked = _play(game, faults, episodes, seed, max_turns, zero_sum)
@@ -53,8 +70,7 @@ def check(
             _check_fork(game, faults, seed)
         if not faults.found:
             _check_forfeit(game, faults, seed)
-    faults.report()
-    return checked
+    return checked, faults
 
 
 def _play(game: Game, faults: Faults, episodes: int, seed: int, max_turns: int, zero_sum: bool) -> Checked:

@@ -221,10 +221,15 @@ class ParallelDriver(Driver):
 
 def drive(game: str, env: Environment, agents: Sequence[Any], seen: Sequence[Encoding]) -> Driver:
     """The driver that fits an environment. Raises GameError for what is no PettingZoo environment."""
+    return (TurnDriver if takes_turns(game, env) else ParallelDriver)(game, env, agents, seen)
+
+
+def takes_turns(game: str, env: Environment) -> bool:
+    """Whether agents act in turn (AEC) or at once (Parallel). Raises GameError for what is neither."""
     from pettingzoo import AECEnv, ParallelEnv
 
     if isinstance(env, AECEnv):
-        return TurnDriver(game, env, agents, seen)
+        return True
     if isinstance(env, ParallelEnv):
-        return ParallelDriver(game, env, agents, seen)
+        return False
     raise GameError(f"{game} gave a {type(env).__name__}, which is neither a PettingZoo AECEnv nor a ParallelEnv")

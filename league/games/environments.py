@@ -10,7 +10,7 @@ import pkgutil
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any, Literal
 
@@ -47,6 +47,7 @@ class Source:
     id: the canonical spelling. version: the environment's own. family: "classic", "butterfly", …, "mpe2", "magent2",
     "lbf", "rware", "openspiel", or "custom" for a factory of the user's. name: without family and version.
     build: makes one environment. channels: where the environment's images keep their channels.
+    takes: the environment's options that have a default, as far as signatures tell, with the default.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Source:
     name: str
     build: Callable[[], Environment]
     channels: Channels = "last"
+    takes: Mapping[str, object] = field(default_factory=dict)
 
 
 def find(
@@ -96,7 +98,7 @@ def _unwrapped(origin: str | Callable[..., Environment], options: Mapping[str, o
         name = getattr(origin, "__qualname__", type(origin).__qualname__)
         game = f"{getattr(origin, '__module__', type(origin).__module__)}:{name}"
         _check_options(game, origin, options)
-        return Source(game, "0", "custom", name, _factory(game, "", origin, options))
+        return Source(game, "0", "custom", name, _factory(game, "", origin, options), takes=_takes(origin))
     package, _, name = origin.partition(":")
     if package == "openspiel":
         return _openspiel(name, options)
@@ -144,9 +146,8 @@ def _from_package(origin: str, package: str, family: str, text: str, options: Ma
         raise GameError(f"'{origin}' is not the version that is installed: use '{ids[name]}'")
     module = _guarded(ids[name], family, lambda: _module(f"{package}.{name}_v{version}"))
     _check_options(ids[name], module.raw_env, options)
-    return Source(
-        ids[name], version, family, name, _factory(ids[name], family, lambda **kw: _bare(module, kw), options)
-    )
+    build = _factory(ids[name], family, lambda **kw: _bare(module, kw), options)
+    return Source(ids[name], version, family, name, build, takes=_takes(module.raw_env))
 
 
 def _gymnasium(package: str, name: str, options: Mapping[str, object]) -> Source:
@@ -191,7 +192,8 @@ def _openspiel(name: str, options: Mapping[str, object]) -> Source:
     def make() -> Environment:
         return _by_the_rules(shimmy.OpenSpielCompatibilityV0(game_name=name, config=config))
 
-    return Source(game, "0", "openspiel", name, _factory(game, "openspiel", make, {}), channels="first")
+    build = _factory(game, "openspiel", make, {})
+    return Source(game, "0", "openspiel", name, build, channels="first", takes=dict(parameters))
 
 
 def _by_the_rules(environment: Environment) -> Environment:
@@ -255,6 +257,22 @@ def _guarded(game: str, family: str, make: Callable[[], Any]) -> Any:
         raise
     except Exception as error:
         raise GameError(f"{game} cannot be made: {type(error).__name__}: {error}") from error
+
+
+def _takes(make: Callable[..., object], depth: int = 2) -> dict[str, object]:
+    """Options and their defaults; of one that hands on whatever it is given, also those of what it calls by name."""
+    try:
+        parameters = inspect.signature(make).parameters.values()
+    except (TypeError, ValueError):  # some callables written in C have none
+        return {}
+    found = {one.name: one.default for one in parameters if one.default is not one.empty}
+    if depth and any(one.kind is one.VAR_KEYWORD for one in parameters):
+        function = vars(make).get("__init__") if isinstance(make, type) else make
+        names = getattr(getattr(function, "__code__", None), "co_names", ())
+        for called in map(getattr(function, "__globals__", {}).get, names):
+            if inspect.isfunction(called) or inspect.isclass(called):
+                found = _takes(called, depth - 1) | found
+    return found
 
 
 def _check_options(game: str, make: Callable[..., Environment], options: Mapping[str, object]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from league import plugins
 from league.errors import GameError, nearest
-from league.games.environments import GYMNASIUM, MODULES, known_ids
+from league.games.environments import GYMNASIUM, MODULES, Source, find, known_ids
 
 if TYPE_CHECKING:
     from league.games.core import Game
@@ -86,8 +86,26 @@ def make(
         return PettingZooGame(id, slots, device, workers, **given)
     if colon:
         return _made(id, plugins.load(id, "game", GameError, _ADAPTED), slots, device, given, workers)
-    known = [*NATIVE, *(listed.id for listed in catalogue())]
-    raise GameError(f"unknown game '{id}'{nearest(id, known)} (`league games` lists what there is)")
+    raise _unknown(id)
+
+
+def source_of(id: str, options: Mapping[str, object] | None = None) -> Source | None:
+    """Where the environments of a game come from, None where it is a `Game` of its own kind.
+
+    options: as of `make`. Raises GameError for unknown names, and for options that the environment has not. No torch.
+    """
+    kind, colon, _ = id.partition(":")
+    if id in NATIVE:
+        return None
+    if not colon:
+        raise _unknown(id)
+    origin = id if kind in _ADAPTED else plugins.load(id, "game", GameError, _ADAPTED)
+    if not isinstance(origin, str) and _is_batched(origin):
+        return None
+    from league.games.adapting import adapting
+
+    own, given = adapting(options or {})
+    return find(origin, given, own.wrappers)
 
 
 def catalogue() -> list[Listed]:
@@ -121,9 +139,8 @@ def _made(
 ) -> Game:
     from league.games.core import Game
 
-    parameters = list(inspect.signature(factory).parameters.values())
-    if parameters and parameters[0].name == "slots":
-        _check_options(id, parameters[2:], options)
+    if _is_batched(factory):
+        _check_options(id, list(inspect.signature(factory).parameters.values())[2:], options)
         game = factory(slots, device, **options)
         if not isinstance(game, Game):
             raise GameError(f"{id} made a {type(game).__name__}, not a league Game")
@@ -131,6 +148,16 @@ def _made(
     from league.games.pettingzoo import PettingZooGame
 
     return PettingZooGame(factory, slots, device, workers, id, **options)
+
+
+def _is_batched(factory: Callable[..., object]) -> bool:
+    """Whether it makes a `Game`, not an environment: its first parameter is called `slots`."""
+    return next(iter(inspect.signature(factory).parameters), None) == "slots"
+
+
+def _unknown(id: str) -> GameError:
+    known = [*NATIVE, *(listed.id for listed in catalogue())]
+    return GameError(f"unknown game '{id}'{nearest(id, known)} (`league games` lists what there is)")
 
 
 def _check_options(id: str, parameters: list[inspect.Parameter], options: Mapping[str, object]) -> None:

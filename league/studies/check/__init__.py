@@ -1,0 +1,1 @@
+"""`league check`: is a game sound? What experienced people try by hand before they train, as findings with advice."""

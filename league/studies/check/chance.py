@@ -1,0 +1,192 @@
+"""What seeds do: the same one must give the same episode, wherever it is played, and another one another.
+
+Episodes are traced turn by turn with actions that are drawn in the same way each time. A fresh process
+runs this module, too, so that it imports no torch for environments.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from league.studies.check.bare import Bare, Moment, walk
+from league.studies.check.notes import Notes
+from league.studies.check.process import ask
+from league.studies.check.subject import Subject, subject
+
+Trace = list[dict[str, str]]
+"""By turn, a short hash of each thing that was seen or given, by its name ("the observation of 'a_0'")."""
+
+_SEED, _OTHERS = 101, (202, 303, 404)
+_DRAW = 7
+_PATIENCE = 120
+
+
+def seeds(one: Subject, turns: int, notes: Notes) -> None:
+    """Trace episodes of equal and of other seeds: in a used instance, in fresh ones and in a fresh process."""
+    fresh = traced(one, [_SEED], turns)[0]
+    again = traced(one, [_SEED], turns)[0]
+    first, used = traced(one, [_OTHERS[0], _SEED], turns)
+    method, ignored = "reset", difference(fresh, first) is None
+    for seed in _OTHERS[1:]:
+        ignored = ignored and difference(fresh, traced(one, [seed], turns)[0]) is None
+    if (place := difference(fresh, again)) is not None:
+        notes.add(
+            "error",
+            "seeds.unset",
+            f"reset(seed={_SEED}) and the same actions give another episode in a second instance: {place[1]} differs",
+            f"turn {place[0]}",
+            "draw all chance from a generator that reset(seed=…) makes anew: no global one, no clock",
+            method,
+        )
+    elif (place := difference(fresh, used)) is not None:
+        what = "the seed is ignored: " if ignored else ""
+        kept = "chance goes on from the episode before" if ignored else "something of the episode before is left"
+        notes.add(
+            "error",
+            "seeds.ignored" if ignored else "seeds.left-over",
+            f"{what}reset(seed={_SEED}) after another episode in the same instance gives another one than in a fresh "
+            f"instance: {place[1]} differs; {kept}",
+            f"turn {place[0]}",
+            "in reset(): `self.rng = np.random.default_rng(seed)`, and set everything else back",
+            method,
+        )
+    elif ignored:
+        notes.add(
+            "note",
+            "seeds.no-effect",
+            f"{1 + len(_OTHERS)} seeds with the same draws of actions give the same episode",
+            advice="right for a game without chance; else reset() must draw from its seed",
+            method=method,
+        )
+    if notes.has("seeds", "error"):
+        return
+    found, problem = elsewhere(one, turns)
+    if found is None:
+        notes.add("warning", "seeds.process", f"the game could not be played in a fresh process: {problem}")
+    elif (place := difference(fresh, found)) is not None:
+        notes.add(
+            "error",
+            "seeds.process",
+            f"reset(seed={_SEED}) and the same actions give another episode in a fresh process with another "
+            f"PYTHONHASHSEED: {place[1]} differs",
+            f"turn {place[0]}",
+            "do not depend on the order of a set, on hash() or id(): sort, or use lists",
+            method,
+        )
+
+
+def traced(one: Subject, numbers: list[int], turns: int) -> list[Trace]:
+    """Traces of one episode for each seed, one after another in one new instance."""
+    if one.source is None:
+        return _batched(one, numbers, turns)
+    bare = one.bare()
+    try:
+        return [_walked(bare, seed, turns) for seed in numbers]
+    finally:
+        bare.close()
+
+
+def difference(one: Trace, other: Trace) -> tuple[int, str] | None:
+    """The first turn on which two traces differ, and in what; None where they are equal."""
+    for turn, (mine, theirs) in enumerate(zip(one, other, strict=False)):
+        if mine != theirs:
+            return turn, next(name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name))
+    return None if len(one) == len(other) else (min(len(one), len(other)), "the length of the episode")
+
+
+def elsewhere(one: Subject, turns: int) -> tuple[Trace | None, str]:
+    """The trace that a fresh process with another PYTHONHASHSEED makes, or None and why there is none."""
+    request = {"id": one.id, "options": dict(one.options), "turns": turns}
+    return ask("league.studies.check.chance:trace_asked", request, _PATIENCE)
+
+
+def trace_asked(request: Mapping[str, Any]) -> Trace:
+    """What `elsewhere` asks of another process."""
+    return traced(subject(request["id"], request["options"]), [_SEED], request["turns"])[0]
+
+
+class _Hashes:
+    """Notes hashes of what each moment of a walk shows."""
+
+    def __init__(self) -> None:
+        self.trace: Trace = []
+
+    def begin(self, moment: Moment) -> None:
+        """See `Watcher`."""
+        self.trace.append(dict(_shown(moment)))
+
+    def turn(self, before: Moment, actions: Mapping[Any, Any], after: Moment) -> None:
+        """See `Watcher`."""
+        self.trace.append(dict(_shown(after)))
+
+
+def _walked(bare: Bare, seed: int, turns: int) -> Trace:
+    hashes = _Hashes()
+    walk(bare, seed, turns, [hashes], draw=_DRAW)
+    return hashes.trace
+
+
+def _shown(moment: Moment) -> Iterator[tuple[str, str]]:
+    yield "who is there", _hash(sorted(map(repr, moment.agents)))
+    yield "who acts", _hash((moment.acting, moment.dead))
+    for agent, seen in moment.seen.items():
+        yield f"the observation of '{agent}'", _hash(seen)
+        yield f"the mask of '{agent}'", _hash(moment.masks.get(agent))
+    for agent in moment.rewards:
+        yield f"the reward of '{agent}'", _hash(moment.rewards[agent])
+    yield "who is over", _hash((moment.terminated, moment.truncated))
+
+
+def _batched(one: Subject, numbers: list[int], turns: int) -> list[Trace]:
+    """As `traced`, of a game in batched torch with one slot."""
+    import torch
+
+    from league.games.conformance import random_actions
+
+    game, found = one.game(1), []
+    try:
+        for seed in numbers:
+            turn, trace = game.start(torch.tensor([seed])), Trace()
+            for count in range(turns + 1):
+                shown = {"who is over": _hash((turn.terminated.numpy(), turn.truncated.numpy()))}
+                for role, acting in turn.acts.items():
+                    shown[f"the observation of role {role}"] = _hash(acting.obs.numpy())
+                    shown[f"who acts of role {role}"] = _hash((acting.seat.numpy(), acting.present.numpy()))
+                shown["the rewards"] = _hash(turn.reward.numpy())
+                trace.append(shown)
+                if bool(turn.ended.all()):
+                    # Beyond its end stands the next episode.
+                    trace[-1] = {"the rewards": shown["the rewards"], "who is over": shown["who is over"]}
+                    break
+                turn = game.step(random_actions(game, turn, _DRAW + count), torch.tensor([seed]))
+            found.append(trace)
+    finally:
+        game.close()
+    return found
+
+
+def _hash(value: Any) -> str:
+    digest = hashlib.blake2b(digest_size=6)
+    for piece in _bytes(value):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _bytes(value: Any) -> Iterator[bytes]:
+    if isinstance(value, Mapping):
+        # In which order agents are named means nothing.
+        for key in sorted(value, key=repr):
+            yield repr(key).encode()
+            yield from _bytes(value[key])
+    elif isinstance(value, tuple | list):
+        for one in value:
+            yield from _bytes(one)
+    elif isinstance(value, np.ndarray | np.generic):
+        yield f"{value.dtype}{value.shape}".encode()
+        yield value.tobytes()
+    else:
+        yield repr(value).encode()

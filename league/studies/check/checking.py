@@ -1,0 +1,234 @@
+"""The check itself: from the bare environment to a short lesson, each step only where the ones before allow it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from league import __version__
+from league.config import RunConfig
+from league.errors import LeagueError
+from league.events import part
+from league.games.core import Game, GameSpec
+from league.studies.check import learning, play
+from league.studies.check.audit import Audited, audit
+from league.studies.check.chance import seeds
+from league.studies.check.cost import cost
+from league.studies.check.credit import misdirected
+from league.studies.check.fewest import Fewest, fewest
+from league.studies.check.notes import Notes, short
+from league.studies.check.report import LEVELS, Cost, Finding, Lesson, Play, Report
+from league.studies.check.subject import Subject, subject
+from league.threads import alone
+
+_AUDIT, _PLAY, _TRACE = 2.0, 3.0, 0.25
+"""Seconds for the audit, for random play, and for each traced episode."""
+
+_TRACED = (16, 200)
+"""Turns that a traced episode is followed, at least and at most."""
+
+_LEARNS = 2.0
+"""Standard errors of a rise from which nobody asks whether others were paid for what was learned."""
+
+_HOLDS = {
+    "api": "agents, spaces and calls are as PettingZoo asks",
+    "agents": "whose episode is over leaves, and neither acts nor is paid any more",
+    "observations": "observations are finite and inside their declared spaces",
+    "masks": "masks allow what step() takes",
+    "rewards": "rewards are finite, and their records agree",
+    "seeds": "a seed gives the same episode again: in a used instance, a fresh one, and a fresh process",
+    "contract": "league's contract of games holds on random play",
+}
+"""What is said of a group of checks in which nothing was found."""
+
+Tick = Callable[[float], None]
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What a check has found so far. looked: groups of checks that were gone through."""
+
+    findings: list[Finding] = field(default_factory=list)
+    looked: list[str] = field(default_factory=list)
+    audited: Audited | None = None
+    fewest: Mapping[str, object] = field(default_factory=dict)
+    spec: GameSpec | None = None
+    play: Play | None = None
+    lessons: list[Lesson] = field(default_factory=list)
+    cost: Cost | None = None
+
+    def broken(self) -> bool:
+        """Whether there is an error already."""
+        return any(finding.level == "error" for finding in self.findings)
+
+
+def check(quick: RunConfig, config: RunConfig, seconds: float, steps: int, tick: Tick = lambda done: None) -> Report:
+    """Check the game of a config.
+
+    quick: the same with settings that learn soon (`learning.SETTINGS`). seconds: for the lessons together. steps:
+    agent-steps of the run whose cost is estimated; 0: none is. tick: told how much is done.
+    Raises GameError for a game that cannot be found or made.
+    """
+    began = time.perf_counter()
+    alone()
+    one, found = subject(config.game.id, config.game.options), _Gathered()
+    notes = Notes()
+    if one.source is not None:
+        notes = _audited(one, found, config.seed, part(tick, 0.0, 0.15))
+    else:
+        with closing(one.game(1)):
+            pass  # what cannot be made is the caller's mistake, not a finding
+    if found.audited is None or found.audited.turns:
+        _chance(one, found, notes, part(tick, 0.15, 0.1))
+    try:
+        _played(one, found, notes, quick, seconds, part(tick, 0.25, 0.65))
+    except LeagueError as error:
+        notes.add("error", "game", f"the game cannot be played: {error}")
+    except Exception as error:
+        # An environment may raise anything, anywhere; where it was already found at fault, that says it better.
+        if not notes.has("", "error"):
+            notes.add("error", "game", f"the game cannot be played: {_told(error)}")
+    found.findings = _united(found.findings, notes.found)
+    if steps and not found.broken():
+        found.cost = _cost(config, steps, found, part(tick, 0.9, 0.1))
+    tick(1.0)
+    return _report(one, found, time.perf_counter() - began)
+
+
+def _audited(one: Subject, found: _Gathered, seed: int, tick: Tick) -> Notes:
+    """The bare environment, and that with the fewest agents, of which only errors are kept."""
+    notes, audited = audit(one, "", _AUDIT, seed, part(tick, 0.0, 0.6))
+    found.audited = audited
+    found.looked += ["api", "agents", "observations", "rewards"] if audited.turns else []
+    found.looked += ["masks"] if audited.masks else []
+    few = fewest(one, audited.agents, seed) if audited.agents > 1 else Fewest()
+    found.fewest = few.options
+    found.findings += few.errors
+    if few.options and not few.errors:
+        what = f"with the fewest agents ({few.setting}: {few.agents}) the environment is sound, too"
+        found.findings.append(Finding("ok", "fewest", what))
+    tick(1.0)
+    return notes
+
+
+def _chance(one: Subject, found: _Gathered, notes: Notes, tick: Tick) -> None:
+    fewest_turns, most = _TRACED
+    rate = found.audited.rate if found.audited is not None else most / _TRACE
+    try:
+        seeds(one, int(min(max(rate * _TRACE, fewest_turns), most)), notes)
+        found.looked.append("seeds")
+    except LeagueError as error:
+        notes.add("error", "seeds", f"an episode cannot be traced: {error}")
+    tick(1.0)
+
+
+def _played(one: Subject, found: _Gathered, notes: Notes, quick: RunConfig, seconds: float, tick: Tick) -> None:
+    """Random play and lessons, with the environment as the game that league makes of it."""
+    if found.audited is not None and notes.has("", "error"):
+        # The fault is named; what the game makes of it may be of use, but must not hide it or take its time.
+        return
+    rate = found.audited.rate if found.audited is not None else math.inf
+    with closing(one.game(play.slots_for(rate))) as game:
+        found.spec = game.spec
+        found.play = play.played(game, _PLAY, quick.seed, part(tick, 0.0, 0.2))
+        play.judged(game, found.play, notes)
+    one = _settled(one, found.spec)
+    if found.play.unfinished:
+        return  # the rest is about whole episodes
+    play.conforms(one.game, notes, 4, 2, quick.seed)
+    found.looked.append("contract")
+    tick(0.3)
+    if notes.has("", "error") or seconds <= 0:
+        return
+    _taught(one, found, notes, quick, seconds, part(tick, 0.3, 0.7))
+
+
+def _taught(one: Subject, found: _Gathered, notes: Notes, quick: RunConfig, seconds: float, tick: Tick) -> None:
+    """Every role in turn, and where one learns nothing, whether others are paid for it."""
+    spec, random = found.spec, found.play
+    assert spec is not None
+    assert random is not None
+    share = 1 / len(spec.roles)
+    with closing(one.game(learning.slots_for(len(spec.posts), random, seconds * share))) as game:
+        for number, role in enumerate(spec.roles):
+            here = part(tick, number * share, share)
+            lesson = _lesson(quick, game, random, number, seconds * share, notes, part(here, 0.0, 0.5))
+            if lesson is None:
+                return
+            found.lessons.append(lesson)
+            before, after = lesson.own
+            # After fewer rounds it cannot be said that nothing was learned.
+            if lesson.rounds >= learning.ENOUGH and after.n and after.beyond(before) < _LEARNS:
+                there = part(here, 0.5, 0.5)
+                if misdirected(quick, one, random, role.seats, seconds * share / 2, notes, there):
+                    continue
+            learning.judged(lesson, spec, notes)
+
+
+def _settled(one: Subject, spec: GameSpec) -> Subject:
+    """The game with its roles and sides as options, so that they need not be guessed from random play each time."""
+    if one.source is None:
+        return one
+    roles = {role.name: [spec.seats[seat] for seat in role.seats] for role in spec.roles}
+    sides = [[spec.seats[seat] for seat in side] for side in spec.sides]
+    return one.changed({"roles": roles, "sides": sides, "outcome": spec.outcome})
+
+
+def _lesson(
+    quick: RunConfig, game: Game, random: Play, role: int, seconds: float, notes: Notes, tick: Tick
+) -> Lesson | None:
+    try:
+        return learning.lesson(quick, game, random, role, seconds, tick)
+    except LeagueError as error:
+        name = game.spec.roles[role].name
+        notes.add("error", "learning.fails", f"{name} cannot learn: {error}", f"role '{name}'")
+        return None
+
+
+def _cost(config: RunConfig, steps: int, found: _Gathered, tick: Tick) -> Cost | None:
+    try:
+        return cost(config, steps, tick)
+    except LeagueError as error:
+        found.findings.append(Finding("warning", "cost", f"what a run costs could not be measured: {error}"))
+        return None
+
+
+def _united(first: list[Finding], then: list[Finding]) -> list[Finding]:
+    """Findings with the fewest agents, then those as configured that are not the same fault again."""
+    known = {finding.check for finding in first if finding.level == "error"}
+    return [*first, *(finding for finding in then if finding.check not in known)]
+
+
+def _report(one: Subject, found: _Gathered, seconds: float) -> Report:
+    fallen = {finding.check.partition(".")[0] for finding in found.findings if finding.level in ("error", "warning")}
+    fine = [Finding("ok", group, _HOLDS[group]) for group in _HOLDS if group in found.looked and group not in fallen]
+    order = {level: number for number, level in enumerate(LEVELS)}
+    findings = sorted([*found.findings, *fine], key=lambda finding: order[finding.level])
+    spec = found.spec
+    names = () if spec is None else spec.seats
+    return Report(
+        version=__version__,
+        game=one.id,
+        kind="native" if found.audited is None else found.audited.kind,
+        options=dict(one.options),
+        findings=tuple(findings),
+        seats=names,
+        roles={} if spec is None else {role.name: tuple(names[seat] for seat in role.seats) for role in spec.roles},
+        sides=() if spec is None else tuple(tuple(names[seat] for seat in side) for side in spec.sides),
+        fewest=dict(found.fewest),
+        play=found.play,
+        lessons=tuple(found.lessons),
+        cost=found.cost,
+        seconds=seconds,
+    )
+
+
+def _told(error: Exception) -> str:
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = "" if frame is None else f" ({short(frame.tb_frame.f_code.co_filename)}:{frame.tb_lineno})"
+    return f"{type(error).__name__}: {error}{place}"

@@ -1,0 +1,54 @@
+"""What a run will take, from a measured piece of one."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from math import prod
+
+from league.config import RunConfig
+from league.games.core import GameSpec
+from league.studies.bench.probe import QUICK
+from league.studies.bench.probe import subject as bench_subject
+from league.studies.bench.training import Training
+from league.studies.check.report import Cost
+
+_EFFORT = replace(QUICK, seconds=0.3, steps=2_048)
+_COPIES = 3
+"""How often a rollout's tensors are held at once, roughly: as collected, in chains, and as a batch."""
+
+
+def cost(config: RunConfig, steps: int, tick: Callable[[float], None] = lambda done: None) -> Cost:
+    """Train for a moment as `league run` would with this config; the time and memory of `steps` agent-steps.
+
+    Raises LeagueError where it cannot be trained.
+    """
+    one = bench_subject(config, _EFFORT)
+    tick(0.2)
+    probe = Training("training", config.game.id, one)
+    try:
+        probe.prepare()
+        probe.warm()
+        tick(0.6)
+        rate = probe.sample()
+    finally:
+        probe.close()
+    more = max(config.algorithm.turns - one.turns, 0)
+    held = _COPIES * more * one.slots * _turn_bytes(one.spec)
+    workers = one.tuning.workers * _resident(resource.RUSAGE_CHILDREN)
+    memory = _resident(resource.RUSAGE_SELF) + workers + held
+    return Cost(steps, steps / rate, rate, one.slots, one.tuning.workers, memory / 2**20)
+
+
+def _turn_bytes(spec: GameSpec) -> int:
+    """What one turn of one slot takes in a rollout."""
+    rows = sum(role.acting * (prod(role.obs_shape) * role.obs_dtype.itemsize + 64) for role in spec.roles)
+    state = 0 if spec.state_shape is None else 4 * prod(spec.state_shape) * (1 + spec.can_truncate)
+    return rows + state + 16 * len(spec.seats)
+
+
+def _resident(who: int) -> int:
+    """Bytes of memory that this process, or its largest child so far, had at most."""
+    return resource.getrusage(who).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -1,0 +1,245 @@
+"""Every role in turn learns for a short time, while the others play at random: does the pipeline learn at all?
+
+Letters in shapes: B slots, S seats.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from league.config import RunConfig
+from league.execution.training import TrainingTable
+from league.games.chance import fold
+from league.games.core import Game, GameSpec, State, Turn
+from league.policies.core import Policy
+from league.policies.scripted import make_scripted
+from league.records import Seating
+from league.run.setup import new_learner
+from league.studies.check.notes import Notes
+from league.studies.check.play import mean
+from league.studies.check.report import Curve, Lesson, Mean, Play, own
+
+SETTINGS = (
+    "device='cpu'",
+    "algorithm.learning_rate=3e-3",
+    "algorithm.epochs=4",
+    "algorithm.minibatch=512",
+    "algorithm.discount=0.98",
+    "algorithm.max_grad_norm=1.0",
+    "algorithm.entropy=0.01",
+    "algorithm.entropy_end=none",
+    "network.actor=[64, 64]",
+    "network.critic=[64, 64]",
+)
+"""What learns soon, rather than well: small networks and large steps. The user's own --set come after these."""
+
+CLIMBS, SURE = 3.0, 6.0
+"""Standard errors from which a return has changed, and from which a lesson need not go on."""
+
+_LEAST, ENOUGH = 3, 6
+_SLOTS = (8, 128)
+_ROUND, _ROUNDS = (0.05, 0.4), 24
+"""Rounds of a lesson, and those for which it may take twice its time; games side by side; seconds of play in one
+round, and rounds that are aimed at."""
+
+
+class Desk(Game):
+    """A game whose ended episodes are written down, and whose seats may be paid with what others were given.
+
+    pay: `[S, S]`, what each seat (column) gets of every seat's reward (row); None: everybody its own.
+    """
+
+    def __init__(self, game: Game, pay: Tensor | None = None) -> None:
+        self.spec, self.slots, self.device, self.replays = game.spec, game.slots, game.device, game.replays
+        self._game, self._pay = game, pay
+        self.ended: list[tuple[Tensor, Tensor]] = []
+
+    def start(self, seeds: Tensor) -> Turn:
+        return self._game.start(seeds)
+
+    def step(self, actions: Mapping[str, Tensor], seeds: Tensor) -> Turn:
+        turn = self._game.step(actions, seeds)
+        if bool(turn.ended.any()):
+            rows = turn.ended.nonzero()[:, 0]
+            self.ended.append((rows, turn.score[rows].clone()))
+        if self._pay is not None:
+            turn.reward = turn.reward @ self._pay
+        return turn
+
+    def save(self) -> State:
+        return self._game.save()
+
+    def load(self, state: State) -> Turn:
+        return self._game.load(state)
+
+
+def lesson(
+    config: RunConfig,
+    game: Game,
+    play: Play,
+    role: int,
+    seconds: float,
+    tick: Callable[[float], None] = lambda done: None,
+    posts: Sequence[int] | None = None,
+    pay: Tensor | None = None,
+    until: Callable[[Sequence[Curve]], bool] | None = None,
+) -> Lesson:
+    """Let a role learn against random play, seated at each of its posts (or at `posts`) in turn.
+
+    play: random play of the same game, which is what learning starts from. seconds: it ends then, or once its curves
+    are as `until` says (by default: its own return has clearly risen). pay: see `Desk`. Raises whatever the game or
+    the learner raises.
+    """
+    until = until or learned
+    spec, desk = game.spec, Desk(game, pay)
+    learner = new_learner(config, spec, 0, role, torch.device("cpu"))
+    if posts is None:
+        posts = [index for index, post in enumerate(spec.posts) if post.role == learner.role.name]
+    others = {f"random {one.name}": make_scripted("random", one.name, spec) for one in spec.roles}
+    lineups = [
+        tuple(learner.name if index == mine else f"random {post.role}" for index, post in enumerate(spec.posts))
+        for mine in posts
+    ]
+    frozen: dict[str, Policy] = {name: others[name] for lineup in lineups for name in lineup if name in others}
+    seatings = [Seating(lineup, 1 / len(lineups)) for lineup in lineups]
+    table = TrainingTable(desk, 0, fold(config.seed, role))
+    record = _Record(spec, posts, game.slots)
+    turns = turns_of(play)
+    began, rounds, steps, spent = time.perf_counter(), 0, 0, 0.0
+    while spent < seconds or rounds < _LEAST or (rounds < ENOUGH and spent < 2 * seconds):
+        steps += table.round(rounds, [learner], frozen, seatings, turns).agent_steps
+        record.round(desk.ended)
+        desk.ended = []
+        rounds, spent = rounds + 1, time.perf_counter() - began
+        tick(min(spent / seconds, 1.0) if seconds else 1.0)
+        if rounds >= ENOUGH and until(record.curves(play)):
+            break
+    return Lesson(learner.role.name, rounds, steps, spent, record.curves(play))
+
+
+def learned(curves: Sequence[Curve]) -> bool:
+    """Whether the learner's own return has clearly risen."""
+    random, last = own(curves)
+    return last.n > 0 and last.beyond(random) > SURE
+
+
+def slots_for(posts: int, play: Play, seconds: float) -> int:
+    """Games side by side with which a lesson of so many seconds has some rounds; at least one for every post."""
+    shortest, longest = _ROUND
+    fewest, most = _SLOTS
+    moment = min(max(seconds / _ROUNDS, shortest), longest)
+    return max(min(int(play.steps_per_second * moment / turns_of(play)), most), fewest, posts)
+
+
+def turns_of(play: Play) -> int:
+    """Turns of a round: in most slots an episode ends."""
+    return min(max(int(1.25 * play.median), 16), 64)
+
+
+class _Record:
+    """Returns of ended episodes by round, seat, and whether the learner had the seat."""
+
+    def __init__(self, spec: GameSpec, posts: Sequence[int], slots: int) -> None:
+        self._spec = spec
+        counts = [slots // len(posts) + (index < slots % len(posts)) for index in range(len(posts))]
+        of_slot = np.repeat(np.array(posts), counts)
+        # Slot b always has the same lineup: `[B, S]`, whether the learner has the seat.
+        self._learns = of_slot[:, None] == np.array(spec.post_of_seat)[None, :]
+        self._rounds: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def round(self, ended: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """What one round's episodes brought: (slots `[E]`, scores `[E, S]`) each."""
+        rows = torch.cat([rows for rows, _ in ended]).cpu().numpy() if ended else np.zeros(0, dtype=np.int64)
+        none = np.zeros((0, len(self._spec.seats)))
+        score = torch.cat([score for _, score in ended]).double().cpu().numpy() if ended else none
+        self._rounds.append((rows, score))
+
+    def curves(self, play: Play) -> tuple[Curve, ...]:
+        """Of every seat, as the learner's and as another's, where it was that."""
+        found = []
+        late = self._rounds[-max(len(self._rounds) // 3, 1) :]
+        for seat, name in enumerate(self._spec.seats):
+            for learns in (True, False):
+                if not (self._learns[:, seat] == learns).any():
+                    continue
+                returns = [self._of(one, seat, learns) for one in self._rounds]
+                last = mean(np.concatenate([self._of(one, seat, learns) for one in late]))
+                random = play.scores[name]
+                change = last.beyond(random) if last.n else 0.0
+                points = tuple(float(one.mean()) if len(one) else None for one in returns)
+                found.append(Curve(name, learns, points, random, last, change))
+        return tuple(found)
+
+    def _of(self, one: tuple[np.ndarray, np.ndarray], seat: int, learns: bool) -> np.ndarray:
+        rows, score = one
+        chosen: np.ndarray = score[self._learns[rows, seat] == learns, seat]
+        return chosen
+
+
+def judged(one: Lesson, spec: GameSpec, notes: Notes) -> None:
+    """Note what a lesson showed."""
+    random, last = one.own
+    steps = f"{one.agent_steps:,} agent-steps"
+    if not last.n:
+        notes.add(
+            "note",
+            "learning.unknown",
+            f"no episode of {one.role} ended within its lesson ({steps})",
+            f"role '{one.role}'",
+            "give it more with --seconds",
+            of=one.role,
+        )
+        return
+    change, told = last.beyond(random), f"{shown(random)} → {shown(last)}"
+    if change >= CLIMBS:
+        what = f"{one.role} learns against random play: return {told} in {steps}"
+        notes.add("ok", "learning.climbs", what, of=one.role)
+    elif change <= -CLIMBS:
+        notes.add(
+            "warning",
+            "learning.drops",
+            f"{one.role} gets worse as it learns from its own reward: return {told} in {steps}",
+            f"role '{one.role}'",
+            "is the reward's sign right, and is it this agent's?",
+            "step",
+            of=one.role,
+        )
+    else:
+        notes.add(
+            "note",
+            "learning.flat",
+            f"{one.role} did not measurably improve on random play: return {told} in {steps}",
+            f"role '{one.role}'",
+            "give it more with --seconds; some games take longer",
+            of=one.role,
+        )
+    _apart(one, spec, notes)
+
+
+def _apart(one: Lesson, spec: GameSpec, notes: Notes) -> None:
+    """In a game of one side, returns should not part."""
+    if len(spec.sides) > 1:
+        return
+    up = max(one.curves, key=lambda curve: curve.change)
+    down = min(one.curves, key=lambda curve: curve.change)
+    if up.change >= CLIMBS and down.change <= -CLIMBS:
+        notes.add(
+            "warning",
+            "learning.apart",
+            f"all agents are on one side, but '{up.agent}' climbs ({shown(up.random)} → {shown(up.last)}) as "
+            f"'{down.agent}' drops ({shown(down.random)} → {shown(down.last)})",
+            f"role '{one.role}' learning",
+            "is each paid its own reward? Where they compete, say so: --set 'game.options.sides=[[…], […]]'",
+            "step",
+            of=one.role,
+        )
+
+
+def shown(value: Mean) -> str:
+    """A mean with its 95 % interval."""
+    return f"{value.value:.3g} ±{value.half:.2g}"

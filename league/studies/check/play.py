@@ -1,0 +1,205 @@
+"""Uniformly random play of a game: how long episodes are, how they end, what each seat scores, and how fast it is.
+
+Letters in shapes: B slots, S seats.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from league.games.chance import fold, mix
+from league.games.conformance import examine, random_actions
+from league.games.core import Game, GameSpec, NativeGame
+from league.studies.check.notes import Notes
+from league.studies.check.report import Mean, Play
+
+EPISODES, TURNS = 256, 5_000
+"""Episodes wanted; turns after which an episode is no longer waited for."""
+
+_SLOTS, _AT_ONCE = (4, 32), 0.02
+"""Games side by side, fewer where they are slow; seconds that a turn of all of them should take."""
+
+_CERTAIN = 4.0
+"""Standard errors from which a difference is told: among so many comparisons, chance alone seldom comes so far."""
+
+
+@dataclass(slots=True)
+class _Ended:
+    """The first episode of every slot. score: `[B, S]`. length: `[B]` turns. truncated, unfinished: `[B]` bool."""
+
+    score: npt.NDArray[np.float64]
+    length: npt.NDArray[np.int64]
+    truncated: npt.NDArray[np.bool_]
+    unfinished: npt.NDArray[np.bool_]
+    turns: int
+    seconds: float
+
+
+def played(game: Game, seconds: float, seed: int, tick: Callable[[float], None] = lambda done: None) -> Play:
+    """Play about `EPISODES` episodes, in waves of one a slot that are all played to the end: stopping at the first to
+    finish would favour short ones. seconds: after which no new wave begins, and a first one is broken off at 3 times.
+    """
+    began, waves = time.perf_counter(), list[_Ended]()
+    while True:
+        patience = began + 3 * seconds - time.perf_counter() if not waves else float("inf")
+        waves.append(_wave(game, fold(seed, len(waves)), patience))
+        spent, episodes = time.perf_counter() - began, sum(len(wave.length) for wave in waves)
+        tick(min(max(spent / seconds, episodes / EPISODES), 1.0))
+        if waves[-1].unfinished.any() or spent >= seconds or episodes >= EPISODES:
+            break
+    return _summed(game.spec, waves)
+
+
+def slots_for(rate: float) -> int:
+    """Games side by side for random play. rate: turns a second of one."""
+    fewest, most = _SLOTS
+    return int(min(max(rate * _AT_ONCE, fewest), most))
+
+
+def conforms(make: Callable[[int], Game], notes: Notes, episodes: int, slots: int, seed: int) -> None:
+    """Hold a game to league's own contract of games; what it breaks is noted."""
+    _, faults = examine(make, episodes=episodes, slots=slots, seed=seed)
+    for rule, place in faults.found.items():
+        notes.add("error", "contract", f"the contract of a game: {rule}", place, "see league.games.core", of=rule)
+
+
+def judged(game: Game, play: Play, notes: Notes) -> None:
+    """What random play tells of a game."""
+    spec = game.spec
+    code = "" if isinstance(game, NativeGame) else "step"
+    ended = play.episodes - play.unfinished
+    if play.unfinished and play.limit < TURNS:
+        notes.add(
+            "note",
+            "play.slow",
+            f"{play.unfinished} of {play.episodes} episodes had not ended after {play.limit} turns, when the time for "
+            f"random play was over ({play.steps_per_second:.0f} steps/s)",
+            advice="what needs whole episodes could not be checked: shorter ones (max_cycles) would help",
+        )
+    elif ended == 0:
+        notes.add(
+            "error",
+            "play.endless",
+            f"none of {play.episodes} episodes ended within {play.limit} turns of random play",
+            advice="end episodes: terminate by the rules, or truncate at a horizon (max_cycles)",
+            method=code,
+        )
+    elif play.unfinished:
+        notes.add(
+            "warning",
+            "play.endless",
+            f"{play.unfinished} of {play.episodes} episodes did not end within {play.limit} turns of random play",
+            advice="truncate at a horizon (max_cycles): matches wait for every episode",
+            method=code,
+        )
+    silent = [seat for seat, score in play.scores.items() if score.value == 0 and score.error == 0]
+    if ended and len(silent) == len(spec.seats):
+        notes.add(
+            "warning",
+            "play.unpaid",
+            f"nobody was given any reward in {ended} random episodes",
+            advice="where random play never scores, learning has nothing to begin with: pay for steps on the way",
+            method=code,
+        )
+    for seat in silent if ended and len(silent) < len(spec.seats) else ():
+        notes.add(
+            "warning",
+            "play.unpaid",
+            f"'{seat}' was never given a reward in {ended} random episodes, while others were",
+            f"agent '{seat}'",
+            "does rewards name it? An agent that is not paid learns nothing",
+            code,
+            of=seat,
+        )
+    for name, one, other in _unequal(spec, play):
+        notes.add(
+            "note",
+            "play.seats",
+            f"seats are not equal under random play: '{one}' scores {play.scores[one].value:.3g}, "
+            f"'{other}' {play.scores[other].value:.3g}",
+            f"role '{name}'",
+            "league seats every policy equally often in all of them",
+            of=name,
+        )
+
+
+def _wave(game: Game, seed: int, patience: float) -> _Ended:
+    """Play the first episode of every slot, `TURNS` turns at most."""
+    slots, began, stepping = game.slots, time.perf_counter(), 0.0
+    row = torch.arange(slots, device=game.device)
+    turn = game.start(mix(row, seed))
+    live = np.ones(slots, dtype=np.bool_)
+    length, cut = np.zeros(slots, dtype=np.int64), np.zeros(slots, dtype=np.bool_)
+    score = np.zeros((slots, len(game.spec.seats)))
+    count = 0
+    while live.any() and count < TURNS and time.perf_counter() - began < patience:
+        count += 1
+        actions, seeds = random_actions(game, turn, fold(seed, count)), mix(row, seed, count)
+        before = time.perf_counter()
+        turn = game.step(actions, seeds)
+        stepping += time.perf_counter() - before
+        cut |= live & _array(turn.truncated.any(1))
+        over = live & _array(turn.ended)
+        length[live] = count
+        score[over] = _array(turn.score)[over]
+        live &= ~over
+    return _Ended(score, length, cut & ~live, live, count, stepping)
+
+
+def _summed(spec: GameSpec, waves: Sequence[_Ended]) -> Play:
+    unfinished = np.concatenate([wave.unfinished for wave in waves])
+    length, cut = np.concatenate([wave.length for wave in waves]), np.concatenate([wave.truncated for wave in waves])
+    score = np.concatenate([wave.score for wave in waves])[~unfinished]
+    seconds = sum(wave.seconds for wave in waves)
+    return Play(
+        episodes=len(length),
+        unfinished=int(unfinished.sum()),
+        limit=int(length.max()),
+        terminated=int((~unfinished & ~cut).sum()),
+        truncated=int(cut.sum()),
+        shortest=int(length.min()),
+        median=float(statistics.median(length.tolist())),
+        longest=int(length.max()),
+        scores={name: mean(score[:, seat]) for seat, name in enumerate(spec.seats)},
+        zero_sum=len(score) > 0 and float(np.abs(score.sum(1)).max()) < 1e-4,
+        steps_per_second=sum(wave.turns * len(wave.length) for wave in waves) / max(seconds, 1e-9),
+    )
+
+
+def mean(values: npt.NDArray[np.float64]) -> Mean:
+    """Of `[N]` values; 0 where there are none."""
+    count = len(values)
+    if not count:
+        return Mean(0.0, 0.0, 0)
+    error = float(values.std(ddof=1)) / count**0.5 if count > 1 else 0.0
+    return Mean(float(values.mean()), error, count)
+
+
+def _unequal(spec: GameSpec, play: Play) -> list[tuple[str, str, str]]:
+    """By role, the two seats on different sides that differ most, where that is no chance: (role, better, worse)."""
+    found = []
+    for role in spec.roles:
+        pairs = [
+            (play.scores[spec.seats[one]].beyond(play.scores[spec.seats[other]]), spec.seats[one], spec.seats[other])
+            for one, other in combinations(role.seats, 2)
+            if spec.side_of_seat[one] != spec.side_of_seat[other]
+        ]
+        if pairs:
+            far, one, other = max(pairs, key=lambda pair: abs(pair[0]))
+            if abs(far) >= _CERTAIN:
+                found.append((role.name, one, other) if far > 0 else (role.name, other, one))
+    return found
+
+
+def _array(tensor: Tensor) -> npt.NDArray[np.bool_]:
+    array: npt.NDArray[np.bool_] = tensor.cpu().numpy()
+    return array

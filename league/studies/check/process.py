@@ -1,0 +1,48 @@
+"""Something done in a fresh process: with another hash seed, and without harm where it never ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from league.errors import GameError
+from league.plugins import load
+
+_MARK = "league answers "
+
+
+def ask(where: str, request: Mapping[str, object], patience: float) -> tuple[Any, str]:
+    """What the function at `where` (`package.module:name`) answers to a request; None and why where it does not.
+
+    request, and the answer: plain JSON values. patience: seconds after which the process is ended.
+    """
+    code = f"import sys; sys.path[:] = {sys.path!r}; from league.studies.check.process import answer; answer({where!r})"
+    other = "1" if os.environ.get("PYTHONHASHSEED") == "0" else "0"
+    try:
+        process = subprocess.run(
+            [sys.executable, "-c", code],
+            input=json.dumps(request),
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PYTHONHASHSEED": other, "OMP_NUM_THREADS": "1"},
+            timeout=patience,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None, f"it took more than {patience:g} seconds"
+    # What an environment prints on its own is not for us.
+    for line in process.stdout.splitlines():
+        if line.startswith(_MARK):
+            return json.loads(line.removeprefix(_MARK)), ""
+    said = process.stderr.strip().splitlines()
+    return None, said[-1] if said else f"it ended with status {process.returncode}"
+
+
+def answer(where: str) -> None:
+    """The other end of `ask`: reads the request from standard input."""
+    function: Callable[..., object] = load(where, "function", GameError)
+    sys.stdout.write(f"\n{_MARK}{json.dumps(function(json.loads(sys.stdin.read())))}\n")

@@ -1,0 +1,171 @@
+"""What `league check` found, as records from which both the table and the JSON are made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+KIND = "league check"
+"""What a report's "report" says."""
+
+Level = Literal["ok", "note", "warning", "error"]
+LEVELS: tuple[Level, ...] = ("error", "warning", "note", "ok")
+"""From the worst on."""
+
+_FAR = 1e3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    check: what was checked, for programs: a group and, where something was found, what it was (`masks.illegal`).
+    what: a sentence. where: agent, turn, seed, and the method of the environment, as far as they are known.
+    advice: what to mend; empty where there is nothing.
+    """
+
+    level: Level
+    check: str
+    what: str
+    where: str = ""
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """The mean of n values and its standard error; `half` is half of the 95 % interval."""
+
+    value: float
+    error: float
+    n: int
+
+    @property
+    def half(self) -> float:
+        """By the normal distribution: n is large wherever it is shown."""
+        return 1.96 * self.error
+
+    def beyond(self, other: Mean) -> float:
+        """How many standard errors of the difference it lies above `other`, within ±`_FAR`; 0 where both are equal."""
+        gap, error = self.value - other.value, math.hypot(self.error, other.error)
+        if abs(gap) < 1e-9:
+            return 0.0
+        return max(min(gap / max(error, 1e-12), _FAR), -_FAR)
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Uniformly random play.
+
+    episodes: played to the end. unfinished: cut off by the check itself, after `limit` turns. terminated, truncated:
+    how episodes ended (truncated: at least one agent was). shortest, median, longest: turns of an episode. scores: by
+    seat. zero_sum: the scores of every episode cancelled. steps_per_second: turns of one copy.
+    """
+
+    episodes: int
+    unfinished: int
+    limit: int
+    terminated: int
+    truncated: int
+    shortest: int
+    median: float
+    longest: int
+    scores: Mapping[str, Mean]
+    zero_sum: bool
+    steps_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """An agent's mean return per round of a lesson. learns: whether the learner played it, or random play did.
+
+    returns: by round, None where no episode ended. random: its return where all play at random. last: over the last
+    third of the rounds. change: standard errors from `random` to `last`.
+    """
+
+    agent: str
+    learns: bool
+    returns: tuple[float | None, ...]
+    random: Mean
+    last: Mean
+    change: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A role that learned for a short time, from its own rewards, among others that play at random."""
+
+    role: str
+    rounds: int
+    agent_steps: int
+    seconds: float
+    curves: tuple[Curve, ...]
+
+    @property
+    def own(self) -> tuple[Mean, Mean]:
+        """See `own`."""
+        return own(self.curves)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a run of `steps` agent-steps will take. slots: games side by side; workers: processes that step them."""
+
+    steps: int
+    seconds: float
+    agent_steps_per_second: float
+    slots: int
+    workers: int
+    megabytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One check of a game.
+
+    kind: "aec", "parallel" or "native". seats, roles, sides: as the game was understood; empty where it could not be.
+    fewest: options with the fewest agents that work, where the game takes a number of them. errors, warnings, notes:
+    how many findings have that level. passed: there is no error.
+    """
+
+    version: str
+    game: str
+    kind: str
+    options: Mapping[str, object]
+    findings: tuple[Finding, ...]
+    seats: tuple[str, ...] = ()
+    roles: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sides: tuple[tuple[str, ...], ...] = ()
+    fewest: Mapping[str, object] = field(default_factory=dict)
+    play: Play | None = None
+    lessons: tuple[Lesson, ...] = ()
+    cost: Cost | None = None
+    seconds: float = 0.0
+    report: str = KIND
+
+    @property
+    def passed(self) -> bool:
+        """Whether a run may begin."""
+        return self.count("error") == 0
+
+    def count(self, level: Level) -> int:
+        """How many findings have a level."""
+        return sum(finding.level == level for finding in self.findings)
+
+    def to_dict(self) -> dict[str, object]:
+        """As plain JSON values."""
+        counts = {f"{level}s": self.count(level) for level in LEVELS if level != "ok"}
+        return {"passed": self.passed, **counts, **asdict(self)}
+
+
+def own(curves: Sequence[Curve]) -> tuple[Mean, Mean]:
+    """The learner's return in random play and at the end: the mean of its agents, as uncertain as one of them."""
+    mine = [curve for curve in curves if curve.learns]
+    return _mean_of([curve.random for curve in mine]), _mean_of([curve.last for curve in mine])
+
+
+def _mean_of(parts: Sequence[Mean]) -> Mean:
+    count = max(len(parts), 1)
+    value, error = sum(part.value for part in parts) / count, sum(part.error for part in parts) / count
+    return Mean(value, error, min((part.n for part in parts), default=0))

@@ -1,0 +1,41 @@
+"""What is checked: a game with its options, as a bare environment where it is one, and as a `Game`. Knows no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from league.games.environments import Source
+from league.games.registry import make, source_of
+from league.studies.check.bare import Bare
+
+if TYPE_CHECKING:
+    from league.games.core import Game
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A game that can be named. source: where its environments come from; None for games in batched torch."""
+
+    id: str
+    options: Mapping[str, object]
+    source: Source | None
+
+    def bare(self) -> Bare:
+        """A new environment. Raises GameError and FailedError."""
+        assert self.source is not None
+        return Bare(self.id, self.source.build())
+
+    def game(self, slots: int) -> Game:
+        """A new game of so many slots, on the CPU and in this process. Raises GameError."""
+        return make(self.id, slots, "cpu", self.options)
+
+    def changed(self, options: Mapping[str, object]) -> Subject:
+        """The same game with other options beside its own."""
+        return subject(self.id, {**self.options, **options})
+
+
+def subject(id: str, options: Mapping[str, object]) -> Subject:
+    """Raises GameError for what cannot be found."""
+    return Subject(id, options, source_of(id, options))

@@ -1,0 +1,193 @@
+"""What `league check` found, for people: the verdict, what to mend and where, then play, learning curves and cost."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from league.views.grid import Column, Grid
+from league.views.text import clean, count, duration, interval, number
+
+if TYPE_CHECKING:
+    from league.studies.check.report import Curve, Finding, Lesson, Mean, Play, Report
+
+_STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "ok": "green"}
+_BARS = "▁▂▃▄▅▆▇█"
+_POINTS = 16
+"""Columns of a curve."""
+
+_MOST = 10
+"""Curves of a lesson, and seats, that are shown one by one; where there are more, they are shown by role."""
+
+_CHANGED = 3.0
+"""Standard errors from which a return is shown as changed."""
+
+
+def check_table(report: Report) -> RenderableType:
+    """The report, its verdict first."""
+    parts: list[RenderableType] = [_verdict(report), Text(_about(report), "dim"), Text(), _findings(report.findings)]
+    if report.play is not None:
+        parts += [Text(), *_play(report.play, report.roles)]
+    if report.lessons:
+        parts += [Text(), _lessons(report.lessons, report.roles)]
+    if report.cost is not None:
+        parts += [Text(), *_cost(report)]
+    return Group(*parts, Text(), *_next(report))
+
+
+def _verdict(report: Report) -> Text:
+    """Passed or not, and how many findings of each kind."""
+    said = [
+        f"{found} {level}{'' if found == 1 else 's'}"
+        for level in ("error", "warning", "note")
+        if (found := report.count(level))
+    ]
+    passed = ("passes", "bold green") if report.passed else ("fails", "bold red")
+    return Text.assemble((f"{clean(report.game)} ", "bold"), passed, f"   {', '.join(said) or 'nothing found'}")
+
+
+def _about(report: Report) -> str:
+    told = [{"aec": "AEC", "parallel": "Parallel", "native": "batched torch"}.get(report.kind, report.kind)]
+    if report.seats:
+        told.append(_counted(len(report.seats), "agent"))
+        told.append(f"{_counted(len(report.roles), 'role')}: {', '.join(map(clean, report.roles))}")
+        told.append(_counted(len(report.sides), "side"))
+    told.append(duration(report.seconds))
+    return " · ".join(one for one in told if one)
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
+def _findings(findings: Sequence[Finding]) -> Grid:
+    """What is wrong, where, and what to do about it; what is right on one line each."""
+    rows: list[Sequence[str | Text]] = []
+    for finding in findings:
+        rows.append([Text(finding.level, _STYLES[finding.level]), clean(finding.what)])
+        if finding.level != "ok":
+            rows += [["", Text(clean(finding.where), "dim")]] if finding.where else []
+            rows += [["", Text(f"→ {clean(finding.advice)}")]] if finding.advice else []
+    return Grid([Column(("",), keep=9), Column(("",), keep=8, least=20, wrap=True)], rows, heading=False)
+
+
+def _play(play: Play, roles: Mapping[str, Sequence[str]]) -> list[RenderableType]:
+    endings = {"terminated": play.terminated, "truncated": play.truncated, "not ended": play.unfinished}
+    told = [
+        f"{play.shortest} to {play.longest} turns (median {play.median:g})",
+        ", ".join(f"{found} {how}" for how, found in endings.items() if found),
+        "zero-sum" if play.zero_sum else "not zero-sum",
+        f"{count(play.steps_per_second)} steps/s",
+    ]
+    rows: list[Sequence[str | Text]] = []
+    for name, seats in roles.items():
+        scores = [play.scores[seat] for seat in seats]
+        if len(play.scores) > _MOST:
+            rows.append([f"  {clean(name)} ({_counted(len(seats), 'agent')})", _value(_middle(scores))])
+        else:
+            rows += [[f"  {clean(seat)}", _value(one)] for seat, one in zip(seats, scores, strict=True)]
+    grid = Grid([Column(("",), keep=8, least=8), Column(("score ± 95 %", "score"), right=True, keep=9)], rows)
+    heading = Text.assemble(("random play", "bold"), f", {play.episodes} episodes: {' · '.join(told)}")
+    return [heading, grid]
+
+
+def _lessons(lessons: Sequence[Lesson], roles: Mapping[str, Sequence[str]]) -> Grid:
+    rows: list[Sequence[str | Text]] = []
+    for lesson in lessons:
+        pace = f"{count(lesson.agent_steps)} agent-steps, {count(lesson.agent_steps / lesson.seconds)}/s"
+        rows.append([Text(f"{clean(lesson.role)} learns", "bold"), "", "", Text(pace, "dim"), ""])
+        for name, learns, curves in _grouped(lesson.curves, roles):
+            points = [_average([curve.returns[at] for curve in curves]) for at in range(lesson.rounds)]
+            change = sum(curve.change for curve in curves) / len(curves)
+            arrow = "↑" if change >= _CHANGED else "↓" if change <= -_CHANGED else "="
+            rows.append(
+                [
+                    f"  {clean(name)}",
+                    "learns" if learns else "random",
+                    Text(sparkline(points), "green" if learns else "dim"),
+                    f"{_value(_middle([one.random for one in curves]))} → {_value(_middle([o.last for o in curves]))}",
+                    arrow,
+                ]
+            )
+    columns = [
+        Column(("learning against random play", "learning"), keep=8, least=10),
+        Column(("plays",), keep=2),
+        Column(("return by round", "curve"), keep=3),
+        Column(("random play → last rounds", "return"), keep=9),
+        Column(("",), keep=4),
+    ]
+    return Grid(columns, rows)
+
+
+def _grouped(curves: Sequence[Curve], roles: Mapping[str, Sequence[str]]) -> list[tuple[str, bool, list[Curve]]]:
+    """The curves one by one, or by role where there are many: (name, learns, curves)."""
+    if len(curves) <= _MOST:
+        return [(curve.agent, curve.learns, [curve]) for curve in curves]
+    found: dict[tuple[str, bool], list[Curve]] = {}
+    of_agent = {agent: role for role, agents in roles.items() for agent in agents}
+    for curve in curves:
+        found.setdefault((of_agent[curve.agent], curve.learns), []).append(curve)
+    return [(f"{role} ({_counted(len(group), 'agent')})", learns, group) for (role, learns), group in found.items()]
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """A curve in one line of at most `_POINTS` bars, each the mean of some values; a blank where there are none."""
+    width = min(len(values), _POINTS)
+    edges = [round(place * len(values) / width) for place in range(width + 1)] if width else []
+    points = [_average(values[begin:end]) for begin, end in pairwise(edges)]
+    known = [point for point in points if point is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(" " if point is None else _BARS[round((point - low) * scale)] for point in points)
+
+
+def _average(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _middle(means: Sequence[Mean]) -> tuple[float, float]:
+    """The mean of means, and half an interval: of one of them, since they may all go together."""
+    return sum(one.value for one in means) / len(means), sum(one.half for one in means) / len(means)
+
+
+def _value(mean: Mean | tuple[float, float]) -> str:
+    value, half = mean if isinstance(mean, tuple) else (mean.value, mean.half)
+    return interval(value, value - half, value + half)
+
+
+def _cost(report: Report) -> list[Text]:
+    cost = report.cost
+    assert cost is not None
+    memory = f"{number(cost.megabytes / 1024, 1)} GB" if cost.megabytes >= 1000 else f"{cost.megabytes:.0f} MB"
+    how = f"{count(cost.agent_steps_per_second)} agent-steps/s, {_counted(cost.slots, 'game')} side by side"
+    how += f", {_counted(cost.workers, 'worker')}" if cost.workers else ""
+    what = Text.assemble(
+        (f"a run of {count(cost.steps)} agent-steps", "bold"),
+        f" takes about {duration(cost.seconds)} here and {memory} of memory",
+    )
+    return [what, Text(f"  {how}; rated matches not counted", "dim")]
+
+
+def _next(report: Report) -> list[Text]:
+    options = "".join(
+        f" --set {shlex.quote(f'game.options.{name}={json.dumps(value)}')}" for name, value in report.options.items()
+    )
+    game = f"{shlex.quote(clean(report.game))}{options}"
+    lines = ["Next:"]
+    if not report.passed:
+        lines.append(f"  league check {game}    again, once it is mended")
+    else:
+        steps = 1_000_000 if report.cost is None else report.cost.steps
+        lines.append(f"  league run --game {game} --set algorithm.slots=none --steps {steps}")
+        if any(finding.check in ("learning.flat", "learning.unknown") for finding in report.findings):
+            lines.append(f"  league check {game} --seconds 120    learns for longer")
+    lines.append(f"  league check {game} --json    every number of it")
+    # A command that is broken into lines cannot be copied.
+    return [Text(line, no_wrap=True, overflow="ignore") for line in lines]
