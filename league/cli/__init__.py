@@ -124,6 +124,23 @@ def match(
 
 
 @app.command
+def payoff(
+    *policies: Annotated[
+        str, Parameter(help="POLICY …, or ROLE=POLICY …: they play for this table; none: the ledger's rated games.")
+    ],
+    run: RunOption = None,
+    games: Annotated[int, Parameter(help="Games for each cell of a table that is played.")] = 100,
+    seed: Annotated[int, Parameter(help="Seed of deals and draws, the same for all cells.")] = 0,
+    size: Annotated[int, Parameter(help="How many of each role are shown of the ledger.")] = 5,
+    json: JsonFlag = False,
+) -> None:
+    """Who scores what against whom: the head-to-head table, with 95 % intervals."""
+    from league.cli.commands import show_payoff
+
+    show_payoff(run, policies, games, seed, size, json)
+
+
+@app.command
 def export(
     policy: Annotated[str, Parameter(help="POLICY of the run.")] = "best",
     /,

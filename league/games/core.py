@@ -49,6 +49,7 @@ class GameSpec:
     outcome: "placements" (win, draw, loss) or "score" (its size matters: poker, cooperative games).
     score_range: lowest and highest possible score of a seat, or None where unknown.
     state_shape: of the critic's global state, or None: what an acting seat observes is the whole state.
+    by_seat: whether every seat is a post of its own (`split`).
     """
 
     id: str
@@ -61,6 +62,7 @@ class GameSpec:
     score_range: tuple[float, float] | None = None
     state_shape: tuple[int, ...] | None = None
     options: Mapping[str, object] = field(default_factory=dict)
+    by_seat: bool = False
 
     def __post_init__(self) -> None:
         seats = sorted(seat for side in self.sides for seat in side)
@@ -74,12 +76,14 @@ class GameSpec:
 
     @cached_property
     def posts(self) -> tuple[Post, ...]:
-        """What lineups fill, ordered by side, then by role: the seats of one role on one side."""
+        """What lineups fill, ordered by side, then by role: the seats of one role on one side, or each of them."""
         found = []
         for index, side in enumerate(self.sides):
             for role in self.roles:
                 seats = tuple(seat for seat in role.seats if seat in side)
-                if seats:
+                if self.by_seat:
+                    found += [Post(index, role.name, (seat,)) for seat in seats]
+                elif seats:
                     found.append(Post(index, role.name, seats))
         return tuple(found)
 
@@ -94,6 +98,10 @@ class GameSpec:
     def side_of_seat(self) -> tuple[int, ...]:
         """Index into `sides` by seat."""
         return tuple(next(i for i, side in enumerate(self.sides) if seat in side) for seat in range(len(self.seats)))
+
+    def split(self) -> GameSpec:
+        """The same game with every seat a post of its own, so that team-mates of one role may be different policies."""
+        return replace(self, by_seat=True)
 
     def role(self, name: str) -> RoleSpec:
         """The role called `name`. Raises GameError."""

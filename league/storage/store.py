@@ -169,6 +169,7 @@ class Store(Reading):
             numbered = list(enumerate(results, first))
             self._insert("matches", (rows.match_row(id, result) for id, result in numbered))
             self._insert("match_posts", (row for id, result in numbered for row in rows.post_rows(id, result, seq)))
+            self._insert("match_seats", (row for id, result in numbered for row in rows.seat_rows(id, result)))
 
     def put_training(self, results: Sequence[TrainingResult]) -> None:
         """Add what learners scored while training: one row for each learner, round and opponent."""

@@ -17,7 +17,7 @@ from league.play.fixture import Fixture, alike, fixtures, sides_of
 from league.play.match import play
 from league.play.table import Move, Table
 from league.policies.core import Policy
-from league.rating.payoff import wilson
+from league.rating.payoff import beaten, wilson
 from league.records import MatchResult
 from league.run.lookup import Found, find, role_of
 from league.run.names import split_roles
@@ -32,11 +32,13 @@ _Z95 = 1.959964
 class MatchReport:
     """What a match showed, from the first contestant's view.
 
-    labels: of each contestant. games: rated games, won, drawn and lost by the first (with more than two contestants:
-    first place alone, shared, neither). score: (wins + draws / 2) / games with its 95 % Wilson interval low, high.
+    labels: of each contestant. games: rated games, won, drawn and lost by the first (with more than two sides: first
+    place alone, shared, neither). score: the share of the other sides that it beat (level: half), which between two is
+    (wins + draws / 2) / games, on average over the games, with its 95 % Wilson interval low, high.
     Where the contestants are not compared, the score is None and nothing is won, drawn or lost; where greedy play only
     repeats the same episodes, there is a score and no interval. mean_returns, return_halfwidths: by contestant, mean
     score of an episode and half its 95 % interval. by_seat: where the first sat, its score from there and the games.
+    sides: how many the game has; the second of two contestants holds all but the first's.
     """
 
     labels: tuple[str, ...]
@@ -55,6 +57,7 @@ class MatchReport:
     seconds: float
     seed: int
     note: str = ""
+    sides: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,7 @@ def report(spec: GameSpec, planned: Contest, results: Sequence[MatchResult], see
     """Sum up the results of a contest's fixtures."""
     count = len(planned.labels)
     wins = draws = losses = 0
+    total = 0.0
     sums, squares, entries, forfeits = [0.0] * count, [0.0] * count, [0] * count, [0] * count
     seats = []
     for fixture, result in zip(planned.fixtures, results, strict=True):
@@ -158,10 +162,12 @@ def report(spec: GameSpec, planned: Contest, results: Sequence[MatchResult], see
             if pattern[at] == 0 and len(pattern) > 1:
                 alone = pattern.count(0) == 1
                 won, drawn = won + number * alone, drawn + number * (not alone)
+        share = beaten(result.placements, at)
+        total += share
         wins, draws, losses = wins + won, draws + drawn, losses + result.games - won - drawn
         if not result.paired and len(results) > 1:
             where = " ".join(spec.seats[seat] for seat in spec.sides[at])
-            seats.append((where, (won + 0.5 * drawn) / result.games, result.games))
+            seats.append((where, share / result.games, result.games))
         for place, policy in enumerate(result.policies):
             contestant = _contestant(policy)
             sums[contestant] += result.score_sum[place]
@@ -177,8 +183,8 @@ def report(spec: GameSpec, planned: Contest, results: Sequence[MatchResult], see
     if not planned.comparable or count == 1:
         wins = draws = losses = 0
     else:
-        score = (wins + 0.5 * draws) / games
-        low, high = wilson(wins + 0.5 * draws, games) if planned.interval else (None, None)
+        score = total / games
+        low, high = wilson(total, games) if planned.interval else (None, None)
     return MatchReport(
         planned.labels,
         games,
@@ -196,6 +202,7 @@ def report(spec: GameSpec, planned: Contest, results: Sequence[MatchResult], see
         seconds,
         seed,
         planned.note,
+        len(spec.sides),
     )
 
 
@@ -246,29 +253,34 @@ def _halfwidth(square: float, mean: float, count: int) -> float:
 def _sides(roster: Roster, texts: list[str], games: int, seed: int) -> Contest:
     """One POLICY a side, each holding all posts of its side; two for more sides: the second holds all others."""
     spec = roster.spec
-    if len(texts) == 2 and len(spec.sides) > 2:
+    field = len(texts) == 2 < len(spec.sides)
+    if field:
         texts = [texts[0], *[texts[1]] * (len(spec.sides) - 1)]
     if len(texts) != len(spec.sides):
         raise PolicyError(f"{spec.id} has {len(spec.sides)} sides: name one policy for each, not {len(texts)}")
-    policies, lineup, labels = {}, [], []
-    for number, text in enumerate(texts):
+    policies, lineup = {}, []
+    labels: list[str] = []
+    for side, text in enumerate(texts):
+        # Who takes all other sides is one contestant.
+        number = min(side, 1) if field else side
         wanted, names = split_roles(text, [role.name for role in spec.roles]), []
         for post in spec.posts:
-            if post.side != number:
+            if post.side != side:
                 continue
             found = _find(wanted, post.role, text, roster)
             key = f"{number}:{post.role}"
             policies[key] = found.policy
             lineup.append(key)
             names.append(found.label)
-        labels.append("+".join(dict.fromkeys(names)))
+        if number == len(labels):
+            labels.append("+".join(dict.fromkeys(names)))
     return Contest(tuple(labels), tuple(fixtures(spec, lineup, games, seed)), policies, True)
 
 
 def _compared(roster: Roster, texts: list[str], games: int, seed: int) -> Contest:
     """Contestants that take the same posts in turn; or, one a side, scores that stand beside each other."""
     spec = roster.spec
-    wanted = [_roles_meant(text, roster) for text in texts]
+    wanted = [roles_meant(text, roster) for text in texts]
     if len(texts) == len(spec.sides) > 1 and all("" in roles for roles in wanted):
         by_side = [{post.role for post in posts} for posts in sides_of(spec)]
         wanted = [dict.fromkeys(held, roles[""]) for held, roles in zip(by_side, wanted, strict=True)]
@@ -288,7 +300,7 @@ def _compared(roster: Roster, texts: list[str], games: int, seed: int) -> Contes
         lineup, held, names = [], [], []
         for post in spec.posts:
             mine = "" in roles or post.role in roles
-            source = roles.get(post.role, roles.get("", "")) if mine else _stand_in(roster, post.role)
+            source = roles.get(post.role, roles.get("", "")) if mine else stand_in(roster, post.role)
             found = find(source, post.role, roster)
             key = f"{number}:{post.role}" if mine else f"other:{post.role}"
             policies[key] = found.policy
@@ -334,7 +346,7 @@ def _beside(
     return Contest(tuple(labels), (fixture,), policies, False, "scores of different roles are not compared")
 
 
-def _roles_meant(text: str, roster: Roster) -> dict[str, str]:
+def roles_meant(text: str, roster: Roster) -> dict[str, str]:
     """The roles that a POLICY text fills: as written, or as its snapshot's role tells."""
     roles = split_roles(text, [role.name for role in roster.spec.roles])
     if "" in roles and len(roster.spec.roles) > 1 and (role := role_of(roles[""], roster)) is not None:
@@ -342,7 +354,8 @@ def _roles_meant(text: str, roster: Roster) -> dict[str, str]:
     return roles
 
 
-def _stand_in(roster: Roster, role: str) -> str:
+def stand_in(roster: Roster, role: str) -> str:
+    """The POLICY that fills a role for which none was named."""
     return "best" if roster.best(role) is not None else "latest"
 
 

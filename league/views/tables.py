@@ -126,7 +126,7 @@ def match_table(report: MatchReport) -> RenderableType:
     labels = [clean(label) for label in report.labels]
     parts: list[RenderableType] = [_line(Text(" against ".join(labels), "bold"))]
     if report.score is not None:
-        alone, shared, rest = ("won", "drawn", "lost") if len(labels) == 2 else ("first", "shared first", "behind")
+        alone, shared, rest = ("won", "drawn", "lost") if report.sides <= 2 else ("first", "shared first", "behind")
         bounds = ""
         if report.low is not None and report.high is not None:
             bounds = f"   95 % interval {number(report.low, 3)} to {number(report.high, 3)}"

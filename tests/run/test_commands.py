@@ -15,7 +15,7 @@ from running import Called, league
 from league.api import open_run
 
 WIDTH = 60
-COMMANDS = ("run", "standings", "rate", "match", "export", "show", "runs", "games", "config")
+COMMANDS = ("run", "standings", "rate", "match", "payoff", "export", "show", "runs", "games", "config")
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +95,40 @@ def test_match(here: Path) -> None:
     assert [games for _, _, games in found["by_seat"]] == [10, 10]
     assert f"score  {found['score']:.3f}" in out, "equal seeds, equal matches"
     assert data("match", "best", "random", "--games", "20", "--seed", "1")["wins"] != found["wins"]
+
+
+def test_payoff_of_the_ledger(here: Path) -> None:
+    out = table("payoff")
+    (found,) = data("payoff", "--size", "4")["tables"]
+    standing = [row["name"] for row in data("standings")["player"]]
+    assert found["rows"] == found["columns"] == [standing[place] for place in (0, 1, 4, 8)]
+    assert out.startswith("mean result of the row against the column ± 95 % interval\n")
+    record = {one["opponent"]["id"]: one for one in data("show", "best")["record"]}
+    best = next(row for row in data("standings")["player"] if row["best"])
+    everybody = data("payoff", "--size", "20")["tables"][0]
+    cells = everybody["cells"][everybody["rows"].index(best["name"])]
+    met = {name: (cell["games"], cell["score"]) for name, cell in zip(everybody["columns"], cells, strict=True) if cell}
+    assert met == {
+        one["opponent"]["id"]
+        if one["opponent"]["origin"] == "anchor"
+        else f"{one['opponent']['learner']}.{one['opponent']['number']}": (one["games"], one["score"])
+        for one in record.values()
+    }
+
+
+def test_payoff_played(here: Path) -> None:
+    arguments = ("payoff", "best", "one-ply", "random", "--games", "20", "--seed", "2")
+    found = data(*arguments)
+    (played,) = found["tables"]
+    assert played["columns"][1:] == ["one-ply", "random"]
+    assert [[cell and cell["games"] for cell in row] for row in played["cells"]] == [
+        [None, 20, 20], [20, None, 20], [20, 20, None]
+    ]  # fmt: skip
+    assert played["cells"][1][2]["low"] > 0.5
+    assert (found["played"], found["episodes"], found["seed"]) == (True, 60, 2)
+    assert "20 games a cell, 60 episodes, seed 2" in table(*arguments)
+    refused = league("payoff", "best", "random", "--games", "0")
+    assert (refused.code, "at least one game a cell" in refused.err) == (2, True)
 
 
 def test_a_match_of_bots(here: Path) -> None:
