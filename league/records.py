@@ -85,7 +85,8 @@ class MatchResult:
     forfeits: by post: episodes that the policy lost by an illegal move.
     others: policies that held the remaining posts in every episode (comparisons of two policies of one role in a score
         game whose sides have different roles: both played with and against the same others, on the same seeds).
-    seats: in score games, whose lineups do not tell who sat where: what each policy scored at each seat that it took.
+    seats: where the size of a score counts, and lineups do not tell who sat where: what each policy scored at each seat
+        that it took.
     """
 
     lineup: tuple[tuple[PolicyId, ...], ...]

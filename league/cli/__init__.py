@@ -80,13 +80,14 @@ def standings(
     run: RunOption = None,
     by: Annotated[str | None, Parameter(help="bradley-terry, elo or openskill; default: the config's.")] = None,
     role: Annotated[str | None, Parameter(help="Only this role.")] = None,
+    seat: Annotated[bool, Parameter(negative=(), help="Show what each scored from every seat.")] = False,
     watch: Annotated[bool, Parameter(negative=(), help="Show them anew every two seconds until Ctrl-C.")] = False,
     json: JsonFlag = False,
 ) -> None:
     """Who is how strong: the ratings of every snapshot, best first."""
     from league.cli.readers import show_standings, watch_standings
 
-    (watch_standings if watch else show_standings)(run, by, role, json)
+    (watch_standings if watch else show_standings)(run, by, role, seat, json)
 
 
 @app.command

@@ -87,6 +87,11 @@ class GameSpec:
                     found.append(Post(index, role.name, seats))
         return tuple(found)
 
+    @property
+    def scored(self) -> bool:
+        """Whether the size of a score counts: it does in games of scores, and wherever there is nobody to beat."""
+        return self.outcome == "score" or len(self.sides) == 1
+
     @cached_property
     def post_of_seat(self) -> tuple[int, ...]:
         """Index into `posts` by seat."""

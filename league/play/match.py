@@ -218,6 +218,6 @@ def _result(spec: GameSpec, fixture: Fixture, score: np.ndarray, turns: np.ndarr
             SeatScore(post, seat, values.size, float(values.sum()), float(np.square(values).sum()))
             for (post, seat), values in sorted((place, np.stack(found)) for place, found in at_seat.items())
         )
-        if spec.outcome == "score"
+        if spec.scored
         else (),
     )

@@ -161,7 +161,7 @@ def _by_role(roster: Roster, wanted: Sequence[Mapping[str, str]], games: int, se
         )
     role, against = named
     together = len(spec.sides) == 1
-    found = Planned(spec, role, against, together, both=not together and spec.outcome == "score")
+    found = Planned(spec, role, against, together, both=not together and spec.scored)
     found.rows = [found.seat(roster, f"{k}:{role}", role, text) for k, text in enumerate(named[role])]
     found.columns = [found.seat(roster, f"{k}:{against}", against, text) for k, text in enumerate(named[against])]
     others = [found.seat(roster, f"other:{one}", one, stand_in(roster, one)) for one in rest]
@@ -172,7 +172,7 @@ def _by_role(roster: Roster, wanted: Sequence[Mapping[str, str]], games: int, se
         lineup = tuple(f"{number.get(post.role, 'other')}:{post.role}" for post in spec.posts)
         if together:
             fixture = Fixture(((keys[0],),), (lineup,), ((0,) * len(lineup),), games, seed)
-        elif spec.outcome == "score":
+        elif spec.scored:
             held = tuple(keys.index(policy) if policy in keys else -1 for policy in lineup)
             fixture = Fixture(tuple((key,) for key in keys), (lineup,), (held,), games, seed)
         else:
@@ -194,7 +194,7 @@ def _whole(fixture: Fixture) -> Fixture:
 def _cell(spec: GameSpec, played: Sequence[tuple[Fixture, MatchResult]], key: str) -> Cell:
     """What the policy `key` scored: placements as a mean result, else the mean score of an episode."""
     games = sum(result.games for _, result in played)
-    if spec.outcome == "placements" and len(spec.sides) > 1:
+    if not spec.scored:
         sides = [next(side for side, held in enumerate(result.lineup) if key in held) for _, result in played]
         total = sum(beaten(result.placements, side) for (_, result), side in zip(played, sides, strict=True))
         return Cell(total / games, *wilson(total, games), games)
@@ -215,6 +215,6 @@ def _table(
     cells: Mapping[tuple[int, int], Cell],
 ) -> PayoffTable:
     spec = planned.spec
-    unit: Unit = "result" if spec.outcome == "placements" and len(spec.sides) > 1 else "score"
+    unit: Unit = "score" if spec.scored else "result"
     shown = tuple(tuple(cells.get((row, column)) for column in range(len(columns))) for row in range(len(rows)))
     return PayoffTable(tuple(rows), tuple(columns), role, against, unit, planned.together, shown)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from league.records import Rating, Snapshot, Standing
+from league.records import PolicyId, Rating, Snapshot, Standing
 from league.views.grid import Column, Grid
 from league.views.text import MISSING, aligned, clean, count, duration, fine, half_width, interval, number, places
 
@@ -46,13 +46,42 @@ class RunRow(NamedTuple):
     age: float | None
 
 
-def standings_table(standings: Sequence[Standing], role: str | None, by: str, one_sided: bool) -> RenderableType:
-    """The standings of one role (None: the game has one), by the rating called `by`; one-sided games by score."""
+Seats = Mapping[str, Mapping[PolicyId, Rating]]
+"""What everybody scored at each place where they may sit, by its name."""
+
+
+def standings_table(
+    standings: Sequence[Standing], role: str | None, by: str, one_sided: bool, seats: Seats | None = None
+) -> RenderableType:
+    """The standings of one role (None: the game has one), by the rating called `by`; one-sided games by score.
+
+    seats: what everybody scored where, to be shown instead of their records.
+    """
     how = "mean score" if one_sided else clean(by)
-    heading = Text(" · ".join([*([clean(role)] if role else []), f"{how} ± 95 % interval"]), "dim")
+    parts = [*([clean(role)] if role else []), f"{how} ± 95 % interval", *(["score by seat"] if seats else [])]
+    heading = Text(" · ".join(parts), "dim")
     if not standings:
         return Group(_line(heading), Text(NO_MATCHES, "italic"))
+    if seats is not None:
+        return Group(_line(heading), _seats_grid(standings, one_sided, seats))
     return Group(_line(heading), standings_grid(standings, one_sided, "snapshot", "name"))
+
+
+def _seats_grid(lines: Sequence[Standing], one_sided: bool, seats: Seats) -> Grid:
+    """The standings with what each scored at each place, side by side."""
+    whole = standings_grid(lines, one_sided, "snapshot", "name")
+    found = [[scores.get(line.snapshot.id) for line in lines] for scores in seats.values()]
+    halves = [half_width(one.low, one.high) for scores in found for one in scores if one is not None]
+    digits = max((fine(0.0, half) for half in halves if half > 0), default=3)
+    columns = [Column((f"score as {clean(name)}", clean(name)), right=True, keep=9) for name in seats]
+    cells = [
+        aligned([MISSING if one is None else interval(one.value, one.low, one.high, digits) for one in scores])
+        for scores in found
+    ]
+    rows: list[list[str | Text]] = [
+        [*row[:6], *(texts[place] for texts in cells)] for place, row in enumerate(whole.rows)
+    ]
+    return Grid([*whole.columns[:6], *columns], rows, named=2)
 
 
 def standings_grid(lines: Sequence[Standing], one_sided: bool, id_title: str, name_title: str) -> Grid:

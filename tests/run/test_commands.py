@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.cells import cell_len
 from running import Called, league
 
 from league.api import open_run
+from league.storage.store import Store
 
 WIDTH = 60
 COMMANDS = ("run", "standings", "rate", "match", "payoff", "export", "show", "runs", "games", "config")
@@ -78,6 +80,28 @@ def test_standings_by_other_ratings(here: Path) -> None:
         assert next(row["rating"] for row in rows if row["id"] == "random") == 0.0
         assert [row["id"] for row in rows if row["best"]] == [best], "Bradley-Terry says who is best"
     assert data("standings", "--by", "elo") != data("standings", "--by", "openskill")
+
+
+def test_standings_by_seat(here: Path) -> None:
+    out = table("standings", "--seat")
+    assert out.startswith("bradley-terry ± 95 % interval · score by seat\n")
+    assert "player_1" in out.splitlines()[1]
+    plain, rows = data("standings")["player"], data("standings", "--seat")["player"]
+    assert [{key: value for key, value in row.items() if key != "seats"} for row in rows] == plain
+    for row in rows:
+        first, second = row["seats"]["player_0"], row["seats"]["player_1"]
+        assert first["games"] == second["games"] == row["games"] / 2, "seats are balanced"
+        assert (first["score"] + second["score"]) / 2 == pytest.approx(row["score"])
+        assert first["low"] <= first["score"] <= first["high"]
+
+
+def test_standings_by_seat_of_a_run_that_kept_no_seats(here: Path, tmp_path: Path) -> None:
+    old = Path(shutil.copytree(here / "runs" / "tiny", tmp_path / "old"))
+    with Store.open(old) as store:
+        facts = store.facts()["game"]
+        store.put_fact("game", {key: facts[key] for key in ("id", "roles", "one_sided")})
+    assert data("standings", "--seat", "-r", old) == data("standings", "--seat")
+    assert data("standings", "-r", old) == data("standings")
 
 
 def test_the_newest_run_is_read_and_named(here: Path) -> None:

@@ -129,6 +129,10 @@ def test_three_may_be_named(folder):
 def test_standings_and_payoffs(folder):
     rows = league("standings", "--run", folder, "--json").json["player"]
     assert {row["name"] for row in rows} == {"random", "main.0", "main.1", "main.2", "main.3"}
+    seats = league("standings", "--seat", "--run", folder, "--json").json["player"]
+    for row in seats:
+        games = {one["games"] for one in row["seats"].values()}
+        assert (list(row["seats"]), len(games)) == (["player_0", "player_1", "player_2"], 1), "all seats alike"
     (table,) = league("payoff", "--run", folder, "--json").json["tables"]
     for i, row in enumerate(table["cells"]):
         assert row[i] is None
