@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple, TypeGuard, cast
+from typing import Annotated, Literal, NamedTuple, TypeGuard, cast
 
 from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -106,6 +106,9 @@ class GameConfig(Settings):
     `file.py:Name`."""
     options: dict[str, object] = Field(default_factory=dict)
     """Options of the game itself, such as `max_cycles` of a PettingZoo environment."""
+    posts: Literal["side", "seat"] = "side"
+    """What one policy fills in training: "side": all seats of its role on a side; "seat": each seat by itself, so that
+    team-mates may be other policies. Rated matches are played by side either way."""
 
 
 class PopulationConfig(Settings):

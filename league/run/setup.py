@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
-from league.config import RunConfig, blocking, to_dict
+from league.config import RunConfig, blocking, from_dict, to_dict
 from league.errors import ConfigError, PlanError, PolicyError, nearest
 from league.events import Exploited
 from league.execution.core import InlineExecutor
@@ -148,7 +148,8 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
             return make(config.game.id, count, str(device), config.game.options, tuning.workers if count > 1 else 0)
 
         seeds = tuple(fold(config.seed, _TABLE, table) for table in range(len(tables)))
-        executor = InlineExecutor(new_game, seeds, slots, replays, threads=Threads(tuning.threads))
+        by_seat = config.game.posts == "seat"
+        executor = InlineExecutor(new_game, seeds, slots, replays, Threads(tuning.threads), by_seat)
         return Parts(store, roster, executor, learners, tables, matchmaker, parents, tuning, before)
     except BaseException:
         if store is not None:
@@ -309,7 +310,8 @@ def _existing(config: RunConfig, folder: Path) -> Store | None:
         return None
     store = Store.open(folder)
     try:
-        if faults := blocking(store.config(), to_dict(config)):
+        # What it has no setting for yet, as a run of an older version, is as it always was: at the default.
+        if faults := blocking(to_dict(from_dict(store.config())), to_dict(config)):
             shown = "; ".join(f"{one.key} was {one.old!r}, now {one.new!r}" for one in faults)
             raise ConfigError(
                 f"{folder} is a run with another config ({shown}). Go on with the same, or start afresh beside it "

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from league.games.registry import Listed
     from league.run.ranking import Refit
     from league.studies.match import MatchReport
+    from league.studies.teams import AgentScore, TeamScore
 
 NO_MATCHES = "no rated matches yet"
 """What stands in the place of standings before there are any."""
@@ -167,6 +168,9 @@ def match_table(report: MatchReport) -> RenderableType:
             ),
         ]
         parts.append(_pairs(facts))
+    if report.teams:
+        parts += [Text(), _teams_grid(report.teams)]
+        return Group(*parts, Text(), _ending(report))
     columns = [Column(("policy",), least=8, keep=2), Column(("mean return", "return"), right=True, keep=3)]
     returns = list(zip(report.mean_returns, report.return_halfwidths, strict=True))
     digits = max(fine(mean, half) for mean, half in returns)
@@ -192,9 +196,32 @@ def match_table(report: MatchReport) -> RenderableType:
                 seats,
             ),
         ]
+    return Group(*parts, Text(), _ending(report))
+
+
+def _ending(report: MatchReport) -> Text:
+    """What the match took, and what there is to note."""
     ending = f"{report.episodes} episodes, seed {report.seed}, {duration(report.seconds)}"
-    parts += [Text(), Text(ending + (f"; {clean(report.note)}" if report.note else ""), "dim")]
-    return Group(*parts)
+    return Text(ending + (f"; {clean(report.note)}" if report.note else ""), "dim")
+
+
+def _teams_grid(teams: Sequence[TeamScore]) -> Grid:
+    """What teams scored together, and each agent of them."""
+    seats = list(dict.fromkeys(agent.seat for team in teams for agent in team.agents))
+    every: list[TeamScore | AgentScore] = [*teams, *(agent for team in teams for agent in team.agents)]
+    digits = max(fine(one.mean, one.halfwidth) for one in every)
+
+    def text(one: TeamScore | AgentScore | None) -> str:
+        if one is None:
+            return MISSING
+        return interval(one.mean, one.mean - one.halfwidth, one.mean + one.halfwidth, digits)
+
+    rows = []
+    for team in teams:
+        by_seat = {agent.seat: agent for agent in team.agents}
+        rows.append([clean(team.label), text(team), *(text(by_seat.get(seat)) for seat in seats)])
+    columns = [Column(("team",), least=8, keep=3), Column(("mean score", "score"), right=True, keep=4)]
+    return Grid([*columns, *(Column((clean(seat),), right=True, keep=2) for seat in seats)], rows)
 
 
 def show_table(
