@@ -180,7 +180,7 @@ def report(planned: Contest, results: Sequence[MatchResult], seed: int, seconds:
             contestant = _contestant(policy)
             sums[contestant] += result.score_sum[place]
             squares[contestant] += result.score_sq[place]
-            entries[contestant] += fixture.games * sum(held.count(place) for held in fixture.holders)
+            entries[contestant] += fixture.games * sum(place in held for held in fixture.holders)
             forfeits[contestant] += result.forfeits[place]
     games = sum(result.games for result in results)
     means = tuple(total / number for total, number in zip(sums, entries, strict=True))
