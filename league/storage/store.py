@@ -115,7 +115,9 @@ class Store(Reading):
         store = Store(folder, db, None)
         if migrations.STEPS.pending(db):
             store.close()
-            raise RunError(f"{folder} was made by an older version of league; let the run go on once, to update it")
+            raise RunError(
+                f"{folder} was made by an older version of league; `league rate` it, or let it go on, to update it"
+            )
         return store
 
     @staticmethod

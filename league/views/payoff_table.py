@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from league.views.grid import Column, Grid
-from league.views.text import MISSING, aligned, clean, duration, half_width, number
+from league.views.text import MISSING, aligned, clean, duration, half_width, number, shortened
 
 if TYPE_CHECKING:
     from league.studies.payoff import Cell, PayoffReport, PayoffTable
@@ -61,9 +61,8 @@ def _text(cell: Cell | None, digits: int) -> str:
 
 
 def _grid(table: PayoffTable, cells: Sequence[Sequence[str]]) -> Grid:
-    columns = [
-        Column((clean(label),), right=True, keep=len(table.columns) - k) for k, label in enumerate(table.columns)
-    ]
+    titles = [(clean(label), shortened(clean(label))) for label in table.columns]
+    columns = [Column(title, right=True, keep=len(titles) - place) for place, title in enumerate(titles)]
     texts = [aligned([row[k] for row in cells]) for k in range(len(columns))]
     rows = [
         [

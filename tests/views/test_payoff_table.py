@@ -65,6 +65,13 @@ def test_cross_play_is_the_teams():
     assert "of the team: adversary (rows) with agent (columns)" in lines_of(PayoffReport((pair,), True))[0]
 
 
+def test_long_names_are_cut_before_any_column_leaves():
+    names = ("speaker.2+listener.2", "random/speaker+random/listener")
+    lines = lines_of(PayoffReport((replace(BOARD, rows=names, columns=names),), True), 80)
+    assert lines[1].split() == ["speaker.2+l…", "random/spea…"]
+    assert lines[2].split()[0] == names[0]
+
+
 @pytest.mark.parametrize("width", [20, 60, 200])
 def test_any_names_fit_any_width(width):
     labels = tuple(NASTY[:2])
