@@ -114,6 +114,9 @@ class GameConfig(Settings):
     `file.py:Name`, called with the environment."""
     reward: Literal["own", "team"] = "own"
     """What a seat learns from: its own reward, or the mean of its side's."""
+    posts: Literal["side", "seat"] = "side"
+    """What one policy fills in training: "side": all seats of its role on a side; "seat": each seat by itself, so that
+    team-mates may be other policies. Rated matches are played by side either way."""
 
     @property
     def made_with(self) -> dict[str, object]:

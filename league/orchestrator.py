@@ -172,9 +172,10 @@ class League:
             for table, members in enumerate(self.tables)
             for learner in members
         )
+        spec = self.roster.spec
         return LeagueView(
             round=number,
-            posts=self.roster.spec.posts,
+            posts=(spec.split() if self.config.game.posts == "seat" else spec).posts,
             learners=learners,
             snapshots=tuple(self.roster.snapshots),
             anchors=self.roster.active,

@@ -1,7 +1,7 @@
 """Ids and frozen records shared by all rooms. Light on purpose: no torch, no I/O.
 
-A **post** is what one policy fills: all seats of one role on one side. In most board games a post is one seat. A
-lineup names a policy for every post, in the order of `GameSpec.posts` (by side, then by role).
+A **post** is what one policy fills: all seats of one role on one side, or each seat by itself (`GameSpec.split`). In
+most board games a post is one seat. A lineup names a policy for every post, in the order of `GameSpec.posts`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RANDOM = "random"
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """The seats that one policy fills in a lineup: the seats of `role` on `side`."""
+    """The seats that one policy fills in a lineup: the seats of `role` on `side`, or one of them."""
 
     side: int
     role: str
@@ -69,6 +69,21 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class SeatScore:
+    """What the policy at one place of a match's lineup scored at one seat of the game.
+
+    post: the place in flat order. episodes: that it sat there. score_sum, score_sq: the sum, and the sum of squares, of
+    the seat's score over them.
+    """
+
+    post: int
+    seat: int
+    episodes: int
+    score_sum: float
+    score_sq: float
+
+
+@dataclass(frozen=True, slots=True)
 class MatchResult:
     """One row of the ledger: `games` rated games of one lineup.
 
@@ -77,12 +92,14 @@ class MatchResult:
         side 1 second, `(0, 0)` a draw. The counts sum to `games`. One-sided games have only the pattern `(0,)`.
     paired: each game was a set of episodes with equal seeds and the lineup rotated over the sides, decided by the
         total score (score games with several sides). No seat has an advantage in such a game.
-    score_sum, score_sq: by post in flat order: the sum, and the sum of squares, over episodes, of the post's score
-        (the mean over its seats of the episode's return).
+    score_sum, score_sq: by place in flat order: the sum, and the sum of squares, over episodes, of the policy's score
+        (the mean, over the seats that it holds, of the episode's return).
     episodes: episodes played (`games`, or `games` times the number of rotations where paired).
     forfeits: by post: episodes that the policy lost by an illegal move.
     others: policies that held the remaining posts in every episode (comparisons of two policies of one role in a score
         game whose sides have different roles: both played with and against the same others, on the same seeds).
+    seats: where the size of a score counts, and lineups do not tell who sat where: what each policy scored at each seat
+        that it took.
     """
 
     lineup: tuple[tuple[PolicyId, ...], ...]
@@ -97,6 +114,7 @@ class MatchResult:
     forfeits: tuple[int, ...] = ()
     others: tuple[PolicyId, ...] = ()
     round: int = 0
+    seats: tuple[SeatScore, ...] = ()
 
     @property
     def policies(self) -> tuple[PolicyId, ...]:

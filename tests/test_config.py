@@ -153,7 +153,7 @@ def test_a_kinds_settings_are_complete_and_go_round_by_json(kind):
         ),
         ("[algorithm]\nlerning_rate = 1", "unknown key 'algorithm.lerning_rate'; did you mean 'learning_rate'?"),
         ("[rating.elo]\nscal = 4", "mine.toml: unknown key 'rating.elo.scal'; did you mean 'scale'?"),
-        ("[game]\nzzz = 4", "mine.toml: unknown key 'game.zzz' (there are: id, options, wrappers, reward)"),
+        ("[game]\nzzz = 4", "mine.toml: unknown key 'game.zzz' (there are: id, options, wrappers, reward, posts)"),
     ],
 )
 def test_an_unknown_key_is_answered_with_the_nearest(text, message, tmp_path):
@@ -170,7 +170,10 @@ def test_a_setting_of_another_kind_is_recognised():
         ("seed = 'one'", "'seed': must be a whole number ≥ 0"),
         ("seed = true", "not true"),
         ("seed = -1", "not -1"),
-        ("game = 'leduc'", "'game': must be a section with the keys id, options, wrappers, reward, not \"leduc\""),
+        (
+            "game = 'leduc'",
+            "'game': must be a section with the keys id, options, wrappers, reward, posts, not \"leduc\"",
+        ),
         ("matchmaking = 3", "'matchmaking': must be a section with the keys kind, not 3"),
         ("[game]\nid = ''", "'game.id': must be text, not empty"),
         ("[algorithm]\nepochs = 'four'", "'algorithm.epochs': must be a whole number > 0, not \"four\""),

@@ -44,6 +44,8 @@ FOR_EVER = {
 
 HEADERS = (
     "# snapshot name rating games W D L score trend round steps",
+    "# snapshot name rating games score as player_0 score as player_1",
+    "team mean score agent_0 agent_1 agent_2",
     "policy mean return",
     "opponent games wins draws losses score",
     "hyperparameter value",
@@ -184,6 +186,12 @@ def test_commands_print_what_the_readme_shows_of_them(ran):
     assert "\nNext:\n  league run --rounds 4    goes on with it\n  league standings\n" in first
     (match,) = printed("league match best one-ply --run default --games 200")
     assert re.search(r"^main\.\d against one-ply\nscore  0\.\d{3}   95 % interval 0\.\d{3} to ", match, re.MULTILINE)
+    (ledger,) = printed("league payoff --run default")
+    assert ledger.startswith("mean result of the row against the column ± 95 % interval\n")
+    (hunt,) = printed("league payoff adversary.0 adversary.1 agent.0 agent.1 --games 10")
+    assert "mean score of adversary (rows) against agent (columns) ± 95 % interval" in hunt
+    (mixed,) = printed("league match best main.0 --run partners --games 20")
+    assert re.search(r"^main\.\d among main\.\d ", mixed, re.MULTILINE)
     (game,) = printed("league match best random --run nim --games 100 --show")
     assert "\n15 stones, player_0 to move\n" in f"\n{game}"
     (exported,) = printed("league export best --run default --out champion")

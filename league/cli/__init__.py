@@ -80,13 +80,14 @@ def standings(
     run: RunOption = None,
     by: Annotated[str | None, Parameter(help="bradley-terry, elo or openskill; default: the config's.")] = None,
     role: Annotated[str | None, Parameter(help="Only this role.")] = None,
+    seat: Annotated[bool, Parameter(negative=(), help="Show what each scored from every seat.")] = False,
     watch: Annotated[bool, Parameter(negative=(), help="Show them anew every two seconds until Ctrl-C.")] = False,
     json: JsonFlag = False,
 ) -> None:
     """Who is how strong: the ratings of every snapshot, best first."""
     from league.cli.readers import show_standings, watch_standings
 
-    (watch_standings if watch else show_standings)(run, by, role, json)
+    (watch_standings if watch else show_standings)(run, by, role, seat, json)
 
 
 @app.command
@@ -121,6 +122,23 @@ def match(
     from league.cli.commands import play_match
 
     play_match(run, policies, games, seed, 0.0 if greedy else temperature, show, json)
+
+
+@app.command
+def payoff(
+    *policies: Annotated[
+        str, Parameter(help="POLICY …, or ROLE=POLICY …: they play for this table; none: the ledger's rated games.")
+    ],
+    run: RunOption = None,
+    games: Annotated[int, Parameter(help="Games for each cell of a table that is played.")] = 100,
+    seed: Annotated[int, Parameter(help="Seed of deals and draws, the same for all cells.")] = 0,
+    size: Annotated[int, Parameter(help="How many of each role are shown of the ledger.")] = 5,
+    json: JsonFlag = False,
+) -> None:
+    """Who scores what against whom: the head-to-head table, with 95 % intervals."""
+    from league.cli.commands import show_payoff
+
+    show_payoff(run, policies, games, seed, size, json)
 
 
 @app.command

@@ -100,6 +100,30 @@ def play_match(
         Console(highlight=False).print(tables.match_table(report))
 
 
+def show_payoff(run: str | None, policies: Sequence[str], games: int, seed: int, size: int, as_json: bool) -> None:
+    """`league payoff`: of the ledger, or of games that are played for it."""
+    from league.studies import payoff
+    from league.views.payoff_table import payoff_table
+
+    if not (games >= 1 and size >= 2 and 0 <= seed < 2**63):
+        raise ConfigError(
+            "a payoff table needs at least one game a cell, a size of 2 or more and a seed from 0 to 2**63 - 1, "
+            f"not --games {games} --size {size} --seed {seed}"
+        )
+    with _opened(run) as opened:
+        if policies:
+            from league.studies.head_to_head import head_to_head
+
+            with _progress("playing") as tick:
+                report = head_to_head(_maker(opened.config), opened.roster, policies, games, seed, tick)
+        else:
+            report = payoff.from_ledger(opened.ranking, size)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        Console(highlight=False).print(payoff_table(report))
+
+
 def export_policy(run: str | None, policy: str, out: Path, as_json: bool) -> None:
     """`league export`."""
     from league.studies.export import export

@@ -5,49 +5,73 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from league.errors import LeagueError
 from league.files import readable_json
-from league.records import Standing
+from league.records import PolicyId, Rating, Standing
 from league.run.folders import RUNS, find_run
 from league.run.ranking import REFERENCE_KIND, open_ranking, refresh
 from league.storage.store import Store, written_at
 from league.views import tables
 
 
-def show_standings(run: str | None, by: str | None, role: str | None, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What `league standings` shows: lines by role, and by role and place what everybody scored there (if asked)."""
+
+    lines: dict[str, tuple[Standing, ...]]
+    seats: dict[str, dict[str, Mapping[PolicyId, Rating]]]
+    one_sided: bool
+    by: str
+
+    def record(self) -> dict[str, object]:
+        """As JSON."""
+        return {
+            role: [
+                _standing_record(line) | ({"seats": _seats_record(line, self.seats[role])} if self.seats else {})
+                for line in lines
+            ]
+            for role, lines in self.lines.items()
+        }
+
+    def tables(self, named: bool) -> list[RenderableType]:
+        """One table for each role. named: with the role's name, also where there is only one."""
+        several = named or len(self.lines) > 1
+        return [
+            tables.standings_table(lines, role if several else None, self.by, self.one_sided, self.seats.get(role))
+            for role, lines in self.lines.items()
+        ]
+
+
+def show_standings(run: str | None, by: str | None, role: str | None, seat: bool, as_json: bool) -> None:
     """`league standings`."""
-    found, one_sided, shown_by = _read_standings(run, by, role)
+    found = _read_standings(run, by, role, seat)
     if as_json:
-        print_json({name: [_standing_record(line) for line in lines] for name, lines in found.items()})
+        print_json(found.record())
         return
-    out = Console(highlight=False)
-    for name, lines in found.items():
-        out.print(tables.standings_table(lines, name if len(found) > 1 or role else None, shown_by, one_sided))
+    for table in found.tables(role is not None):
+        Console(highlight=False).print(table)
 
 
-def watch_standings(run: str | None, by: str | None, role: str | None, as_json: bool) -> None:
+def watch_standings(run: str | None, by: str | None, role: str | None, seat: bool, as_json: bool) -> None:
     """`league standings --watch`: off a terminal (or with --json), one print every two seconds."""
     from rich.console import Group
     from rich.live import Live
 
     if as_json or not sys.stdout.isatty():
         while True:
-            show_standings(run, by, role, as_json)
+            show_standings(run, by, role, seat, as_json)
             sys.stdout.flush()
             time.sleep(2)
     with Live(console=Console(highlight=False), screen=True, auto_refresh=False) as live:
         while True:
-            found, one_sided, shown_by = _read_standings(run, by, role, quiet=True)
-            parts = [
-                tables.standings_table(lines, name if len(found) > 1 else None, shown_by, one_sided)
-                for name, lines in found.items()
-            ]
+            parts = _read_standings(run, by, role, seat, quiet=True).tables(False)
             live.update(Group(*parts, Text("Ctrl-C ends", "dim")), refresh=True)
             time.sleep(2)
 
@@ -131,14 +155,22 @@ def _run_row(folder: Path) -> tables.RunRow:
     )
 
 
-def _read_standings(
-    run: str | None, by: str | None, role: str | None, quiet: bool = False
-) -> tuple[dict[str, tuple[Standing, ...]], bool, str]:
+def _read_standings(run: str | None, by: str | None, role: str | None, seat: bool, quiet: bool = False) -> _Shown:
     with Store.reader(found_run(run, quiet)) as store:
-        ranking = open_ranking(store)
+        ranking = open_ranking(store, places=seat)
         roles = [ranking.game.role(role)] if role else ranking.game.roles
         chosen = by or str(ranking.rating["by"])
-        return {name: ranking.standings(name, chosen) for name in roles}, ranking.one_sided, chosen
+        lines = {name: ranking.standings(name, chosen) for name in roles}
+        return _Shown(lines, {name: ranking.seats(name) for name in roles if seat}, ranking.one_sided, chosen)
+
+
+def _seats_record(line: Standing, seats: Mapping[str, Mapping[PolicyId, Rating]]) -> dict[str, object]:
+    """What a snapshot scored at each place; None where it did not sit, or nobody noted what it scored."""
+    found = {name: scores.get(line.snapshot.id) for name, scores in seats.items()}
+    return {
+        name: score and {"score": score.value, "low": score.low, "high": score.high, "games": score.games}
+        for name, score in found.items()
+    }
 
 
 def _standing_record(line: Standing) -> dict[str, object]:

@@ -87,7 +87,8 @@ class InlineExecutor:
 
     make: a new game of so many slots. seeds: of each training table. slots: of a training table. replays: whether
     equal seeds and actions give equal episodes; where not, every round begins with fresh ones. threads: share out
-    updates and matches. team_reward: seats learn from the mean reward of their side.
+    updates and matches. team_reward: seats learn from the mean reward of their side. by_seat: training tables seat a
+    policy at every seat by itself (`GameSpec.split`).
     """
 
     make: Callable[[int], Game]
@@ -96,6 +97,7 @@ class InlineExecutor:
     replays: bool = True
     threads: Threads = field(default_factory=Threads)
     team_reward: bool = False
+    by_seat: bool = False
     _tables: dict[int, TrainingTable] = field(default_factory=dict)
     _rated: list[Game] = field(default_factory=list)
 
@@ -145,9 +147,10 @@ class InlineExecutor:
 
     def _table(self, number: int) -> TrainingTable:
         if number not in self._tables:
-            self._tables[number] = TrainingTable(
-                self.make(self.slots), number, self.seeds[number], self.threads, self.team_reward
-            )
+            game = self.make(self.slots)
+            if self.by_seat:
+                game.spec = game.spec.split()
+            self._tables[number] = TrainingTable(game, number, self.seeds[number], self.threads, self.team_reward)
         return self._tables[number]
 
 

@@ -65,6 +65,7 @@ class GameSpec:
     outcome: "placements" (win, draw, loss) or "score" (its size matters: poker, cooperative games).
     score_range: lowest and highest possible score of a seat, or None where unknown.
     state_shape: of the critic's global state, or None: what an acting seat observes is the whole state.
+    by_seat: whether every seat is a post of its own (`split`).
     """
 
     id: str
@@ -77,6 +78,7 @@ class GameSpec:
     score_range: tuple[float, float] | None = None
     state_shape: tuple[int, ...] | None = None
     options: Mapping[str, object] = field(default_factory=dict)
+    by_seat: bool = False
 
     def __post_init__(self) -> None:
         seats = sorted(seat for side in self.sides for seat in side)
@@ -90,14 +92,21 @@ class GameSpec:
 
     @cached_property
     def posts(self) -> tuple[Post, ...]:
-        """What lineups fill, ordered by side, then by role: the seats of one role on one side."""
+        """What lineups fill, ordered by side, then by role: the seats of one role on one side, or each of them."""
         found = []
         for index, side in enumerate(self.sides):
             for role in self.roles:
                 seats = tuple(seat for seat in role.seats if seat in side)
-                if seats:
+                if self.by_seat:
+                    found += [Post(index, role.name, (seat,)) for seat in seats]
+                elif seats:
                     found.append(Post(index, role.name, seats))
         return tuple(found)
+
+    @property
+    def scored(self) -> bool:
+        """Whether the size of a score counts: it does in games of scores, and wherever there is nobody to beat."""
+        return self.outcome == "score" or len(self.sides) == 1
 
     @cached_property
     def post_of_seat(self) -> tuple[int, ...]:
@@ -125,6 +134,10 @@ class GameSpec:
         shown = ", ".join(names if len(names) <= _NAMED else [*names[: _NAMED - 1], "…", names[-1]])
         about = [f"{len(names)} seats"] * (len(names) > _NAMED) + [role] * (len(self.roles) > 1 and names != [role])
         return f"{shown} ({', '.join(about)})" if about else shown
+
+    def split(self) -> GameSpec:
+        """The same game with every seat a post of its own, so that team-mates of one role may be different policies."""
+        return replace(self, by_seat=True)
 
     def role(self, name: str) -> RoleSpec:
         """The role called `name`. Raises GameError."""

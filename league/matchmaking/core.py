@@ -128,26 +128,29 @@ def versus(
     """Lineups of equal weight in which one side is the table's and the others are drawn from `pools` (by role).
 
     Each side in turn is held by the table's learners, so that a learner sits at each post of its role equally often.
-    Team-mates on that side stay live too: a side shares one outcome and learns it together. Of each role at most
-    `count` distinct opponents are drawn, uniformly; each is seated equally often at each post, as far as the number
+    Team-mates on that side stay live too: a side shares one outcome and learns it together. In games with one side
+    there are partners instead of opponents: each post in turn is the table's, and the others are drawn. Of each role at
+    most `count` distinct policies are drawn, uniformly; each is seated equally often at each post, as far as the number
     of lineups allows, and posts are filled independently of each other.
 
-    Where a game has one side, or no pool holds anybody, only the self-play lineup exists; a post whose role has an
-    empty pool is held by the table's learner. Neighbouring lineups differ in the side: a table with fewer slots than
-    lineups is still balanced.
+    Where a game has one post, or no pool holds anybody, only the self-play lineup exists; a post whose role has an
+    empty pool is held by the table's learner. Neighbouring lineups differ in what the learners hold: a table with fewer
+    slots than lineups is still balanced.
     """
     live = self_play_lineup(view, table)
-    sides = list(dict.fromkeys(post.side for post in view.posts))
+    held = [post.side for post in view.posts]
+    if len(set(held)) == 1:
+        held = list(range(len(view.posts)))
     roles = dict.fromkeys(post.role for post in view.posts)
-    drawn = {role: _draw(pools.get(role, ()), count, rng) for role in roles} if len(sides) > 1 else {}
+    drawn = {role: _draw(pools.get(role, ()), count, rng) for role in roles} if len(held) > 1 else {}
     groups = max((len(found) for found in drawn.values()), default=0)
     if groups == 0:
         return (live,)
     by_side = []
-    for side in sides:
+    for mine in dict.fromkeys(held):
         columns = [
             [live[index]] * groups
-            if post.side == side or not drawn[post.role]
+            if held[index] == mine or not drawn[post.role]
             else [drawn[post.role][k] for k in rng.permutation(np.arange(groups) % len(drawn[post.role]))]
             for index, post in enumerate(view.posts)
         ]

@@ -7,6 +7,8 @@ by their total score over them:
 - score games whose sides are alike (poker): the lineup rotated over the sides, so luck of the deal cancels.
 - score games whose sides differ (predator and prey): two policies of one role, each with the same others.
 - one-sided games: one episode, one contestant, rated by its score.
+
+Beside what is rated stand teams in which one policy sits among others (`among`).
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ class Fixture:
 
     contestants: policies by contestant. episodes: for each episode of a game, the policy by post. holders: likewise,
     the flat number of the contestant's policy that holds the post, or -1 where one of the `others` does.
+    numbers: first and step: which games it plays of all that `seed` stands for (0, 1, … unless another says so).
     """
 
     contestants: tuple[tuple[PolicyId, ...], ...]
@@ -33,6 +36,7 @@ class Fixture:
     games: int
     seed: int
     others: tuple[PolicyId, ...] = ()
+    numbers: tuple[int, int] = (0, 1)
 
 
 def alike(spec: GameSpec) -> bool:
@@ -80,6 +84,25 @@ def fixtures(
         Fixture(tuple(rotation), (policies,), (tuple(range(len(lineup))),), share, seed + shift)
         for shift, (rotation, policies) in enumerate(zip(rotations, flat, strict=True))
     ]
+
+
+def among(
+    one: Sequence[PolicyId], rest: Sequence[PolicyId], posts: Sequence[int], games: int, seed: int, name: PolicyId
+) -> list[Fixture]:
+    """`games` games of a team in which `one` holds one post and `rest` all others; it sits at each post equally often.
+
+    one, rest: policy by post. posts: at which of them `one` sits in turn. The team is one contestant, called `name`:
+    its score is the mean over all seats. Game by game the seeds are those of every other team with this `seed`.
+    """
+    if tuple(one) == tuple(rest):
+        return [Fixture(((name,),), (tuple(one),), ((0,) * len(one),), games, seed)]
+    found = []
+    for turn, post in enumerate(posts):
+        lineup = tuple(one[index] if index == post else policy for index, policy in enumerate(rest))
+        if share := len(range(turn, games, len(posts))):
+            numbers = (turn, len(posts))
+            found.append(Fixture(((name,),), (lineup,), ((0,) * len(lineup),), share, seed, numbers=numbers))
+    return found
 
 
 def sides_of(spec: GameSpec) -> list[list[Post]]:

@@ -19,7 +19,7 @@ from league.games.core import Game, GameSpec
 from league.play.fixture import Fixture
 from league.play.table import Move, Table
 from league.policies.core import Policy
-from league.records import MatchResult, PolicyId
+from league.records import MatchResult, PolicyId, SeatScore
 from league.threads import Threads
 
 _ALONE = Threads(1)
@@ -175,7 +175,8 @@ def _lineups(fixture: Fixture, number: Mapping[PolicyId, int]) -> Tensor:
 
 def _seeds(fixture: Fixture) -> tuple[Tensor, Tensor]:
     """Seed and key of each episode, `[games * E]`: the E episodes of one game share their seed, never their key."""
-    games = mix(fixture.seed, torch.arange(fixture.games)).repeat_interleave(len(fixture.episodes))
+    first, step = fixture.numbers
+    games = mix(fixture.seed, first + step * torch.arange(fixture.games)).repeat_interleave(len(fixture.episodes))
     number = torch.arange(len(fixture.episodes)).repeat(fixture.games)
     return games, mix(games, number)
 
@@ -183,15 +184,18 @@ def _seeds(fixture: Fixture) -> tuple[Tensor, Tensor]:
 def _result(spec: GameSpec, fixture: Fixture, score: np.ndarray, turns: np.ndarray, forfeit: np.ndarray) -> MatchResult:
     """Count one fixture. score: `[games * E, S]`."""
     width = sum(len(contestant) for contestant in fixture.contestants)
-    posts = post_scores(spec, score).reshape(fixture.games, len(fixture.episodes), -1)
-    lost = post_scores(spec, forfeit.astype(np.float64)).reshape(posts.shape) > 0
+    shape = (fixture.games, len(fixture.episodes), len(spec.seats))
+    score, forfeit = score.reshape(shape), forfeit.reshape(shape)
     held: list[list[np.ndarray]] = [[] for _ in range(width)]
+    at_seat: dict[tuple[int, int], list[np.ndarray]] = {}
     forfeits = [0] * width
     for e, holders in enumerate(fixture.holders):
-        for post, holder in enumerate(holders):
-            if holder >= 0:
-                held[holder].append(posts[:, e, post])
-                forfeits[holder] += int(lost[:, e, post].sum())
+        for holder in sorted(set(holders) - {-1}):
+            mine = [seat for seat, post in enumerate(spec.post_of_seat) if holders[post] == holder]
+            held[holder].append(score[:, e, mine].mean(-1))
+            forfeits[holder] += int(forfeit[:, e, mine].any(-1).sum())
+            for seat in mine:
+                at_seat.setdefault((holder, seat), []).append(score[:, e, seat])
     per_policy = np.stack([np.stack(values).sum(0) for values in held], 1)
     bounds = np.cumsum([0, *(len(contestant) for contestant in fixture.contestants)])
     totals = np.stack([per_policy[:, a:b].sum(1) for a, b in pairwise(bounds)], 1)
@@ -210,4 +214,10 @@ def _result(spec: GameSpec, fixture: Fixture, score: np.ndarray, turns: np.ndarr
         paired=len(fixture.episodes) > 1,
         forfeits=tuple(forfeits),
         others=fixture.others,
+        seats=tuple(
+            SeatScore(post, seat, values.size, float(values.sum()), float(np.square(values).sum()))
+            for (post, seat), values in sorted((place, np.stack(found)) for place, found in at_seat.items())
+        )
+        if spec.scored
+        else (),
     )

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from league.errors import RatingError
-from league.rating.core import Z95, comparisons
+from league.rating.core import Z95, Lineup, Pattern, comparisons
 from league.records import MatchResult, PolicyId
+
+if TYPE_CHECKING:
+    from league.rating.ledger import Ledger
 
 
 class Payoff:
@@ -27,12 +31,17 @@ class Payoff:
     def add(self, results: Iterable[MatchResult]) -> None:
         """Count more rows."""
         for row in results:
-            sides = [tuple(dict.fromkeys(side)) for side in row.lineup]
-            for pattern, count in row.placements.items():
-                for i, j, score in comparisons(pattern):
-                    for a in sides[i]:
-                        for b in sides[j]:
-                            self._add(a, b, score, count)
+            self._add_row(row.lineup, row.placements)
+
+    @staticmethod
+    def of(ledger: Ledger) -> Payoff:
+        """The table of a whole ledger, from its sums by lineup."""
+        payoff = Payoff()
+        for table in ledger.tables:
+            for members, counts in zip(table.members.tolist(), table.counts.tolist(), strict=True):
+                lineup = tuple(tuple(ledger.ids[number] for number in members[side]) for side in table.sides)
+                payoff._add_row(lineup, dict(zip(table.patterns, counts, strict=True)))
+        return payoff
 
     def counts(self, a: PolicyId, b: PolicyId) -> tuple[int, int, int]:
         """Wins, draws and losses of `a` against `b`; zeros where they never met."""
@@ -62,6 +71,14 @@ class Payoff:
                     table[j, i] = 1.0 - table[i, j]
         return table
 
+    def _add_row(self, lineup: Lineup, placements: Mapping[Pattern, int]) -> None:
+        sides = [tuple(dict.fromkeys(side)) for side in lineup]
+        for pattern, count in placements.items():
+            for i, j, score in comparisons(pattern) if count else ():
+                for a in sides[i]:
+                    for b in sides[j]:
+                        self._add(a, b, score, count)
+
     def _add(self, a: PolicyId, b: PolicyId, score: float, count: int) -> None:
         if a == b:
             return
@@ -69,6 +86,15 @@ class Payoff:
             a, b, score = b, a, 1.0 - score
         entry = self._counts.setdefault((a, b), [0, 0, 0])
         entry[0 if score == 1.0 else 2 if score == 0.0 else 1] += count
+
+
+def beaten(placements: Mapping[Pattern, int], side: int) -> float:
+    """The share of the other sides that `side` beat (level: half), summed over all games. Alone, it beat nobody."""
+    total = 0.0
+    for pattern, count in placements.items():
+        halves = sum(2 * (rank > pattern[side]) + (rank == pattern[side]) for rank in pattern) - 1
+        total += count * halves / (2.0 * max(len(pattern) - 1, 1))
+    return total
 
 
 def wilson(score: float, games: float) -> tuple[float, float]:

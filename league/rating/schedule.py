@@ -120,12 +120,15 @@ class _Book:
     def seat(self, x: int, y: int) -> tuple[PolicyId, ...]:
         """A lineup with `x` against `y`, taken as played from now on."""
         snapshots, posts = self._snapshots, self._posts
-        i, j = next(
+        fitting = [
             (i, j)
             for i, p in enumerate(posts)
             for j, q in enumerate(posts)
             if p.side != q.side and p.role == snapshots[x].role and q.role == snapshots[y].role
-        )
+        ]
+        # Lineups are rotated over the sides; between more than two, who comes after whom must not always be the same.
+        several = len({post.side for post in posts}) > 2
+        i, j = fitting[int(self._rng.integers(len(fitting))) if several else 0]
         seated = {i: x, j: y}
         mates: dict[str, int] = {}
         calm = bool(self._anchor[x] or self._anchor[y])

@@ -115,19 +115,26 @@ def best_ids(snapshots: Iterable[Snapshot], ratings: Mapping[PolicyId, Rating]) 
     return {role: snapshot.id for role, snapshot in found.items()}
 
 
-def records(ledger: Ledger) -> dict[PolicyId, Record]:
-    """Everybody's results; one-sided games have none. Exact: the same whatever the order of the ledger."""
+def records(ledger: Ledger, at: int | None = None) -> dict[PolicyId, Record]:
+    """Everybody's results; one-sided games have none. Exact: the same whatever the order of the ledger.
+
+    at: only what was reached on that side of the game (paired matches, whose policies sit on every side, are left out).
+    """
     import numpy as np
 
     size = len(ledger.ids)
     outcomes = np.zeros((3, size))  # won, drawn, lost: whole numbers, and so exact
     halves: dict[int, np.ndarray] = {}  # half sides beaten, by how many others there were
     for table in ledger.tables:
+        if at is not None and table.paired:
+            continue
         telling, others = table.telling(), len(table.sizes) - 1
         ranks = np.array(table.patterns).reshape(-1, others + 1)
         top = ranks == ranks.min(1, keepdims=True)
         alone = top.sum(1) == 1
         for side, columns in enumerate(table.sides):
+            if at not in (None, side):
+                continue
             mine = ranks[:, side, None]
             beaten = 2 * (ranks > mine).sum(1) + (ranks == mine).sum(1) - 1
             first = top[:, side]

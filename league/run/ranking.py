@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from league.errors import GameError, PolicyError
 from league.files import canonical_json
 from league.rating.core import RatingModel, make_rating, needs_scores, rate
+from league.rating.seats import at_seat, at_side
 from league.rating.standings import ONE_SIDED, REFERENCE, Record, best_ids, ranked, records
 from league.records import MatchResult, PolicyId, Rating, Snapshot, Standing, anchor_id
 
@@ -30,22 +31,50 @@ REFERENCE_KIND = "reference"
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a policy may have sat, as standings tell it: one seat, or where only placements count, one side.
+
+    index: of the seat or side in the game. roles: of whom somebody sits there.
+    """
+
+    name: str
+    index: int
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GameFacts:
-    """What standings need to know of a game."""
+    """What standings need to know of a game. scored: as in `GameSpec.scored`; places are then seats, else sides.
+
+    places: empty in what older versions kept.
+    """
 
     id: str
     roles: tuple[str, ...]
     one_sided: bool
+    scored: bool = False
+    places: tuple[Place, ...] = ()
 
     @staticmethod
     def of(spec: GameSpec) -> GameFacts:
         """The facts of a game."""
-        return GameFacts(spec.id, tuple(role.name for role in spec.roles), len(spec.sides) == 1)
+        groups = [(seat,) for seat in range(len(spec.seats))] if spec.scored else spec.sides
+        places = tuple(
+            Place(
+                " ".join(spec.seats[seat] for seat in seats),
+                index,
+                tuple(role.name for role in spec.roles if set(role.seats) & set(seats)),
+            )
+            for index, seats in enumerate(groups)
+        )
+        return GameFacts(spec.id, tuple(role.name for role in spec.roles), len(spec.sides) == 1, spec.scored, places)
 
     @staticmethod
     def restore(kept: Mapping[str, Any]) -> GameFacts:
         """The facts that a run kept."""
-        return GameFacts(kept["id"], tuple(kept["roles"]), kept["one_sided"])
+        places = (Place(one["name"], one["index"], tuple(one["roles"])) for one in kept.get("places", ()))
+        roles = tuple(kept["roles"])
+        return GameFacts(kept["id"], roles, kept["one_sided"], kept.get("scored", False), tuple(places))
 
     def role(self, name: str | None) -> str:
         """The role called `name`; the only one where None. Raises GameError."""
@@ -129,6 +158,14 @@ class Ranking:
         """The standings of a role, best first. by: as in `rated`."""
         ratings, everyone = self.rated(by), [*self.anchors, *self.snapshots]
         return ranked(everyone, ratings, self.records, best_ids(everyone, self.ratings), role, self.one_sided)
+
+    def seats(self, role: str) -> dict[str, Mapping[PolicyId, Rating]]:
+        """What everybody scored at each place of a role, by its name: mean result (mean score where scores count)."""
+        places = [place for place in self.game.places if role in place.roles]
+        if self.game.scored:
+            sums = self._store.seat_scores() if self._store else {}
+            return {place.name: at_seat(sums, place.index) for place in places}
+        return {place.name: at_side(self.ledger, place.index) for place in places}
 
     def best(self, role: str) -> Snapshot | None:
         """The trained snapshot whose rating's lower 95 % bound is highest; None before any rated game."""
@@ -249,17 +286,19 @@ class Ranking:
         return self._models[name]
 
 
-def open_ranking(store: Store) -> Ranking:
-    """The ranking of an open run."""
+def open_ranking(store: Store, places: bool = False) -> Ranking:
+    """The ranking of an open run. places: those of its game are needed, which an older version did not keep."""
     config, kept = store.config(), store.facts().get(FACT)
-    ranking = Ranking(GameFacts.restore(kept) if kept else _facts_of_old(config), config["rating"])
+    facts = GameFacts.restore(kept) if kept and (kept.get("places") or not places) else _facts_of_old(config)
+    ranking = Ranking(facts, config["rating"])
     ranking.load(store)
     return ranking
 
 
 def keep_facts(store: Store, game: GameFacts) -> None:
-    """Note with the run what standings need to know of its game, if it is not noted yet."""
-    if FACT not in store.facts():
+    """Note with the run what standings need to know of its game, if it is not noted yet, or not as much."""
+    kept = store.facts().get(FACT)
+    if kept is None or (game.places and not kept.get("places")):
         store.put_fact(FACT, asdict(game))
 
 

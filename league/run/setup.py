@@ -153,9 +153,8 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
             return make(config.game.id, count, str(device), config.game.made_with, tuning.workers if count > 1 else 0)
 
         seeds = tuple(fold(config.seed, _TABLE, table) for table in range(len(tables)))
-        executor = InlineExecutor(
-            new_game, seeds, slots, replays, threads=Threads(tuning.threads), team_reward=config.game.reward == "team"
-        )
+        by_team, by_seat = config.game.reward == "team", config.game.posts == "seat"
+        executor = InlineExecutor(new_game, seeds, slots, replays, Threads(tuning.threads), by_team, by_seat)
         return Parts(store, roster, executor, learners, tables, matchmaker, parents, tuning, before)
     except BaseException:
         if store is not None:
@@ -316,6 +315,7 @@ def _existing(config: RunConfig, folder: Path) -> Store | None:
         return None
     store = Store.open(folder)
     try:
+        # What it has no setting for yet, as a run of an older version, is as it always was: at the default.
         if faults := blocking(to_dict(from_dict(store.config(), str(folder))), to_dict(config)):
             shown = "; ".join(f"{one.key} was {one.old!r}, now {one.new!r}" for one in faults)
             raise ConfigError(

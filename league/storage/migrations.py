@@ -41,6 +41,17 @@ def m002_standings(db: Database) -> None:
         db.execute(statement)
 
 
+@STEPS()
+def m003_seats(db: Database) -> None:
+    """What each policy of a match scored at each seat, where its lineup does not tell (`MatchResult.seats`)."""
+    db.execute(_SEATS)
+    for verb in ("UPDATE", "DELETE"):
+        db.execute(
+            f"CREATE TRIGGER match_seats_{verb.lower()} BEFORE {verb} ON match_seats "
+            "BEGIN SELECT RAISE(ABORT, 'match_seats is append-only'); END"
+        )
+
+
 _FIRST = (
     """CREATE TABLE run (
         id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -139,3 +150,14 @@ _STANDINGS = (
     ) STRICT""",
     """CREATE TABLE records_upto (id INTEGER PRIMARY KEY CHECK (id = 1), upto INTEGER NOT NULL) STRICT""",
 )
+
+_SEATS = """CREATE TABLE match_seats (
+    match INTEGER NOT NULL,
+    post INTEGER NOT NULL,
+    seat INTEGER NOT NULL,
+    episodes INTEGER NOT NULL,
+    score_sum REAL NOT NULL,
+    score_sq REAL NOT NULL,
+    PRIMARY KEY (match, post, seat),
+    FOREIGN KEY (match, post) REFERENCES match_posts (match, post)
+) STRICT, WITHOUT ROWID"""

@@ -83,7 +83,21 @@ class Reading(ABC):
             f"JOIN snapshots ON snapshots.seq = snapshot WHERE match {which} ORDER BY match, post",
             *values,
         )
-        return rows.read_matches(matches, posts)
+        seats = self.query(
+            "SELECT match, post, seat, episodes, score_sum, score_sq FROM match_seats "
+            f"WHERE match {which} ORDER BY match, post, seat",
+            *values,
+        )
+        return rows.read_matches(matches, posts, seats)
+
+    def seat_scores(self) -> dict[tuple[PolicyId, int], tuple[int, float, float]]:
+        """By policy and seat: episodes, the sum and the sum of squares of scores, of all matches whose lineups do not
+        tell who sat where."""
+        found = self.query(
+            "SELECT id, seat, SUM(episodes), SUM(seats.score_sum), SUM(seats.score_sq) FROM match_seats AS seats "
+            "JOIN match_posts USING (match, post) JOIN snapshots ON seq = snapshot GROUP BY seq, seat"
+        )
+        return {(id, seat): (episodes, total, square) for id, seat, episodes, total, square in found}
 
     def ledger(self, scored: bool = True, upto: int | None = None) -> Ledger:
         """The ledger as columns. scored: with score sums, which take as long to read as all the rest.

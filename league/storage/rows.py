@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from league.files import canonical_json
-from league.records import MatchResult, PolicyId, Rating, Snapshot
+from league.records import MatchResult, PolicyId, Rating, SeatScore, Snapshot
 
 if TYPE_CHECKING:
     from league.rating.ledger import Columns, Ints
@@ -120,13 +120,25 @@ def post_rows(id: int, result: MatchResult, seq: Mapping[PolicyId, int]) -> Iter
         }
 
 
-def read_matches(matches: Iterable[Sequence[Any]], posts: Iterable[Sequence[Any]]) -> list[MatchResult]:
+def seat_rows(id: int, result: MatchResult) -> Iterator[Row]:
+    """The rows of `match_seats` for one match."""
+    for found in result.seats:
+        yield {"match": id} | asdict(found)
+
+
+def read_matches(
+    matches: Iterable[Sequence[Any]], posts: Iterable[Sequence[Any]], seats: Iterable[Sequence[Any]] = ()
+) -> list[MatchResult]:
     """Match results in the order of `matches`.
 
     matches: (id, round, games, placements, episodes, turns, seed, paired, others), by id.
     posts: (match, side, policy, score_sum, score_sq, forfeits), by match and post.
+    seats: (match, then as in `SeatScore`), by match, post and seat.
     """
     found, rest = [], iter(posts)
+    at_seat: dict[int, list[SeatScore]] = {}
+    for match, *values in seats:
+        at_seat.setdefault(match, []).append(SeatScore(*values))
     post = next(rest, None)
     for id, round, games, placements, episodes, turns, seed, paired, others in matches:
         lineup: list[list[PolicyId]] = []
@@ -155,6 +167,7 @@ def read_matches(matches: Iterable[Sequence[Any]], posts: Iterable[Sequence[Any]
                 forfeits=tuple(forfeits),
                 others=_others(others),
                 round=round,
+                seats=tuple(at_seat.get(id, ())),
             )
         )
     return found

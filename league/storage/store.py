@@ -115,7 +115,9 @@ class Store(Reading):
         store = Store(folder, db, None)
         if migrations.STEPS.pending(db):
             store.close()
-            raise RunError(f"{folder} was made by an older version of league; let the run go on once, to update it")
+            raise RunError(
+                f"{folder} was made by an older version of league; `league rate` it, or let it go on, to update it"
+            )
         return store
 
     @staticmethod
@@ -169,6 +171,7 @@ class Store(Reading):
             numbered = list(enumerate(results, first))
             self._insert("matches", (rows.match_row(id, result) for id, result in numbered))
             self._insert("match_posts", (row for id, result in numbered for row in rows.post_rows(id, result, seq)))
+            self._insert("match_seats", (row for id, result in numbered for row in rows.seat_rows(id, result)))
 
     def put_training(self, results: Sequence[TrainingResult]) -> None:
         """Add what learners scored while training: one row for each learner, round and opponent."""

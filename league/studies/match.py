@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,26 +16,28 @@ from league.play.fixture import Fixture, alike, fixtures, sides_of
 from league.play.match import play
 from league.play.table import Move, Table
 from league.policies.core import Policy
-from league.rating.payoff import wilson
+from league.rating.payoff import beaten, wilson
 from league.records import MatchResult
 from league.run.lookup import Found, find, role_of
 from league.run.names import split_roles
 from league.run.roster import Roster
 from league.run.setup import usual_slots
+from league.studies.teams import Mixed, TeamScore, halfwidth, mixed, team_score
 from league.threads import Threads, alone
-
-_Z95 = 1.959964
 
 
 @dataclass(frozen=True, slots=True)
 class MatchReport:
     """What a match showed, from the first contestant's view.
 
-    labels: of each contestant. games: rated games, won, drawn and lost by the first (with more than two contestants:
-    first place alone, shared, neither). score: (wins + draws / 2) / games with its 95 % Wilson interval low, high.
+    labels: of each contestant. games: rated games, won, drawn and lost by the first (with more than two sides: first
+    place alone, shared, neither). score: the share of the other sides that it beat (level: half), which between two is
+    (wins + draws / 2) / games, on average over the games, with its 95 % Wilson interval low, high.
     Where the contestants are not compared, the score is None and nothing is won, drawn or lost; where greedy play only
     repeats the same episodes, there is a score and no interval. mean_returns, return_halfwidths: by contestant, mean
     score of an episode and half its 95 % interval. by_seat: where the first sat, its score from there and the games.
+    sides: how many the game has; the second of two contestants holds all but the first's. teams: in one-sided games,
+    what each contestant scored with itself at all seats, and what they scored mixed.
     """
 
     labels: tuple[str, ...]
@@ -55,27 +56,33 @@ class MatchReport:
     seconds: float
     seed: int
     note: str = ""
+    sides: int = 2
+    teams: tuple[TeamScore, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Contest:
     """A match about to be played: labels by contestant, every policy by its id in the fixtures, and a note.
 
-    comparable: whether the contestants' scores are. interval: whether the games are a sample, so that there is one.
+    spec: the game, with the posts that the fixtures mean. comparable: whether the contestants' scores are.
+    interval: whether the games are a sample, so that there is one. mixed: teams of both, in one-sided games.
     """
 
+    spec: GameSpec
     labels: tuple[str, ...]
     fixtures: tuple[Fixture, ...]
     policies: Mapping[str, Policy]
     comparable: bool
     note: str = ""
     interval: bool = True
+    mixed: tuple[Mixed, ...] = ()
 
 
 def contest(roster: Roster, texts: Sequence[str], games: int, seed: int) -> Contest:
     """Who meets whom, from POLICY texts. Raises PolicyError where they do not fill the game's sides.
 
-    Sides that are alike: one POLICY a side. One-sided games: one POLICY, or two that play the same episodes each.
+    Sides that are alike: one POLICY a side. One-sided games: one POLICY, or two that play the same episodes each, apart
+    from each other and mixed.
     Sides that differ: one a side (their scores are shown, not compared), or two of one role, which play the same
     episodes, each with the best of the other roles.
     """
@@ -99,15 +106,16 @@ def match(
     alone()
     began = time.monotonic()
     planned = contest(roster, texts, games, seed)
-    episodes = sum(fixture.games * len(fixture.episodes) for fixture in planned.fixtures)
+    every = [*planned.fixtures, *(fixture for team in planned.mixed for fixture in team.fixtures)]
+    episodes = sum(fixture.games * len(fixture.episodes) for fixture in every)
     games_at_once, threads, traces = match_games(make, episodes, usual_slots(roster.spec, False)), Threads(0), None
     try:
+        for game in games_at_once:
+            game.spec = planned.spec
         if temperature == 0 and not _has_chance(games_at_once[0]):
             games_at_once = games_at_once[:1]
             traces = _Traces(games_at_once[0].slots, episodes)
-        results = play(
-            games_at_once, planned.policies, planned.fixtures, temperature, tick, listen=traces, threads=threads
-        )
+        results = play(games_at_once, planned.policies, every, temperature, tick, listen=traces, threads=threads)
     finally:
         for game in games_at_once:
             game.close()
@@ -115,7 +123,7 @@ def match(
     if traces is not None and (different := traces.different()) < episodes:
         note = f"only {different} different episodes: greedy play repeats itself, so there is no interval"
         planned = replace(planned, note="; ".join(filter(None, (planned.note, note))), interval=False)
-    return report(roster.spec, planned, results, seed, time.monotonic() - began)
+    return report(planned, results, seed, time.monotonic() - began)
 
 
 def show(make: Callable[[int], Game], roster: Roster, texts: Sequence[str], seed: int, temperature: float) -> list[str]:
@@ -124,10 +132,11 @@ def show(make: Callable[[int], Game], roster: Roster, texts: Sequence[str], seed
     Raises GameError where the game has no text view.
     """
     planned = contest(roster, texts, 1, seed)
-    lineup, posts = planned.fixtures[0].episodes[0], roster.spec.posts
+    lineup, posts = planned.fixtures[0].episodes[0], planned.spec.posts
     # One contestant at all posts: what counts here is each post's own score.
     fixture = Fixture((lineup,), (lineup,), (tuple(range(len(posts))),), 1, seed)
     game, frames = make(1), []
+    game.spec = planned.spec
 
     def watch(table: Table) -> None:
         frames.append(table.game.render(0))
@@ -144,10 +153,13 @@ def show(make: Callable[[int], Game], roster: Roster, texts: Sequence[str], seed
     return [*frames, "\n".join(["The game is over. Scores:", *ends])]
 
 
-def report(spec: GameSpec, planned: Contest, results: Sequence[MatchResult], seed: int, seconds: float) -> MatchReport:
-    """Sum up the results of a contest's fixtures."""
-    count = len(planned.labels)
+def report(planned: Contest, results: Sequence[MatchResult], seed: int, seconds: float) -> MatchReport:
+    """Sum up the results of a contest's fixtures and, behind them, of its mixed teams."""
+    spec, count = planned.spec, len(planned.labels)
+    episodes = sum(result.episodes for result in results)
+    results, rest = results[: len(planned.fixtures)], iter(results[len(planned.fixtures) :])
     wins = draws = losses = 0
+    total = 0.0
     sums, squares, entries, forfeits = [0.0] * count, [0.0] * count, [0] * count, [0] * count
     seats = []
     for fixture, result in zip(planned.fixtures, results, strict=True):
@@ -158,27 +170,29 @@ def report(spec: GameSpec, planned: Contest, results: Sequence[MatchResult], see
             if pattern[at] == 0 and len(pattern) > 1:
                 alone = pattern.count(0) == 1
                 won, drawn = won + number * alone, drawn + number * (not alone)
+        share = beaten(result.placements, at)
+        total += share
         wins, draws, losses = wins + won, draws + drawn, losses + result.games - won - drawn
         if not result.paired and len(results) > 1:
             where = " ".join(spec.seats[seat] for seat in spec.sides[at])
-            seats.append((where, (won + 0.5 * drawn) / result.games, result.games))
+            seats.append((where, share / result.games, result.games))
         for place, policy in enumerate(result.policies):
             contestant = _contestant(policy)
             sums[contestant] += result.score_sum[place]
             squares[contestant] += result.score_sq[place]
-            entries[contestant] += fixture.games * sum(held.count(place) for held in fixture.holders)
+            entries[contestant] += fixture.games * sum(place in held for held in fixture.holders)
             forfeits[contestant] += result.forfeits[place]
     games = sum(result.games for result in results)
     means = tuple(total / number for total, number in zip(sums, entries, strict=True))
     halves = tuple(
-        _halfwidth(square, mean, number) for square, mean, number in zip(squares, means, entries, strict=True)
+        halfwidth(square, mean, number) for square, mean, number in zip(squares, means, entries, strict=True)
     )
     score = low = high = None
     if not planned.comparable or count == 1:
         wins = draws = losses = 0
     else:
-        score = (wins + 0.5 * draws) / games
-        low, high = wilson(wins + 0.5 * draws, games) if planned.interval else (None, None)
+        score = total / games
+        low, high = wilson(total, games) if planned.interval else (None, None)
     return MatchReport(
         planned.labels,
         games,
@@ -192,11 +206,27 @@ def report(spec: GameSpec, planned: Contest, results: Sequence[MatchResult], see
         halves,
         tuple(seats),
         tuple(forfeits),
-        sum(result.episodes for result in results),
+        episodes,
         seconds,
         seed,
         planned.note,
+        len(spec.sides),
+        _teams(planned, results[0], rest) if len(spec.sides) == 1 else (),
     )
+
+
+def _teams(planned: Contest, apart: MatchResult, rest: Iterator[MatchResult]) -> tuple[TeamScore, ...]:
+    """Each contestant at all seats, then the mixed teams. rest: the results of these."""
+    spec, count = planned.spec, len(planned.labels)
+    whole = [(planned.fixtures[0], apart)]
+    found = [
+        team_score(spec, label, [float(other == number) for other in range(count)], whole, number)
+        for number, label in enumerate(planned.labels)
+    ]
+    for team in planned.mixed:
+        played = [(fixture, next(rest)) for fixture in team.fixtures]
+        found.append(team_score(spec, team.label, team.shares, played))
+    return tuple(found)
 
 
 class _Traces:
@@ -240,37 +270,37 @@ def _label(planned: Contest, policy: str) -> str:
     return planned.labels[int(number)] if number.isdigit() else "another"
 
 
-def _halfwidth(square: float, mean: float, count: int) -> float:
-    variance = max(square / count - mean * mean, 0.0)
-    return _Z95 * math.sqrt(variance / max(count - 1, 1))
-
-
 def _sides(roster: Roster, texts: list[str], games: int, seed: int) -> Contest:
     """One POLICY a side, each holding all posts of its side; two for more sides: the second holds all others."""
     spec = roster.spec
-    if len(texts) == 2 and len(spec.sides) > 2:
+    field = len(texts) == 2 < len(spec.sides)
+    if field:
         texts = [texts[0], *[texts[1]] * (len(spec.sides) - 1)]
     if len(texts) != len(spec.sides):
         raise PolicyError(f"{spec.id} has {len(spec.sides)} sides: name one policy for each, not {len(texts)}")
-    policies, lineup, labels = {}, [], []
-    for number, text in enumerate(texts):
+    policies, lineup = {}, []
+    labels: list[str] = []
+    for side, text in enumerate(texts):
+        # Who takes all other sides is one contestant.
+        number = min(side, 1) if field else side
         wanted, names = split_roles(text, [role.name for role in spec.roles]), []
         for post in spec.posts:
-            if post.side != number:
+            if post.side != side:
                 continue
             found = _find(wanted, post.role, text, roster)
             key = f"{number}:{post.role}"
             policies[key] = found.policy
             lineup.append(key)
             names.append(found.label)
-        labels.append("+".join(dict.fromkeys(names)))
-    return Contest(tuple(labels), tuple(fixtures(spec, lineup, games, seed)), policies, True)
+        if number == len(labels):
+            labels.append("+".join(dict.fromkeys(names)))
+    return Contest(spec, tuple(labels), tuple(fixtures(spec, lineup, games, seed)), policies, True)
 
 
 def _compared(roster: Roster, texts: list[str], games: int, seed: int) -> Contest:
     """Contestants that take the same posts in turn; or, one a side, scores that stand beside each other."""
-    spec = roster.spec
-    wanted = [_roles_meant(text, roster) for text in texts]
+    spec = roster.spec.split() if len(roster.spec.sides) == 1 else roster.spec
+    wanted = [roles_meant(text, roster) for text in texts]
     if len(texts) == len(spec.sides) > 1 and all("" in roles for roles in wanted):
         by_side = [{post.role for post in posts} for posts in sides_of(spec)]
         wanted = [dict.fromkeys(held, roles[""]) for held, roles in zip(by_side, wanted, strict=True)]
@@ -290,7 +320,7 @@ def _compared(roster: Roster, texts: list[str], games: int, seed: int) -> Contes
         lineup, held, names = [], [], []
         for post in spec.posts:
             mine = "" in roles or post.role in roles
-            source = roles.get(post.role, roles.get("", "")) if mine else _stand_in(roster, post.role)
+            source = roles.get(post.role, roles.get("", "")) if mine else stand_in(roster, post.role)
             found = find(source, post.role, roster)
             key = f"{number}:{post.role}" if mine else f"other:{post.role}"
             policies[key] = found.policy
@@ -312,7 +342,8 @@ def _compared(roster: Roster, texts: list[str], games: int, seed: int) -> Contes
         tuple(others),
     )
     note = f"with {', '.join(others)} at the other posts" if others else ""
-    return Contest(tuple(labels), (fixture,), policies, len(texts) > 1, note)
+    teams = tuple(mixed(fixture, labels)) if len(spec.sides) == 1 else ()
+    return Contest(spec, tuple(labels), (fixture,), policies, len(texts) > 1, note, mixed=teams)
 
 
 def _beside(
@@ -333,10 +364,10 @@ def _beside(
     lineup = tuple(f"{number}:{post.role}" for post, number in zip(spec.posts, order, strict=True))
     held = tuple(int(number or 0) for number in order)
     fixture = Fixture(tuple((f"{n}:",) for n in range(len(texts))), (lineup,), (held,), games, seed)
-    return Contest(tuple(labels), (fixture,), policies, False, "scores of different roles are not compared")
+    return Contest(spec, tuple(labels), (fixture,), policies, False, "scores of different roles are not compared")
 
 
-def _roles_meant(text: str, roster: Roster) -> dict[str, str]:
+def roles_meant(text: str, roster: Roster) -> dict[str, str]:
     """The roles that a POLICY text fills: as written, or as its snapshot's role tells."""
     roles = split_roles(text, [role.name for role in roster.spec.roles])
     if "" in roles and len(roster.spec.roles) > 1 and (role := role_of(roles[""], roster)) is not None:
@@ -344,7 +375,8 @@ def _roles_meant(text: str, roster: Roster) -> dict[str, str]:
     return roles
 
 
-def _stand_in(roster: Roster, role: str) -> str:
+def stand_in(roster: Roster, role: str) -> str:
+    """The POLICY that fills a role for which none was named."""
     return "best" if roster.best(role) is not None else "latest"
 
 

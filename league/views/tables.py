@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from league.records import Rating, Snapshot, Standing
+from league.records import PolicyId, Rating, Snapshot, Standing
 from league.views.grid import Column, Grid
 from league.views.text import MISSING, aligned, clean, count, duration, fine, half_width, interval, number, places
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from league.games.registry import Listed
     from league.run.ranking import Refit
     from league.studies.match import MatchReport
+    from league.studies.teams import AgentScore, TeamScore
 
 NO_MATCHES = "no rated matches yet"
 """What stands in the place of standings before there are any."""
@@ -49,13 +50,42 @@ class RunRow(NamedTuple):
     age: float | None
 
 
-def standings_table(standings: Sequence[Standing], role: str | None, by: str, one_sided: bool) -> RenderableType:
-    """The standings of one role (None: the game has one), by the rating called `by`; one-sided games by score."""
+Seats = Mapping[str, Mapping[PolicyId, Rating]]
+"""What everybody scored at each place where they may sit, by its name."""
+
+
+def standings_table(
+    standings: Sequence[Standing], role: str | None, by: str, one_sided: bool, seats: Seats | None = None
+) -> RenderableType:
+    """The standings of one role (None: the game has one), by the rating called `by`; one-sided games by score.
+
+    seats: what everybody scored where, to be shown instead of their records.
+    """
     how = "mean score" if one_sided else clean(by)
-    heading = Text(" · ".join([*([clean(role)] if role else []), f"{how} ± 95 % interval"]), "dim")
+    parts = [*([clean(role)] if role else []), f"{how} ± 95 % interval", *(["score by seat"] if seats else [])]
+    heading = Text(" · ".join(parts), "dim")
     if not standings:
         return Group(_line(heading), Text(NO_MATCHES, "italic"))
+    if seats is not None:
+        return Group(_line(heading), _seats_grid(standings, one_sided, seats))
     return Group(_line(heading), standings_grid(standings, one_sided, "snapshot", "name"))
+
+
+def _seats_grid(lines: Sequence[Standing], one_sided: bool, seats: Seats) -> Grid:
+    """The standings with what each scored at each place, side by side."""
+    whole = standings_grid(lines, one_sided, "snapshot", "name")
+    found = [[scores.get(line.snapshot.id) for line in lines] for scores in seats.values()]
+    halves = [half_width(one.low, one.high) for scores in found for one in scores if one is not None]
+    digits = max((fine(0.0, half) for half in halves if half > 0), default=3)
+    columns = [Column((f"score as {clean(name)}", clean(name)), right=True, keep=9) for name in seats]
+    cells = [
+        aligned([MISSING if one is None else interval(one.value, one.low, one.high, digits) for one in scores])
+        for scores in found
+    ]
+    rows: list[list[str | Text]] = [
+        [*row[:6], *(texts[place] for texts in cells)] for place, row in enumerate(whole.rows)
+    ]
+    return Grid([*whole.columns[:6], *columns], rows, named=2)
 
 
 def standings_grid(lines: Sequence[Standing], one_sided: bool, id_title: str, name_title: str) -> Grid:
@@ -129,7 +159,7 @@ def match_table(report: MatchReport) -> RenderableType:
     labels = [clean(label) for label in report.labels]
     parts: list[RenderableType] = [_line(Text(" against ".join(labels), "bold"))]
     if report.score is not None:
-        alone, shared, rest = ("won", "drawn", "lost") if len(labels) == 2 else ("first", "shared first", "behind")
+        alone, shared, rest = ("won", "drawn", "lost") if report.sides <= 2 else ("first", "shared first", "behind")
         bounds = ""
         if report.low is not None and report.high is not None:
             bounds = f"   95 % interval {number(report.low, 3)} to {number(report.high, 3)}"
@@ -141,6 +171,9 @@ def match_table(report: MatchReport) -> RenderableType:
             ),
         ]
         parts.append(_pairs(facts))
+    if report.teams:
+        parts += [Text(), _teams_grid(report.teams)]
+        return Group(*parts, Text(), _ending(report))
     columns = [Column(("policy",), least=8, keep=2), Column(("mean return", "return"), right=True, keep=3)]
     returns = list(zip(report.mean_returns, report.return_halfwidths, strict=True))
     digits = max(fine(mean, half) for mean, half in returns)
@@ -166,9 +199,32 @@ def match_table(report: MatchReport) -> RenderableType:
                 seats,
             ),
         ]
+    return Group(*parts, Text(), _ending(report))
+
+
+def _ending(report: MatchReport) -> Text:
+    """What the match took, and what there is to note."""
     ending = f"{report.episodes} episodes, seed {report.seed}, {duration(report.seconds)}"
-    parts += [Text(), Text(ending + (f"; {clean(report.note)}" if report.note else ""), "dim")]
-    return Group(*parts)
+    return Text(ending + (f"; {clean(report.note)}" if report.note else ""), "dim")
+
+
+def _teams_grid(teams: Sequence[TeamScore]) -> Grid:
+    """What teams scored together, and each agent of them."""
+    seats = list(dict.fromkeys(agent.seat for team in teams for agent in team.agents))
+    every: list[TeamScore | AgentScore] = [*teams, *(agent for team in teams for agent in team.agents)]
+    digits = max(fine(one.mean, one.halfwidth) for one in every)
+
+    def text(one: TeamScore | AgentScore | None) -> str:
+        if one is None:
+            return MISSING
+        return interval(one.mean, one.mean - one.halfwidth, one.mean + one.halfwidth, digits)
+
+    rows = []
+    for team in teams:
+        by_seat = {agent.seat: agent for agent in team.agents}
+        rows.append([clean(team.label), text(team), *(text(by_seat.get(seat)) for seat in seats)])
+    columns = [Column(("team",), least=8, keep=3), Column(("mean score", "score"), right=True, keep=4)]
+    return Grid([*columns, *(Column((clean(seat),), right=True, keep=2) for seat in seats)], rows)
 
 
 def show_table(

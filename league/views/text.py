@@ -80,6 +80,11 @@ def interval(value: float, low: float, high: float, digits: int | None = None, s
     return f"{number(value, digits, signed)} ±{number(half, digits)}"
 
 
+def shortened(text: str, room: int = 12) -> str:
+    """A text of at most so many characters, its end cut off where it is longer."""
+    return text if len(text) <= room else f"{text[: room - 1]}…"
+
+
 def aligned(texts: Sequence[str]) -> list[str]:
     """Texts made equally long with spaces before them."""
     room = max(map(len, texts), default=0)

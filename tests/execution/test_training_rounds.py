@@ -37,7 +37,10 @@ class Forgetful(ConnectFour):
 
 @dataclass
 class Bench:
-    """A table, its learners, and opponents of every role that change from round to round."""
+    """A table, its learners, and opponents of every role that change from round to round.
+
+    name: of a game; with " by seat", every seat is a post of its own.
+    """
 
     name: str
     slots: int = 6
@@ -49,7 +52,10 @@ class Bench:
         if self.name == "forgetful":
             self.game = Forgetful(self.slots)
         else:
-            self.game = make(self.name, self.slots, options={"max_cycles": 5} if "tag" in self.name else {})
+            name = self.name.removesuffix(" by seat")
+            self.game = make(name, self.slots, options={"max_cycles": 5} if "tag" in name or ":" in name else {})
+            if name != self.name:
+                self.game.spec = self.game.spec.split()
         spec = self.game.spec
         self.learners = [
             Learner(f"live-{role.name}", spec, role, NETWORK, SETTINGS, number)
@@ -104,7 +110,19 @@ def outcome(trained: Trained) -> tuple[object, ...]:
     return trained.metrics, trained.results, trained.agent_steps, trained.opponent_steps
 
 
-@pytest.mark.parametrize("name", ["connect_four", "leduc", "kuhn", "rps", "tag", "mpe2:simple_tag_v3", "forgetful"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "connect_four",
+        "leduc",
+        "kuhn",
+        "rps",
+        "tag",
+        "mpe2:simple_tag_v3",
+        "mpe2:simple_spread_v3 by seat",
+        "forgetful",
+    ],
+)
 def test_a_restored_table_goes_on_bit_by_bit(name: str) -> None:
     straight, resumed = Bench(name), Bench(name)
     straight.round(1)
@@ -300,6 +318,20 @@ def test_random_play_may_sit_in() -> None:
     seatings = [Seating(("live-player", "random"), 0.5), Seating(("random", "live-player"), 0.5)]
     trained = bench.table.round(0, bench.learners, {"random": Random("player", Discrete(3))}, seatings, 20)
     assert {result.opponent for result in trained.results} == {"random"}
+
+
+def test_of_a_team_by_seat_only_the_learners_own_seats_are_trained() -> None:
+    bench = Bench("mpe2:simple_spread_v3 by seat", slots=4)
+    # In two slots all three seats are live, in one the first is not, in one the last is not; all act on every turn.
+    found = [bench.round(number) for number in (1, 2)]
+    bench.game.close()
+    live, frozen = 2 * 3 + 2 + 2, 1 + 1
+    assert [trained.opponent_steps for trained in found] == [TURNS * frozen] * 2
+    assert [trained.agent_steps for trained in found] == [TURNS * live] * 2
+    opponents = {result.opponent: result for trained in found for result in trained.results}
+    # An episode keeps its lineup: those of the second round's partners have not ended yet.
+    assert set(opponents) == {"live-agent+live-agent", "agent-1+live-agent", "live-agent+agent-1"}
+    assert all(result.learner == "live-agent" for result in opponents.values())
 
 
 class Paid(NativeGame):

@@ -15,7 +15,10 @@ TAG = (("predator",), ("prey",))
 TEAMS = (("guard", "thief"), ("guard", "thief"))
 SPREAD = (("main",),)
 SPEAKERS = (("speaker", "listener"),)
-GAMES = (BOARD, THREE, TAG, TEAMS, SPREAD, SPEAKERS, (("a",), ("b",), ("c",)))
+SQUAD = (("main", "main", "main"),)
+"""One side of one role, in which each seat is a post."""
+PAIRS = (("main", "main"), ("main", "main"))
+GAMES = (BOARD, THREE, TAG, TEAMS, SPREAD, SPEAKERS, SQUAD, PAIRS, (("a",), ("b",), ("c",)))
 
 
 def league(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from leagues import BOARD, SPEAKERS, SPREAD, TAG, TEAMS, THREE, league, leagues
+from leagues import BOARD, PAIRS, SPEAKERS, SPREAD, SQUAD, TAG, TEAMS, THREE, league, leagues
 from scipy.stats import chisquare
 
 from league.matchmaking.core import MATCHMAKERS, make_matchmaker, past, self_play_lineup, tables, validate
@@ -50,11 +50,10 @@ def test_every_plan_is_valid_balanced_and_determined_by_its_arguments(view, kind
 @given(leagues(), kinds, shares, st.integers(0, 2**32))
 def test_at_least_the_asked_share_is_pure_self_play_and_exactly_it_where_opponents_exist(view, kind, share, seed):
     plan = make_matchmaker(kind, {"self_play": share}).plan(view, np.random.default_rng(seed))
-    sides = {post.side for post in view.posts}
     several = len(tables(view)) > 1
     for table, seated in zip(tables(view), plan.seatings, strict=True):
         pure = sum(seating.share for seating in seated if seating.lineup == self_play_lineup(view, table))
-        if len(sides) == 1 or (not several and (kind == "naive" or not view.snapshots)):
+        if len(view.posts) == 1 or (not several and (kind == "naive" or not view.snapshots)):
             assert pure == pytest.approx(1)
         elif view.snapshots or kind == "naive":
             assert pure == pytest.approx(share)
@@ -63,11 +62,47 @@ def test_at_least_the_asked_share_is_pure_self_play_and_exactly_it_where_opponen
 
 
 @pytest.mark.parametrize("kind", sorted(MATCHMAKERS))
-@pytest.mark.parametrize("sides", [SPREAD, SPEAKERS])
-def test_a_one_sided_game_knows_only_self_play(kind, sides):
-    view = league(sides, tables=3)
+def test_who_holds_every_post_of_a_game_knows_only_self_play(kind):
+    view = league(SPREAD, tables=3)
     plan = make_matchmaker(kind, {"self_play": 0.0}).plan(view, np.random.default_rng(1))
     assert plan.seatings == tuple((Seating(self_play_lineup(view, table), 1.0),) for table in range(3))
+
+
+def test_in_a_game_of_one_side_partners_come_from_the_past():
+    view = league(SPEAKERS, past=4)
+    (seated,) = make_matchmaker("fictitious", {"self_play": 0.5}).plan(view, np.random.default_rng(1)).seatings
+    assert seated[0] == Seating(("speaker-0", "listener-0"), 0.5)
+    assert {seating.lineup[0] for seating in seated if seating.lineup[1] == "listener-0"} == {
+        "speaker-0", *(f"speaker-0.{number}" for number in range(4))
+    }  # fmt: skip
+    assert {seating.lineup[1] for seating in seated if seating.lineup[0] == "speaker-0"} == {
+        "listener-0", *(f"listener-0.{number}" for number in range(4))
+    }  # fmt: skip
+    assert len(seated) == 1 + 4 + 4, "one of the two is always live"
+
+
+def test_of_a_team_by_seat_one_seat_is_live_and_the_others_are_of_the_past():
+    view = league(SQUAD, past=6)
+    (seated,) = make_matchmaker("fictitious", {"self_play": 0.0}).plan(view, np.random.default_rng(2)).seatings
+    live = Counter(seating.lineup.index("main-0") for seating in seated)
+    assert live == {0: 4, 1: 4, 2: 4}
+    for seating in seated:
+        assert sum(policy == "main-0" for policy in seating.lineup) == 1
+    assert any(len(set(seating.lineup)) == 3 for seating in seated), "partners are drawn one by one"
+
+
+def test_naive_lets_learners_play_together_where_they_share_a_side():
+    view = league(SQUAD, tables=2)
+    plan = make_matchmaker("naive", {"self_play": 0.25}).plan(view, np.random.default_rng(2))
+    assert opponents(view, plan.seatings[0], 0) == pytest.approx({"main-1": 0.75})
+
+
+def test_opposing_teams_by_seat_are_of_several_policies_and_ones_own_is_live():
+    view = league(PAIRS, past=6)
+    (seated,) = make_matchmaker("fictitious", {"self_play": 0.0}).plan(view, np.random.default_rng(2)).seatings
+    teams = [(seating.lineup[:2], seating.lineup[2:]) for seating in seated]
+    assert all(("main-0", "main-0") in team for team in teams)
+    assert any(len(set(first + second)) == 3 for first, second in teams)
 
 
 def test_naive_lets_a_lone_learner_play_only_itself():

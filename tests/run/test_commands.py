@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,10 @@ from rich.cells import cell_len
 from running import Called, league
 
 from league.api import open_run
+from league.storage.store import Store
 
 WIDTH = 60
-COMMANDS = ("run", "standings", "rate", "match", "export", "show", "runs", "games", "config")
+COMMANDS = ("run", "standings", "rate", "match", "payoff", "export", "show", "runs", "games", "config")
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +82,28 @@ def test_standings_by_other_ratings(here: Path) -> None:
     assert data("standings", "--by", "elo") != data("standings", "--by", "openskill")
 
 
+def test_standings_by_seat(here: Path) -> None:
+    out = table("standings", "--seat")
+    assert out.startswith("bradley-terry ± 95 % interval · score by seat\n")
+    assert "player_1" in out.splitlines()[1]
+    plain, rows = data("standings")["player"], data("standings", "--seat")["player"]
+    assert [{key: value for key, value in row.items() if key != "seats"} for row in rows] == plain
+    for row in rows:
+        first, second = row["seats"]["player_0"], row["seats"]["player_1"]
+        assert first["games"] == second["games"] == row["games"] / 2, "seats are balanced"
+        assert (first["score"] + second["score"]) / 2 == pytest.approx(row["score"])
+        assert first["low"] <= first["score"] <= first["high"]
+
+
+def test_standings_by_seat_of_a_run_that_kept_no_seats(here: Path, tmp_path: Path) -> None:
+    old = Path(shutil.copytree(here / "runs" / "tiny", tmp_path / "old"))
+    with Store.open(old) as store:
+        facts = store.facts()["game"]
+        store.put_fact("game", {key: facts[key] for key in ("id", "roles", "one_sided")})
+    assert data("standings", "--seat", "-r", old) == data("standings", "--seat")
+    assert data("standings", "-r", old) == data("standings")
+
+
 def test_the_newest_run_is_read_and_named(here: Path) -> None:
     assert league("standings").err == "run: runs/tiny\n"
     assert league("standings", "-r", "tiny").err == ""
@@ -95,6 +119,40 @@ def test_match(here: Path) -> None:
     assert [games for _, _, games in found["by_seat"]] == [10, 10]
     assert f"score  {found['score']:.3f}" in out, "equal seeds, equal matches"
     assert data("match", "best", "random", "--games", "20", "--seed", "1")["wins"] != found["wins"]
+
+
+def test_payoff_of_the_ledger(here: Path) -> None:
+    out = table("payoff")
+    (found,) = data("payoff", "--size", "4")["tables"]
+    standing = [row["name"] for row in data("standings")["player"]]
+    assert found["rows"] == found["columns"] == [standing[place] for place in (0, 1, 4, 8)]
+    assert out.startswith("mean result of the row against the column ± 95 % interval\n")
+    record = {one["opponent"]["id"]: one for one in data("show", "best")["record"]}
+    best = next(row for row in data("standings")["player"] if row["best"])
+    everybody = data("payoff", "--size", "20")["tables"][0]
+    cells = everybody["cells"][everybody["rows"].index(best["name"])]
+    met = {name: (cell["games"], cell["score"]) for name, cell in zip(everybody["columns"], cells, strict=True) if cell}
+    assert met == {
+        one["opponent"]["id"]
+        if one["opponent"]["origin"] == "anchor"
+        else f"{one['opponent']['learner']}.{one['opponent']['number']}": (one["games"], one["score"])
+        for one in record.values()
+    }
+
+
+def test_payoff_played(here: Path) -> None:
+    arguments = ("payoff", "best", "one-ply", "random", "--games", "20", "--seed", "2")
+    found = data(*arguments)
+    (played,) = found["tables"]
+    assert played["columns"][1:] == ["one-ply", "random"]
+    assert [[cell and cell["games"] for cell in row] for row in played["cells"]] == [
+        [None, 20, 20], [20, None, 20], [20, 20, None]
+    ]  # fmt: skip
+    assert played["cells"][1][2]["low"] > 0.5
+    assert (found["played"], found["episodes"], found["seed"]) == (True, 60, 2)
+    assert "20 games a cell, 60 episodes, seed 2" in table(*arguments)
+    refused = league("payoff", "best", "random", "--games", "0")
+    assert (refused.code, "at least one game a cell" in refused.err) == (2, True)
 
 
 def test_a_match_of_bots(here: Path) -> None:

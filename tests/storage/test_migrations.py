@@ -41,6 +41,7 @@ def test_a_run_of_version_1_opens_with_all_it_had(old):
             MatchResult(((new,), (random,)), 20, {(0, 1): 20}, (1.0, -1.0), (1.0, 1.0), 20, 99, 1, round=1),
         ]
         assert store.last_round().learners == {"main": {"steps": 1}}
+        assert store.seat_scores() == {}, "nobody noted them then"
         assert store.query("PRAGMA foreign_key_check") == []
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from league import files
 from league.errors import RunError, SnapshotError
-from league.records import MatchResult, Rating, Snapshot, TrainingResult
+from league.records import MatchResult, Rating, SeatScore, Snapshot, TrainingResult
 from league.storage import audit
 from league.storage.rows import EventRow, MetricsRow, RatingsRow
 from league.storage.store import Store
@@ -145,10 +145,37 @@ def test_a_put_by_itself_is_atomic(store):
 def test_the_ledger_and_the_roster_are_append_only(store):
     store.put_snapshot(RANDOM, 1.0)
     store.put_results([result(("random",))])
-    for statement in ("UPDATE matches SET games = 1", "DELETE FROM match_posts", "DELETE FROM snapshots"):
+    store.put_results([result(("random",), seats=(SeatScore(0, 2, 9, 1.0, 2.0),))])
+    statements = (
+        "UPDATE matches SET games = 1",
+        "DELETE FROM match_posts",
+        "DELETE FROM match_seats",
+        "DELETE FROM snapshots",
+    )
+    for statement in statements:
         with pytest.raises(RunError, match="append-only"):
             store.query(statement)
-    assert store.results() == [result(("random",))]
+    assert store.results()[0] == result(("random",))
+
+
+def test_scores_by_seat_come_back_and_are_summed_by_policy(store):
+    main = snapshot(store)
+    for one in (RANDOM, main):
+        store.put_snapshot(one, 1.0)
+    rows = [
+        result((main.id,), ("random",), seats=(SeatScore(0, 0, 5, 2.5, 4.0), SeatScore(0, 1, 5, -1.0, 3.0))),
+        result((main.id,), ("random",)),
+        result(("random",), (main.id,), seats=(SeatScore(0, 1, 2, 0.5, 0.25), SeatScore(1, 0, 2, 0.5, 1.0))),
+    ]
+    store.put_results(rows)
+    assert store.results() == rows
+    assert store.results(since=2) == rows[2:]
+    assert store.seat_scores() == {
+        (main.id, 0): (7, 3.0, 5.0),
+        (main.id, 1): (5, -1.0, 3.0),
+        ("random", 1): (2, 0.5, 0.25),
+    }
+    assert audit.verify(store) == []
 
 
 def test_a_match_of_what_is_no_snapshot_is_refused_by_name(store):

@@ -152,11 +152,14 @@ def test_a_match_that_compares_nothing_shows_returns_and_forfeits() -> None:
 
 def test_more_than_two_are_placed_not_won() -> None:
     three = replace(
-        DUEL, labels=("a", "b", "c"), mean_returns=(1.0, 0.0, 0.0), return_halfwidths=(0.1,) * 3, forfeits=()
+        DUEL, labels=("a", "b", "c"), mean_returns=(1.0, 0.0, 0.0), return_halfwidths=(0.1,) * 3, forfeits=(), sides=3
     )
     lines = lines_of(tables.match_table(three))
     assert lines[0] == "a against b against c"
     assert lines[2] == "games  400: first 386, shared first 5, behind 9"
+    field = lines_of(tables.match_table(replace(DUEL, sides=3)))
+    assert field[0] == "main.12 against random"
+    assert field[2] == lines[2], "one of two who holds all other sides"
 
 
 def test_a_snapshot_is_shown_with_lineage_hyperparameters_rating_and_record() -> None:
@@ -199,3 +202,18 @@ def test_config_values_read_as_toml_with_their_source_and_are_never_markup() -> 
     assert ["population.init", '"[red]x[/]"', "--set"] in rows
     assert ["budget.rounds", "7", "--set"] in rows
     assert ["seed", "0", "default"] in rows
+
+
+def test_standings_by_seat_show_what_each_scored_from_where():
+    lines = standings(3)
+    ids = [line.snapshot.id for line in lines]
+    seats = {"player_0": {ids[0]: Rating(0.75, 0.7, 0.8, 50), ids[1]: Rating(0.5, 0.4, 0.6, 50)},
+             "player_1": {ids[0]: Rating(0.5, 0.4, 0.6, 50)}}  # fmt: skip
+    found = lines_of(tables.standings_table(lines, None, "elo", False, seats))
+    assert found[0] == "elo ± 95 % interval · score by seat"
+    assert found[1].endswith("  games  score as player_0  score as player_1")
+    assert found[2].split()[-4:] == ["0.750", "±0.050", "0.500", "±0.100"]
+    assert found[3].split()[-3:] == ["0.500", "±0.100", "–"]
+    assert found[4].split()[-2:] == ["–", "–"]
+    narrow = lines_of(tables.standings_table(lines, None, "elo", False, seats), 60)
+    assert narrow[1].split()[-2:] == ["player_0", "player_1"], "seats stay where others leave"
