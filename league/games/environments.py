@@ -23,14 +23,15 @@ Environment = Any
 Channels = Literal["first", "last"]
 FAMILIES = ("atari", "butterfly", "classic", "sisl")
 
-# What a missing module is installed by, where the extra of its family is not the answer.
-_INSTALLED_BY = {
+INSTALLED_BY = {
     **dict.fromkeys(("rlcard", "shimmy", "pyspiel"), "selfplay-league[cards]"),
     **dict.fromkeys(("pymunk", "Box2D"), "selfplay-league[physics]"),
     **dict.fromkeys(("lbforaging", "rware"), "selfplay-league[grids]"),
     "magent2": "selfplay-league[magent]",
     "chess": "selfplay-league[chess]",
 }
+"""What a missing module is installed by, where the extra of its family is not the answer."""
+
 GYMNASIUM = {"lbf": "lbforaging", "rware": "rware"}
 """Packages of Gymnasium environments with one part of their spaces for each agent, by what their ids begin with."""
 
@@ -251,7 +252,7 @@ def _guarded(game: str, family: str, make: Callable[[], Any]) -> Any:
         return make()
     except ImportError as error:
         missing = (error.name or "").partition(".")[0]
-        extra = _INSTALLED_BY.get(missing, f"pettingzoo[{family}]" if family in FAMILIES else missing or family)
+        extra = INSTALLED_BY.get(missing, f"pettingzoo[{family}]" if family in FAMILIES else missing or family)
         raise GameError(f"{game} needs '{missing or error}', which is missing: pip install '{extra}'") from error
     except GameError:
         raise

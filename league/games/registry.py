@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from league import plugins
 from league.errors import GameError, nearest
-from league.games.environments import GYMNASIUM, MODULES, Source, find, known_ids
+from league.games.environments import GYMNASIUM, INSTALLED_BY, MODULES, Source, find, known_ids
 
 if TYPE_CHECKING:
     from league.games.core import Game
@@ -44,8 +44,11 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "sisl/multiwalker": ("Box2D",),
     "atari": ("multi_agent_ale_py",),
     "openspiel": ("shimmy", "pyspiel"),
+    "lbf": ("lbforaging",),
+    "rware": ("rware",),
+    "magent2": ("magent2",),
 }
-"""Modules that a PettingZoo environment or family needs beyond PettingZoo itself."""
+"""Modules that an environment or family needs beyond PettingZoo itself."""
 _COLLECTIONS = {"mpe2": "multi-particle environments", "magent2": "MAgent"}
 _PACKAGES = {"pyspiel": "open-spiel", "Box2D": "box2d", "multi_agent_ale_py": "multi-agent-ale-py"}
 
@@ -113,20 +116,40 @@ def catalogue() -> list[Listed]:
 
     Nothing is imported: PettingZoo's and mpe2's environments are read off the files of the installed packages.
     """
-    found = [_listed(name, description, ("torch",)) for name, (_, description) in NATIVE.items()]
+    found = [_listed(name, description, _needs(name)) for name, (_, description) in NATIVE.items()]
     for id in known_ids():
         package, _, name = id.partition(":")
-        title = re.sub("[-_]v[0-9]+$", "", name)
-        family = title.partition("/")[0]
+        title = _title(name)
         words = title.rpartition("/")[2].replace("_", " ").capitalize()
-        collection = f"PettingZoo {family}" if package == "pettingzoo" else _COLLECTIONS[package]
-        found.append(_listed(id, f"{words} ({collection})", _NEEDS.get(title, _NEEDS.get(family, ()))))
-    found.append(_listed("openspiel:NAME", "Any game of OpenSpiel, through Shimmy", _NEEDS["openspiel"]))
-    found.append(_listed("lbf:ID", "Level-Based Foraging, such as Foraging-8x8-2p-2f-coop-v3", ("lbforaging",)))
-    found.append(_listed("rware:ID", "Multi-robot warehouses, such as rware-tiny-2ag-v2", ("rware",)))
+        collection = f"PettingZoo {title.partition('/')[0]}" if package == "pettingzoo" else _COLLECTIONS[package]
+        found.append(_listed(id, f"{words} ({collection})", _needs(id)))
+    families = {
+        "openspiel:NAME": "Any game of OpenSpiel, through Shimmy",
+        "lbf:ID": "Level-Based Foraging, such as Foraging-8x8-2p-2f-coop-v3",
+        "rware:ID": "Multi-robot warehouses, such as rware-tiny-2ag-v2",
+    }
     if not any(line.id.startswith("magent2:") for line in found):
-        found.append(_listed("magent2:NAME_vN", "Battles of dozens of agents", ("magent2",)))
-    return found
+        families["magent2:NAME_vN"] = "Battles of dozens of agents"
+    return found + [_listed(id, description, _needs(id)) for id, description in families.items()]
+
+
+def extras(id: str) -> tuple[str, ...]:
+    """The extras of this distribution that bring what a game needs."""
+    named = (re.fullmatch(r"selfplay-league\[(\w+)\]", INSTALLED_BY.get(module, "")) for module in _needs(id))
+    return tuple(sorted({match[1] for match in named if match}))
+
+
+def _needs(id: str) -> tuple[str, ...]:
+    """Modules that a game needs beside what is always there."""
+    package, colon, name = id.partition(":")
+    if not colon:
+        return ("torch",)
+    title = _title(name)
+    return _NEEDS.get(package, _NEEDS.get(title, _NEEDS.get(title.partition("/")[0], ())))
+
+
+def _title(name: str) -> str:
+    return re.sub("[-_]v[0-9]+$", "", name)
 
 
 def _listed(id: str, description: str, needs: tuple[str, ...]) -> Listed:

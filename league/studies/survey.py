@@ -16,7 +16,7 @@ from league.errors import GameError, LeagueError, nearest
 from league.events import Event, RoundFinished
 from league.games.actions import Box, Discrete
 from league.games.core import GameSpec, RoleSpec
-from league.games.registry import catalogue
+from league.games.registry import catalogue, extras
 from league.orchestrator import League
 
 SMALL: dict[str, dict[str, object]] = {
@@ -81,13 +81,15 @@ _DECISIONS, _SLOTS, _TURNS = 512, 8, 16
 class Tried:
     """What a short league on a game showed. fault: why it did not run, else empty.
 
-    seating: who is on which side. roles: each role's seats, observation and actions, in words. outcome: "placements" or
-    "score". rounds, snapshots, matches: of the league. standings: name and rating, best first, by role.
-    steps_per_second: agent-steps of training, rated matches and storage left out. seconds: of the whole.
+    extras: of this distribution, that bring what it needs. seating: who is on which side. roles: each role's seats,
+    observation and actions, in words. outcome: "placements" or "score". rounds, snapshots, matches: of the league.
+    standings: name and rating, best first, by role. steps_per_second: agent-steps of training, rated matches and
+    storage left out. seconds: of the whole.
     """
 
     id: str
     options: Mapping[str, object]
+    extras: Sequence[str] = ()
     seating: str = ""
     roles: Mapping[str, str] = field(default_factory=dict)
     outcome: str = ""
@@ -155,12 +157,13 @@ def tried(id: str, options: Mapping[str, object], rounds: int) -> Tried:
             spec, standings = league.roster.spec, league.standings()
             snapshots, matches = len(league.roster.snapshots), len(league.roster.ledger)
     except LeagueError as error:
-        return Tried(id, options, seconds=time.perf_counter() - began, fault=str(error))
+        return Tried(id, options, extras(id), seconds=time.perf_counter() - began, fault=str(error))
     training = ("games", "inference", "advantages", "update")
     took = sum(one.phases.get(phase, 0.0) for one in finished for phase in training)
     return Tried(
         id,
         options,
+        extras(id),
         seating=spec.seating,
         roles={role.name: role_in_words(spec, role) for role in spec.roles},
         outcome=spec.outcome,

@@ -26,6 +26,10 @@ def test_games_of_every_kind_run_a_short_league() -> None:
         assert one["fault"] == ""
         assert (one["rounds"], one["snapshots"] >= 3, one["matches"] >= 3) == (2, True, True)
         assert one["steps_per_second"] > 0
+    assert {id: one["extras"] for id, one in by_id.items() if one["extras"]} == {
+        "openspiel:leduc_poker": ["cards"],
+        "lbf:Foraging-8x8-2p-2f-coop-v3": ["grids"],
+    }
     push = by_id["mpe2:simple_push_v3"]
     assert push["seating"] == "adversary_0 (adversary) against agent_0 (agent)"
     assert push["roles"]["agent"] == "1 seat, sees 19 numbers, one of 5 actions"
