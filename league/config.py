@@ -7,21 +7,26 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, TypeGuard, cast
+from typing import Annotated, NamedTuple, cast
 
-from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
+from pydantic import AfterValidator, Field, NonNegativeInt, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from league.describe import Fields, describe, explain, flatten, section, show
 from league.errors import ConfigError, nearest
 from league.learning.settings import MappoSettings
-from league.matchmaking.core import MATCHMAKERS, LogRange, MatchmakingSettings, matchmaker_class
-from league.policies.names import checked_anchors
+from league.matchmaking.core import MATCHMAKERS
 from league.policies.settings import NetworkSettings
-from league.rating.bradley_terry import BradleyTerrySettings
-from league.rating.core import RATINGS
-from league.rating.elo import EloSettings
-from league.rating.openskill import OpenSkillSettings
+from league.sections import (
+    BudgetConfig,
+    GameConfig,
+    MatchmakingConfig,
+    PopulationConfig,
+    RatingConfig,
+    as_json,
+    kind_settings,
+    ships,
+)
 from league.settings import Settings
 
 DEFAULT_TOML = """\
@@ -71,21 +76,6 @@ def _is_device(value: str) -> str:
     return value
 
 
-def _is_rating(value: str) -> str:
-    if value not in RATINGS and ":" not in value:
-        raise ValueError(f"must be one of {', '.join(RATINGS)}, not {show(value)}{nearest(value, RATINGS)}")
-    return value
-
-
-def _is_matchmaker(value: str) -> str:
-    if value not in MATCHMAKERS and ":" not in value:
-        raise ValueError(
-            f"must be one of {', '.join(MATCHMAKERS)}, or your own as package.module:Name or file.py:Name, "
-            f"not {show(value)}{nearest(value, MATCHMAKERS)}"
-        )
-    return value
-
-
 def _cannot_vary(name: str, ends: Sequence[float], algorithm: MappoSettings) -> str:
     """Why a hyperparameter cannot move between these ends; empty where it can."""
     values = algorithm.model_dump()
@@ -99,103 +89,6 @@ def _cannot_vary(name: str, ends: Sequence[float], algorithm: MappoSettings) -> 
     except ValidationError:
         return f"must lie where algorithm.{name} may: {describe(MappoSettings.model_fields[name])}, not {show(ends)}"
     return ""
-
-
-class GameConfig(Settings):
-    """What is played."""
-
-    id: str = Field("connect_four", min_length=1)
-    """A name that `league games` lists, `pettingzoo:…`, `mpe2:…`, `openspiel:…`, `package.module:Name` or
-    `file.py:Name`."""
-    options: dict[str, object] = Field(default_factory=dict)
-    """Options of the game itself, such as `max_cycles` of a PettingZoo environment."""
-    wrappers: list[str] = Field(default_factory=list)
-    """What is put around each PettingZoo environment, the first one innermost: `package.module:Name` or
-    `file.py:Name`, called with the environment."""
-    reward: Literal["own", "team"] = "own"
-    """What a seat learns from: its own reward, or the mean of its side's."""
-    posts: Literal["side", "seat"] = "side"
-    """What one policy fills in training: "side": all seats of its role on a side; "seat": each seat by itself, so that
-    team-mates may be other policies. Rated matches are played by side either way."""
-
-    @property
-    def made_with(self) -> dict[str, object]:
-        """All that `games.registry.make` takes as options."""
-        return self.options | ({"wrappers": list(self.wrappers)} if self.wrappers else {})
-
-
-class PopulationConfig(Settings):
-    """Who learns."""
-
-    learners: PositiveInt = 1
-    """Learners of every role; learner i of each role share training table i."""
-    init: str = ""
-    """A POLICY that all learners start from; empty: from fresh weights."""
-    snapshot_every: PositiveInt = 5
-    """Rounds from one snapshot of a learner to its next."""
-    spread: dict[str, LogRange] = Field(default_factory=dict)
-    """Lowest and highest first value of hyperparameters that each learner draws for itself (log-uniformly)."""
-
-
-class MatchmakingConfig(Settings):
-    """Who trains against whom: the kind, and that kind's own settings beside it.
-
-    Settings of a kind that ships are checked and complete; those of a user's own kind are taken as they are.
-    """
-
-    model_config = ConfigDict(extra="allow")
-
-    kind: Annotated[str, AfterValidator(_is_matchmaker)] = "fictitious"
-    """naive, fictitious, pbt, or your own as `package.module:Name` or `file.py:Name`."""
-
-    @property
-    def settings(self) -> dict[str, object]:
-        """All keys but the kind: what `make_matchmaker` takes."""
-        return dict(self.model_extra or {})
-
-    @model_validator(mode="before")
-    @classmethod
-    def _complete(cls, data: object) -> object:
-        if not isinstance(data, Mapping):
-            return data
-        kind = data.get("kind", cls.model_fields["kind"].default)
-        if not _ships(kind):
-            return data
-        given = {name: value for name, value in data.items() if name != "kind"}
-        # A ValidationError raised here keeps its places: pydantic nests them below this section.
-        settings = kind_settings(kind).model_validate_json(_json(given), strict=True)
-        return {"kind": kind, **settings.model_dump(mode="json")}
-
-
-class RatingConfig(Settings):
-    """Rated matches between snapshots, and how they are shown."""
-
-    by: Annotated[str, AfterValidator(_is_rating)] = "bradley-terry"
-    """The rating that standings show; bradley-terry decides what is best whatever is shown."""
-    matches_per_snapshot: PositiveInt = 6
-    """Rated matches that each new snapshot is worth; they go where they tell most."""
-    games_per_match: PositiveInt = 64
-    """Games of a rated match, shared equally by its seat swaps."""
-    anchors: Annotated[tuple[str, ...], AfterValidator(checked_anchors)] = ()
-    """Policies beside random play that every new snapshot meets in a rated match more: one-ply, mcts=N, or your own as
-    `package.module:Name` or `file.py:Name`. They are rated, and never trained nor best."""
-    bradley_terry: BradleyTerrySettings = BradleyTerrySettings()
-    """Settings of Bradley–Terry."""
-    elo: EloSettings = EloSettings()
-    """Settings of Elo."""
-    openskill: OpenSkillSettings = OpenSkillSettings()
-    """Settings of OpenSkill."""
-
-
-class BudgetConfig(Settings):
-    """When the run stops: at whichever is reached first; what is left out is unlimited."""
-
-    rounds: PositiveInt | None = None
-    """Rounds in total, over all calls."""
-    steps: PositiveInt | None = None
-    """Agent-steps in total, over all calls and learners."""
-    minutes: float | None = Field(None, gt=0)
-    """Minutes of each call."""
 
 
 class RunConfig(Settings):
@@ -228,7 +121,7 @@ class RunConfig(Settings):
     @model_validator(mode="after")
     def _names_hyperparameters(self) -> RunConfig:
         named = {("population", "spread"): cast(Mapping[str, Sequence[float]], self.population.spread)}
-        if _ships(self.matchmaking.kind):
+        if ships(self.matchmaking.kind):
             ranges = self.matchmaking.settings.get("ranges", {})
             named["matchmaking", "ranges"] = cast(Mapping[str, Sequence[float]], ranges)
         faults: list[InitErrorDetails] = [
@@ -291,7 +184,7 @@ def from_dict(data: Mapping[str, object], where: str = "stored config") -> RunCo
 
 def assigned(data: Mapping[str, object], overrides: Sequence[str], where: str) -> RunConfig:
     """The config that `to_dict` wrote as `data`, with overrides as in `load`. Raises ConfigError as `load` does."""
-    return _validated(*_overridden(json.loads(_json(data)), where, overrides))
+    return _validated(*_overridden(json.loads(as_json(data)), where, overrides))
 
 
 def differences(old: Mapping[str, object], new: Mapping[str, object]) -> list[Difference]:
@@ -307,20 +200,6 @@ def differences(old: Mapping[str, object], new: Mapping[str, object]) -> list[Di
 def blocking(old: Mapping[str, object], new: Mapping[str, object]) -> list[Difference]:
     """The differences with which a run cannot go on: all but those in `RESUMABLE`."""
     return [one for one in differences(old, new) if not any((one.key + ".").startswith(key + ".") for key in RESUMABLE)]
-
-
-def kind_settings(kind: str) -> type[MatchmakingSettings]:
-    """The settings of a matchmaker that ships."""
-    return cast(type[MatchmakingSettings], matchmaker_class(kind))
-
-
-def _ships(kind: object) -> TypeGuard[str]:
-    return isinstance(kind, str) and kind in MATCHMAKERS
-
-
-def _json(data: Mapping[str, object]) -> str:
-    # Strict JSON rather than Python data: a list is then a tuple, yet "4" is no number and true is no 1.
-    return json.dumps(data, default=str)
 
 
 def _merged(path: str | None, overrides: Sequence[str]) -> tuple[dict[str, object], dict[str, str]]:
@@ -392,7 +271,7 @@ def _value(text: str, value: str) -> object:
 
 def _validated(data: Mapping[str, object], sources: Mapping[str, str]) -> RunConfig:
     try:
-        return RunConfig.model_validate_json(_json(data), strict=True)
+        return RunConfig.model_validate_json(as_json(data), strict=True)
     except ValidationError as error:
         faults = []
         for fault in error.errors():
@@ -408,7 +287,7 @@ def _fields(table: type[Settings], value: object) -> Fields:
     if table is not MatchmakingConfig or not isinstance(value, Mapping):
         return table.model_fields
     kind = value.get("kind", table.model_fields["kind"].default)
-    return table.model_fields | (kind_settings(kind).model_fields if _ships(kind) else {})
+    return table.model_fields | (kind_settings(kind).model_fields if ships(kind) else {})
 
 
 def _other_kind(keys: Sequence[str], fault: str, data: Mapping[str, object]) -> str:

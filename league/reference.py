@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from pydantic.fields import FieldInfo
 
-from league.config import RunConfig, kind_settings
+from league.config import RunConfig
 from league.describe import describe, leaves, show
 from league.matchmaking.core import MATCHMAKERS, MatchmakingSettings
+from league.sections import kind_settings
 
 
 class Entry(NamedTuple):

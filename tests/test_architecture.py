@@ -20,7 +20,7 @@ FLOORS = (
     {"play"},
     {"learning"},
     {"execution"},
-    {"config", "reference"},
+    {"sections", "config", "reference"},
     {"run"},
     {"api"},
     {"orchestrator"},
@@ -35,7 +35,8 @@ BESIDE = {
     "files": {"errors"},
     "plugins": {"errors"},
     "describe": {"errors", "settings"},
-    "reference": {"config"},
+    "config": {"sections"},
+    "reference": {"config", "sections"},
 }
 
 DECLARATIONS = {"league.learning.settings", "league.policies.settings"}

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from league import files
-from league.config import GameConfig, RunConfig, to_dict
+from league.config import RunConfig, to_dict
 from league.records import MatchResult, PolicyId, Snapshot
 from league.run.ranking import FACT, GameFacts, refresh
+from league.sections import GameConfig
 from league.storage.provenance import provenance
 from league.storage.store import Store
 
