@@ -110,7 +110,7 @@ def _pettingzoo(name: str) -> Any:
 
 def test_othello_shows_openspiels_stones_and_passes_as_it_does() -> None:
     theirs, passes, early = pyspiel.load_game("othello"), 0, 0
-    assert make("othello", 1).spec.roles[0].actions == theirs.num_distinct_actions()
+    assert make("othello", 1).spec.roles[0].actions.n == theirs.num_distinct_actions()
     for _, episode in played(Othello(200), seed=4):
         state = theirs.new_initial_state()
         for decision in episode:

@@ -133,7 +133,8 @@ def test_an_anchor_whose_rating_is_open_is_met_again() -> None:
 def test_beside_an_anchor_a_third_post_is_random_plays() -> None:
     roster = [ROSTER[0], ONE_PLY, *ROSTER[1:]]
     lineups = _wanted(12, roster, posts=THREE)
-    assert lineups[2] == ("c", "one-ply", "random")
+    # Who comes after whom changes from match to match.
+    assert set(lineups[2]) == {"c", "one-ply", "random"}
     assert not [lineup for lineup in lineups if "one-ply" in lineup and not {"random"} & set(lineup)]
 
 

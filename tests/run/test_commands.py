@@ -43,7 +43,8 @@ def data(*args: str | Path) -> object:
 def test_run_tells_what_it_does_and_what_to_do_next(finished: tuple[Path, Called]) -> None:
     lines = finished[1].out.splitlines()
     assert lines[0] == "tictactoe, pbt, 2 learners, runs/tiny: begins, until 6 rounds"
-    assert lines[1].startswith("round 1  steps ")
+    assert lines[1] == "seats: player_0 against player_1"
+    assert lines[2].startswith("round 1  steps ")
     assert any(line.startswith("round 6  budget reached") for line in lines)
     assert lines[-6:] == [
         "The budget is reached. The run is in runs/tiny.",

@@ -10,6 +10,7 @@ from running import league
 
 from league.api import open_run
 from league.config import assigned
+from league.games.actions import Discrete
 from league.games.registry import make
 from league.orchestrator import League
 from league.play.fixture import fixtures
@@ -52,7 +53,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def rated(outcome: str) -> list[MatchResult]:
     game = make(GAME, 32, options={"players": 3, "outcome": outcome})
-    policies = {"random": Random("player", 2), "twin": Random("player", 2), "folds": Folds("player", 2)}
+    policies = {
+        "random": Random("player", Discrete(2)),
+        "twin": Random("player", Discrete(2)),
+        "folds": Folds("player", 2),
+    }
     found = [fixture for seed in (0, 1) for fixture in fixtures(game.spec, ["random", "twin", "folds"], 300, 10 * seed)]
     results = play([game], policies, found)
     game.close()

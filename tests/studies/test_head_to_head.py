@@ -25,7 +25,7 @@ class Fixed:
     action = 0
 
     def __init__(self, role, spec):
-        self.role, self.actions = role, spec.role(role).actions
+        self.role, self.actions = role, spec.role(role).actions.n
 
     def logits(self, rows):
         return 30.0 * torch.nn.functional.one_hot(torch.tensor(self.action), self.actions).expand(len(rows.seat), -1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from league.games.actions import Discrete
 from league.games.registry import make
 from league.play.fixture import Fixture
 from league.play.match import play
@@ -58,7 +59,7 @@ def test_a_team_is_summed_up_over_its_seats_and_by_agent():
     game = make("mpe2:simple_spread_v3", 4, options={"max_cycles": 4})
     game.spec = game.spec.split()
     team = mixed(apart(3, games=9), ["a", "b"])[0]
-    results = play([game], {name: Random("agent", 5) for name in ("0:", "1:")}, team.fixtures)
+    results = play([game], {name: Random("agent", Discrete(5)) for name in ("0:", "1:")}, team.fixtures)
     game.close()
     found = team_score(game.spec, team.label, team.shares, list(zip(team.fixtures, results, strict=True)))
     assert found.episodes == 9
