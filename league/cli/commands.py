@@ -316,8 +316,11 @@ def _opened(run: str | None) -> Iterator[Run]:
 def _maker(config: Mapping[str, object]) -> Callable[[int], Game]:
     from league.games.registry import make
 
+    from league.threads import usable_cores
+
     game = from_dict(config).game
-    return lambda slots: make(game.id, slots, "cpu", game.made_with)
+    # A single game needs no processes beside this one; native games never do.
+    return lambda slots: make(game.id, slots, "cpu", game.made_with, usable_cores() if slots > 1 else 0)
 
 
 @contextmanager

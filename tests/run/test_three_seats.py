@@ -56,7 +56,7 @@ def rated(outcome: str) -> list[MatchResult]:
     policies = {
         "random": Random("player", Discrete(2)),
         "twin": Random("player", Discrete(2)),
-        "folds": Folds("player", 2),
+        "folds": Folds("player", Discrete(2)),
     }
     found = [fixture for seed in (0, 1) for fixture in fixtures(game.spec, ["random", "twin", "folds"], 300, 10 * seed)]
     results = play([game], policies, found)
