@@ -315,7 +315,6 @@ def _opened(run: str | None) -> Iterator[Run]:
 
 def _maker(config: Mapping[str, object]) -> Callable[[int], Game]:
     from league.games.registry import make
-
     from league.threads import usable_cores
 
     game = from_dict(config).game
