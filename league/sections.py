@@ -38,8 +38,8 @@ class GameConfig(Settings):
     """What is played."""
 
     id: str = Field("connect_four", min_length=1)
-    """A name that `league games` lists, `pettingzoo:…`, `mpe2:…`, `openspiel:…`, `package.module:Name` or
-    `file.py:Name`."""
+    """A name that `league games` lists, `pettingzoo:…`, `mpe2:…`, `magent2:…`, `openspiel:…`, `lbf:…`, `rware:…`,
+    `package.module:Name` or `file.py:Name`."""
     options: dict[str, object] = Field(default_factory=dict)
     """Options of the game itself, such as `max_cycles` of a PettingZoo environment."""
     wrappers: list[str] = Field(default_factory=list)

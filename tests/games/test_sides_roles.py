@@ -12,6 +12,7 @@ from pettingzoo import ParallelEnv
 from league.errors import GameError
 from league.games.inference import roles_from, roles_of, sides_from, sides_from_returns
 from league.games.pettingzoo import PettingZooGame
+from league.games.registry import make
 
 
 @pytest.mark.parametrize(
@@ -146,3 +147,21 @@ def test_sides_of_an_unknown_environment_are_found_by_playing_it() -> None:
     shared = PettingZooGame(Toss, 1, shared=True).spec
     assert shared.sides == ((0, 1, 2, 3),)
     assert shared.outcome == "score"
+
+
+@pytest.mark.parametrize(
+    ("id", "options", "words"),
+    [
+        ("connect_four", {}, "player_0 against player_1"),
+        ("spread", {}, "agent_0, agent_1, agent_2 together"),
+        ("spread", {"N": 5}, "agent_0, agent_1, agent_2, …, agent_4 (5 seats) together"),
+        ("spread", {"N": 1}, "agent_0"),
+        ("tag", {}, "adversary_0, adversary_1, adversary_2 (adversary) against agent_0 (agent)"),
+        ("speaker_listener", {}, "speaker_0 (speaker) and listener_0 (listener) together"),
+        ("openspiel:kuhn_poker", {"players": 3}, "player_0 against player_1 against player_2"),
+    ],
+)
+def test_who_sits_where_in_words(id: str, options: dict[str, object], words: str) -> None:
+    game = make(id, 1, options=options)
+    assert game.spec.seating == words
+    game.close()

@@ -83,3 +83,10 @@ def test_continuous_actions_run_a_league_too(actions: str) -> None:
     assert found.fault == ""
     wanted = "a point in a box of 5" if actions == "true" else "one of 5 actions"
     assert found.roles["agent"] == f"3 seats, sees 18 numbers, {wanted}"
+
+
+def test_the_readme_has_every_game_that_can_be_tried() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    table = readme[readme.index("<!-- games: begin -->") : readme.index("<!-- games: end -->")]
+    missing = [id for id in candidates() if f"| `{id}` |" not in table]
+    assert not missing
