@@ -42,7 +42,7 @@ class RolePlan:
 class Plan:
     """All that a bank must know of a game beyond its environments.
 
-    state: shape of the global state, or None where the game has none. native_state, cut_is_end: as in `Driver`.
+    state: shape of the global state, or None where the game has none. native_state, cut_is_end, groups: as in `Driver`.
     truncates: there are final states to write. looks: how agents see. action: shape of what a seat is given
     to do, and its dtype; what it does not do is negative, or not a number.
     """
@@ -55,6 +55,7 @@ class Plan:
     truncates: bool
     looks: Looks
     action: tuple[tuple[int, ...], str]
+    groups: tuple[tuple[int, ...], ...]
 
 
 class Stage(Protocol):
@@ -175,7 +176,7 @@ class _Slot:
         self.present = [sheet.present[i][b, k : k + 1] for i, k in self.rows]
         self.usual = [role.seats[k] for role, k in zip(roles, place, strict=True)]
         self.reward, self.state = sheet.reward[b], []
-        if sheet.state is not None and not plan.native_state:
+        if sheet.state is not None and not plan.native_state and not plan.groups:
             sizes = [int(np.prod(role.shape)) for role in roles]
             parts = np.split(sheet.state[b], np.cumsum(sizes)[:-1])
             self.state = [part.reshape(role.shape) for part, role in zip(parts, roles, strict=True)]
@@ -318,7 +319,7 @@ def make_driver(source: Source, plan: Plan) -> Driver:
     """A driver of a new environment, set as `plan` says."""
     environment = source.build()
     driver = drive(source.id, environment, *agents_of(source.id, environment, plan.looks))
-    driver.cut_is_end, driver.native_state = plan.cut_is_end, plan.native_state
+    driver.cut_is_end, driver.native_state, driver.groups = plan.cut_is_end, plan.native_state, plan.groups
     return driver
 
 

@@ -37,7 +37,8 @@ class Driver(ABC):
     """One environment and its current episode.
 
     acting: seats that choose an action now. done: by seat, whose episode is over. native_state: take the global state
-    from the environment's own `state()` (else it is all seats' observations in seat order, zeros for the dead).
+    from the environment's own `state()` (else it is all seats' observations in seat order, zeros for the dead; or where
+    there are `groups` of seats, the mean observation of each group's living).
     cut_is_end: an episode cut off at the environment's horizon counts as terminated, as where the rules set it.
     """
 
@@ -49,6 +50,7 @@ class Driver(ABC):
         self.act = [encoding.action for encoding in seen]
         self.done = [False] * len(agents)
         self.native_state = self.cut_is_end = False
+        self.groups: Sequence[Sequence[int]] = ()
 
     def reset(self, seed: int) -> None:
         """Begin an episode. seed: below 2**31. Raises GameError where nobody is to act."""
@@ -104,11 +106,21 @@ class Driver(ABC):
     def _state(self, done: Sequence[bool]) -> Floats:
         if self.native_state:
             return np.asarray(self.env.state(), dtype=np.float32).reshape(-1)
+        if self.groups:
+            return np.concatenate(
+                [self._mean([seat for seat in seats if not done[seat]], seats) for seats in self.groups]
+            )
         parts = [
             np.zeros(seen.size, dtype=np.float32) if done[seat] else self.observe(seat).reshape(-1)
             for seat, seen in enumerate(self.seen)
         ]
         return np.concatenate(parts, dtype=np.float32, casting="unsafe")
+
+    def _mean(self, living: Sequence[int], seats: Sequence[int]) -> Floats:
+        total = np.zeros(self.seen[seats[0]].size, dtype=np.float32)
+        for seat in living:
+            total += self.observe(seat).reshape(-1)
+        return total / np.float32(max(len(living), 1))
 
     def _settle(self, terminations: Mapping[Any, bool], truncations: Mapping[Any, bool]) -> tuple[list[int], list[int]]:
         """The flags that are new, as seats terminated and truncated; a seat is over only once."""

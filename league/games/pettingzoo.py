@@ -27,12 +27,12 @@ from league.games.environments import Environment, find
 from league.games.spaces import Looks
 from league.games.workers import Workers, name_of
 
-# A prime that few counters divide: what an environment forgets to reset should stand in mid-count.
-_FIRST_TURNS = 13
+_FIRST_TURNS = 13  # a prime: what is not reset should stand in mid-count
 _PROBE_TURNS, _FEWEST_PROBE_TURNS, _PROBE_NUMBERS = 256, 16, 2**24
 """Of a random episode so many turns are looked at: fewer where agents see much, so that not more numbers are seen."""
-_SAMPLE_TURNS = 3_000
-_SAMPLE_EPISODES = 32
+_LONGEST = 2**20
+"""Numbers that the critics of all seats are shown of one position, at most, where it is shown seat by seat."""
+_SAMPLE_TURNS, _SAMPLE_EPISODES = 3_000, 32
 
 _TORCH = {name: getattr(torch, name) for name in ("uint8", "int8", "float32", "int64", "bool")}
 
@@ -48,13 +48,13 @@ class PettingZooGame(Game):
 
     Observations are uint8 where they are bits or bytes, images `(channels, height, width)`. There is no global state
     where an agent sees the whole position (classic boards). Else it is the environment's own `state()` where a parallel
-    environment has one of a fixed size, else all seats' observations in seat order, zeros for those who are over. An
-    action outside the mask is never given to the environment: the episode ends as a forfeit, with the lowest score for
-    the offender's side and the highest for others (of `score_range`, else -1 and 1, or the extremes of a few random
-    episodes where these lie beyond).
+    environment has one of a fixed size, else all seats' observations in seat order, zeros for those who are over; where
+    many see too much for that, the mean observation of each role's living (a mean field, Yang et al. 2018,
+    arXiv:1802.05438). An action outside the mask is never given to the environment: the episode ends as a forfeit, the
+    offender's side scoring least and the others most (of `score_range`, else of -1, 1 and a few random episodes).
 
-    `replays` is found out by playing one random episode twice, in a used and in a fresh environment; seeds are folded
-    to 31 bits. `save` keeps the seed and the actions of each slot's episode, and `load` plays them again.
+    `replays` is found out by playing one random episode twice, in a used and in a fresh environment. `save` keeps the
+    seed (folded to 31 bits) and the actions of each slot's episode, and `load` plays them again.
     Raises GameError for what is unknown, missing or unsupported, and for what goes wrong in a worker.
     """
 
@@ -89,6 +89,7 @@ class PettingZooGame(Game):
             boxes = any(isinstance(seen.actions, Box) for seen in self._seen)
             self._action = (depth,) if depth else (), "float32" if boxes else "int64"
             self._nothing = np.inf if boxes else -1
+            self._groups: inference.Groups = ()
             used = self._driver(environment)
             self._together = isinstance(used, ParallelDriver)
             traces, native_state = self._probe(used)
@@ -241,6 +242,10 @@ class PettingZooGame(Game):
             )
             for name, seats in groups.items()
         )
+        size = sum(seen.size for seen in self._seen)
+        if not driver.native_state and size * len(names) > _LONGEST:
+            self._groups = tuple(groups.values())
+            driver.groups = self._groups
         score_range = inference.known_range(source, driver.env)
         return GameSpec(
             id=source.id,
@@ -278,7 +283,7 @@ class PettingZooGame(Game):
         )
         seats, state = len(self.spec.seats), self.spec.state_shape
         truncates = self.spec.can_truncate
-        return Plan(roles, seats, state, native_state, self._cut_is_end, truncates, looks, self._action)
+        return Plan(roles, seats, state, native_state, self._cut_is_end, truncates, looks, self._action, self._groups)
 
     def _resize(self, slots: int) -> None:
         if slots == self.slots:

@@ -74,3 +74,16 @@ def test_simultaneous_agent_dies_with_a_reward_and_flags_that_never_came_follow_
     assert turn.final_state[0].reshape(4, 5).argmax(1).tolist() == [4, 0, 4, 4]
     assert turn.final_state[0].sum() == 3
     check(lambda slots: PettingZooGame(Duel, slots))
+
+
+def test_the_dead_are_left_out_of_the_mean_that_a_critic_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("league.games.pettingzoo._LONGEST", 1)
+    game = PettingZooGame(Duel, 1)
+    assert game.spec.state_shape == (5,), "one role, whose observation is one of five"
+    turn, living = game.start(torch.tensor([0])), []
+    for count in range(4):
+        assert turn.state is not None
+        assert turn.state[0].tolist() == [float(count == place) for place in range(5)], "all that live see the same"
+        living.append(len(_actors(game, turn)))
+        turn = _step(game, turn)
+    assert living == [4, 4, 3, 3]

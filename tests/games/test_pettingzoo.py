@@ -284,3 +284,21 @@ def test_seeds_are_folded_to_31_bits() -> None:
     assert [fold_seed(seed) for seed in (0, 5, 2**31 - 1)] == [0, 5, 2**31 - 1]
     assert len({fold_seed(seed) for seed in (2**31, 2**33, 2**40 + 5, -1, -2)}) == 5
     assert all(0 <= fold_seed(seed) < 2**31 for seed in (2**63 - 1, -(2**63)))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_where_many_see_much_the_critic_sees_the_mean_of_each_role(
+    workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = PettingZooGame("mpe2:simple_tag_v3", 2)
+    monkeypatch.setattr("league.games.pettingzoo._LONGEST", 62 * 4 - 1)
+    game = PettingZooGame("mpe2:simple_tag_v3", 2, "cpu", workers)
+    assert (whole.spec.state_shape, game.spec.state_shape) == ((62,), (30,))
+    turn = game.start(torch.tensor([0, 1]))
+    for count in range(30):  # over an episode's end, too
+        parts = [turn.acts[role.name].obs.mean(1) for role in game.spec.roles]
+        torch.testing.assert_close(turn.state, torch.cat(parts, 1))
+        turn = game.step(random_actions(game, turn, count), torch.tensor([2, 3]))
+        assert turn.final_state is not None
+        assert bool(turn.final_state.any()) == bool(turn.truncated.any())
+    game.close()
