@@ -44,7 +44,7 @@ class Plan:
 
     state: shape of the global state, or None where the game has none. native_state, cut_is_end, groups: as in `Driver`.
     truncates: there are final states to write. looks: how agents see. action: shape of what a seat is given
-    to do, and its dtype; what it does not do is negative, or not a number.
+    to do, and its dtype; where it does nothing stands -1, or among floats infinity.
     """
 
     roles: tuple[RolePlan, ...]

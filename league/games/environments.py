@@ -164,7 +164,7 @@ def _gymnasium(package: str, name: str, options: Mapping[str, object]) -> Source
     def make() -> Environment:
         from league.games.tuples import TupleEnv
 
-        # The wrappers that check every call cost a third of a step; a limit of steps is the environment's own.
+        # Without the wrappers that check every call; a limit of steps is the environment's own.
         return TupleEnv(game, gymnasium.make(name, disable_env_checker=True, **dict[str, Any](options)).unwrapped)
 
     version = name.rpartition("-v")[2]

@@ -142,8 +142,8 @@ class PettingZooGame(Game):
         none (`[B, T, S, D]` where some seat's actions have parts, float32 and infinite where some are points in boxes).
         score: `[B, S]` float64, so far."""
         longest = int(self._length.max())
-        past = np.arange(longest) < self._length[:, None]
-        actions = np.where(self._spread(past, 1), self._past[:, :longest], self._nothing).astype(self._action[1])
+        past = (np.arange(longest) < self._length[:, None]).reshape(self.slots, longest, *[1] * (self._past.ndim - 2))
+        actions = np.where(past, self._past[:, :longest], self._nothing).astype(self._action[1])
         return {
             "seed": torch.from_numpy(self._seed.copy()),
             "length": torch.from_numpy(self._length.copy()),
@@ -369,10 +369,6 @@ class PettingZooGame(Game):
             action, None if mask is None else torch.from_numpy(mask)
         ).numpy()
         return found
-
-    def _spread(self, values: npt.NDArray[Any], more: int) -> npt.NDArray[Any]:
-        """With so many dimensions more, and those of an action."""
-        return values.reshape(*values.shape, *[1] * (more + len(self._action[0])))
 
     def _forfeit(self, illegal: npt.NDArray[np.bool_]) -> None:
         """The episodes of offenders, `[B, S]`, are over: the lowest score for their sides, the highest for others."""

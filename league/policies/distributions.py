@@ -87,7 +87,8 @@ def entropy(space: ActionSpace, given: Tensor) -> Tensor:
     """`[N]`: the entropy, in nats; of a box in its own unit.
 
     A squashed Gaussian's has no closed form: the expected logarithm of the squashing's derivative is taken by
-    Gauss-Hermite quadrature with 16 nodes (error below 0.002 a dimension for deviations up to 1).
+    Gauss-Hermite quadrature with 16 nodes. Its error a dimension is below 2e-5 for deviations up to 1 and 0.004 up to
+    2; at the widest, where the density stands at the edges, it reaches 0.25.
     """
     if isinstance(space, Discrete):
         return _entropy(given)

@@ -169,3 +169,19 @@ def test_a_box_that_is_partly_uniform_keeps_both_parts_apart() -> None:
     first = log_prob(BOX, given, torch.tensor([[0.1, 0.5, 0.0]]))
     second = log_prob(BOX, given, torch.tensor([[0.1, 1.9, 0.0]]))
     torch.testing.assert_close(first, second)
+
+
+@pytest.mark.parametrize(
+    ("deviation", "error"), [(0.1, 2e-5), (0.5, 2e-5), (1.0, 2e-5), (2.0, 0.004), (math.e**2, 0.25)]
+)
+def test_the_entropy_of_a_box_is_as_exact_as_it_says(deviation: float, error: float) -> None:
+    """Against the integral of -p log p over what is squashed, on a fine grid."""
+    line = Box((-1.0,), (1.0,))
+    for mean in (0.0, 0.5, 2.0, 4.0):
+        z = torch.linspace(-10, 10, 200_001, dtype=torch.float64)
+        x = mean + deviation * z
+        slope = 2 * (math.log(2) - x - torch.nn.functional.softplus(-2 * x))
+        density = torch.exp(-z.square() / 2) / math.sqrt(2 * math.pi)
+        right = 0.5 * math.log(2 * math.pi * math.e) + math.log(deviation) + float(torch.trapezoid(density * slope, z))
+        given = torch.tensor([[mean, math.log(deviation)]], dtype=torch.float64)
+        assert float(entropy(line, given)) == pytest.approx(right, abs=error)
