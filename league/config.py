@@ -14,10 +14,11 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from league.describe import Fields, describe, explain, flatten, section, show
 from league.errors import ConfigError, nearest
-from league.learning.settings import MappoSettings
+from league.learning.settings import ALGORITHMS, AlgorithmSettings, MappoSettings
 from league.matchmaking.core import MATCHMAKERS
 from league.policies.settings import NetworkSettings
 from league.sections import (
+    Algorithm,
     BudgetConfig,
     GameConfig,
     MatchmakingConfig,
@@ -67,7 +68,7 @@ RESUMABLE = frozenset(
 )
 """Keys, and sections, that may differ when a run goes on: none of them changes what it has learnt or rated so far."""
 
-_SELECTORS = {"game": "id", "matchmaking": "kind"}
+_SELECTORS = {"game": "id", "matchmaking": "kind", "algorithm": "kind"}
 
 
 def _is_device(value: str) -> str:
@@ -76,7 +77,7 @@ def _is_device(value: str) -> str:
     return value
 
 
-def _cannot_vary(name: str, ends: Sequence[float], algorithm: MappoSettings) -> str:
+def _cannot_vary(name: str, ends: Sequence[float], algorithm: AlgorithmSettings) -> str:
     """Why a hyperparameter cannot move between these ends; empty where it can."""
     values = algorithm.model_dump()
     known = [one for one, value in values.items() if isinstance(value, float)]
@@ -85,9 +86,10 @@ def _cannot_vary(name: str, ends: Sequence[float], algorithm: MappoSettings) -> 
         return f"not a number set in [algorithm] that can vary by learner{right}"
     try:
         for end in ends:
-            MappoSettings.model_validate(values | {name: end})
+            type(algorithm).model_validate(values | {name: end})
     except ValidationError:
-        return f"must lie where algorithm.{name} may: {describe(MappoSettings.model_fields[name])}, not {show(ends)}"
+        right = describe(type(algorithm).model_fields[name])
+        return f"must lie where algorithm.{name} may: {right}, not {show(ends)}"
     return ""
 
 
@@ -109,7 +111,7 @@ class RunConfig(Settings):
     """Who learns."""
     matchmaking: MatchmakingConfig = Field(default_factory=MatchmakingConfig)
     """Who trains against whom."""
-    algorithm: MappoSettings = MappoSettings()
+    algorithm: Algorithm = MappoSettings()
     """How learners learn."""
     network: NetworkSettings = NetworkSettings()
     """The shape of the networks."""
@@ -159,7 +161,8 @@ def load(path: str | None, overrides: Sequence[str] = ()) -> RunConfig:
     """The config of a TOML file (None: `DEFAULT_TOML`) with `--set KEY=VALUE` overrides, each a string "KEY=VALUE".
 
     VALUE is TOML; a bare word is text, and `none` unsets. An override that changes the kind of matchmaking, or the
-    game, leaves behind the file's other keys of that section, which belong to the file's kind.
+    game, leaves behind the file's other keys of that section, which belong to the file's kind; one that changes the
+    kind of algorithm leaves behind those that the new kind has not.
     Raises ConfigError, naming every fault with its source, its key and what would be right.
     """
     return _validated(*_merged(path, overrides))
@@ -216,8 +219,11 @@ def _overridden(
         given, declared = data.get(table, {}), section(RunConfig.model_fields[table])
         if isinstance(given, Mapping) and declared is not None:
             before = given.get(selector, declared.model_fields[selector].default)
-            if final.get(f"{table}.{selector}", before) != before:
-                data[table] = {}
+            now = final.get(f"{table}.{selector}", before)
+            if now != before:
+                # Algorithms share most of their settings: what the new kind knows, too, stays.
+                known = ALGORITHMS[now].model_fields if table == "algorithm" and now in ALGORITHMS else {}
+                data[table] = {key: value for key, value in given.items() if key in known}
     sources = dict.fromkeys(flatten(data), origin)
     for keys, value, text in changes:
         node = data
@@ -283,18 +289,22 @@ def _validated(data: Mapping[str, object], sources: Mapping[str, str]) -> RunCon
 
 
 def _fields(table: type[Settings], value: object) -> Fields:
-    """The settings of a section: in matchmaking those of its kind, too."""
-    if table is not MatchmakingConfig or not isinstance(value, Mapping):
+    """The settings of a section: in matchmaking and algorithm those of its kind, too."""
+    if table not in (MatchmakingConfig, AlgorithmSettings):
         return table.model_fields
-    kind = value.get("kind", table.model_fields["kind"].default)
-    return table.model_fields | (kind_settings(kind).model_fields if ships(kind) else {})
+    default = table.model_fields["kind"].default
+    kind = value.get("kind", default) if isinstance(value, Mapping) else default
+    if table is MatchmakingConfig:
+        return table.model_fields | (kind_settings(kind).model_fields if ships(kind) else {})
+    return ALGORITHMS.get(str(kind), AlgorithmSettings).model_fields
 
 
 def _other_kind(keys: Sequence[str], fault: str, data: Mapping[str, object]) -> str:
-    """Whose setting an unknown key of matchmaking is, where it is another kind's."""
-    if fault != "extra_forbidden" or keys[0] != "matchmaking":
+    """Whose setting an unknown key of matchmaking or algorithm is, where it is another kind's."""
+    if fault != "extra_forbidden" or keys[0] not in ("matchmaking", "algorithm"):
         return ""
-    having = [kind for kind in MATCHMAKERS if keys[1] in kind_settings(kind).model_fields]
+    kinds = {kind: kind_settings(kind) for kind in MATCHMAKERS} if keys[0] == "matchmaking" else ALGORITHMS
+    having = [kind for kind, settings in kinds.items() if keys[1] in settings.model_fields]
     return f" ('{keys[1]}' is a setting of kind {', '.join(having)})" if having else ""
 
 

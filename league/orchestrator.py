@@ -191,9 +191,7 @@ class League:
             seated = {name for seating in plan.seatings[table] for name in seating.lineup}
             names |= (seated | self.executor.seated(table)) - {learner.name for learner in members}
         # Learners of other tables play the weights that they have now, whenever their own table is trained.
-        frozen = {
-            name: setup.frozen_copy(live[name]) if name in live else self.roster.policy(name) for name in sorted(names)
-        }
+        frozen = {name: live[name].frozen() if name in live else self.roster.policy(name) for name in sorted(names)}
         return [
             TrainRound(table, number, members, plan.seatings[table], frozen, self.config.algorithm.turns)
             for table, members in enumerate(self.tables)

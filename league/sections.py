@@ -6,10 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeGuard, cast
 
-from pydantic import AfterValidator, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PositiveInt, SerializeAsAny, model_validator
+from pydantic_core import PydanticCustomError
 
 from league.describe import show
 from league.errors import nearest
+from league.learning.settings import ALGORITHMS, AlgorithmSettings
 from league.matchmaking.core import MATCHMAKERS, LogRange, MatchmakingSettings, matchmaker_class
 from league.policies.names import checked_anchors
 from league.rating.bradley_terry import BradleyTerrySettings
@@ -32,6 +34,25 @@ def _is_matchmaker(value: str) -> str:
             f"not {show(value)}{nearest(value, MATCHMAKERS)}"
         )
     return value
+
+
+def _of_its_kind(value: object) -> object:
+    """The settings of an algorithm, checked as those of its kind."""
+    if not isinstance(value, Mapping):
+        return value
+    kind = value.get("kind", AlgorithmSettings.model_fields["kind"].default)
+    if kind not in ALGORITHMS:
+        raise PydanticCustomError(
+            "algorithm_kind",
+            "{wrong}",
+            {"wrong": f"must be one of {', '.join(ALGORITHMS)}, not {show(kind)}{nearest(str(kind), ALGORITHMS)}"},
+        )
+    # A ValidationError raised here keeps its places: pydantic nests them below this section.
+    return ALGORITHMS[kind].model_validate_json(as_json(value), strict=True)
+
+
+Algorithm = Annotated[SerializeAsAny[AlgorithmSettings], BeforeValidator(_of_its_kind)]
+"""The settings of an algorithm of any kind."""
 
 
 class GameConfig(Settings):

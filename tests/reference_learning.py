@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from league.learning.learner import Learner
+from league.learning.actor_critic import Mappo
 from league.policies.networks import Network
 
 MOVING = 0.99
@@ -77,7 +77,7 @@ class Decision:
 class Student:
     """A copy of a learner that learns slowly. It is left as it was; this one's weights go their own way."""
 
-    def __init__(self, learner: Learner) -> None:
+    def __init__(self, learner: Mappo) -> None:
         self.name, self.role, self.settings = learner.name, learner.role, learner.settings
         self.actor, self.critic = Mlp(learner.actor), Mlp(learner.critic)
         self.mean, self.square, self.weight = 0.0, 0.0, 0.0

@@ -15,7 +15,7 @@ from league.errors import PolicyError
 from league.execution.training import TrainingTable
 from league.games.actions import Discrete
 from league.games.registry import make
-from league.learning.learner import Learner
+from league.learning.actor_critic import Mappo
 from league.learning.settings import MappoSettings
 from league.play.fixture import fixtures
 from league.play.match import play
@@ -150,9 +150,9 @@ def trained(name: str, threads: Threads, precision: str) -> bytes:
     game = make(name, 12)
     role = game.spec.roles[0]
     settings = MappoSettings.model_validate({"epochs": 2, "minibatch": 64, "precision": precision})
-    learner = Learner("live", game.spec, role, NETWORK, settings, 3)
+    learner = Mappo("live", game.spec, role, NETWORK, settings, 3)
     learner.piece = 16
-    old = Learner("", game.spec, role, NETWORK, settings, 4).policy
+    old = Mappo("", game.spec, role, NETWORK, settings, 4).policy
     table = TrainingTable(game, 0, 5, threads)
     frozen: dict[str, Policy] = {"old": old, "random": Random(role.name, role.actions)}
     seatings = [Seating(("live", "live"), 0.5), Seating(("live", "old"), 0.25), Seating(("random", "live"), 0.25)]
@@ -179,8 +179,8 @@ def test_matches_come_to_the_same_results_with_any_number_of_threads_and_games(n
     spec = make(name, 1).spec
     role = spec.roles[0]
     policies: dict[str, Policy] = {
-        "a": Learner("", spec, role, NETWORK, MappoSettings(), 1).policy,
-        "b": Learner("", spec, role, NETWORK, MappoSettings(), 2).policy,
+        "a": Mappo("", spec, role, NETWORK, MappoSettings(), 1).policy,
+        "b": Mappo("", spec, role, NETWORK, MappoSettings(), 2).policy,
         "random": Random(role.name, role.actions),
     }
     job = [

@@ -18,8 +18,7 @@ from league.errors import SnapshotError
 from league.events import part
 from league.games.chance import fold, mix
 from league.games.core import Game, GameSpec
-from league.learning.learner import Learner
-from league.learning.mappo import batch_of, update
+from league.learning.learner import Learner, Lesson
 from league.matchmaking.core import largest_remainder
 from league.play.match import post_scores
 from league.play.rollout import collect, nothing_pending
@@ -28,6 +27,9 @@ from league.play.trajectory import Pending, Rollout, chains, still_pending
 from league.policies.core import Policy
 from league.records import PolicyId, Seating, TrainingResult
 from league.threads import Threads
+
+_LEARNERS_OWN = ("memory", "joint")
+"""Of what is pending: what depends on the learner and not on the game alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class TrainingTable:
         self._carry: dict[str, Tensor] = {}
         self._names: tuple[PolicyId, ...] = ()
         self._pending = {role.name: nothing_pending(game, role) for role in game.spec.roles}
+        self._context: dict[str, Tensor] = {}
         self._table: Table | None = None
 
     def seated(self) -> set[PolicyId]:
@@ -79,6 +82,8 @@ class TrainingTable:
         began = time.perf_counter()
         if not self.game.replays:
             self._forget(number)
+        for learner in learners:
+            self._fit(learner)
         table = self._seat(learners, frozen, seatings)
         rollout = collect(table, turns, self._pending, part(tick, 0.0, 0.6))
         if self._team_reward:
@@ -92,16 +97,16 @@ class TrainingTable:
         decided = sum(int(rows.present.sum()) for rows in rollout.rows.values())
         trained = 0
         for index, learner in enumerate(learners):
-            start = time.perf_counter()
-            batch = batch_of(rollout, learner.role, linked[learner.role.name], learner, index, self._threads)
-            middle = time.perf_counter()
+            role, share = learner.role.name, 0.4 / len(learners)
             generator = torch.Generator().manual_seed(fold(self.job, number, index))
-            share = 0.4 / len(learners)
-            found = update(learner, batch, generator, part(tick, 0.6 + share * index, share), self._threads)
-            counts["advantages"] += middle - start
-            counts["update"] += time.perf_counter() - middle
-            trained += int(found["agent_steps"])
-            metrics[learner.name] = found | _returns(self.game.spec, rollout, index)
+            lesson = Lesson(rollout, linked[role], index, self._context.get(role), generator)
+            learned = learner.learn(lesson, part(tick, 0.6 + share * index, share), self._threads)
+            if learned.context is not None:
+                self._context[role] = learned.context
+            for phase, seconds in learned.seconds.items():
+                counts[phase] = counts.get(phase, 0.0) + seconds
+            trained += int(learned.metrics["agent_steps"])
+            metrics[learner.name] = learned.metrics | _returns(self.game.spec, rollout, index)
         own = sum(int(((rows.owner < len(learners)) & rows.present).sum()) for rows in rollout.rows.values())
         results = training_results(self.game.spec, rollout, self._names, [learner.name for learner in learners], number)
         self._pending = {name: still_pending(rollout, role, linked[name]) for name, role in roles.items()}
@@ -114,6 +119,8 @@ class TrainingTable:
         table = self._table
         found = {f"game.{key}": value for key, value in self.game.save().items()}
         found |= {"episode": table.episode, "clock": table.clock, "lineup": table.lineup}
+        found |= {"memory": table.memory} if table.memory.numel() else {}
+        found |= {f"context.{role}": context for role, context in self._context.items()}
         for role, pending in self._pending.items():
             for field in fields(Pending):
                 value = getattr(pending, field.name)
@@ -125,6 +132,8 @@ class TrainingTable:
         """Go on from a carry (an empty one: from the beginning). Raises SnapshotError where it is not of this table."""
         self._carry = {key: value.to(self.game.device) for key, value in tensors.items()}
         self._names, self._table = tuple(names), None
+        contexts = {key.removeprefix("context."): key for key in self._carry if key.startswith("context.")}
+        self._context = {role: self._carry[key] for role, key in contexts.items()}
         for role in self.game.spec.roles:
             self._pending[role.name] = nothing_pending(self.game, role)
             if tensors:
@@ -138,12 +147,35 @@ class TrainingTable:
         for field in fields(Pending):
             key, here = f"pending.{role}.{field.name}", getattr(pending, field.name)
             saved = self._carry.get(key)
+            if field.name in _LEARNERS_OWN:
+                setattr(pending, field.name, saved)
+                continue
             # Masks are left out where every action is always legal.
             if saved is None and here is not None and field.name != "mask":
                 raise self._misfit(key)
             if saved is not None and (here is None or saved.shape != here.shape):
                 raise self._misfit(key)
             setattr(pending, field.name, saved)
+
+    def _fit(self, learner: Learner) -> None:
+        """Make room for what a learner remembers. Raises SnapshotError where the carry is of one that differs."""
+        role = learner.role.name
+        pending, empty = (
+            self._pending[role],
+            nothing_pending(self.game, learner.role, learner.actor.memory, learner.joint),
+        )
+        shape = (*pending.valid.shape, learner.context)
+        context = torch.zeros(shape, device=self.game.device) if learner.context else None
+        begun = self._table is not None or bool(self._carry)
+        for name in _LEARNERS_OWN:
+            if not begun:
+                setattr(pending, name, getattr(empty, name))
+            elif _shape(getattr(pending, name)) != _shape(getattr(empty, name)):
+                raise self._misfit(f"pending.{role}.{name}")
+        if not begun and context is not None:
+            self._context[role] = context
+        elif _shape(self._context.get(role)) != _shape(context):
+            raise self._misfit(f"context.{role}")
 
     def _misfit(self, key: str) -> SnapshotError:
         return SnapshotError(f"table {self.number}: its carry in the checkpoint does not fit this game (at '{key}')")
@@ -153,6 +185,7 @@ class TrainingTable:
         self._table, self._carry, self._names = None, {}, ()
         self._seed = fold(self.job, number)
         self._pending = {role.name: nothing_pending(self.game, role) for role in self.game.spec.roles}
+        self._context = {}
 
     def _seat(
         self, learners: Sequence[Learner], frozen: Mapping[PolicyId, Policy], seatings: Sequence[Seating]
@@ -178,10 +211,12 @@ class TrainingTable:
         places = self._places(lineup, unfinished, len(names))
         table = Table(self.game, policies, Endless(lineup, self._seed), places=places)
         if self._table is not None:
-            table.go_on(self._table.turn, self._table.episode, self._table.clock, unfinished)
+            old_table = self._table
+            table.go_on(old_table.turn, old_table.episode, old_table.clock, unfinished, old_table.memory)
         elif self._carry:
             state = {key.removeprefix("game."): value for key, value in self._carry.items() if key.startswith("game.")}
-            table.resume(state, self._carry["episode"], self._carry["clock"], unfinished)
+            memory = self._carry.get("memory", table.memory[..., :0])
+            table.resume(state, self._carry["episode"], self._carry["clock"], unfinished, memory)
             self._carry = {}
         else:
             table.start()
@@ -221,6 +256,10 @@ class Endless:
     def keys(self, episodes: Tensor) -> Tensor:
         """See `Schedule.keys`."""
         return mix(self._job, 1, episodes)
+
+
+def _shape(tensor: Tensor | None) -> torch.Size | None:
+    return None if tensor is None else tensor.shape
 
 
 def shared(spec: GameSpec, reward: Tensor) -> Tensor:

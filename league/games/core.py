@@ -186,6 +186,7 @@ class Turn:
     state: Tensor | None = None
     final_state: Tensor | None = None
     forfeit: Tensor | None = None
+    final_obs: dict[str, Tensor] | None = None
 
 
 class Game(ABC):

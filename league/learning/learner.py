@@ -1,69 +1,68 @@
-"""A learner: actor, critic, optimiser and value statistics of one role, and how they are saved."""
+"""A learner: what trains. Its actor plays as a policy; what it learns with, and how, is its algorithm's own.
+
+`Learner` is the small interface behind which all algorithms live (`learning.kinds` lists them).
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from league.errors import SnapshotError
+from league.events import Tick
 from league.games.core import GameSpec, RoleSpec
-from league.learning.settings import MappoSettings
-from league.policies.networks import Network, NetworkSpec
+from league.learning.settings import AlgorithmSettings, annealed
+from league.play.trajectory import Chains, Rollout
+from league.policies.networks import Network
 from league.policies.neural import NeuralPolicy, actor_spec
 from league.policies.settings import NetworkSettings
+from league.threads import Threads
 
-_DECAY = 0.99
-_STATISTICS = ("mean", "square", "weight")
+ALONE = Threads(1)
+"""Nobody to share the work with."""
 
 
 @dataclass(slots=True)
-class ValueStatistics:
-    """Running mean and standard deviation of value targets, debiased (Yu et al. 2022, sec. 5.1).
+class Lesson:
+    """What the rollout of a table holds for one of its learners.
 
-    `mean`, `square` and `weight` are scalar float64 tensors on the CPU; weight debiases averages that began at 0.
+    chain: of the learner's role. owner: the learner's number among the table's policies. context: what its critic
+    remembers of each seat's episode before the rollout's first decision, `[B, R, M]`; None where it has no memory.
+    generator: all that chance in learning depends on.
     """
 
-    mean: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
-    square: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
-    weight: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
-
-    def update(self, targets: Tensor) -> None:
-        """Move towards the mean and mean square of `targets`, `[M]`. Targets that are not finite change nothing."""
-        values = targets.to(torch.float64)
-        mean, square = values.mean().cpu(), values.square().mean().cpu()
-        if bool(torch.isfinite(mean + square)):
-            self.mean = _DECAY * self.mean + (1 - _DECAY) * mean
-            self.square = _DECAY * self.square + (1 - _DECAY) * square
-            self.weight = _DECAY * self.weight + (1 - _DECAY)
-
-    def scale(self) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation (at least 0.01), float32; 0 and 1 before any update."""
-        known = self.weight > 0
-        weight = torch.where(known, self.weight, 1.0)
-        mean = self.mean / weight
-        deviation = (self.square / weight - mean.square()).clamp(min=1e-4).sqrt()
-        return mean.to(torch.float32), torch.where(known, deviation, 1.0).to(torch.float32)
-
-    def normalised(self, values: Tensor) -> Tensor:
-        """Values in the game's own units → in the critic's, in which targets have mean 0 and deviation 1."""
-        mean, deviation = (number.to(values.device) for number in self.scale())
-        return (values - mean) / deviation
-
-    def in_game_units(self, values: Tensor) -> Tensor:
-        """The inverse of `normalised`."""
-        mean, deviation = (number.to(values.device) for number in self.scale())
-        return values * deviation + mean
+    rollout: Rollout
+    chain: Chains
+    owner: int
+    context: Tensor | None
+    generator: torch.Generator
 
 
-class Learner:
+@dataclass(slots=True)
+class Learned:
+    """What a lesson brought. metrics: by name. seconds: by phase. context: as in `Lesson`, for the next one."""
+
+    metrics: dict[str, float]
+    seconds: dict[str, float] = field(default_factory=dict)
+    context: Tensor | None = None
+
+
+class Learner(ABC):
     """What trains. Its actor plays as a policy; hyperparameters override the settings (PBT changes them).
 
     steps: agent-steps trained. skipped: updates in a row without one finite gradient step. piece: rows that one
-    thread computes at once, at most.
+    thread computes at once, at most. context: width of its critic's memory, 0 where it has none.
+    joint: it learns from what every seat did on the turn of a decision.
     """
+
+    gain: float
+    """Scale of the actor's last layer at the beginning."""
+    context: int = 0
+    joint: bool = False
 
     def __init__(
         self,
@@ -71,84 +70,97 @@ class Learner:
         game: GameSpec,
         role: RoleSpec,
         network: NetworkSettings,
-        settings: MappoSettings,
+        settings: AlgorithmSettings,
         seed: int,
         device: torch.device | str = "cpu",
         hyperparameters: Mapping[str, float] | None = None,
     ) -> None:
-        self.name, self.role, self.base = name, role, settings
+        self.name, self.game, self.role, self.base = name, game, role, settings
         self.device = torch.device(device)
         self.hyperparameters = dict(hyperparameters or {})
         self.steps, self.skipped = 0, 0
         self.piece = 2048
         generator = torch.Generator().manual_seed(seed)
-        self.actor = Network(actor_spec(game, role, network), 0.01, generator).to(self.device)
-        inputs = game.state_shape if game.state_shape is not None else role.obs_shape
-        kind = network.kind if len(inputs) == 3 else "mlp"
-        channels = network.channels if kind == "conv" else ()
-        critic = NetworkSpec(kind, inputs, len(game.seats), 1, network.critic, channels, network.activation)
-        self.critic = Network(critic, 1.0, generator).to(self.device)
-        self.values = ValueStatistics()
+        self.actor = Network(actor_spec(game, role, network), self.gain, generator).to(self.device)
+        self._build(network, generator)
         self.optimiser = self._new_optimiser()
 
     @property
-    def settings(self) -> MappoSettings:
+    def settings(self) -> AlgorithmSettings:
         """The settings in force: the run's, with this learner's own hyperparameters."""
         return self.base.model_copy(update=self.hyperparameters)
 
     @property
     def policy(self) -> NeuralPolicy:
-        """The live policy: it changes with every update."""
+        """The live policy, as it plays in training: it changes with every update."""
         return NeuralPolicy(self.role.name, self.actor)
 
-    def entropy_weight(self) -> float:
-        """The entropy bonus's weight now, on its way from `entropy` to `entropy_end`."""
-        settings = self.settings
-        if settings.entropy_end is None:
-            return settings.entropy
-        share = min(self.steps / settings.entropy_steps, 1.0)
-        return settings.entropy + share * (settings.entropy_end - settings.entropy)
+    def frozen(self) -> NeuralPolicy:
+        """The policy as it is now, as a snapshot plays it, untouched by later updates."""
+        actor = Network(self.actor.spec, self.gain, torch.Generator())
+        actor.load_state_dict(self.actor.state_dict())
+        return NeuralPolicy(self.role.name, actor.to(self.device))
 
+    def learning_rate(self) -> float:
+        """Adam's step size now."""
+        settings = self.settings
+        return annealed(settings.learning_rate, settings.learning_rate_end, settings.learning_rate_steps, self.steps)
+
+    @abstractmethod
+    def learn(self, lesson: Lesson, tick: Tick = lambda fraction: None, threads: Threads = ALONE) -> Learned:
+        """Learn from a rollout, in place; counts `steps` and `skipped`.
+
+        tick: called with the share that is done; what it raises ends the update. threads: share the work out; how many
+        there are changes no result. A gradient step that is not finite is skipped and leaves the weights as they were.
+        """
+
+    @abstractmethod
+    def networks(self) -> dict[str, nn.Module]:
+        """Everything with weights, by the name under which checkpoints have it; the actor first."""
+
+    @abstractmethod
     def parameters(self) -> list[Tensor]:
-        """Actor's and critic's parameters, in the optimiser's order."""
-        return [*self.actor.parameters(), *self.critic.parameters()]
+        """What the optimiser moves, in its order."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything that learning depends on, by name: weights, optimiser, value statistics (not copied)."""
-        found = {f"actor.{key}": value for key, value in self.actor.state_dict().items()}
-        found |= {f"critic.{key}": value for key, value in self.critic.state_dict().items()}
+        """Everything that learning depends on, by name: weights, optimiser, statistics (not copied)."""
+        found: dict[str, Tensor] = {}
+        for name, network in self.networks().items():
+            found |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
         for index, parameter in enumerate(self.parameters()):
             state = self.optimiser.state.get(parameter, {})
             found |= {f"adam.{index}.{key}": value for key, value in state.items()}
-        return found | {f"values.{key}": getattr(self.values, key) for key in _STATISTICS}
+        return found
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take over what `tensors` gave. Raises SnapshotError where it does not fit."""
-        self.load_networks(tensors)
+        for name, network in self.networks().items():
+            self._load_network(name, network, tensors)
         self.optimiser = self._new_optimiser()
         for index, parameter in enumerate(self.parameters()):
-            prefix = f"adam.{index}."
-            state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+            state = part(tensors, f"adam.{index}.")
             if state:
                 self.optimiser.state[parameter] = {key: value.to(self.device).clone() for key, value in state.items()}
-        missing = [key for key in _STATISTICS if f"values.{key}" not in tensors]
-        if missing:
-            raise SnapshotError(
-                f"learner {self.name}: the checkpoint lacks its value statistics ({', '.join(missing)})"
-            )
-        self.values = ValueStatistics(*(tensors[f"values.{key}"].to("cpu", copy=True) for key in _STATISTICS))
 
-    def load_networks(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take over the weights of actor and critic only."""
-        for prefix, network in (("actor.", self.actor), ("critic.", self.critic)):
-            part = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-            try:
-                network.load_state_dict(part)
-            except RuntimeError as error:
-                raise SnapshotError(
-                    f"learner {self.name}: the checkpoint does not fit its {prefix[:-1]}: {error}"
-                ) from None
+    @abstractmethod
+    def _build(self, network: NetworkSettings, generator: torch.Generator) -> None:
+        """Make everything beside the actor. generator: what weights are drawn from."""
+
+    def _groups(self) -> list[dict[str, object]]:
+        """The optimiser's groups of parameters."""
+        return [{"params": self.parameters()}]
 
     def _new_optimiser(self) -> torch.optim.Adam:
         settings = self.settings
-        return torch.optim.Adam(self.parameters(), lr=settings.learning_rate, eps=settings.adam_epsilon, fused=True)
+        return torch.optim.Adam(self._groups(), lr=settings.learning_rate, eps=settings.adam_epsilon, fused=True)
+
+    def _load_network(self, name: str, network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+        try:
+            network.load_state_dict(part(tensors, f"{name}."))
+        except RuntimeError as error:
+            raise SnapshotError(f"learner {self.name}: the checkpoint does not fit its {name}: {error}") from None
+
+
+def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin so, by what follows."""
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

@@ -10,13 +10,16 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from league.games.core import Game, RoleSpec
+from league.games.core import Acting, Game, RoleSpec
 from league.play.table import Table
 from league.play.trajectory import Pending, RoleRows, Rollout
 
 
-def nothing_pending(game: Game, role: RoleSpec) -> Pending:
-    """What a table's first rollout begins with: no decision waits."""
+def nothing_pending(game: Game, role: RoleSpec, memory: int = 0, joint: bool = False) -> Pending:
+    """What a table's first rollout begins with: no decision waits.
+
+    memory: width of what the role's learner remembers, 0 for nothing. joint: keep what every seat did.
+    """
     spec, shape, device = game.spec, (game.slots, len(role.seats)), game.device
     state = None
     if spec.state_shape is not None:
@@ -30,6 +33,8 @@ def nothing_pending(game: Game, role: RoleSpec) -> Pending:
         log_prob=torch.zeros(shape, device=device),
         owner=torch.zeros(shape, dtype=torch.int64, device=device),
         state=state,
+        memory=torch.zeros((*shape, memory), device=device) if memory else None,
+        joint=torch.zeros((*shape, len(spec.seats)), dtype=torch.int64, device=device) if joint else None,
     )
 
 
@@ -42,7 +47,7 @@ def collect(
     """
     spec, slots, device = table.game.spec, table.game.slots, table.game.device
     rows = {
-        role.name: _empty_rows(role, turns, table.turn.acts[role.name].seat, table.turn.acts[role.name].mask)
+        role.name: _empty_rows(role, turns, table.turn.acts[role.name], pending[role.name].memory)
         for role in spec.roles
     }
     flags = torch.zeros((2, turns, slots, len(spec.seats)), dtype=torch.bool, device=device)
@@ -50,11 +55,12 @@ def collect(
     ended = torch.zeros((turns, slots), dtype=torch.bool, device=device)
     length = torch.zeros((turns, slots), dtype=torch.int64, device=device)
     lineup = torch.zeros((turns, slots, len(spec.posts)), dtype=torch.int64, device=device)
-    state = final_state = None
+    state = final_state = final_obs = None
     if spec.state_shape is not None:
         state = torch.zeros((turns, slots, *spec.state_shape), device=device)
         if spec.can_truncate:
             final_state = torch.zeros_like(state)
+            final_obs = {role.name: _no_obs(role, (turns, slots, len(role.seats)), device) for role in spec.roles}
     for t in range(turns):
         move = table.advance()
         for name, into in rows.items():
@@ -63,6 +69,8 @@ def collect(
             if into.mask is not None and acting.mask is not None:
                 into.mask[t] = acting.mask
             into.action[t], into.log_prob[t], into.owner[t] = move.action[name], move.log_prob[name], move.owner[name]
+            if into.memory is not None and move.memory is not None:
+                into.memory[t] = move.memory[name][..., : into.memory.shape[-1]]
         numbers[0, t], numbers[1, t] = move.turn.reward, move.turn.score
         flags[0, t], flags[1, t] = move.turn.terminated, move.turn.truncated
         ended[t], length[t], lineup[t] = move.turn.ended, move.clock + 1, move.lineup
@@ -70,6 +78,9 @@ def collect(
             state[t] = move.state
         if final_state is not None and move.turn.final_state is not None:
             final_state[t] = move.turn.final_state
+        if final_obs is not None and move.turn.final_obs is not None:
+            for name, seen in move.turn.final_obs.items():
+                final_obs[name][t] = seen
         tick((t + 1) / turns)
     for into in rows.values():
         table.check(into.log_prob, into.owner)
@@ -86,17 +97,24 @@ def collect(
         state=state,
         final_state=final_state,
         last=table.turn,
+        final_obs=final_obs,
     )
 
 
-def _empty_rows(role: RoleSpec, turns: int, seat: Tensor, mask: Tensor | None) -> RoleRows:
-    shape, device = (turns, *seat.shape), seat.device
+def _no_obs(role: RoleSpec, shape: tuple[int, ...], device: torch.device) -> Tensor:
+    return torch.zeros((*shape, *role.obs_shape), dtype=role.obs_dtype, device=device)
+
+
+def _empty_rows(role: RoleSpec, turns: int, acting: Acting, memory: Tensor | None) -> RoleRows:
+    """memory: `[B, R, M]` of what is pending, None where nothing is remembered."""
+    shape, device, mask = (turns, *acting.seat.shape), acting.seat.device, acting.mask
     return RoleRows(
-        obs=torch.zeros((*shape, *role.obs_shape), dtype=role.obs_dtype, device=device),
+        obs=_no_obs(role, shape, device),
         mask=None if mask is None else torch.zeros((*shape, role.actions.width), dtype=torch.bool, device=device),
         seat=torch.zeros(shape, dtype=torch.int64, device=device),
         present=torch.zeros(shape, dtype=torch.bool, device=device),
         action=torch.zeros((*shape, *role.actions.shape), dtype=role.action_dtype, device=device),
         log_prob=torch.zeros(shape, device=device),
         owner=torch.zeros(shape, dtype=torch.int64, device=device),
+        memory=None if memory is None else torch.zeros((*shape, memory.shape[-1]), device=device),
     )

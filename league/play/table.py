@@ -1,6 +1,6 @@
 """The one loop in which policies sit at games. Rollouts, matches and studies all advance a Table turn by turn.
 
-Letters in shapes: B slots, S seats, P posts, K acting seats of a role, A actions.
+Letters in shapes: B slots, S seats, P posts, K acting seats of a role, A actions, M numbers of memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from league.errors import PolicyError
 from league.games.chance import uniform
 from league.games.core import Acting, Game, Turn
 from league.play.deciding import Deciders, describe
-from league.policies.core import Policy
+from league.policies.core import Policy, memory_of
 from league.policies.distributions import choose
 from league.policies.distributions import log_prob as log_prob_of
 
@@ -45,7 +45,8 @@ class Move:
     acts: by role, as in `Turn`. action: `[B, K, *shape]` as in `Game.step`, log_prob: `[B, K]` float32, owner:
     `[B, K]` int64 (index of the policy that decided), each by role. lineup: `[B, P]` during this turn. state:
     `[B, *state]` before the move. episode: `[B]` during this turn. clock: `[B]`, turns that the episode had before it.
-    turn: what followed, already showing new episodes where old ones ended.
+    turn: what followed, already showing new episodes where old ones ended. memory: by role, `[B, K, M]` of whoever
+    decided, before the decision; None where nobody remembers.
     """
 
     acts: dict[str, Acting]
@@ -57,6 +58,7 @@ class Move:
     clock: Tensor
     state: Tensor | None
     turn: Turn
+    memory: dict[str, Tensor] | None = None
 
 
 class Table:
@@ -64,6 +66,8 @@ class Table:
 
     policies: by index, as lineups name them. Every decision uses one uniform number (one for each part of it, where it
     has several), a hash of (the episode's key, turn of the episode, seat): what else is in the batch cannot shift it.
+    memory: `[B, S, M]` float32, what each seat's policy remembers of the episode, zeros at an episode's start. M is the
+    widest memory of them all, of which the others use the beginning.
     games_seconds: time spent in the game itself.
     places: rows that each policy may have at most in one turn, where that is known beforehand; on devices that must not
     be waited for it saves work. counts: whether rows may be counted every turn; by default, on a CPU.
@@ -90,30 +94,42 @@ class Table:
         self.episode, self._stride = torch.arange(game.slots, device=game.device), game.slots
         self.clock = torch.zeros_like(self.episode)
         self.lineup = torch.empty(0)
+        self._width = max(memory_of(policy) for policy in policies)
+        self.memory = self._nothing(game.slots)
         self._seated, self._key, self._next_seed = self.episode, self.episode, self.episode
         self.turn: Turn
 
     def start(self) -> None:
         """Begin the first episodes of the schedule."""
         self.lineup = self.schedule.lineups(self.episode)
+        self.memory = self._nothing(self.game.slots)
         self.turn = self.game.start(self.schedule.seeds(self.episode))
         self._look_up()
 
-    def resume(self, game_state: Mapping[str, Tensor], episode: Tensor, clock: Tensor, lineup: Tensor) -> None:
+    def resume(
+        self, game_state: Mapping[str, Tensor], episode: Tensor, clock: Tensor, lineup: Tensor, memory: Tensor
+    ) -> None:
         """Go on from saved tensors; `lineup` names policies by this table's indices."""
-        self.go_on(self.game.load(dict(game_state)), episode, clock, lineup)
+        self.go_on(self.game.load(dict(game_state)), episode, clock, lineup, memory)
 
-    def go_on(self, turn: Turn, episode: Tensor, clock: Tensor, lineup: Tensor) -> None:
-        """Go on from the game as it stands, of which `turn` was the last. Arguments as in `resume`."""
+    def go_on(self, turn: Turn, episode: Tensor, clock: Tensor, lineup: Tensor, memory: Tensor) -> None:
+        """Go on from the game as it stands, of which `turn` was the last. Arguments as in `resume`.
+
+        memory: `[B, S, M]`, where M may have been another: whoever sits remembers what it remembered.
+        """
         self.turn = turn
         self.episode, self.clock = episode.to(self.game.device), clock.to(self.game.device)
-        self.lineup = lineup.to(self.game.device)
+        self.lineup, memory = lineup.to(self.game.device), memory.to(self.game.device)
+        both = min(self._width, memory.shape[2])
+        self.memory = self._nothing(len(memory))
+        self.memory[..., :both] = memory[..., :both]
         self._look_up()
 
     def keep(self, rows: Tensor) -> None:
         """Go on with the slots `rows` only, each with the episodes that it would have had, of a game that can fork."""
         self.game = self.game.fork(rows)
-        self.go_on(self.game.load(self.game.save()), self.episode[rows], self.clock[rows], self.lineup[rows])
+        turn = self.game.load(self.game.save())
+        self.go_on(turn, self.episode[rows], self.clock[rows], self.lineup[rows], self.memory[rows])
 
     @torch.inference_mode()
     def advance(self) -> Move:
@@ -122,11 +138,17 @@ class Table:
         action: dict[str, Tensor] = {}
         log_prob: dict[str, Tensor] = {}
         owner: dict[str, Tensor] = {}
+        remembered: dict[str, Tensor] = {}
         for role in self.game.spec.roles:
             acting = before.acts[role.name]
             owner[role.name] = self._seated.gather(1, acting.seat)
             draw, space = self._draw(acting.seat, role.actions.draws), role.actions
-            given = self._deciders[role.name].distribution(acting, owner[role.name], self.game)
+            memory = None
+            if self._width:
+                memory = remembered[role.name] = self._recalled(acting.seat)
+            given, after = self._deciders[role.name].distribution(acting, owner[role.name], self.game, memory)
+            if after is not None:
+                self._remember(acting, after)
             chosen = choose(space, given, draw, self.temperature)
             action[role.name] = chosen.view(*acting.seat.shape, *space.shape)
             log_prob[role.name] = log_prob_of(space, given, chosen).view(acting.seat.shape)
@@ -134,7 +156,16 @@ class Table:
         self.turn = self.game.step(action, self._next_seed)
         self.games_seconds += time.perf_counter() - began
         move = Move(
-            before.acts, action, log_prob, owner, self.lineup, self.episode, self.clock, before.state, self.turn
+            before.acts,
+            action,
+            log_prob,
+            owner,
+            self.lineup,
+            self.episode,
+            self.clock,
+            before.state,
+            self.turn,
+            remembered or None,
         )
         self._renew(self.turn.ended)
         return move
@@ -148,6 +179,23 @@ class Table:
         if bool(broken.any()):
             called = describe(self.policies, int(owner[broken][0]))
             raise PolicyError(f"{called} gives no distribution: its logits are NaN, or -inf where legal")
+
+    def _nothing(self, slots: int) -> Tensor:
+        """What is remembered where episodes begin."""
+        return torch.zeros((slots, len(self.game.spec.seats), self._width), device=self.game.device)
+
+    def _recalled(self, seat: Tensor) -> Tensor:
+        """`[B, K, M]`, what the seats `[B, K]` remember."""
+        return self.memory.gather(1, seat[..., None].expand(-1, -1, self._width))
+
+    def _remember(self, acting: Acting, memory: Tensor) -> None:
+        """What the seats that acted remember from now on, `[B, K, M]`. Rows in which nobody acts change nothing."""
+        slot = torch.arange(len(self.memory), device=memory.device)[:, None].expand(acting.seat.shape)
+        # Absent rows may name a seat that a present one names, too: all of them go to a seat that there is not.
+        seats = self.memory.shape[1]
+        room = torch.cat((self.memory, self.memory[:, :1]), 1)
+        room[slot, torch.where(acting.present, acting.seat, seats)] = memory
+        self.memory = room[:, :seats]
 
     def _draw(self, seat: Tensor, numbers: int) -> Tensor:
         """The uniform numbers of a turn's decisions, `[B * K, numbers]`. seat: `[B, K]`."""
@@ -172,6 +220,8 @@ class Table:
                 self.clock = self.clock + 1
                 return
             fresh = following[rows]
+            if self._width:
+                self.memory = self.memory.index_fill(0, rows, 0.0)
             self.lineup = self.lineup.index_copy(0, rows, self.schedule.lineups(fresh))
             self._seated = self.lineup[:, self._post_of_seat]
             self._key = self._key.index_copy(0, rows, self.schedule.keys(fresh)[:, None])
@@ -180,5 +230,6 @@ class Table:
         else:
             self.lineup = torch.where(ended[:, None], self.schedule.lineups(following), self.lineup)
             self.episode = torch.where(ended, following, self.episode)
+            self.memory = torch.where(ended[:, None, None], 0.0, self.memory)
             self._look_up()
         self.clock = torch.where(ended, 0, self.clock + 1)

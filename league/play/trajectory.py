@@ -19,8 +19,10 @@ class Pending:
     """Last decisions whose successor lies beyond the rollout, by slot and seat of a role: `[B, R, ...]`.
 
     They enter the next rollout with their original log-probability; dropping them would keep only the decisive moves
-    at a rollout's edge. valid: `[B, R]` bool. reward: `[B, R]` collected since. obs, mask, action, log_prob, owner and
-    state are those of the decision; owner is an index into the table's policies.
+    at a rollout's edge. valid: `[B, R]` bool. reward: `[B, R]` collected since. obs, mask, action, log_prob, owner,
+    state and memory are those of the decision; owner is an index into the table's policies. memory: `[B, R, M]` before
+    it, None where nothing is remembered. joint: `[B, R, S]` what every seat did on its turn, -1 for nothing; None where
+    nobody asks for it.
     """
 
     valid: Tensor
@@ -31,11 +33,13 @@ class Pending:
     log_prob: Tensor
     owner: Tensor
     state: Tensor | None
+    memory: Tensor | None = None
+    joint: Tensor | None = None
 
 
 @dataclass(slots=True)
 class RoleRows:
-    """One role's part of a rollout: `[T, B, K, ...]` as in `Acting` and `Move`."""
+    """One role's part of a rollout: `[T, B, K, ...]` as in `Acting` and `Move`. memory: None where there is none."""
 
     obs: Tensor
     mask: Tensor | None
@@ -44,6 +48,7 @@ class RoleRows:
     action: Tensor
     log_prob: Tensor
     owner: Tensor
+    memory: Tensor | None = None
 
 
 @dataclass(slots=True)
@@ -52,8 +57,8 @@ class Rollout:
 
     rows, pending: by role. reward, terminated, truncated: `[T, B, S]`. ended: `[T, B]`. length: `[T, B]` turns, score:
     `[T, B, S]` of the episode, valid where ended. lineup: `[T, B, P]`. state: `[T, B, *state]` before each move,
-    final_state: `[T, B, *state]` where truncated, each None where the game has none. last: the turn after the final
-    move.
+    final_state: `[T, B, *state]` where truncated, each None where the game has none. final_obs: by role,
+    `[T, B, R, *obs]` where truncated. last: the turn after the final move.
     """
 
     rows: dict[str, RoleRows]
@@ -68,6 +73,7 @@ class Rollout:
     state: Tensor | None
     final_state: Tensor | None
     last: Turn
+    final_obs: dict[str, Tensor] | None = None
 
 
 @dataclass(slots=True)
@@ -191,7 +197,20 @@ def still_pending(rollout: Rollout, role: RoleSpec, chain: Chains) -> Pending:
         log_prob=pick(before.log_prob, rows.log_prob),
         owner=pick(before.owner, rows.owner),
         state=state,
+        memory=None if before.memory is None or rows.memory is None else pick(before.memory, rows.memory),
+        joint=None if before.joint is None else pick(before.joint, joint_actions(rollout, role)),
     )
+
+
+def joint_actions(rollout: Rollout, role: RoleSpec) -> Tensor:
+    """`[T, B, K, S]` int64: what every seat did on the turn of each decision of a role, -1 for nothing.
+
+    Every role must have one of n actions.
+    """
+    did = torch.full_like(rollout.reward, -1, dtype=torch.int64)
+    for rows in rollout.rows.values():
+        did.scatter_reduce_(2, rows.seat, torch.where(rows.present, rows.action, -1), "amax")
+    return did[:, :, None].expand(-1, -1, rollout.rows[role.name].seat.shape[2], -1)
 
 
 def _by_seat(number: Tensor, seat: Tensor, seats: int) -> Tensor:

@@ -1,5 +1,7 @@
 """The contract of a policy: what it sees of N rows in, unnormalised log-probabilities out. No hidden state.
 
+What a policy remembers of an episode is an argument and a result of its decisions (`Remembering`).
+
 Choosing is done once, by `choose`, from a uniform number that is handed in, so that what else is in the batch never
 changes a decision and there is no generator to save.
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -21,6 +23,8 @@ class Rows:
     """N decisions to take, all of one role.
 
     obs: `[N, *obs_shape]` in the game's own dtype. mask: `[N, A]` bool or None. seat: `[N]` int64.
+    memory: `[N, M]` float32, what was remembered after the seat's decision before this one; zeros where an episode
+    begins; None for policies that remember nothing.
     fork: gives a game of N slots that are copies of the rows' positions, for policies that look ahead; None where the
     game cannot be forked. positions: gives the rows' positions as the game's own library has them (`Game.positions`).
     """
@@ -30,6 +34,7 @@ class Rows:
     seat: Tensor
     fork: Callable[[], Game] | None = None
     positions: Callable[[], Sequence[object]] | None = None
+    memory: Tensor | None = None
 
 
 class Policy(Protocol):
@@ -44,6 +49,25 @@ class Policy(Protocol):
         """`[N, A]` float32: unnormalised log-probabilities, to which the mask is applied later; A is the `width` of the
         role's actions, which says what else there can be (a box: means and logarithms of deviations)."""
         ...
+
+
+@runtime_checkable
+class Remembering(Policy, Protocol):
+    """A policy that remembers M numbers of a seat's episode from one of its decisions to the next."""
+
+    @property
+    def memory(self) -> int:
+        """M; 0 for a policy that could remember and does not."""
+        ...
+
+    def recall(self, rows: Rows) -> tuple[Tensor, Tensor]:
+        """`logits`, `[N, A]`, and what is remembered from now on, `[N, M]` float32."""
+        ...
+
+
+def memory_of(policy: Policy) -> int:
+    """How many numbers a policy remembers."""
+    return policy.memory if isinstance(policy, Remembering) else 0
 
 
 def masked(logits: Tensor, mask: Tensor | None) -> Tensor:

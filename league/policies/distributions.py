@@ -106,6 +106,22 @@ def entropy(space: ActionSpace, given: Tensor) -> Tensor:
     return (torch.where(flat, math.log(2.0), gaussian) + ((high - low) / 2).log()).sum(-1)
 
 
+def kl(space: ActionSpace, given: Tensor, other: Tensor) -> Tensor:
+    """`[N]`: the Kullback-Leibler divergence from `given` to `other`, in nats; both are a `distribution`.
+
+    Of boxes it is that of the Gaussians before they are squashed, which squashing does not change; uniform play in a
+    box has none.
+    """
+    if isinstance(space, Discrete):
+        return _kl(given, other)
+    if isinstance(space, MultiDiscrete):
+        parts = zip(space.parts(given), space.parts(other), strict=True)
+        return torch.stack([_kl(one, two) for one, two in parts if one is not None and two is not None]).sum(0)
+    (mean, spread), (centre, width) = given.chunk(2, -1), other.chunk(2, -1)
+    scaled = ((2 * spread).exp() + (mean - centre).square()) / (2 * (2 * width).exp())
+    return (width - spread + scaled - 0.5).sum(-1)
+
+
 def random_play(space: ActionSpace, rows: int, device: torch.device) -> Tensor:
     """What a policy says, `[rows, W]`, that takes every legal action with equal probability."""
     said = torch.zeros((rows, space.width), device=device)
@@ -117,6 +133,11 @@ def random_play(space: ActionSpace, rows: int, device: torch.device) -> Tensor:
 def _entropy(log_probs: Tensor) -> Tensor:
     # Illegal actions have probability 0 and log-probability far below: their product must stay 0.
     return -(log_probs.exp() * log_probs.clamp(min=-1e4)).sum(-1)
+
+
+def _kl(given: Tensor, other: Tensor) -> Tensor:
+    # Where neither allows an action the difference is 0, however far below both log-probabilities are.
+    return (given.exp() * (given.clamp(min=-1e4) - other.clamp(min=-1e4))).sum(-1)
 
 
 def _hermite(count: int) -> tuple[list[float], list[float]]:

@@ -19,6 +19,7 @@ from league.execution.core import InlineExecutor
 from league.games.chance import fold
 from league.games.core import Game, GameSpec, NativeGame
 from league.games.registry import make
+from league.learning.kinds import LEARNERS
 from league.learning.learner import Learner
 from league.matchmaking.core import Matchmaker, log_uniform, make_matchmaker
 from league.policies import weights
@@ -195,7 +196,7 @@ def learner_name(spec: GameSpec, role: int, index: int, count: int) -> str:
 def new_learner(config: RunConfig, spec: GameSpec, index: int, role: int, device: torch.device) -> Learner:
     """A fresh learner of a role; its first hyperparameters are drawn where the population has a spread."""
     drawn = log_uniform(config.population.spread, np.random.default_rng(fold(config.seed, _SPREAD, index, role)))
-    return Learner(
+    return LEARNERS[config.algorithm.kind](
         learner_name(spec, role, index, config.population.learners),
         spec,
         spec.roles[role],
@@ -234,14 +235,6 @@ def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> dict[s
         if found.id is not None:
             parents[learner.name] = found.id
     return parents
-
-
-def frozen_copy(learner: Learner) -> NeuralPolicy:
-    """The learner's policy as it is now, untouched by its later updates."""
-    policy = NeuralPolicy(learner.role.name, type(learner.actor)(learner.actor.spec, 0.01, torch.Generator()))
-    policy.actor.load_state_dict(learner.actor.state_dict())
-    policy.actor.to(learner.device)
-    return policy
 
 
 def hyperparameters_of(learner: Learner) -> dict[str, float]:

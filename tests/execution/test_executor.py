@@ -9,7 +9,7 @@ from league.execution.core import InlineExecutor, PlayMatches, TrainRound
 from league.games.actions import Discrete
 from league.games.core import Game
 from league.games.registry import make
-from league.learning.learner import Learner
+from league.learning.actor_critic import Mappo
 from league.learning.settings import MappoSettings
 from league.play.fixture import fixtures
 from league.policies.scripted import Random
@@ -26,12 +26,12 @@ def executor(name: str = "connect_four", replays: bool = True) -> InlineExecutor
     return InlineExecutor(make_game, (5, 6), 4, replays)
 
 
-def learner(name: str, seed: int) -> Learner:
+def learner(name: str, seed: int) -> Mappo:
     spec = make("connect_four", 1).spec
-    return Learner(name, spec, spec.roles[0], NetworkSettings(actor=(8,), critic=(8,)), SETTINGS, seed)
+    return Mappo(name, spec, spec.roles[0], NetworkSettings(actor=(8,), critic=(8,)), SETTINGS, seed)
 
 
-def jobs(learners: list[Learner], number: int) -> list[TrainRound]:
+def jobs(learners: list[Mappo], number: int) -> list[TrainRound]:
     return [
         TrainRound(
             table, number, (one,), (Seating((one.name, "random"), 1.0),), {"random": Random("player", Discrete(7))}, 9

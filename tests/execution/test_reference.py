@@ -16,9 +16,10 @@ from league.execution import training
 from league.execution.training import Trained, TrainingTable
 from league.games.core import Game, GameSpec, Turn
 from league.games.registry import make
-from league.learning.learner import Learner
-from league.learning.mappo import Batch, update
+from league.learning.actor_critic import Mappo
+from league.learning.batch import Batch
 from league.learning.settings import MappoSettings
+from league.learning.update import update
 from league.play.rollout import collect
 from league.play.trajectory import Rollout
 from league.policies.core import Policy
@@ -104,7 +105,7 @@ class Both:
         self.spec = self.game.spec
         settings = MappoSettings.model_validate({"epochs": 2, "minibatch": 24, **case.settings})
         self.learners = [
-            Learner(f"live-{role.name}", self.spec, role, case.network, settings, number)
+            Mappo(f"live-{role.name}", self.spec, role, case.network, settings, number)
             for number, role in enumerate(self.spec.roles)
         ]
         for learner in self.learners:
@@ -118,7 +119,7 @@ class Both:
             self.rollouts.append(collect(*args, **kwargs))  # type: ignore[arg-type]
             return self.rollouts[-1]
 
-        def noted_update(learner: Learner, batch: Batch, *args: object, **kwargs: object) -> dict[str, float]:
+        def noted_update(learner: Mappo, batch: Batch, *args: object, **kwargs: object) -> dict[str, float]:
             self.batches.append(batch)
             return update(learner, batch, *args, **kwargs)  # type: ignore[arg-type]
 
@@ -144,7 +145,7 @@ def frozen_of(spec: GameSpec, network: NetworkSettings) -> dict[PolicyId, Policy
     for role in spec.roles:
         found[f"{role.name}-random"] = Random(role.name, role.actions)
         for age in range(3):
-            found[f"{role.name}-{age}"] = Learner("", spec, role, network, MappoSettings(), 100 + age).policy
+            found[f"{role.name}-{age}"] = Mappo("", spec, role, network, MappoSettings(), 100 + age).policy
     return found
 
 
@@ -252,7 +253,7 @@ def test_half_precision_passes_give_nearly_the_same_gradient_and_whole_weights()
     for precision in ("float32", "bfloat16"):
         settings = MappoSettings.model_validate({"epochs": 1, "minibatch": 10_000, "precision": precision})
         game = leduc(64)
-        learner = Learner("live", game.spec, game.spec.roles[0], NetworkSettings(), settings, 3)
+        learner = Mappo("live", game.spec, game.spec.roles[0], NetworkSettings(), settings, 3)
         table = TrainingTable(game, 0, JOB)
         trained = table.round(0, [learner], {}, [Seating(("live", "live"), 1.0)], 20)
         assert trained.metrics["live"]["skipped_steps"] == 0.0

@@ -15,7 +15,7 @@ from league.games.actions import Discrete
 from league.games.connect_four import ConnectFour
 from league.games.core import Acting, Game, GameSpec, NativeGame, Outcome, RoleSpec, State, Turn
 from league.games.registry import make
-from league.learning.learner import Learner
+from league.learning.actor_critic import Mappo
 from league.learning.settings import MappoSettings
 from league.play.trajectory import Rollout
 from league.policies import weights
@@ -44,7 +44,7 @@ class Bench:
 
     name: str
     slots: int = 6
-    learners: list[Learner] = field(init=False)
+    learners: list[Mappo] = field(init=False)
     table: TrainingTable = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,8 +58,7 @@ class Bench:
                 self.game.spec = self.game.spec.split()
         spec = self.game.spec
         self.learners = [
-            Learner(f"live-{role.name}", spec, role, NETWORK, SETTINGS, number)
-            for number, role in enumerate(spec.roles)
+            Mappo(f"live-{role.name}", spec, role, NETWORK, SETTINGS, number) for number, role in enumerate(spec.roles)
         ]
         self.table = TrainingTable(self.game, 0, 77)
 
@@ -68,7 +67,7 @@ class Bench:
         found: dict[PolicyId, Policy] = {}
         for role in self.game.spec.roles:
             for age in range(3):
-                made = Learner("", self.game.spec, role, NETWORK, SETTINGS, 100 + age)
+                made = Mappo("", self.game.spec, role, NETWORK, SETTINGS, 100 + age)
                 found[f"{role.name}-{age}"] = made.policy
         return found
 
@@ -361,7 +360,7 @@ class Paid(NativeGame):
 @pytest.mark.parametrize(("team", "targets"), [(False, [1.0, 0.0, 5.0]), (True, [0.5, 0.5, 5.0])])
 def test_seats_learn_from_their_own_reward_or_from_the_mean_of_their_side(team: bool, targets: list[float]) -> None:
     game = Paid(4)
-    learners = [Learner(role.name, game.spec, role, NETWORK, SETTINGS, 1) for role in game.spec.roles]
+    learners = [Mappo(role.name, game.spec, role, NETWORK, SETTINGS, 1) for role in game.spec.roles]
     table = TrainingTable(game, 0, 5, team_reward=team)
     trained = table.round(1, learners, {}, [Seating(("a", "b", "c"), 1.0)], 4)
     found = [float(learner.values.mean / learner.values.weight) for learner in learners]

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from league.games.registry import make
+from league.learning.actor_critic import Mappo
 from league.learning.advantages import gae, next_values
-from league.learning.learner import Learner
-from league.learning.mappo import Batch, batch_of
+from league.learning.batch import Batch
+from league.learning.learner import Lesson
 from league.learning.settings import MappoSettings
 from league.play.rollout import collect, nothing_pending
 from league.play.table import Table
@@ -84,12 +85,12 @@ def test_episodes_of_one_chain_do_not_mix() -> None:
 
 def rollout_of(
     name: str, turns: int, role: int, before: int = 0, **settings: float
-) -> tuple[Learner, Rollout, Chains, Batch]:
+) -> tuple[Mappo, Rollout, Chains, Batch]:
     """What a learner with random weights plays against itself (after `before` shorter rollouts), and its batch."""
     game = make(name, 5, options={"max_cycles": 6} if "tag" in name else {})
     spec = game.spec
     network = NetworkSettings(actor=(8,), critic=(8,))
-    learners = [Learner(r.name, spec, r, network, MappoSettings(**settings), 4 + i) for i, r in enumerate(spec.roles)]
+    learners = [Mappo(r.name, spec, r, network, MappoSettings(**settings), 4 + i) for i, r in enumerate(spec.roles)]
     learners[role].values.update(torch.tensor([1.0, 4.0, -2.0]))
 
     class Seats(SelfPlay):
@@ -106,10 +107,14 @@ def rollout_of(
     rollout = collect(table, turns, pending)
     chain = chains(rollout, spec.roles[role])
     game.close()
-    return learners[role], rollout, chain, batch_of(rollout, spec.roles[role], chain, learners[role], role)
+    return learners[role], rollout, chain, batch_of(rollout, chain, learners[role], role)
 
 
-def critic_says(learner: Learner, inputs: Tensor, seat: int) -> float:
+def batch_of(rollout: Rollout, chain: Chains, learner: Mappo, owner: int) -> Batch:
+    return learner.batch(Lesson(rollout, chain, owner, None, torch.Generator()))[0]
+
+
+def critic_says(learner: Mappo, inputs: Tensor, seat: int) -> float:
     mean, deviation = learner.values.scale()
     with torch.no_grad():
         return float(learner.critic(inputs[None], torch.tensor([seat]))[0, 0] * deviation + mean)
@@ -185,7 +190,7 @@ def test_only_the_learners_own_decisions_are_taken() -> None:
     learner, rollout, chain, batch = rollout_of("leduc", 12, 0)
     rows = rollout.rows["player"]
     rows.owner[:, :2] = 1
-    less = batch_of(rollout, learner.role, chain, learner, 0)
+    less = batch_of(rollout, chain, learner, 0)
     assert 0 < len(less.action) < len(batch.action)
     kept = torch.where(chain.known, (chain.row - 10).clamp(min=0) % 5 >= 2, False)
     assert len(less.action) == int(kept.sum())

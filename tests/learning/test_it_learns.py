@@ -14,7 +14,7 @@ from league.games.chance import uniform
 from league.games.conformance import check
 from league.games.core import Acting, Game, GameSpec, NativeGame, Outcome, RoleSpec, State
 from league.games.registry import make
-from league.learning.learner import Learner
+from league.learning.actor_critic import Mappo
 from league.learning.settings import MappoSettings
 from league.play.fixture import fixtures
 from league.play.match import play
@@ -26,10 +26,10 @@ from league.records import Seating
 
 def trained(
     game: Game, rounds: int, turns: int, seed: int, width: int = 64, others: Policy | None = None, **settings: object
-) -> Learner:
+) -> Mappo:
     """A learner after `rounds` rounds of play: against itself, or in every seat in turn against `others`."""
     spec, network = game.spec, NetworkSettings(actor=(width, width), critic=(width, width))
-    learner = Learner("main", spec, spec.roles[0], network, MappoSettings.model_validate(settings), seed)
+    learner = Mappo("main", spec, spec.roles[0], network, MappoSettings.model_validate(settings), seed)
     table = TrainingTable(game, 0, seed)
     seatings = [Seating(("main",) * len(spec.posts), 1.0)]
     if others is not None:

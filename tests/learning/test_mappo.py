@@ -10,9 +10,11 @@ from torch import Tensor
 
 from league.errors import SnapshotError
 from league.games.registry import make
-from league.learning.learner import Learner, ValueStatistics
-from league.learning.mappo import Batch, _minibatches, update
+from league.learning.actor_critic import Mappo
+from league.learning.batch import Batch
 from league.learning.settings import MappoSettings
+from league.learning.statistics import ValueStatistics
+from league.learning.update import _minibatches, update
 from league.policies.settings import NetworkSettings
 
 SPEC = make("leduc", 1).spec
@@ -21,12 +23,12 @@ assert SPEC.state_shape is not None
 STATE = SPEC.state_shape
 
 
-def new_learner(seed: int = 1, **settings: object) -> Learner:
+def new_learner(seed: int = 1, **settings: object) -> Mappo:
     network = NetworkSettings(actor=(16, 16), critic=(16,))
-    return Learner("main", SPEC, ROLE, network, MappoSettings.model_validate(settings), seed)
+    return Mappo("main", SPEC, ROLE, network, MappoSettings.model_validate(settings), seed)
 
 
-def batch(count: int, seed: int = 0, learner: Learner | None = None) -> Batch:
+def batch(count: int, seed: int = 0, learner: Mappo | None = None) -> Batch:
     """Decisions with random legal moves; the log-probabilities are about those of the learner's own actor."""
     generator = torch.Generator().manual_seed(seed)
 
@@ -47,13 +49,13 @@ def batch(count: int, seed: int = 0, learner: Learner | None = None) -> Batch:
     return Batch(obs, mask, seat, action, log_prob + noise, inputs, value, target, target - value)
 
 
-def log_probs(learner: Learner, obs: Tensor, mask: Tensor, seat: Tensor) -> Tensor:
+def log_probs(learner: Mappo, obs: Tensor, mask: Tensor, seat: Tensor) -> Tensor:
     with torch.no_grad():
         logits = learner.actor(obs, seat)
     return logits - torch.where(mask, logits.exp(), 0.0).sum(1, keepdim=True).log()
 
 
-def copies(learner: Learner) -> dict[str, Tensor]:
+def copies(learner: Mappo) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in learner.tensors().items()}
 
 

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from league.games.chance import mix
 from league.games.core import Game, GameSpec
 from league.games.registry import make
-from league.learning.learner import Learner
+from league.learning.actor_critic import Mappo
 from league.learning.settings import MappoSettings
 from league.play.rollout import collect, nothing_pending
 from league.play.table import Move, Table
@@ -64,7 +64,7 @@ def new_game(name: str) -> Game:
 
 def networks(spec: GameSpec, role: int, count: int, width: int = 12) -> list[Policy]:
     settings = NetworkSettings(actor=(width,), critic=(8,), activation="tanh")
-    learners = [Learner("", spec, spec.roles[role], settings, MappoSettings(), seed) for seed in range(count)]
+    learners = [Mappo("", spec, spec.roles[role], settings, MappoSettings(), seed) for seed in range(count)]
     for learner in learners:  # begin less uniform than learners do
         with torch.no_grad():
             learner.actor.head[-1].weight.mul_(50.0)  # type: ignore[operator]

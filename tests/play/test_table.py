@@ -13,7 +13,7 @@ from league.errors import PolicyError
 from league.games.actions import Discrete
 from league.games.core import Game
 from league.games.registry import make
-from league.learning.learner import Learner
+from league.learning.actor_critic import Mappo
 from league.learning.settings import MappoSettings
 from league.play.rollout import collect, nothing_pending
 from league.play.table import Table
@@ -153,7 +153,7 @@ def test_rows_where_nobody_acts_are_shown_to_no_policy() -> None:
 
 def test_log_probabilities_are_those_of_the_choices() -> None:
     game = make("leduc", 16)
-    learner = Learner("main", game.spec, game.spec.roles[0], NetworkSettings(actor=(8,)), MappoSettings(), 3)
+    learner = Mappo("main", game.spec, game.spec.roles[0], NetworkSettings(actor=(8,)), MappoSettings(), 3)
     with torch.no_grad():
         learner.actor.head[-1].bias.copy_(torch.tensor([0.5, -1.0, 1.0]))  # type: ignore[operator,union-attr]
     table = table_of(game, [learner.policy, Random("player", Discrete(3))], ((0,), (1,)))

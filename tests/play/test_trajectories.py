@@ -10,7 +10,7 @@ from torch import Tensor
 from league.games.conformance import check
 from league.games.core import Game, GameSpec
 from league.games.registry import make
-from league.learning.learner import Learner
+from league.learning.actor_critic import Mappo
 from league.learning.settings import MappoSettings
 from league.play.trajectory import Chains, Rollout, chains, still_pending
 from league.policies.core import Policy
@@ -31,7 +31,7 @@ def seated(spec: GameSpec) -> tuple[list[Policy], tuple[tuple[int, ...], ...]]:
     """For every role a network and random play, and which of them each post may draw."""
     policies: list[Policy] = []
     for number, role in enumerate(spec.roles):
-        policies.append(Learner(role.name, spec, role, SMALL, MappoSettings(), number).policy)
+        policies.append(Mappo(role.name, spec, role, SMALL, MappoSettings(), number).policy)
         policies.append(Random(role.name, role.actions))
     place = {role.name: index for index, role in enumerate(spec.roles)}
     return policies, tuple((2 * place[post.role], 2 * place[post.role] + 1) for post in spec.posts)

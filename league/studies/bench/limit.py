@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from league.learning.learner import Learner
-from league.policies.networks import NetworkSpec
+from league.policies.networks import Network, NetworkSpec
 from league.run.setup import new_learner
 from league.studies.bench.probe import Probe, Subject, now
 from league.threads import Threads, usable_cores
@@ -62,15 +62,16 @@ def products(network: NetworkSpec) -> list[Product]:
     return found + [Product(1, before, after) for before, after in pairwise(widths)]
 
 
+def layers(learner: Learner) -> list[Product]:
+    """The layers of a learner's networks."""
+    networks = [network for network in learner.networks().values() if isinstance(network, Network)]
+    return [product for network in networks for product in products(network.spec)]
+
+
 def flop_per_step(learners: Sequence[Learner], epochs: int) -> float:
     """FLOP of one agent-step, update included; the mean over the roles, weighted by how many of each act at once."""
     seats = sum(learner.role.acting for learner in learners)
-    passes = sum(
-        learner.role.acting * product.flop
-        for learner in learners
-        for network in (learner.actor.spec, learner.critic.spec)
-        for product in products(network)
-    )
+    passes = sum(learner.role.acting * product.flop for learner in learners for product in layers(learner))
     return (1 + 3 * epochs) * passes / seats
 
 
@@ -114,10 +115,8 @@ class Limit(Probe):
     def prepare(self) -> None:
         config, spec = self._subject.config, self._subject.spec
         learners = [new_learner(config, spec, 0, role, self._subject.device) for role in range(len(spec.roles))]
-        self.flop = flop_per_step(learners, config.algorithm.epochs)
-        self._layers = [
-            (learner.role.acting, products(learner.actor.spec) + products(learner.critic.spec)) for learner in learners
-        ]
+        self.flop = flop_per_step(learners, self._subject.epochs)
+        self._layers = [(learner.role.acting, layers(learner)) for learner in learners]
         self._pools = {count: Threads(count) for count in _counts() if count > 1}
 
     def sample(self) -> float:
@@ -173,7 +172,7 @@ class Limit(Probe):
             learning = self._time(candidate, works, _Work.both, seconds / 2)
         finally:
             torch.set_num_threads(1)
-        rate = sum(work.steps for work in works) / (acting + self._subject.config.algorithm.epochs * learning)
+        rate = sum(work.steps for work in works) / (acting + self._subject.epochs * learning)
         return _Try(candidate, rate, time.perf_counter() - began)
 
     def _time(

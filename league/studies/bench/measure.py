@@ -16,6 +16,7 @@ from league.errors import ConfigError, nearest
 from league.files import canonical_json, digest
 from league.games.registry import NATIVE, catalogue
 from league.learning.learner import Learner
+from league.learning.settings import ActorCriticSettings
 from league.rating.core import RATINGS
 from league.run.setup import new_learner
 from league.storage.provenance import provenance
@@ -92,6 +93,7 @@ def bench(
     with ExitStack() as stack:
         archive = Archive(effort)
         stack.callback(archive.close)
+        _measurable(config)
         main = subject(config, effort)
         listed = catalogue_of(main, archive)
         probes = listed.choose(only)
@@ -112,7 +114,7 @@ def bench(
         config={"digest": digest(canonical_json(matters).encode()), **matters},
         effort=asdict(effort) | {"batches": list(effort.batches)},
         tuning=main.tuning.to_dict(),
-        flop_per_step=flop_per_step(_learners(main), config.algorithm.epochs),
+        flop_per_step=flop_per_step(_learners(main), main.epochs),
         probes=found,
         ratios={ratio.name: one for ratio in listed.ratios if (one := ratio_of(ratio, samples)) is not None},
         phases=phases,
@@ -257,6 +259,15 @@ def ratio_of(ratio: Ratio, samples: dict[str, dict[int, float]]) -> Summary | No
     over, under = samples.get(ratio.over, {}), samples.get(ratio.under, {})
     values = [ratio.scale * over[cycle] / under[cycle] for cycle in over if cycle in under]
     return summary(values, ratio.about, "ratio") if values else None
+
+
+def _measurable(config: RunConfig) -> None:
+    """Raises ConfigError where what a decision costs is not known."""
+    if not isinstance(config.algorithm, ActorCriticSettings):
+        raise ConfigError(
+            f"league bench measures algorithms that learn from their latest rollout, not {config.algorithm.kind}: "
+            "choose another with --set algorithm.kind=mappo"
+        )
 
 
 def _learners(main: Subject) -> list[Learner]:

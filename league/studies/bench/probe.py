@@ -13,9 +13,10 @@ from league.config import RunConfig, assigned, to_dict
 from league.execution.core import InlineExecutor
 from league.games.core import Game, GameSpec, NativeGame
 from league.games.registry import make
+from league.learning.settings import ActorCriticSettings
 from league.policies.neural import NeuralPolicy
 from league.records import PolicyId
-from league.run.setup import frozen_copy, new_learner, resolve_device, usual_slots
+from league.run.setup import new_learner, resolve_device, usual_slots
 from league.run.tuning import Tuning, choose
 from league.threads import Threads
 
@@ -101,6 +102,13 @@ class Subject:
         return self.config.algorithm.slots or usual_slots(self.spec, self.native)
 
     @property
+    def epochs(self) -> int:
+        """Passes of an update over its rollout."""
+        settings = self.config.algorithm
+        assert isinstance(settings, ActorCriticSettings)
+        return settings.epochs
+
+    @property
     def turns(self) -> int:
         """Turns of a training round: the config's, or fewer where the effort is smaller."""
         turns, steps = self.config.algorithm.turns, self.effort.steps
@@ -122,7 +130,7 @@ class Subject:
                 new_learner(self.config, self.spec, 1000 + index, role, self.device)
                 for role in range(len(self.spec.roles))
             ]
-            self._rivals.append({learner.role.name: frozen_copy(learner) for learner in learners})
+            self._rivals.append({learner.role.name: learner.frozen() for learner in learners})
         return self._rivals[:count]
 
     def changed(self, *assignments: str) -> RunConfig:

@@ -16,7 +16,7 @@ from league.matchmaking.core import make_matchmaker
 from league.orchestrator import League
 from league.policies.core import Policy
 from league.records import LeagueView, LearnerView, PolicyId, Seating, Snapshot
-from league.run.setup import frozen_copy, new_learner
+from league.run.setup import new_learner
 from league.studies.bench.probe import Probe, Subject, now, versus
 
 _WARM_TURNS = 4
@@ -119,7 +119,7 @@ class Population(Training):
         learners = [learner for table in self._tables for learner in table]
         kind = self._subject.config.matchmaking
         self._matchmaker = make_matchmaker("pbt", kind.settings if kind.kind == "pbt" else {})
-        self._past: dict[PolicyId, Policy] = {f"{learner.name}.0": frozen_copy(learner) for learner in learners}
+        self._past: dict[PolicyId, Policy] = {f"{learner.name}.0": learner.frozen() for learner in learners}
         self._snapshots = tuple(
             Snapshot(f"{learner.name}.0", learner.role.name, learner.name, 0, 0, 0, "initial") for learner in learners
         )
@@ -135,7 +135,7 @@ class Population(Training):
         return self._matchmaker.plan(view, np.random.default_rng([self._subject.config.seed, self._round])).seatings
 
     def frozen(self) -> Mapping[PolicyId, Policy]:
-        live = {learner.name: frozen_copy(learner) for table in self._tables for learner in table}
+        live = {learner.name: learner.frozen() for table in self._tables for learner in table}
         return self._past | live
 
 

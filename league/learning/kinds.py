@@ -1,0 +1,9 @@
+"""Algorithms by name."""
+
+from __future__ import annotations
+
+from league.learning.actor_critic import Ippo, Mappo
+from league.learning.learner import Learner
+
+LEARNERS: dict[str, type[Learner]] = {"mappo": Mappo, "ippo": Ippo}
+"""The learner of each kind of algorithm; its settings are in `learning.settings.ALGORITHMS`."""
