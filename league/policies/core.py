@@ -23,6 +23,8 @@ class Rows:
     obs: `[N, *obs_shape]` in the game's own dtype. mask: `[N, A]` bool or None. seat: `[N]` int64.
     fork: gives a game of N slots that are copies of the rows' positions, for policies that look ahead; None where the
     game cannot be forked. positions: gives the rows' positions as the game's own library has them (`Game.positions`).
+    memory: `[N, M]` float32, what each row's seat remembers, M the policy's `memory`; zeros where its episode begins.
+    None, too, where the policy has no memory.
     """
 
     obs: Tensor
@@ -30,10 +32,11 @@ class Rows:
     seat: Tensor
     fork: Callable[[], Game] | None = None
     positions: Callable[[], Sequence[object]] | None = None
+    memory: Tensor | None = None
 
 
 class Policy(Protocol):
-    """Observation → action distribution, for one role."""
+    """Observation → action distribution, for one role. One that remembers is a `Remembering`."""
 
     @property
     def role(self) -> str:
@@ -44,6 +47,24 @@ class Policy(Protocol):
         """`[N, A]` float32: unnormalised log-probabilities, to which the mask is applied later; A is the `width` of the
         role's actions, which says what else there can be (a box: means and logarithms of deviations)."""
         ...
+
+
+class Remembering(Policy, Protocol):
+    """A policy with memory, kept by whoever seats it: a row of numbers for each seat, zeros as an episode begins."""
+
+    @property
+    def memory(self) -> int:
+        """M, the width of a row; 0 where there is nothing to remember."""
+        ...
+
+    def recall(self, rows: Rows) -> tuple[Tensor, Tensor | None]:
+        """`[N, A]` as of `logits`, and the memory after the decision, `[N, M]` float32 (None where M is 0)."""
+        ...
+
+
+def memory_of(policy: Policy) -> int:
+    """How many numbers a policy remembers; 0 for one that does not say."""
+    return int(getattr(policy, "memory", 0))
 
 
 def masked(logits: Tensor, mask: Tensor | None) -> Tensor:
