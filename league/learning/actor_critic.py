@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +63,11 @@ class ActorCritic(Learner):
         """The magnet's weight now, on its way from `magnet` to `magnet_end`."""
         settings = self.settings
         return annealed(settings.magnet, settings.magnet_end, settings.magnet_steps, self.steps)
+
+    def watch(self, batch: Batch) -> None:
+        """Take what a batch showed into the moments of the networks' inputs. It changes what they say from now on."""
+        self.observe(self.actor, batch.obs)
+        self.observe(self.critic, batch.inputs)
 
     def tensors(self) -> dict[str, Tensor]:
         """See `Learner.tensors`."""
@@ -171,12 +177,17 @@ class ActorCritic(Learner):
     def _critic_spec(self, network: NetworkSettings) -> NetworkSpec:
         inputs = self._critic_inputs()
         kind = network.kind if len(inputs) == 3 else "mlp"
-        channels = network.channels if kind == "conv" else ()
-        outputs, seats = self._critic_outputs(), len(self.game.seats)
-        return NetworkSpec(kind, inputs, seats, outputs, network.critic, channels, network.activation)
+        return replace(
+            self.actor.spec,
+            kind=kind,
+            inputs=inputs,
+            outputs=self._critic_outputs(),
+            hidden=network.critic,
+            channels=network.channels if kind == "conv" else (),
+        )
 
     def _build(self, network: NetworkSettings, generator: torch.Generator) -> None:
-        self.critic = Network(self._critic_spec(network), 1.0, generator).to(self.device)
+        self.critic = Network(self._critic_spec(network), 1.0, generator, network.initialisation).to(self.device)
         self.values = ValueStatistics()
         self.magnet: Network | None = None
         self.magnet_age = 0

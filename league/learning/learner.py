@@ -81,7 +81,7 @@ class Learner(ABC):
         self.steps, self.skipped = 0, 0
         self.piece = 2048
         generator = torch.Generator().manual_seed(seed)
-        self.actor = Network(actor_spec(game, role, network), self.gain, generator).to(self.device)
+        self.actor = Network(actor_spec(game, role, network), self.gain, generator, network.initialisation).to(self.device)
         self._build(network, generator)
         self.optimiser = self._new_optimiser()
 

@@ -60,8 +60,8 @@ class Remembering(Policy, Protocol):
         """M; 0 for a policy that could remember and does not."""
         ...
 
-    def recall(self, rows: Rows) -> tuple[Tensor, Tensor]:
-        """`logits`, `[N, A]`, and what is remembered from now on, `[N, M]` float32."""
+    def recall(self, rows: Rows) -> tuple[Tensor, Tensor | None]:
+        """`logits`, `[N, A]`, and what is remembered from now on, `[N, M]` float32; None where M is 0."""
         ...
 
 

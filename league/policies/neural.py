@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from league.errors import ConfigError, SnapshotError
+from league.errors import ConfigError, SnapshotError, nearest
 from league.files import canonical_json
 from league.games.core import GameSpec, RoleSpec
 from league.policies.core import Rows
@@ -18,24 +19,58 @@ from league.policies.settings import NetworkSettings
 
 @dataclass(slots=True)
 class NeuralPolicy:
-    """A policy whose logits come from an actor network."""
+    """A policy whose logits come from an actor network.
+
+    epsilon: where it is set, the network says what each action is worth, and the policy takes the best legal one, but
+    with this probability any legal one.
+    """
 
     role: str
     actor: Network
+    epsilon: float | None = None
+
+    @property
+    def memory(self) -> int:
+        """See `Remembering.memory`."""
+        return self.actor.memory
+
+    def recall(self, rows: Rows) -> tuple[Tensor, Tensor | None]:
+        """See `Remembering.recall`."""
+        with torch.no_grad():
+            said, memory = self.actor.step(rows.obs, rows.seat, rows.memory)
+        if self.epsilon is not None:
+            said = epsilon_greedy(said, rows.mask, self.epsilon)
+        return said, memory if self.memory else None
 
     def logits(self, rows: Rows) -> Tensor:
         """`[N, A]` float32; see `Policy.logits`."""
-        with torch.no_grad():
-            logits: Tensor = self.actor(rows.obs, rows.seat)
-        return logits
+        return self.recall(rows)[0]
 
     def weights(self) -> dict[str, Tensor]:
         """A detached copy of the actor's weights on the CPU, by parameter name."""
         return {name: value.detach().to("cpu", copy=True) for name, value in self.actor.state_dict().items()}
 
 
+def epsilon_greedy(values: Tensor, mask: Tensor | None, epsilon: float | Tensor) -> Tensor:
+    """Log-probabilities `[N, A]`: with probability `epsilon` any legal action, else the first of the most valuable.
+
+    values, mask: `[N, A]`. epsilon: in [0, 1], or `[N, 1]`. What has no probability is at the lowest finite value; a
+    row whose values are not all finite is NaN, so that broken weights are found out.
+    """
+    legal = torch.ones_like(values, dtype=torch.bool) if mask is None else mask
+    best = torch.where(legal, values, -torch.inf).argmax(1, keepdim=True)
+    chances = legal * (epsilon / legal.sum(1, keepdim=True).clamp(min=1))
+    chances = chances.scatter_add(1, best, torch.ones_like(chances[:, :1]) - epsilon)
+    sound = values.isfinite().all(1, keepdim=True)
+    return torch.where(sound, chances.log().clamp(min=torch.finfo(values.dtype).min), torch.nan)
+
+
 def actor_spec(game: GameSpec, role: RoleSpec, settings: NetworkSettings) -> NetworkSpec:
-    """The architecture of an actor for `role`: it sees one seat's observation and the seat's one-hot."""
+    """The architecture of an actor for `role`: it sees one seat's observation and the seat's one-hot.
+
+    Raises ConfigError where `settings.sharing` does not fit the game.
+    """
+    looks_back, has_units = settings.memory in ("stack", "transformer"), settings.memory not in ("none", "stack")
     return NetworkSpec(
         kind=settings.kind,
         inputs=role.obs_shape,
@@ -44,12 +79,51 @@ def actor_spec(game: GameSpec, role: RoleSpec, settings: NetworkSettings) -> Net
         hidden=settings.actor,
         channels=settings.channels if settings.kind == "conv" else (),
         activation=settings.activation,
+        memory=settings.memory,
+        length=settings.memory_length if looks_back else 1,
+        units=settings.memory_units if has_units else 0,
+        groups=sharing_groups(game, role, settings),
+        normalised=settings.normalise_observations,
     )
 
 
-def describe(game: GameSpec, role: RoleSpec, network: NetworkSpec) -> dict[str, object]:
-    """The part of a snapshot's metadata that says what it plays: enough to refuse a wrong game or shape."""
-    return {
+def sharing_groups(game: GameSpec, role: RoleSpec, settings: NetworkSettings) -> tuple[int, ...]:
+    """Which set of weights answers each seat of the game, as `NetworkSpec.groups`; empty where there is one for all.
+
+    Seats of other roles are given group 0, which is never asked for them. Raises ConfigError for names that are no
+    seat's, or there twice.
+    """
+    if settings.sharing == "all":
+        return ()
+    if settings.sharing == "none":
+        listed: list[tuple[int, ...]] = [(seat,) for seat in role.seats]
+    else:
+        names = [name for group in settings.sharing for name in group]
+        for name in names:
+            if name not in game.seats:
+                hint = nearest(name, game.seats)
+                raise ConfigError(
+                    f"network.sharing: '{name}' is no seat of {game.id}{hint} (its seats are {', '.join(game.seats)})"
+                )
+            if names.count(name) > 1:
+                raise ConfigError(f"network.sharing: '{name}' is there twice; a seat belongs to one group")
+        listed = [tuple(seat for seat in role.seats if game.seats[seat] in group) for group in settings.sharing]
+        listed = [group for group in listed if group]
+        rest = tuple(seat for seat in role.seats if game.seats[seat] not in names)
+        listed += [rest] if rest else []
+    if len(listed) == 1:
+        return ()
+    number = {seat: index for index, group in enumerate(listed) for seat in group}
+    return tuple(number.get(seat, 0) for seat in range(len(game.seats)))
+
+
+def describe(game: GameSpec, role: RoleSpec, network: NetworkSpec, epsilon: float | None = None) -> dict[str, object]:
+    """The part of a snapshot's metadata that says what it plays: enough to refuse a wrong game or shape.
+
+    epsilon: as in `NeuralPolicy`.
+    """
+    greedy = {} if epsilon is None else {"epsilon": epsilon}
+    return greedy | {
         "game": game.id,
         "game_version": game.version,
         "game_options": dict(game.options),
@@ -65,7 +139,7 @@ def describe(game: GameSpec, role: RoleSpec, network: NetworkSpec) -> dict[str, 
 def restore(
     metadata: Mapping[str, object], tensors: Mapping[str, Tensor], name: str, device: str = "cpu"
 ) -> NeuralPolicy:
-    """A policy from a snapshot's contents. Raises SnapshotError where weights and architecture disagree."""
+    """A policy from a snapshot's contents. Raises SnapshotError where they disagree, or cannot be played with."""
     network, role = metadata.get("network"), metadata.get("role")
     if not isinstance(network, dict) or not isinstance(role, str):
         raise SnapshotError(f"{name}: its metadata names no network or no role, so it is not a policy")
@@ -79,9 +153,19 @@ def restore(
     if expected != found:
         wrong = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
         raise SnapshotError(f"{name}: the weights do not fit the architecture in its metadata (at {', '.join(wrong)})")
+    flat = sorted(key for key, value in tensors.items() if key.endswith("norm.deviation") and bool((value <= 0).any()))
+    if flat:
+        raise SnapshotError(f"{name}: no deviation of observations may be 0 or less (at {', '.join(flat)})")
+    epsilon = metadata.get("epsilon")
+    if epsilon is not None:
+        sound = isinstance(epsilon, int | float) and not isinstance(epsilon, bool) and 0 <= epsilon <= 1
+        if not sound or not isinstance(metadata.get("actions"), int):
+            raise SnapshotError(
+                f"{name}: epsilon must be a number from 0 to 1, of one that takes one of n actions, not {epsilon!r}"
+            )
     # Copies: a policy must stay as it is, whatever becomes of the tensors that it was made from.
     actor.load_state_dict({key: value.to(device, copy=True) for key, value in tensors.items()}, assign=True)
-    return NeuralPolicy(role, actor)
+    return NeuralPolicy(role, actor, cast(float | None, epsilon))
 
 
 def fits(metadata: Mapping[str, object], game: GameSpec) -> str | None:

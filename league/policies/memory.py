@@ -1,0 +1,119 @@
+"""What networks remember with: recurrent cells, attention over the last observations, and windows of a sequence.
+
+All are plain functions of tensors and Linear weights, so that several sets of weights can be evaluated at once
+(`torch.func.vmap`). Letters in shapes: C decisions in a row, N rows, K observations that are looked at, U units.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+HEADS = 4
+"""Of attention, at most; as many as divide the units."""
+
+
+class Blocks(nn.Linear):
+    """A linear layer that is several of equal width side by side, each initialised on its own."""
+
+    def __init__(self, inputs: int, width: int, count: int) -> None:
+        super().__init__(inputs, width * count)
+        self.count = count
+
+
+class Cell(nn.Module):
+    """A recurrent cell, whose inputs are projected apart from it, so that those of many decisions are at once.
+
+    memory: width of a row of its memory, of which the first U numbers are what it says. `input`, `state`: weights of
+    the gates, in the order in which torch's own cells have them.
+    """
+
+    def __init__(self, inputs: int, units: int, gates: int, memory: int) -> None:
+        super().__init__()
+        self.units, self.memory = units, memory
+        self.input = Blocks(inputs, units, gates)
+        self.state = Blocks(units, units, gates)
+
+    def forward(self, given: Tensor, memory: Tensor) -> Tensor:
+        """The memory after a decision, `[N, memory]`. given: `[N, gates * U]`, of `input`. memory: that before it."""
+        raise NotImplementedError
+
+
+class GRU(Cell):
+    """Gated recurrent unit (Cho et al. 2014, arXiv:1406.1078), in torch's form. Memory: h."""
+
+    def __init__(self, inputs: int, units: int) -> None:
+        super().__init__(inputs, units, gates=3, memory=units)
+
+    def forward(self, given: Tensor, memory: Tensor) -> Tensor:
+        """See `Cell.forward`."""
+        both = 2 * self.units
+        held = self.state(memory)
+        reset, keep = (given[:, :both] + held[:, :both]).sigmoid().chunk(2, 1)
+        new = (given[:, both:] + reset * held[:, both:]).tanh()
+        return cast(Tensor, new + keep * (memory - new))
+
+
+class LSTM(Cell):
+    """Long short-term memory (Hochreiter and Schmidhuber 1997), in torch's form. Memory: h and c side by side."""
+
+    def __init__(self, inputs: int, units: int) -> None:
+        super().__init__(inputs, units, gates=4, memory=2 * units)
+
+    def forward(self, given: Tensor, memory: Tensor) -> Tensor:
+        """See `Cell.forward`."""
+        said, cell = memory.chunk(2, 1)
+        write, keep, new, show = (given + self.state(said)).chunk(4, 1)
+        cell = keep.sigmoid() * cell + write.sigmoid() * new.tanh()
+        return torch.cat((show.sigmoid() * cell.tanh(), cell), 1)
+
+
+class Attention(nn.Module):
+    """One pre-norm transformer block of which only the last place, the current observation, is asked for.
+
+    Vaswani et al. 2017, arXiv:1706.03762, with the norms before (Xiong et al. 2020, arXiv:2002.04745). `ages`: learned
+    embedding of how long ago each observation was, `[K, U]`, the oldest first.
+    """
+
+    def __init__(self, inputs: int, units: int, length: int, activation: nn.Module) -> None:
+        super().__init__()
+        self.units = units
+        self.heads = next(heads for heads in range(HEADS, 0, -1) if units % heads == 0)
+        self.embed = nn.Linear(inputs, units)
+        self.ages = nn.Parameter(torch.empty((length, units)))
+        self.before = nn.LayerNorm(units)
+        self.query, self.keys = nn.Linear(units, units), Blocks(units, units, 2)
+        self.join = nn.Linear(units, units)
+        self.after = nn.LayerNorm(units)
+        self.wide = nn.Sequential(nn.Linear(units, 4 * units), activation, nn.Linear(4 * units, units))
+
+    def forward(self, window: Tensor, present: Tensor) -> Tensor:
+        """`[N, U]`. window: `[N, K, U]` of `embed`, the current one last. present: `[N, K]` bool, the last True."""
+        placed = window + self.ages
+        normed = self.before(placed)
+        parts = (self.heads, self.units // self.heads)
+        query = self.query(normed[:, -1]).unflatten(1, parts)[:, None]
+        key, value = (one.unflatten(2, parts) for one in self.keys(normed).chunk(2, 2))
+        score = (query * key).sum(3) / math.sqrt(parts[1])
+        weight = torch.where(present[..., None], score, -torch.inf).softmax(1)
+        found = placed[:, -1] + self.join((weight[..., None] * value).sum(1).flatten(1))
+        return cast(Tensor, found + self.wide(self.after(found)))
+
+
+def windows(sequence: Tensor, length: int) -> Tensor:
+    """`[K - 1 + C, N, ...]` → `[C, N, K, ...]`: at each of the last C places, it and the K - 1 before it. A view."""
+    return sequence.unfold(0, length, 1).movedim(-1, 2)
+
+
+def within(fresh: Tensor, length: int) -> Tensor:
+    """`[C, N, K]` bool: which places of `windows` belong to the episode of their decision.
+
+    fresh: `[C, N]` bool, True where a decision is its episode's first.
+    """
+    decision = torch.arange(len(fresh), device=fresh.device)
+    begin = torch.where(fresh, decision[:, None] + length - 1, 0).cummax(0).values
+    place = decision[:, None] + torch.arange(length, device=fresh.device)
+    return place[:, None] >= begin[..., None]

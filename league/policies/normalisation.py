@@ -1,0 +1,75 @@
+"""Observations brought to mean 0 and deviation 1: running moments of what was learned from, frozen in the network."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+_FARTHEST = 10.0
+"""Deviations from the mean beyond which normalised numbers are cut off."""
+
+_SMALLEST = 1e-2
+"""The least deviation: one that is nearly none would blow up whatever is new."""
+
+_SAME = 1e-7
+"""Deviation, as a share of the mean, below which float32 cannot tell values apart: they never varied."""
+
+
+class Normaliser(nn.Module):
+    """(x - mean) / deviation, clipped to ±10; as it is made, mean 0 and deviation 1.
+
+    mean, deviation: float32 buffers of the shape of one observation, so that snapshots carry them.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("deviation", torch.ones(shape))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """`[..., *shape]` of any dtype → float32 of the same shape."""
+        return ((inputs.to(torch.float32) - self.mean) / self.deviation).clamp(-_FARTHEST, _FARTHEST)
+
+    def set(self, mean: Tensor, deviation: Tensor) -> None:
+        """Take other moments, `[*shape]` each; the buffers stay the same tensors."""
+        self.mean.copy_(mean)
+        self.deviation.copy_(deviation)
+
+
+class RunningMoments:
+    """Count, mean and sum of squared differences from the mean, of all observations so far; float64, on the CPU.
+
+    Batches are merged by the parallel formula of Chan, Golub and LeVeque 1979, "Updating formulae and a pairwise
+    algorithm for computing sample variances".
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.count = torch.zeros((), dtype=torch.float64)
+        self.mean = torch.zeros(shape, dtype=torch.float64)
+        self.squares = torch.zeros(shape, dtype=torch.float64)
+
+    def update(self, observations: Tensor) -> None:
+        """Merge `[N, *shape]` of any dtype. Observations that are not all finite, or none at all, change nothing."""
+        values = observations.to(torch.float64)
+        if not len(values) or not bool(values.isfinite().all()):
+            return
+        middle = values.mean(0)
+        squares, mean, count = (values - middle).square().sum(0).cpu(), middle.cpu(), len(values)
+        total = self.count + count
+        apart = mean - self.mean
+        self.squares = self.squares + squares + apart.square() * (self.count * count / total)
+        self.mean = self.mean + apart * (count / total)
+        self.count = total
+
+    def scale(self) -> tuple[Tensor, Tensor]:
+        """Mean and deviation by number of the observation, float32; 0 and 1 before any update.
+
+        A deviation is at least 0.01; that of a number that never varied is 1.
+        """
+        deviation = (self.squares / self.count.clamp(min=1)).sqrt()
+        varied = deviation > _SAME * self.mean.abs()
+        deviation = torch.where(varied, deviation.clamp(min=_SMALLEST), 1.0)
+        return self.mean.to(torch.float32), deviation.to(torch.float32)
