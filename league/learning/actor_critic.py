@@ -64,11 +64,6 @@ class ActorCritic(Learner):
         settings = self.settings
         return annealed(settings.magnet, settings.magnet_end, settings.magnet_steps, self.steps)
 
-    def watch(self, batch: Batch) -> None:
-        """Take what a batch showed into the moments of the networks' inputs. It changes what they say from now on."""
-        self.observe(self.actor, batch.obs)
-        self.observe(self.critic, batch.inputs)
-
     def tensors(self) -> dict[str, Tensor]:
         """See `Learner.tensors`."""
         found = super().tensors() | {f"values.{key}": value for key, value in self.values.tensors().items()}

@@ -19,8 +19,12 @@ from league.learning.settings import AlgorithmSettings, annealed
 from league.play.trajectory import Chains, Rollout
 from league.policies.networks import Network
 from league.policies.neural import NeuralPolicy, actor_spec
+from league.policies.normalisation import RunningMoments
 from league.policies.settings import NetworkSettings
 from league.threads import Threads
+
+_OBSERVING = ("actor", "critic")
+_MOMENTS = ("count", "mean", "squares")
 
 ALONE = Threads(1)
 """Nobody to share the work with."""
@@ -81,9 +85,16 @@ class Learner(ABC):
         self.steps, self.skipped = 0, 0
         self.piece = 2048
         generator = torch.Generator().manual_seed(seed)
-        self.actor = Network(actor_spec(game, role, network), self.gain, generator, network.initialisation).to(self.device)
+        self.actor = Network(actor_spec(game, role, network), self.gain, generator, network.initialisation).to(
+            self.device
+        )
         self._build(network, generator)
         self.optimiser = self._new_optimiser()
+        self._moments = {
+            name: RunningMoments(one.spec.inputs)
+            for name, one in self.networks().items()
+            if name in _OBSERVING and isinstance(one, Network) and one.spec.normalised
+        }
 
     @property
     def settings(self) -> AlgorithmSettings:
@@ -114,6 +125,15 @@ class Learner(ABC):
         there are changes no result. A gradient step that is not finite is skipped and leaves the weights as they were.
         """
 
+    def observe(self, inputs: Mapping[str, Tensor]) -> None:
+        """Take inputs, `[n, ...]` by network, into the moments by which networks normalise them from now on."""
+        networks = self.networks()
+        for name, moments in self._moments.items():
+            moments.update(inputs[name])
+            network = networks[name]
+            assert isinstance(network, Network)
+            network.normalise_with(*(one.to(self.device) for one in moments.scale()))
+
     @abstractmethod
     def networks(self) -> dict[str, nn.Module]:
         """Everything with weights, by the name under which checkpoints have it; the actor first."""
@@ -130,6 +150,8 @@ class Learner(ABC):
         for index, parameter in enumerate(self.parameters()):
             state = self.optimiser.state.get(parameter, {})
             found |= {f"adam.{index}.{key}": value for key, value in state.items()}
+        for name, moments in self._moments.items():
+            found |= {f"moments.{name}.{key}": getattr(moments, key) for key in _MOMENTS}
         return found
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
@@ -141,6 +163,13 @@ class Learner(ABC):
             state = part(tensors, f"adam.{index}.")
             if state:
                 self.optimiser.state[parameter] = {key: value.to(self.device).clone() for key, value in state.items()}
+        for name, moments in self._moments.items():
+            for key in _MOMENTS:
+                if (saved := tensors.get(f"moments.{name}.{key}")) is None:
+                    raise SnapshotError(
+                        f"learner {self.name}: the checkpoint lacks what its {name} has observed ({key})"
+                    )
+                setattr(moments, key, saved.to("cpu", copy=True))
 
     @abstractmethod
     def _build(self, network: NetworkSettings, generator: torch.Generator) -> None:

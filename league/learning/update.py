@@ -90,6 +90,8 @@ def update(
     learner.steps += count
     learner.skipped = learner.skipped + 1 if skipped == steps else 0
     learner.move_magnet()
+    # Only now: while a batch is learned from, networks must say of it what they said when it was played.
+    learner.observe({"actor": batch.obs, "critic": batch.inputs})
     return (
         _averages(sums, norms, steps - skipped, policy_steps)
         | {
