@@ -166,9 +166,7 @@ class Learner(ABC):
         for name, moments in self._moments.items():
             for key in _MOMENTS:
                 if (saved := tensors.get(f"moments.{name}.{key}")) is None:
-                    raise SnapshotError(
-                        f"learner {self.name}: the checkpoint lacks what its {name} has observed ({key})"
-                    )
+                    raise SnapshotError(f"learner {self.name}: the checkpoint lacks what its {name} has seen ({key})")
                 setattr(moments, key, saved.to("cpu", copy=True))
 
     @abstractmethod

@@ -211,7 +211,7 @@ def test_a_table_goes_on_from_saved_tensors() -> None:
     table, again = table_of(one, policies, ((0, 1), (0, 1))), Table(other, policies, Hashed(((0, 1), (0, 1))))
     for _ in range(15):
         table.advance()
-    again.resume(one.save(), table.episode.clone(), table.clock.clone(), table.lineup.clone())
+    again.resume(one.save(), table.episode.clone(), table.clock.clone(), table.lineup.clone(), table.memory.clone())
     for _ in range(15):
         left, right = table.advance(), again.advance()
         assert torch.equal(left.action["player"], right.action["player"])
