@@ -219,11 +219,12 @@ class PettingZooGame(Game):
     ) -> GameSpec:
         source, names = self._source, tuple(str(agent) for agent in self._agents)
         kinds = [seen.kind for seen in self._seen]
-        groups = (
-            inference.roles_from(source.id, wanted.roles, names, kinds)
-            if wanted.roles is not None
-            else inference.roles_of(names, kinds)
-        )
+        if wanted.roles is not None:
+            groups = inference.roles_from(source.id, wanted.roles, names, kinds)
+        else:
+            groups = inference.roles_of(names, kinds)
+            if wanted.pad and len(groups) > 1:
+                groups = {"player": tuple(range(len(names)))}
         if wanted.sides is not None:
             sides = inference.sides_from(source.id, wanted.sides, names)
         else:
