@@ -18,7 +18,7 @@ from league.games.core import Acting, Game, RoleSpec
 from league.policies.core import Policy, Remembering, Rows, memory_of
 from league.policies.distributions import distribution
 from league.policies.neural import NeuralPolicy
-from league.policies.stacked import Stack
+from league.policies.stacked import Stack, stackable
 
 Said = tuple[Tensor, Tensor | None]
 """Of some rows: logits `[n, A]`, and what is remembered after the decisions, `[n, M]` of the table, None without."""
@@ -169,6 +169,6 @@ def _alike(policies: Sequence[Policy], role: str) -> list[int]:
     """The largest group of networks of one role that have one architecture."""
     groups: dict[object, list[int]] = {}
     for index, policy in enumerate(policies):
-        if isinstance(policy, NeuralPolicy) and policy.role == role:
+        if isinstance(policy, NeuralPolicy) and policy.role == role and stackable(policy):
             groups.setdefault(policy.actor.spec, []).append(index)
     return max(groups.values(), key=len, default=[])

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from league.policies.core import Rows
 from league.policies.neural import NeuralPolicy
 
 
@@ -28,10 +27,6 @@ class Stack:
         }
         linear = [name for name, layer in actor.named_modules() if isinstance(layer, nn.Linear)]
         self._layers = [(stacked[f"{name}.weight"].mT, stacked[f"{name}.bias"][:, None]) for name in linear]
-
-    def recall(self, rows: Rows, which: Tensor, capacity: int) -> tuple[Tensor, Tensor | None]:
-        """Placeholder until merged."""
-        return self.logits(rows.obs, rows.seat, which, capacity), None
 
     def logits(self, obs: Tensor, seat: Tensor, which: Tensor, capacity: int) -> Tensor:
         """`[N, A]` float32: to each row, what policy number `which` of the stack says.
