@@ -112,7 +112,9 @@ class Deciders:
         # Bringing numbers to a device is waiting for it, so those of all are kept.
         number = self._number if heard is None else self._numbers(heard, decider.device)
         which = number[decider]
-        logits, after = self._stack.recall(rows, which, room)
+        width = memory_of(self._policies[self._stackable[0]])
+        memory = None if rows.memory is None else rows.memory[:, :width]
+        logits, after = self._stack.recall(rows.obs, rows.seat, memory, rows.mask, which, room)
         if rows.memory is None or after is None:
             return logits, rows.memory
         return logits, torch.where((which < 0)[:, None], rows.memory, _kept(rows.memory, after))
