@@ -54,7 +54,7 @@ def antithetic(members: int, count: int, rng: np.random.Generator) -> NDArray[np
     """`count` orders of the members, `[count, members]`: drawn uniformly, and after each its reverse.
 
     Who joins late in the one joins early in the other, so that the errors of a pair partly cancel (antithetic variates;
-    Mitchell, Cooper, Frank and Holmes 2022, "Sampling Permutations for Shapley Value Estimation", section 2.3). Raises
+    Mitchell, Cooper, Frank and Holmes 2022, "Sampling Permutations for Shapley Value Estimation"). Raises
     ValueError where the count is not even.
     """
     if count % 2:
