@@ -23,7 +23,7 @@ class Relay(Game):
 
     Seats 0 and 1 ("runner") are on different sides, seat 2 ("judge") is on seat 1's. Rewards are multiples of 1/16, so
     that sums are exact; some depend on the actions. One action is illegal (a forfeit: -10, others 10). Observation:
-    (seed, turn, seat); state: (seed, turn). masks: whether the Turn says what is legal.
+    (seed, turn, seat), the final one too; state: (seed, turn). masks: whether the Turn says what is legal.
     """
 
     def __init__(self, slots: int, masks: bool = True) -> None:
@@ -74,7 +74,13 @@ class Relay(Game):
                 self._seed[b], self._turn[b] = int(seeds[b]) % 1_000_003, 0
                 self._alive[b], self._score[b] = [True] * 3, [0.0] * 3
         now = self._look()
-        return Turn(now.acts, reward, terminated, truncated, ended, score, now.state, final, forfeit)
+        seen = {
+            role.name: torch.stack(
+                [torch.cat((final, torch.full((self.slots, 1), float(s))), 1) for s in role.seats], 1
+            )
+            for role in self.spec.roles
+        }
+        return Turn(now.acts, reward, terminated, truncated, ended, score, now.state, final, forfeit, seen)
 
     def save(self) -> State:
         return {

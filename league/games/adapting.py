@@ -25,7 +25,8 @@ class Adapting:
     channels: "last" or "first", where images keep their channels. First for OpenSpiel, else last.
     shrink: n makes images n times smaller in height and in width, by averaging squares of n by n pixels.
     pad: True makes all agents see and act alike, so that one policy can serve them all: observations become one row of
-        numbers, zeros behind, and actions that an agent does not have are never legal.
+        numbers, zeros behind, and actions that an agent does not have are never legal. Unless `roles` says otherwise,
+        they are all of one role.
     wrappers: names of callables (`package.module:Name`, `file.py:Name`) that are put around each environment, the first
         one innermost. They are given a ParallelEnv where the environment can be one.
     """

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from league.errors import GameError
-from league.games.drivers import Driver, drive
+from league.games.drivers import Driver, Step, drive
 from league.games.environments import Environment, Source
 from league.games.spaces import Encoding, Looks, alike, encoding, padded
 
@@ -43,8 +43,8 @@ class Plan:
     """All that a bank must know of a game beyond its environments.
 
     state: shape of the global state, or None where the game has none. native_state, cut_is_end, groups: as in `Driver`.
-    truncates: there are final states to write. looks: how agents see. action: shape of what a seat is given
-    to do, and its dtype; where it does nothing stands -1, or among floats infinity.
+    truncates: there are final states and observations to write. looks: how agents see. action: shape of what a seat is
+    given to do, and its dtype; where it does nothing stands -1, or among floats infinity.
     """
 
     roles: tuple[RolePlan, ...]
@@ -82,8 +82,10 @@ class Sheet:
     """What a turn of B slots reads and writes.
 
     By role: obs `[B, K, *obs_shape]`, mask `[B, K, A]` bool or None, seat `[B, K]` int64, present `[B, K]` bool.
-    state, final_state: `[B, *state]` float32 or None. terminated, truncated, forfeit: `[B, S]` bool. ended: `[B]`.
+    state: `[B, *state]` float32 or None. terminated, truncated, forfeit: `[B, S]` bool. ended: `[B]`.
     paid, score: `[B, S]` float32, left to the game. All these lie in `shown`, where a Turn copies them at once.
+    final_state: `[B, *state]` float32, and by role final_obs `[B, R, *obs_shape]`, zeros where nobody was cut off; none
+    of them where nobody can be. They lie in `final`, which is copied on turns on which somebody was.
     todo: `[B]` uint8, HOLD, PLAY or BEGIN. action: `[B, S, *action]`, as in `Plan`. seed: `[B]` int64, of
     episodes that begin. reward: `[B, S]` float64. current: `[W]` int64, the slot that each of W banks is stepping.
     places: by name of a field, where it lies (offset, shape, dtype). buffer: `size(…)` bytes.
@@ -91,8 +93,8 @@ class Sheet:
 
     def __init__(self, plan: Plan, slots: int, banks: int, buffer: npt.NDArray[np.uint8]) -> None:
         self.plan, self.slots = plan, slots
-        self.places, shown, _ = _places(plan, slots, banks)
-        self.shown = buffer[:shown]
+        self.places, shown, final, _ = _places(plan, slots, banks)
+        self.shown, self.final = buffer[:shown], buffer[shown:final]
         arrays = {
             name: np.ndarray(shape, dtype, buffer.data, offset) for name, (offset, shape, dtype) in self.places.items()
         }
@@ -100,6 +102,7 @@ class Sheet:
         self.obs, self.seat, self.present = ([arrays[f"{what}.{i}"] for i in roles] for what in _BY_ROLE)
         self.mask = [arrays.get(f"mask.{i}") for i in roles]
         self.state, self.final_state = arrays.get("state"), arrays.get("final_state")
+        self.final_obs = [arrays[f"final_obs.{i}"] for i in roles] if plan.truncates else []
         self.terminated, self.truncated = arrays["terminated"], arrays["truncated"]
         self.forfeit, self.ended = arrays["forfeit"], arrays["ended"]
         self.paid, self.score = arrays["paid"], arrays["score"]
@@ -109,26 +112,29 @@ class Sheet:
     @staticmethod
     def size(plan: Plan, slots: int, banks: int) -> int:
         """Bytes that the sheet of so many slots needs."""
-        return _places(plan, slots, banks)[2]
+        return _places(plan, slots, banks)[3]
 
 
 _BY_ROLE = ("obs", "seat", "present")
 Places = dict[str, tuple[int, tuple[int, ...], str]]
 
 
-def _places(plan: Plan, slots: int, banks: int) -> tuple[Places, int, int]:
-    """Where every field lies, how many bytes are shown in a Turn, and how many there are."""
+def _places(plan: Plan, slots: int, banks: int) -> tuple[Places, int, int, int]:
+    """Where every field lies, and where end those shown in a Turn, those of episodes that were cut off, and all."""
     shown: dict[str, tuple[tuple[int, ...], str]] = {}
+    final: dict[str, tuple[tuple[int, ...], str]] = {}
     for index, role in enumerate(plan.roles):
         rows = (slots, role.acting)
         shown[f"obs.{index}"] = ((*rows, *role.shape), role.dtype)
         if role.masked:
             shown[f"mask.{index}"] = ((*rows, role.width), "bool")
         shown[f"seat.{index}"], shown[f"present.{index}"] = (rows, "int64"), (rows, "bool")
+        if plan.truncates:
+            final[f"final_obs.{index}"] = ((slots, len(role.seats), *role.shape), role.dtype)
     if plan.state is not None:
         shown["state"] = ((slots, *plan.state), "float32")
         if plan.truncates:
-            shown["final_state"] = shown["state"]
+            final["final_state"] = shown["state"]
     seats = (slots, plan.seats)
     shown |= dict.fromkeys(("terminated", "truncated", "forfeit"), (seats, "bool")) | {"ended": ((slots,), "bool")}
     shown |= {"paid": (seats, "float32"), "score": (seats, "float32")}
@@ -140,20 +146,20 @@ def _places(plan: Plan, slots: int, banks: int) -> tuple[Places, int, int]:
         "current": ((banks,), "int64"),
     }
     places: Places = {}
-    offset = visible = 0
-    for fields in (shown, inner):
+    offset, ends = 0, list[int]()
+    for fields in (shown, final, inner):
         for name, (shape, dtype) in fields.items():
             places[name] = offset, shape, dtype
             offset += -(-int(np.prod(shape)) * np.dtype(dtype).itemsize // _ALIGNED) * _ALIGNED
-        visible = visible or offset
-    return places, visible, offset
+        ends.append(offset)
+    return places, ends[0], ends[1], ends[2]
 
 
 class _Slot:
     """One environment and its rows of the sheet, by seat: views, made once, because making them costs as a step does.
 
     rows: by seat, (role, place). usual: by seat, who is named in its row where nobody acts. shown: the seats whose rows
-    hold something. cut: a final state was written on the last turn.
+    hold something. final: by seat, where its final observation stands. cut: they were written on the last turn.
     """
 
     def __init__(self, driver: Driver) -> None:
@@ -167,13 +173,16 @@ class _Slot:
         seats = range(plan.seats)
         of_seat = [next(i for i, role in enumerate(plan.roles) if seat in role.seats) for seat in seats]
         roles = [plan.roles[index] for index in of_seat]
-        place = [role.seats.index(seat) if role.acting > 1 else 0 for seat, role in enumerate(roles)]
+        within = [role.seats.index(seat) for seat, role in enumerate(roles)]
+        place = [r if role.acting > 1 else 0 for r, role in zip(within, roles, strict=True)]
         self.rows = list(zip(of_seat, place, strict=True))
         self.obs = [sheet.obs[i][b, k] for i, k in self.rows]
         self.mask = [None if mask is None else mask[b, k] for i, k in self.rows for mask in (sheet.mask[i],)]
         # Slices, because a scalar is no view.
         self.seat = [sheet.seat[i][b, k : k + 1] for i, k in self.rows]
         self.present = [sheet.present[i][b, k : k + 1] for i, k in self.rows]
+        self.final = [sheet.final_obs[i][b, r] for i, r in zip(of_seat, within, strict=True)] if plan.truncates else []
+        self.final_state = None if sheet.final_state is None else sheet.final_state[b]
         self.usual = [role.seats[k] for role, k in zip(roles, place, strict=True)]
         self.reward, self.state = sheet.reward[b], []
         if sheet.state is not None and not plan.native_state and not plan.groups:
@@ -190,6 +199,16 @@ class _Slot:
         self.seat[seat][0], self.present[seat][0] = self.usual[seat], False
         if mask is not None:
             mask.fill(True)
+
+    def finish(self, step: Step | None) -> None:
+        """Write what a step that cut somebody off came to; zeros for None, on the turn after."""
+        if self.final_state is None:
+            return
+        self.cut = step is not None
+        self.final_state[...] = 0.0 if step is None else step.final_state
+        for seat, final in enumerate(self.final):
+            seen = None if step is None else step.final_obs[seat]
+            final[...] = 0 if seen is None else seen
 
     def show(self) -> None:
         """Write who acts and what they see."""
@@ -258,8 +277,8 @@ class Bank:
         todo, actions, seeds = sheet.todo[mine].tolist(), sheet.action[mine].tolist(), sheet.seed[mine].tolist()
         for slot, what, action, seed in zip(self._slots, todo, actions, seeds, strict=True):
             sheet.current[self._number] = slot.b
-            if slot.cut and sheet.final_state is not None:
-                sheet.final_state[slot.b], slot.cut = 0.0, False
+            if slot.cut:
+                slot.finish(None)
             if what == PLAY:
                 self._play(slot, action, seed)
             elif what == BEGIN:
@@ -290,8 +309,7 @@ class Bank:
             sheet.terminated[b, step.terminated] = True
         if step.truncated:
             sheet.truncated[b, step.truncated] = True
-            if sheet.final_state is not None:
-                sheet.final_state[b], slot.cut = step.final_state, True
+            slot.finish(step)
         if step.ended:
             sheet.ended[b] = True
             slot.driver.reset(fold_seed(seed))

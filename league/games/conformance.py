@@ -121,7 +121,8 @@ def _check_save(game: Game, twin: Game, faults: Faults, seed: int) -> None:
     rule = "a game that loads a saved state must go on as the original"
     _same(rule, _begun(turn), _begun(loaded), faults, _FUTURE)
     faults.where("load brings no reward and ends no episode", (loaded.reward != 0).any(1) | loaded.ended, _FUTURE)
-    _together(rule, game, turn, twin, faults, seed + 1, _FUTURE)
+    # Where episodes are cut off, long enough to see the usual ones' ends.
+    _together(rule, game, turn, twin, faults, seed + 1, _FUTURE * (2 if game.spec.can_truncate else 1))
     for name, value in kept.items():
         if not torch.equal(value, saved[name]):
             faults.add(f"later steps must not change a saved state; '{name}' changed", f"after turn {_FUTURE}")
@@ -233,6 +234,11 @@ def _same(rule: str, one: Turn, other: Turn, faults: Faults, count: int) -> None
     if one.final_state is not None and other.final_state is not None:
         wrong = (one.final_state != other.final_state).flatten(1).any(1) & one.truncated.any(1)
         faults.where(f"{rule}: final_state differs", wrong, count)
+    if one.final_obs is not None and other.final_obs is not None:
+        for role, seen in one.final_obs.items():
+            cut = one.truncated[:, list(faults.spec.role(role).seats)]
+            wrong = (seen != other.final_obs[role]).flatten(2).any(2)
+            faults.where(f"{rule}: final_obs differs", wrong & cut, count, role)
     faults.where(f"{rule}: score differs", (one.score != other.score) & one.ended[:, None], count)
     for role, mine in one.acts.items():
         theirs = other.acts[role]
@@ -265,6 +271,7 @@ def _rows(turn: Turn, rows: list[int]) -> Turn:
         pick(turn.state),
         pick(turn.final_state),
         pick(turn.forfeit),
+        None if turn.final_obs is None else {role: seen[rows] for role, seen in turn.final_obs.items()},
     )
 
 

@@ -163,17 +163,23 @@ class Acting:
     present: Tensor
 
 
+Look = tuple[dict[str, Acting], Tensor | None]
+"""Who acts, by role, and the critic's global state or None."""
+
+
 @dataclass(slots=True)
 class Turn:
     """What a step of all slots brought, and who acts next.
 
     Slots whose episode ended on this turn have already begun their next one: `acts` and `state` belong to the new
-    episode; `reward`, `terminated`, `truncated`, `ended`, `score`, `final_state` and `forfeit` to the old.
+    episode; `reward`, `terminated`, `truncated`, `ended`, `score`, `final_state`, `final_obs` and `forfeit` to the old.
 
     acts: by role name. reward: `[B, S]` float32, since the last turn. terminated, truncated: `[B, S]` bool, True on
     the one turn on which that seat's episode ends by the rules or is cut off; they never merge. ended: `[B]` bool, the
     episode is over for all seats. score: `[B, S]` float32, each seat's outcome, valid where ended.
     state: `[B, *state_shape]` or None. final_state: likewise, valid where truncated (only where `can_truncate`).
+    final_obs: by role `[B, R, *obs_shape]` in its dtype, for its R seats in the order of `role.seats`: what each saw as
+    its episode was cut off, valid where that seat is truncated; given exactly when `final_state` is.
     forfeit: `[B, S]` bool, seats whose illegal move ended the episode, or None.
     """
 
@@ -256,6 +262,8 @@ class NativeGame(Game):
     """A game in batched torch: pure functions of explicit state; auto-reset, forks and forfeits live here.
 
     A subclass gives `spec`, `deal`, `play`, `look` and `text`; its state tensors are `[B, ...]` on one device.
+    Where it can truncate, all seats of a role act at once, in the order of `role.seats`, so that one look at the last
+    position shows what each saw in it. Raises GameError where they do not.
     """
 
     can_fork = True
@@ -264,6 +272,11 @@ class NativeGame(Game):
 
     def __init__(self, spec: GameSpec, slots: int, device: torch.device | str = "cpu") -> None:
         self.spec, self.slots, self.device = spec, slots, torch.device(device)
+        for role in spec.roles:
+            if spec.can_truncate and role.acting < len(role.seats):
+                raise GameError(
+                    f"{spec.id} can truncate, so all {len(role.seats)} seats of '{role.name}' must act at once"
+                )
         self.state: State = {}
         self._acts: dict[str, Acting] = {}
         side = torch.tensor(spec.side_of_seat, device=self.device)
@@ -278,7 +291,7 @@ class NativeGame(Game):
         """The state after legal actions (`[N, K, *shape]` by role), as new tensors, and what it brought."""
 
     @abstractmethod
-    def look(self, state: State) -> tuple[dict[str, Acting], Tensor | None]:
+    def look(self, state: State) -> Look:
         """Who acts in each position and what they see, and the critic's global state (or None)."""
 
     @abstractmethod
@@ -311,7 +324,7 @@ class NativeGame(Game):
         state, outcome = self.play(self.state, actions)
         if illegal is not None:
             outcome = self._forfeited(outcome, illegal)
-        final = self._final_state(state, outcome)
+        final = self._final(state, outcome)
         self.state = self.renewed(state, outcome.ended, seeds)
         return self._turn(outcome, illegal, final)
 
@@ -334,14 +347,14 @@ class NativeGame(Game):
     def render(self, slot: int) -> str:
         return self.text({key: value[slot : slot + 1] for key, value in self.state.items()})
 
-    def _final_state(self, state: State, outcome: Outcome) -> Tensor | None:
-        """The critic's state of episodes that were cut off, before others begin in their slots; None where none was."""
+    def _final(self, state: State, outcome: Outcome) -> Look | None:
+        """A look at episodes that were cut off, before others begin in their slots; None where none was."""
         # To look twice on every turn is dear. A look at `truncated` is cheap on a CPU; elsewhere it would wait.
         if outcome.truncated is None or (self.device.type == "cpu" and not outcome.truncated.any().item()):
             return None
-        return self.look(state)[1]
+        return self.look(state)
 
-    def _turn(self, outcome: Outcome | None, illegal: Tensor | None, final: Tensor | None = None) -> Turn:
+    def _turn(self, outcome: Outcome | None, illegal: Tensor | None, final: Look | None = None) -> Turn:
         self._acts, state = self.look(self.state)
         shape = (self.slots, len(self.spec.seats))
         never = torch.zeros(shape, dtype=torch.bool, device=self.device)
@@ -349,13 +362,15 @@ class NativeGame(Game):
             zero = torch.zeros(shape, device=self.device)
             return Turn(self._acts, zero, never, never, never[:, 0], zero, state)
         terminated, truncated = outcome.ended.unsqueeze(1).expand(shape), never
+        last, seen = None, None
         if outcome.truncated is not None:
             truncated = outcome.truncated.unsqueeze(1).expand(shape).clone()
             terminated = terminated & ~truncated
             # Where nothing was cut off a final state means nothing, but a Turn has one on every device or on none.
-            final = state if final is None else final
+            acts, last = final or (self._acts, state)
+            seen = {role: acting.obs for role, acting in acts.items()}
         return Turn(
-            self._acts, outcome.reward, terminated, truncated, outcome.ended, outcome.score, state, final, illegal
+            self._acts, outcome.reward, terminated, truncated, outcome.ended, outcome.score, state, last, illegal, seen
         )
 
     def _all_legal(self, actions: Mapping[str, Tensor]) -> bool:

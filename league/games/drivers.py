@@ -16,6 +16,7 @@ from league.games.environments import Environment
 from league.games.spaces import Encoding
 
 Floats = npt.NDArray[np.float32]
+Shown = Sequence[npt.NDArray[Any] | None]
 
 
 @dataclass(slots=True)
@@ -23,7 +24,8 @@ class Step:
     """What one turn of one environment brought.
 
     reward: by seat. terminated, truncated: the seats whose episode ends now; none is in both. ended: nobody acts any
-    more. final_state: the global state where some seat was truncated.
+    more. final_state, final_obs: the global state where some seat was truncated, and by seat what it saw, encoded, None
+    where its episode was over before.
     """
 
     reward: list[float]
@@ -31,6 +33,7 @@ class Step:
     truncated: list[int]
     ended: bool
     final_state: Floats | None = None
+    final_obs: Shown = ()
 
 
 class Driver(ABC):
@@ -95,7 +98,7 @@ class Driver(ABC):
 
     def state(self) -> Floats:
         """`[state]` float32: the global state of the current position, for the critic."""
-        return self._state(self.done)
+        return self._state(() if self.native_state else self._shown())
 
     @abstractmethod
     def _reset(self, seed: int) -> None: ...
@@ -103,24 +106,38 @@ class Driver(ABC):
     @abstractmethod
     def _step(self, actions: Sequence[Any], reward: list[float]) -> Step: ...
 
-    def _state(self, done: Sequence[bool]) -> Floats:
+    def _final(self, cut: Sequence[int], done: Sequence[bool]) -> tuple[Floats | None, Shown]:
+        """`final_state` and `final_obs` of a step that cuts seats off. done: by seat, whose episode was over before."""
+        if not cut:
+            return None, ()
+        # Copies: some environments go on writing into what they have shown.
+        shown = [None if over else self.observe(seat).copy() for seat, over in enumerate(done)]
+        return self._state(shown), shown
+
+    def _shown(self) -> Shown:
+        """By seat, what it sees now, encoded, None for those who are done."""
+        return [None if over else self.observe(seat) for seat, over in enumerate(self.done)]
+
+    def _state(self, shown: Shown) -> Floats:
+        """The global state, which is made of what every seat sees unless the environment has one of its own."""
         if self.native_state:
             return np.asarray(self.env.state(), dtype=np.float32).reshape(-1)
         if self.groups:
-            return np.concatenate(
-                [self._mean([seat for seat in seats if not done[seat]], seats) for seats in self.groups]
-            )
+            return np.concatenate([self._mean(shown, seats) for seats in self.groups])
         parts = [
-            np.zeros(seen.size, dtype=np.float32) if done[seat] else self.observe(seat).reshape(-1)
-            for seat, seen in enumerate(self.seen)
+            np.zeros(seen.size, dtype=np.float32) if one is None else one.reshape(-1)
+            for seen, one in zip(self.seen, shown, strict=True)
         ]
         return np.concatenate(parts, dtype=np.float32, casting="unsafe")
 
-    def _mean(self, living: Sequence[int], seats: Sequence[int]) -> Floats:
-        total = np.zeros(self.seen[seats[0]].size, dtype=np.float32)
-        for seat in living:
-            total += self.observe(seat).reshape(-1)
-        return total / np.float32(max(len(living), 1))
+    def _mean(self, shown: Shown, seats: Sequence[int]) -> Floats:
+        total, living = np.zeros(self.seen[seats[0]].size, dtype=np.float32), 0
+        for seat in seats:
+            one = shown[seat]
+            if one is not None:
+                total += one.reshape(-1)
+                living += 1
+        return total / np.float32(max(living, 1))
 
     def _settle(self, terminations: Mapping[Any, bool], truncations: Mapping[Any, bool]) -> tuple[list[int], list[int]]:
         """The flags that are new, as seats terminated and truncated; a seat is over only once."""
@@ -175,9 +192,9 @@ class TurnDriver(Driver):
         for name, total in env._cumulative_rewards.items():
             reward[self._seat(name)] = float(total - before.get(name, 0.0))
         over, cut = self._settle(env.terminations, env.truncations)
-        final = self._state(done) if cut else None
+        final = self._final(cut, done)
         self._pass_over_the_dead()
-        return Step(reward, over, cut, not self.acting, final)
+        return Step(reward, over, cut, not self.acting, *final)
 
     def look(self, seat: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
         return self._looked(seat, self.env.observe(self.agents[seat]), self.env.infos)
@@ -214,9 +231,9 @@ class ParallelDriver(Driver):
         for agent, value in rewards.items():
             reward[self._seat(agent)] = float(value)
         over, cut = self._settle(terminations, truncations)
-        final = self._state(done) if cut else None
+        final = self._final(cut, done)
         self._find_acting()
-        return Step(reward, over, cut, not self.acting, final)
+        return Step(reward, over, cut, not self.acting, *final)
 
     def look(self, seat: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
         return self._looked(seat, self._raw[self.agents[seat]], self._infos)

@@ -21,9 +21,10 @@ from league.games import inference, spiel
 from league.games.actions import Box
 from league.games.adapting import Adapting, adapting
 from league.games.bank import BEGIN, HOLD, PLAY, Bank, Plan, RolePlan, Stage, agents_of, has_text, make_driver, text_of
-from league.games.core import Acting, Game, GameSpec, RoleSpec, State, Turn
+from league.games.core import Game, GameSpec, RoleSpec, State, Turn
 from league.games.drivers import Driver, ParallelDriver, drive
 from league.games.environments import Environment, find
+from league.games.showing import TORCH, Showing
 from league.games.spaces import Looks
 from league.games.workers import Workers, name_of
 
@@ -33,8 +34,6 @@ _PROBE_TURNS, _FEWEST_PROBE_TURNS, _PROBE_NUMBERS = 256, 16, 2**24
 _LONGEST = 2**20
 """Numbers that the critics of all seats are shown of one position, at most, where it is shown seat by seat."""
 _SAMPLE_TURNS, _SAMPLE_EPISODES = 3_000, 32
-
-_TORCH = {name: getattr(torch, name) for name in ("uint8", "int8", "float32", "int64", "bool")}
 
 
 class PettingZooGame(Game):
@@ -116,7 +115,7 @@ class PettingZooGame(Game):
     def start(self, seeds: Tensor) -> Turn:
         self._resize(len(seeds))
         self._begin(seeds)
-        return self._turn()
+        return self._showing.turn()
 
     def step(self, actions: Mapping[str, Tensor], seeds: Tensor) -> Turn:
         sheet, wanted, done = self._sheet, self._wanted(actions), self._done
@@ -135,7 +134,7 @@ class PettingZooGame(Game):
         if len(ended):
             self._done[ended], self._score[ended], self._length[ended] = False, 0.0, 0
             self._seed[ended] = sheet.seed[ended]
-        return self._turn()
+        return self._showing.turn()
 
     def save(self) -> State:
         """seed: `[B]` int64. length: `[B]` int64, turns so far. actions: `[B, T, S]` int64 by turn and seat, -1 where
@@ -173,9 +172,7 @@ class PettingZooGame(Game):
             self._done |= sheet.terminated | sheet.truncated
         self._agree((self._score != score).any(1))
         sheet.terminated[:] = sheet.truncated[:] = False
-        if sheet.final_state is not None:
-            sheet.final_state[:] = 0.0
-        return self._turn()
+        return self._showing.turn()
 
     def positions(self, rows: Tensor) -> Sequence[object]:
         if self._source.family != "openspiel":
@@ -222,11 +219,12 @@ class PettingZooGame(Game):
     ) -> GameSpec:
         source, names = self._source, tuple(str(agent) for agent in self._agents)
         kinds = [seen.kind for seen in self._seen]
-        groups = (
-            inference.roles_from(source.id, wanted.roles, names, kinds)
-            if wanted.roles is not None
-            else inference.roles_of(names, kinds)
-        )
+        if wanted.roles is not None:
+            groups = inference.roles_from(source.id, wanted.roles, names, kinds)
+        else:
+            groups = inference.roles_of(names, kinds)
+            if wanted.pad and len(groups) > 1:
+                groups = {"player": tuple(range(len(names)))}
         if wanted.sides is not None:
             sides = inference.sides_from(source.id, wanted.sides, names)
         else:
@@ -237,7 +235,7 @@ class PettingZooGame(Game):
                 seats,
                 len(seats) if self._together else 1,
                 self._seen[seats[0]].shape,
-                _TORCH[self._seen[seats[0]].dtype],
+                TORCH[self._seen[seats[0]].dtype],
                 self._seen[seats[0]].actions,
             )
             for name, seats in groups.items()
@@ -295,11 +293,7 @@ class PettingZooGame(Game):
         self._slot = np.arange(slots)
         kept = np.int32 if self._action[1] == "int64" else np.float32
         self._past = np.zeros((slots, 32, len(self.spec.seats), *self._action[0]), dtype=kept)
-        self._views = {
-            name: (_TORCH[dtype], shape, torch.empty(shape, device="meta").stride(), offset // _TORCH[dtype].itemsize)
-            for name, (offset, shape, dtype) in self._sheet.places.items()
-            if offset < len(self._sheet.shown)
-        }
+        self._showing = Showing(self._sheet, self.spec.roles, self.device)
         self.slots = slots
 
     def _begin(self, seeds: Tensor) -> None:
@@ -378,30 +372,6 @@ class PettingZooGame(Game):
             sheet.score[b] = [self._worst if side in guilty else self._best for side in sides]
             sheet.paid[b] = np.where(self._done[b], 0.0, sheet.score[b])
             sheet.forfeit[b], sheet.terminated[b], sheet.ended[b] = illegal[b], ~self._done[b], True
-
-    def _turn(self) -> Turn:
-        """What the sheet shows, copied: it is written again on the next turn."""
-        whole = torch.from_numpy(self._sheet.shown).to(self.device, copy=True)
-        typed = {dtype: whole.view(dtype) for dtype in _TORCH.values()}
-        shown = {
-            name: typed[dtype].as_strided(shape, stride, offset)
-            for name, (dtype, shape, stride, offset) in self._views.items()
-        }
-        acts = {
-            role.name: Acting(shown[f"obs.{i}"], shown.get(f"mask.{i}"), shown[f"seat.{i}"], shown[f"present.{i}"])
-            for i, role in enumerate(self.spec.roles)
-        }
-        return Turn(
-            acts,
-            shown["paid"],
-            shown["terminated"],
-            shown["truncated"],
-            shown["ended"],
-            shown["score"],
-            shown.get("state"),
-            shown.get("final_state"),
-            shown["forfeit"],
-        )
 
     def _agree(self, wrong: npt.NDArray[np.bool_]) -> None:
         """Raise a GameError where some slot's episode, played again, is not what it was. wrong: `[B]`."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from league.errors import GameError
-from league.games.core import Game, GameSpec, Turn
+from league.games.core import Game, GameSpec, NativeGame, Turn
 
 
 class Faults:
@@ -77,6 +77,7 @@ class Referee:
                 self.faults.add(f"Turn.{name} must be None where the spec has no state_shape", f"turn {count}")
         if spec.state_shape is not None and turn.state is None:
             self.faults.add("Turn.state must be given where the spec has a state_shape", f"turn {count}")
+        self._last_seen(turn, count)
         names = [role.name for role in spec.roles]
         if set(turn.acts) - set(names):
             self.faults.add(f"Turn.acts may hold only the roles {names}, not {list(turn.acts)}", f"turn {count}")
@@ -91,6 +92,21 @@ class Referee:
             self._is(f"{place}.present", acting.present, rows, torch.bool, count)
             if acting.mask is not None:
                 self._is(f"{place}.mask", acting.mask, (*rows, role.actions.width), torch.bool, count)
+
+    def _last_seen(self, turn: Turn, count: int) -> None:
+        """What seats saw as they were cut off: all that is there, and for every seat."""
+        final, spec = turn.final_obs, self.game.spec
+        if (final is None) != (turn.final_state is None):
+            self.faults.add("Turn.final_obs must be given exactly when final_state is", f"turn {count}")
+        if final is not None and set(final) != {role.name for role in spec.roles}:
+            self.faults.add(f"Turn.final_obs must hold all roles, not {list(final)}", f"turn {count}")
+        for role in spec.roles:
+            seen = (final or {}).get(role.name)
+            if seen is not None:
+                what, shape = f"final_obs['{role.name}']", (self.game.slots, len(role.seats), *role.obs_shape)
+                self._is(what, seen, shape, role.obs_dtype, count)
+                if seen.shape == shape:
+                    self._finite(what, seen, count, turn.truncated[:, list(role.seats)], role.name)
 
     def _is(self, what: str, tensor: Tensor, shape: tuple[int, ...], dtype: torch.dtype | None, count: int) -> None:
         device = self.game.device
@@ -150,6 +166,12 @@ class Referee:
             acting = turn.acts[role.name]
             own = torch.isin(acting.seat, torch.tensor(role.seats, device=acting.seat.device))
             faults.where(f"only the seats {list(role.seats)} have the role {role.name}", ~own, count, role.name)
+            if spec.can_truncate and isinstance(self.game, NativeGame):
+                # Its final observations are those of a look at its last position, row by row.
+                moved = acting.seat != torch.tensor(role.seats, device=acting.seat.device)
+                faults.where(
+                    "rows of a native game that can truncate are in the order of seats", moved, count, role.name
+                )
             if acting.mask is not None:
                 faults.where("a mask has at least one legal action", ~acting.mask.any(2), count, role.name)
             self._finite(f"acts['{role.name}'].obs", acting.obs, count, acting.present, role.name)

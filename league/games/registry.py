@@ -67,6 +67,8 @@ def make(
 ) -> Game:
     """The game called `id`, with `slots` copies of it, its tensors on `device`.
 
+    options: of the game itself, and `pad` (`padded.Padded`); of an environment also how it is adapted
+    (`adapting.Adapting`).
     id: a name of `NATIVE`; `pettingzoo:…`, `mpe2:…`, `magent2:…`, `openspiel:…`, `lbf:…` or `rware:…`; else
     `package.module:Name` or `file.py:Name`, where Name is a Game class or a function
     `(slots, device, **options) -> Game` (its first parameter is called
@@ -163,14 +165,29 @@ def _made(
     from league.games.core import Game
 
     if _is_batched(factory):
-        _check_options(id, list(inspect.signature(factory).parameters.values())[2:], options)
-        game = factory(slots, device, **options)
+        parameters = list(inspect.signature(factory).parameters.values())[2:]
+        own = any(parameter.name == "pad" for parameter in parameters)
+        given = {name: value for name, value in options.items() if own or name != "pad"}
+        _check_options(id, parameters, given)
+        game = factory(slots, device, **given)
         if not isinstance(game, Game):
             raise GameError(f"{id} made a {type(game).__name__}, not a league Game")
-        return game
+        return game if own or "pad" not in options else _padded(game, options["pad"])
     from league.games.pettingzoo import PettingZooGame
 
     return PettingZooGame(factory, slots, device, workers, id, **options)
+
+
+def _padded(game: Game, pad: object) -> Game:
+    """The game as `pad` wants it. Raises GameError where that cannot be."""
+    from league.games.core import NativeGame
+    from league.games.padded import Padded
+
+    if not isinstance(pad, bool):
+        raise GameError(f"{game.spec.id}: pad must be true or false, not {pad!r}")
+    if pad and not isinstance(game, NativeGame):
+        raise GameError(f"{game.spec.id}: pad = true is for environments and games in batched torch (NativeGame)")
+    return Padded(game) if pad and isinstance(game, NativeGame) else game
 
 
 def _is_batched(factory: Callable[..., object]) -> bool:
@@ -187,8 +204,8 @@ def _check_options(id: str, parameters: list[inspect.Parameter], options: Mappin
     """Name the option that is unknown or missing, before a TypeError can."""
     kinds = {parameter.kind for parameter in parameters}
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    names = [p.name for p in named]
-    valid = f"its options are {', '.join(names)}" if names else "it has none"
+    names = list(dict.fromkeys([*(p.name for p in named), "pad"]))
+    valid = f"its options are {', '.join(names)}"
     for name in options:
         if name not in names and inspect.Parameter.VAR_KEYWORD not in kinds:
             raise GameError(f"{id} has no option '{name}'{nearest(name, names)} ({valid})")

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from league.errors import GameError
 from league.games.conformance import check
-from league.games.core import Acting, Game, GameSpec, Outcome, State, Turn
+from league.games.core import Acting, Game, GameSpec, NativeGame, Outcome, State, Turn
 from league.games.kuhn import Kuhn
 from league.games.matrix import RockPaperScissors
+from league.games.particle_games import Spread
 from league.games.registry import NATIVE, make
 from league.games.tictactoe import TicTacToe
 
@@ -171,6 +172,39 @@ class WithoutState(Kuhn):
         return super().look(state)[0], None
 
 
+class WithoutFinalSight(Spread):
+    def step(self, actions: Mapping[str, Tensor], seeds: Tensor) -> Turn:
+        return replace(super().step(actions, seeds), final_obs=None)
+
+
+class FinalSightOfTheNext(Spread):
+    """On one game of two what is seen of the next episode, not of the one that was cut off."""
+
+    made = count()
+
+    def __init__(self, slots: int) -> None:
+        super().__init__(slots, max_cycles=2)
+        self.wrong = next(self.made) % 2 == 1
+
+    def step(self, actions: Mapping[str, Tensor], seeds: Tensor) -> Turn:
+        turn = super().step(actions, seeds)
+        return replace(turn, final_obs={"agent": turn.acts["agent"].obs}) if self.wrong else turn
+
+
+class Reordered(Spread):
+    def look(self, state: State) -> tuple[dict[str, Acting], Tensor | None]:
+        acts, critic = super().look(state)
+        acts["agent"].seat = acts["agent"].seat.flip(1)
+        return acts, critic
+
+
+class FewerAtOnce(Spread):
+    def __init__(self, slots: int) -> None:
+        game = Spread(slots)
+        spec = replace(game.spec, roles=(replace(game.spec.roles[0], acting=1),))
+        NativeGame.__init__(self, spec, slots)
+
+
 BROKEN = [
     (WrongDtype, "acts['player'].obs must be torch.uint8, not torch.float32 (turn 0)"),
     (WrongSeatCount, "Turn.score must have the shape [4, 2], not [4, 1] (turn 1)"),
@@ -192,13 +226,20 @@ BROKEN = [
     (Unblaming, "an illegal action must be the offender's forfeit, and only its own"),
     (Slotted, "equal seeds must give equal episodes in every slot: seat differs (slot 1, turn 0"),
     (WithoutState, "Turn.state must be given where the spec has a state_shape"),
+    (WithoutFinalSight, "Turn.final_obs must be given exactly when final_state is (turn 1)"),
+    (FinalSightOfTheNext, "equal seeds and actions must give equal turns: final_obs differs (slot 0, turn 2"),
+    (
+        Reordered,
+        "rows of a native game that can truncate are in the order of seats (slot 0, turn 0, role agent, row 0)",
+    ),
+    (FewerAtOnce, "spread can truncate, so all 3 seats of 'agent' must act at once"),
 ]
 
 
 @pytest.mark.parametrize(("broken", "words"), BROKEN, ids=[broken.__name__ for broken, _ in BROKEN])
-def test_a_broken_rule_is_told_with_its_place(broken: type[TicTacToe], words: str) -> None:
+def test_a_broken_rule_is_told_with_its_place(broken: type[TicTacToe | Spread], words: str) -> None:
     with pytest.raises(GameError) as error:
-        check(lambda slots: broken(slots), zero_sum=True, max_turns=300)
+        check(lambda slots: broken(slots), zero_sum=broken.__base__ is not Spread, max_turns=300)
     assert words in str(error.value)
 
 

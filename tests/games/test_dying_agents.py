@@ -45,6 +45,9 @@ def test_turn_based_agent_dies_with_a_reward(cut: bool, horizon: str) -> None:
     assert (turn.final_state is None) == (horizon == "terminal")
     if turn.final_state is not None and truncated:
         torch.testing.assert_close(turn.final_state[0], torch.tensor([0.5, 1, 0, 0, 0.5, 1]))
+        assert turn.final_obs is not None
+        last = torch.cat([turn.final_obs[role.name][0] for role in game.spec.roles])
+        torch.testing.assert_close(last, torch.tensor([[0.5, 1], [0, 0], [0.5, 1]]))
     check(lambda slots: PettingZooGame(Mortal, slots, cut=cut, horizon=horizon))
 
 
@@ -73,6 +76,10 @@ def test_simultaneous_agent_dies_with_a_reward_and_flags_that_never_came_follow_
     assert turn.final_state is not None
     assert turn.final_state[0].reshape(4, 5).argmax(1).tolist() == [4, 0, 4, 4]
     assert turn.final_state[0].sum() == 3
+    assert turn.final_obs is not None
+    assert turn.final_obs["player"].shape == (1, 4, 5)
+    assert turn.final_obs["player"].flatten(1).tolist() == turn.final_state.tolist()
+    assert turn.final_obs["player"].dtype == torch.uint8
     check(lambda slots: PettingZooGame(Duel, slots))
 
 

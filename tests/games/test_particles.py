@@ -78,6 +78,10 @@ def test_episodes_are_cut_off_after_max_cycles_and_show_what_they_came_to(name: 
         if cut:
             assert last is not None
             assert torch.equal(turn.final_state, last)
+            assert turn.final_obs is not None
+            # The critic's state is what all seats see, in seat order.
+            parts = [turn.final_obs[role.name].flatten(1) for role in game.spec.roles]
+            assert torch.equal(torch.cat(parts, 1), last)
             assert torch.equal(turn.score, outcome.score)
             assert turn.state is not None
             assert not torch.equal(turn.state, last)

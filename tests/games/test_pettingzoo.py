@@ -301,4 +301,8 @@ def test_where_many_see_much_the_critic_sees_the_mean_of_each_role(
         turn = game.step(random_actions(game, turn, count), torch.tensor([2, 3]))
         assert turn.final_state is not None
         assert bool(turn.final_state.any()) == bool(turn.truncated.any())
+        assert turn.final_obs is not None
+        if turn.truncated.any():
+            parts = [turn.final_obs[role.name].mean(1) for role in game.spec.roles]
+            torch.testing.assert_close(turn.final_state, torch.cat(parts, 1))
     game.close()

@@ -75,7 +75,9 @@ def test_a_users_own_class_function_and_environment(own: str) -> None:
     [
         ("conect_four", {}, ["unknown game 'conect_four'", "'connect_four'", "league games"]),
         ("blotto", {"troop": 3}, ["blotto", "'troop'", "did you mean 'troops'", "troops, fields"]),
-        ("kuhn", {"cards": 4}, ["kuhn has no option 'cards'", "it has none"]),
+        ("kuhn", {"cards": 4}, ["kuhn has no option 'cards'", "its options are pad"]),
+        ("tag", {"pad": 1}, ["tag: pad must be true or false, not 1"]),
+        ("tag", {"pad": True, "continuous_actions": True}, ["tag: pad = true", "one of a number of actions"]),
         ("matrix", {}, ["matrix needs the option payoff"]),
         ("matrix", {"payoff": [[1, 2], [3]]}, ["matrix: payoff must be rows of numbers, all of one length"]),
         ("matrix", {"payoff": [[1, float("nan")]]}, ["rows of finite numbers"]),

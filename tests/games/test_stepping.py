@@ -24,6 +24,7 @@ def tensors(turn: Turn) -> dict[str, Tensor]:
     every = {
         f"{name}.{field.name}": getattr(part, field.name) for name, part in parts.items() for field in fields(part)
     }
+    every |= {f"{role}.final_obs": seen for role, seen in (turn.final_obs or {}).items()}
     return {name: value for name, value in every.items() if isinstance(value, Tensor)}
 
 

@@ -91,7 +91,8 @@ def play(game: Game, turns: int, seed: int) -> Iterator[Turn]:
 
 def tensors(turn: Turn) -> dict[str, torch.Tensor]:
     """All that a Turn holds, by name."""
-    found = {field.name: getattr(turn, field.name) for field in fields(Turn) if field.name != "acts"}
+    found = {field.name: getattr(turn, field.name) for field in fields(Turn) if field.name not in ("acts", "final_obs")}
+    found |= {f"{role}.final_obs": seen for role, seen in (turn.final_obs or {}).items()}
     for role, acting in turn.acts.items():
         found |= {f"{role}.{name}": getattr(acting, name) for name in ("obs", "mask", "seat", "present")}
     return {name: value for name, value in found.items() if value is not None}
