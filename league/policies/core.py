@@ -23,6 +23,8 @@ class Rows:
     obs: `[N, *obs_shape]` in the game's own dtype. mask: `[N, A]` bool or None. seat: `[N]` int64.
     fork: gives a game of N slots that are copies of the rows' positions, for policies that look ahead; None where the
     game cannot be forked. positions: gives the rows' positions as the game's own library has them (`Game.positions`).
+    memory: `[N, M]` float32, what the policy kept of each row's episode so far, zeros at its start; None for policies
+    without memory.
     """
 
     obs: Tensor
@@ -30,6 +32,7 @@ class Rows:
     seat: Tensor
     fork: Callable[[], Game] | None = None
     positions: Callable[[], Sequence[object]] | None = None
+    memory: Tensor | None = None
 
 
 class Policy(Protocol):
