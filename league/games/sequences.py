@@ -29,7 +29,7 @@ MOST = 1_000_000
 """Histories (positions, each with all that led there) of the largest game that is traversed."""
 
 Look = Callable[[], tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]]
-"""What a seat sees, `[*obs_shape]` in any dtype that can become its own, and what is legal, `[A]`, None for everything."""
+"""What a seat sees, `[*obs_shape]`, in any dtype that can become its own; what is legal, `[A]`, None for everything."""
 
 
 @dataclass(frozen=True, slots=True)
