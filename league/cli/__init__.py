@@ -167,6 +167,22 @@ def credit(
 
 
 @app.command
+def exploit(
+    *policies: Annotated[str, Parameter(help="POLICY …, each judged as it plays both seats; none: best.")],
+    run: RunOption = None,
+    every: Annotated[bool, Parameter(negative=(), help="Judge every snapshot of the run, in order.")] = False,
+    mixture: Annotated[
+        bool, Parameter(negative=(), help="Judge the uniform mixture of all that are named, not each alone.")
+    ] = False,
+    json: JsonFlag = False,
+) -> None:
+    """How far from an equilibrium: what a best response gains, exactly, in zero-sum games of two seats."""
+    from league.cli.commands import show_exploitability
+
+    show_exploitability(run, policies, every, mixture, json)
+
+
+@app.command
 def export(
     policy: Annotated[str, Parameter(help="POLICY of the run.")] = "best",
     /,

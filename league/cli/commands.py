@@ -147,6 +147,25 @@ def show_credit(run: str | None, asked: Question, as_json: bool) -> None:
         out.print(Text(clean(line)), soft_wrap=True)
 
 
+def show_exploitability(run: str | None, policies: Sequence[str], every: bool, mixture: bool, as_json: bool) -> None:
+    """`league exploit`."""
+    from league.studies.exploit import exploit
+    from league.views.exploit_table import exploit_table
+
+    if every and policies:
+        raise ConfigError(f"--every judges all snapshots of the run: name none beside it, not {' '.join(policies)}")
+    with _opened(run) as opened, _progress("traversing") as tick:
+        report = exploit(_maker(opened.config), opened.roster, policies or ("best",), every, mixture, tick)
+    if as_json:
+        print_json(asdict(report))
+        return
+    out, option = Console(highlight=False), f" --run {shlex.quote(run)}" if run else ""
+    out.print(exploit_table(report))
+    said = " ".join(["--every"] * every + ["--mixture"] * mixture)
+    others = [flags for flags in ("--every", "--every --mixture") if flags != said]
+    out.print(Text(f"Next: {', '.join(f'league exploit {flags}{option}' for flags in others)}", "dim"), soft_wrap=True)
+
+
 def export_policy(run: str | None, policy: str, out: Path, as_json: bool) -> None:
     """`league export`."""
     from league.studies.export import export
