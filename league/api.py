@@ -29,7 +29,8 @@ from league.storage.store import Store
 class LoadedPolicy:
     """An exported policy that can be asked for actions. Made by `load_policy`.
 
-    metadata: what the snapshot says of itself: game, role, seats, shapes, network, lineage.
+    metadata: what the snapshot says of itself: game, role, seats, shapes, network, lineage. memory: how many numbers it
+    remembers of an episode; with any, ask it by `step`, which gives and takes them.
     """
 
     def __init__(self, policy: NeuralPolicy, metadata: Mapping[str, Any]) -> None:
@@ -37,20 +38,27 @@ class LoadedPolicy:
         self._seats: list[str] = list(metadata["seats"])
         self._shape: tuple[int, ...] = tuple(metadata["obs_shape"])
         self._actions = actions_from(metadata["actions"])
+        self.memory = policy.memory
 
     def probabilities(
-        self, observation: Any, seat: str | int, action_mask: NDArray[Any] | None = None
+        self,
+        observation: Any,
+        seat: str | int,
+        action_mask: NDArray[Any] | None = None,
+        memory: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
         """The probability of each action, `[A]`; where one action has several parts, of each part's, one after another.
 
         observation: an array of the game's observation shape (planes may be channels-first or, as PettingZoo has them,
         channels-last), or PettingZoo's dictionary with "observation" and "action_mask". seat: the agent's name as the
-        game has it, or the seat's number. Raises PolicyError where the observation does not fit, and where actions are
-        points in a box, which have no probability.
+        game has it, or the seat's number. memory: what the last `step` of the seat's episode gave; None as it begins.
+        Raises PolicyError where the observation or memory does not fit, and where actions are points in a box, which
+        have no probability.
         """
         if isinstance(self._actions, Box):
             raise PolicyError("points in a box have no probabilities; `act` draws one")
-        found: NDArray[np.float32] = self._distribution(observation, seat, action_mask)[0].exp().numpy()
+        given = self._distribution(observation, seat, action_mask, memory)[0]
+        found: NDArray[np.float32] = given[0].exp().numpy()
         return found
 
     def act(
@@ -62,18 +70,44 @@ class LoadedPolicy:
     ) -> int | NDArray[np.int64] | NDArray[np.float32]:
         """An action: drawn by `rng`, or the most probable one where there is none. Arguments as in `probabilities`.
 
-        A number for one of n actions, `[D]` int64 for one of each of D, `[D]` float32 for a point in a box.
+        A number for one of n actions, `[D]` int64 for one of each of D, `[D]` float32 for a point in a box. Raises
+        PolicyError for a policy that remembers: `step` is how to ask it.
         """
-        given, space = self._distribution(observation, seat, action_mask), self._actions
+        if self.memory:
+            raise PolicyError(
+                f"this policy remembers {self.memory} numbers from decision to decision: ask it by "
+                "`action, memory = policy.step(observation, seat, memory)`, with memory None as an episode begins"
+            )
+        return self.step(observation, seat, None, action_mask, rng)[0]
+
+    def step(
+        self,
+        observation: Any,
+        seat: str | int,
+        memory: NDArray[np.float32] | None = None,
+        action_mask: NDArray[Any] | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[int | NDArray[np.int64] | NDArray[np.float32], NDArray[np.float32]]:
+        """An action as of `act`, and what to remember until the seat's next decision of the episode, `[M]` float32.
+
+        memory: what the seat's last `step` gave; None as an episode begins. Other arguments as in `act`.
+        """
+        (given, after), space = self._distribution(observation, seat, action_mask, memory), self._actions
         if rng is None:
             chosen = choose(space, given, torch.zeros((1, space.draws)), 0.0)[0]
         else:
             draw = torch.tensor(rng.random((1, space.draws)), dtype=torch.float32)
             chosen = choose(space, given, draw)[0]
-        return chosen.numpy() if space.shape else int(chosen)
+        return chosen.numpy() if space.shape else int(chosen), after
 
-    def _distribution(self, observation: Any, seat: str | int, action_mask: NDArray[Any] | None) -> torch.Tensor:
-        """`[1, A]`; arguments as in `probabilities`."""
+    def _distribution(
+        self,
+        observation: Any,
+        seat: str | int,
+        action_mask: NDArray[Any] | None,
+        memory: NDArray[np.float32] | None,
+    ) -> tuple[torch.Tensor, NDArray[np.float32]]:
+        """`[1, A]`, and the memory after it, `[M]`; arguments as in `probabilities`."""
         if isinstance(observation, Mapping):
             if "observation" not in observation:
                 raise PolicyError(f"a dictionary needs the key 'observation'; this one has {', '.join(observation)}")
@@ -81,8 +115,18 @@ class LoadedPolicy:
             observation = observation["observation"]
         seen = torch.as_tensor(self._arranged(np.asarray(observation)))[None]
         mask = None if action_mask is None else self._legal(np.asarray(action_mask, dtype=bool))
-        said = self.policy.logits(Rows(seen, mask, torch.tensor([self._seat(seat)])))
-        return distribution(self._actions, said, mask)
+        rows = Rows(seen, mask, torch.tensor([self._seat(seat)]), memory=self._remembered(memory))
+        said, after = self.policy.recall(rows)
+        kept = np.zeros(0, np.float32) if after is None else after[0].numpy()
+        return distribution(self._actions, said, mask), kept
+
+    def _remembered(self, memory: NDArray[np.float32] | None) -> torch.Tensor | None:
+        """The memory as `[1, M]`; None for a policy that remembers nothing."""
+        if memory is not None and np.shape(memory) != (self.memory,):
+            raise PolicyError(f"this policy remembers {self.memory} numbers, not an array of shape {np.shape(memory)}")
+        if not self.memory:
+            return None
+        return torch.zeros((1, self.memory)) if memory is None else torch.as_tensor(memory, dtype=torch.float32)[None]
 
     def _seat(self, seat: str | int) -> int:
         number = self._seats.index(seat) if seat in self._seats else seat

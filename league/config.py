@@ -290,10 +290,10 @@ def _validated(data: Mapping[str, object], sources: Mapping[str, str]) -> RunCon
 
 def _fields(table: type[Settings], value: object) -> Fields:
     """The settings of a section: in matchmaking and algorithm those of its kind, too."""
-    if table not in (MatchmakingConfig, AlgorithmSettings):
+    kinds = table is MatchmakingConfig or issubclass(table, AlgorithmSettings)
+    if not kinds or not isinstance(value, Mapping):
         return table.model_fields
-    default = table.model_fields["kind"].default
-    kind = value.get("kind", default) if isinstance(value, Mapping) else default
+    kind = value.get("kind", table.model_fields["kind"].default)
     if table is MatchmakingConfig:
         return table.model_fields | (kind_settings(kind).model_fields if ships(kind) else {})
     return ALGORITHMS.get(str(kind), AlgorithmSettings).model_fields

@@ -36,7 +36,7 @@ def show(value: object) -> str:
 
 def section(field: FieldInfo) -> type[Settings] | None:
     """The settings that a field holds, where it is a section of a config."""
-    kind = field.annotation
+    kind = type(field.default) if isinstance(field.default, Settings) else field.annotation
     return kind if isinstance(kind, type) and issubclass(kind, Settings) else None
 
 

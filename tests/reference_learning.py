@@ -81,7 +81,7 @@ class Student:
         self.name, self.role, self.settings = learner.name, learner.role, learner.settings
         self.actor, self.critic = Mlp(learner.actor), Mlp(learner.critic)
         self.mean, self.square, self.weight = 0.0, 0.0, 0.0
-        self.steps = 0
+        self.steps, self.seats = 0, learner.game.seats
         self.adam = torch.optim.Adam(
             [*self.actor.parameters, *self.critic.parameters],
             lr=self.settings.learning_rate,
@@ -145,6 +145,7 @@ class Student:
             spread = math.sqrt(sum((gain - centre) ** 2 for gain in gains) / (len(gains) - 1))
             gains = [(gain - centre) / (spread + 1e-8) for gain in gains]
         measured: list[dict[str, float]] = []
+        apart: dict[int, list[float]] = {}
         epochs = 0
         for _ in range(settings.epochs):
             order = torch.randperm(len(lessons), generator=generator).tolist()
@@ -152,25 +153,33 @@ class Student:
             for begin in range(0, len(lessons), settings.minibatch):
                 rows = order[begin : begin + settings.minibatch]
                 if begin == 0 or 2 * len(rows) >= settings.minibatch:
-                    measured.append(self._step([(lessons[i], gains[i], old[i], targets[i]) for i in rows], weight))
+                    chosen = [(lessons[i], gains[i], old[i], targets[i]) for i in rows]
+                    measured.append(self._step(chosen, weight, apart))
             epochs += 1
             divergence = average([found["approx_kl"] for found in measured[begun:]])
             if settings.target_kl is not None and divergence > 1.5 * settings.target_kl:
                 break
         self.steps += len(lessons)
         errors = [lesson.target - lesson.value for lesson in lessons]
-        return {key: average([found[key] for found in measured]) for key in measured[0]} | {
-            "explained_variance": 1.0 - variance(errors) / variance([lesson.target for lesson in lessons]),
-            "value": average([lesson.value for lesson in lessons]),
-            "entropy_weight": weight,
-            "learning_rate": settings.learning_rate,
-            "skipped_steps": 0.0,
-            "epochs": float(epochs),
-            "agent_steps": float(len(lessons)),
-        }
+        seats = {f"approx_kl/{self.seats[seat]}": average(found) for seat, found in apart.items()}
+        return (
+            {key: average([found[key] for found in measured]) for key in measured[0]}
+            | seats
+            | {
+                "explained_variance": 1.0 - variance(errors) / variance([lesson.target for lesson in lessons]),
+                "value": average([lesson.value for lesson in lessons]),
+                "entropy_weight": weight,
+                "learning_rate": settings.learning_rate,
+                "skipped_steps": 0.0,
+                "epochs": float(epochs),
+                "agent_steps": float(len(lessons)),
+            }
+        )
 
-    def _step(self, rows: list[tuple[Decision, float, float, float]], entropy_weight: float) -> dict[str, float]:
-        """One gradient step on the mean of the rows' losses."""
+    def _step(
+        self, rows: list[tuple[Decision, float, float, float]], entropy_weight: float, apart: dict[int, list[float]]
+    ) -> dict[str, float]:
+        """One gradient step on the mean of the rows' losses. apart: takes how far each seat's decisions moved."""
         clip, near_clip = self.settings.clip, self.settings.value_clip
         zero = torch.zeros((), dtype=torch.float64)
         policy_loss, value_loss, entropy, approx_kl, clipped = zero, zero, zero, 0.0, 0
@@ -188,6 +197,7 @@ class Student:
                 error = torch.maximum(error, near)
             value_loss = value_loss + 0.5 * error
             approx_kl += (ratio - 1 - log_ratio).item()
+            apart.setdefault(lesson.seat, []).append((ratio - 1 - log_ratio).item())
             clipped += abs(ratio.item() - 1) > clip
         size = len(rows)
         loss = (policy_loss - entropy_weight * entropy + self.settings.value_coefficient * value_loss) / size
@@ -202,6 +212,7 @@ class Student:
             "approx_kl": approx_kl / size,
             "clip_fraction": clipped / size,
             "grad_norm": norms[0],
+            "critic_grad_norm": norms[1],
         }
 
 

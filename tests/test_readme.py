@@ -47,6 +47,7 @@ HEADERS = (
     "# snapshot name rating games score as player_0 score as player_1",
     "team mean score agent_0 agent_1 agent_2",
     "policy mean return",
+    "seat policy share of the score own score",
     "opponent games wins draws losses score",
     "hyperparameter value",
     "run game matchmaking rounds steps snapshots best last written",
@@ -188,6 +189,8 @@ def test_commands_print_what_the_readme_shows_of_them(ran):
     assert re.search(r"^main\.\d against one-ply\nscore  0\.\d{3}   95 % interval 0\.\d{3} to ", match, re.MULTILINE)
     (ledger,) = printed("league payoff --run default")
     assert ledger.startswith("mean result of the row against the column ± 95 % interval\n")
+    (shared,) = printed("league credit agent_1=random --run team --games 50")
+    assert re.search(r"^agent_1 +random +\+0\.0+ ±0\.0+ ", shared, re.MULTILINE)
     (hunt,) = printed("league payoff adversary.0 adversary.1 agent.0 agent.1 --games 10")
     assert "mean score of adversary (rows) against agent (columns) ± 95 % interval" in hunt
     (mixed,) = printed("league match best main.0 --run partners --games 20")

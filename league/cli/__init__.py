@@ -142,6 +142,47 @@ def payoff(
 
 
 @app.command
+def credit(
+    policy: Annotated[
+        str, Parameter(help="POLICY, ROLE=POLICY,… or SEAT=POLICY,…: the team; seats not named: the best.")
+    ],
+    /,
+    *,
+    run: RunOption = None,
+    baseline: Annotated[str, Parameter(help="POLICY (also by role or seat) that a member is replaced by.")] = "random",
+    side: Annotated[int, Parameter(help="The side whose seats are the team, counted from 0.")] = 0,
+    against: Annotated[str | None, Parameter(help="POLICY of all other sides; default: the best.")] = None,
+    games: Annotated[int, Parameter(help="Games that every coalition plays.")] = 200,
+    permutations: Annotated[
+        int, Parameter(help="Orders of joining drawn for each game, with more than eight members; an even number.")
+    ] = 2,
+    seed: Annotated[int, Parameter(help="Seed of deals and draws, the same for all coalitions.")] = 0,
+    json: JsonFlag = False,
+) -> None:
+    """Who brings how much of a team's score: each seat's Shapley value, with 95 % intervals."""
+    from league.cli.commands import show_credit
+    from league.studies.credit import Question
+
+    show_credit(run, Question(policy, baseline, side, against, games, seed, permutations), json)
+
+
+@app.command
+def exploit(
+    *policies: Annotated[str, Parameter(help="POLICY …, each judged as it plays both seats; none: best.")],
+    run: RunOption = None,
+    every: Annotated[bool, Parameter(negative=(), help="Judge every snapshot of the run, in order.")] = False,
+    mixture: Annotated[
+        bool, Parameter(negative=(), help="Judge the uniform mixture of all that are named, not each alone.")
+    ] = False,
+    json: JsonFlag = False,
+) -> None:
+    """How far from an equilibrium: what a best response gains, exactly, in zero-sum games of two seats."""
+    from league.cli.commands import show_exploitability
+
+    show_exploitability(run, policies, every, mixture, json)
+
+
+@app.command
 def export(
     policy: Annotated[str, Parameter(help="POLICY of the run.")] = "best",
     /,

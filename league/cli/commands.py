@@ -23,10 +23,12 @@ from league.config import RunConfig, assigned, differences, from_dict, load, res
 from league.errors import ConfigError
 from league.run.folders import RUNS, beside, find_run, new_run
 from league.views import tables
+from league.views.text import clean
 
 if TYPE_CHECKING:
     from league.api import Run
     from league.games.core import Game
+    from league.studies.credit import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,46 @@ def show_payoff(run: str | None, policies: Sequence[str], games: int, seed: int,
         print_json(asdict(report))
     else:
         Console(highlight=False).print(payoff_table(report))
+
+
+def show_credit(run: str | None, asked: Question, as_json: bool) -> None:
+    """`league credit`."""
+    from league.studies.credit import credit
+    from league.views.credit_table import again, credit_table
+
+    with _opened(run) as opened, _progress("playing") as tick:
+        report = credit(_maker(opened.config), opened.roster, asked, tick)
+    if as_json:
+        print_json(asdict(report))
+        return
+    out = Console(highlight=False)
+    out.print(credit_table(report))
+    option = "" if run is None else f" --run {shlex.quote(run)}"
+    for line in (
+        "Next:",
+        f"  league credit {again(asked, 4 * asked.games)}{option}    halves the intervals",
+        f"  league standings{option}",
+    ):
+        out.print(Text(clean(line)), soft_wrap=True)
+
+
+def show_exploitability(run: str | None, policies: Sequence[str], every: bool, mixture: bool, as_json: bool) -> None:
+    """`league exploit`."""
+    from league.studies.exploit import exploit
+    from league.views.exploit_table import exploit_table
+
+    if every and policies:
+        raise ConfigError(f"--every judges all snapshots of the run: name none beside it, not {' '.join(policies)}")
+    with _opened(run) as opened, _progress("traversing") as tick:
+        report = exploit(_maker(opened.config), opened.roster, policies or ("best",), every, mixture, tick)
+    if as_json:
+        print_json(asdict(report))
+        return
+    out, option = Console(highlight=False), f" --run {shlex.quote(run)}" if run else ""
+    out.print(exploit_table(report))
+    said = " ".join(["--every"] * every + ["--mixture"] * mixture)
+    others = [flags for flags in ("--every", "--every --mixture") if flags != said]
+    out.print(Text(f"Next: {', '.join(f'league exploit {flags}{option}' for flags in others)}", "dim"), soft_wrap=True)
 
 
 def export_policy(run: str | None, policy: str, out: Path, as_json: bool) -> None:

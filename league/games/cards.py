@@ -39,8 +39,9 @@ class TablePoker(NativeGame):
     A subclass gives the rules as plain functions of `Betting`; they are unrolled once, when the game is made, and a
     step is then a few look-ups. deals: private card of seat 0, of seat 1, then public cards, all equally probable.
 
-    Public, for exact traversal: `nodes` (`nodes[0]` is the start), `deals`, and `payoff` `[nodes, deals, 2]` float32,
-    zero where the episode goes on.
+    Public, for exact traversal: `nodes` (`nodes[0]` is the start), `deals`, `children` `[nodes, A]` int64, the node
+    after each action (the node itself where it is not legal), and `payoff` `[nodes, deals, 2]` float32, zero where the
+    episode goes on.
     """
 
     def __init__(
@@ -69,7 +70,8 @@ class TablePoker(NativeGame):
         # Nobody acts where the episode is over, but a mask without any True would be no mask.
         self._legal = torch.tensor([row if any(row) else [True] * actions for row in legal], device=self.device)
         after = [[index if child is None else child for child in row] for index, row in enumerate(children)]
-        self._after = torch.tensor(after, device=self.device).flatten()
+        self.children = torch.tensor(after, device=self.device)
+        self._after = self.children.flatten()
         self._seat = torch.tensor([node.seat for node in self.nodes], device=self.device)
         self._over = torch.tensor([node.over for node in self.nodes], device=self.device)
         self._views = torch.tensor(views, dtype=torch.uint8, device=self.device).flatten(0, 1)

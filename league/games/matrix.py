@@ -23,6 +23,8 @@ class Bimatrix(NativeGame):
     Where both seats see the same game (the column's table is the row's transposed), they share one role "player";
     otherwise there are the roles "row" and "column". A zero-sum game of only wins, draws and losses (1, 0, -1) is
     decided by placements, any other by its score.
+
+    Public, for exact traversal: `payoff` `[R, C, 2]` float32.
     """
 
     def __init__(
@@ -37,7 +39,8 @@ class Bimatrix(NativeGame):
         super().__init__(_spec(name, row, column, options or {}), slots, device)
         self._columns = row.shape[1]
         self._seats = {role.name: torch.tensor(role.seats, device=self.device) for role in self.spec.roles}
-        self._payoff = torch.stack((row, column), 2).flatten(0, 1).to(self.device)
+        self.payoff = torch.stack((row, column), 2).to(self.device)
+        self._payoff = self.payoff.flatten(0, 1)
 
     def deal(self, seeds: Tensor) -> State:
         # One move is the whole episode, so there is nothing to remember; a state only says how many slots there are.
@@ -61,7 +64,7 @@ class Bimatrix(NativeGame):
         return acts, None
 
     def text(self, state: State) -> str:
-        rows = self._payoff.view(-1, self._columns, 2).tolist()
+        rows = self.payoff.tolist()
         return "\n".join("   ".join(f"{row:g}, {column:g}" for row, column in line) for line in rows)
 
 

@@ -96,7 +96,7 @@ class ActorCritic(Learner):
         judged = judge(self.critic, view, chain, self.role, mine, lesson.context, self.piece, threads)
         chosen = mine & chain.known & self.can_judge(lesson)
         take = row[chosen]
-        value, target, advantage = self.returns(lesson, judged, chosen, rows.action[row])
+        value, target, advantage = self.returns(lesson, judged, chosen)
         remembers = self.actor.memory or self.critic.memory
         inputs = rows.obs if view.rows is rows.obs else view.rows
         own_obs = rows.obs.index_select(0, take)
@@ -122,8 +122,8 @@ class ActorCritic(Learner):
         """`[D, N]` bool: decisions whose consequences the critic can judge; True: all of them."""
         return True
 
-    def returns(self, lesson: Lesson, judged: Judged, chosen: Tensor, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Value, target and advantage of each decision, `[D, N]`. chosen: `[D, N]`. action: `[D, N, ...]`."""
+    def returns(self, lesson: Lesson, judged: Judged, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Value, target and advantage of each decision, `[D, N]`. chosen: `[D, N]`, those that are learned from."""
         chain, settings = lesson.chain, self.settings
         value, cut, last = (self.values.in_game_units(one) for one in (judged.said[..., 0], judged.cut, judged.last))
         advantage = gae(

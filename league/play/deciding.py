@@ -18,7 +18,7 @@ from league.games.core import Acting, Game, RoleSpec
 from league.policies.core import Policy, Remembering, Rows, memory_of
 from league.policies.distributions import distribution
 from league.policies.neural import NeuralPolicy
-from league.policies.stacked import Stack
+from league.policies.stacked import Stack, stackable
 
 Said = tuple[Tensor, Tensor | None]
 """Of some rows: logits `[n, A]`, and what is remembered after the decisions, `[n, M]` of the table, None without."""
@@ -112,7 +112,9 @@ class Deciders:
         # Bringing numbers to a device is waiting for it, so those of all are kept.
         number = self._number if heard is None else self._numbers(heard, decider.device)
         which = number[decider]
-        logits, after = self._stack.recall(rows, which, room)
+        width = memory_of(self._policies[self._stackable[0]])
+        memory = None if rows.memory is None else rows.memory[:, :width]
+        logits, after = self._stack.recall(rows.obs, rows.seat, memory, rows.mask, which, room)
         if rows.memory is None or after is None:
             return logits, rows.memory
         return logits, torch.where((which < 0)[:, None], rows.memory, _kept(rows.memory, after))
@@ -169,6 +171,6 @@ def _alike(policies: Sequence[Policy], role: str) -> list[int]:
     """The largest group of networks of one role that have one architecture."""
     groups: dict[object, list[int]] = {}
     for index, policy in enumerate(policies):
-        if isinstance(policy, NeuralPolicy) and policy.role == role:
+        if isinstance(policy, NeuralPolicy) and policy.role == role and stackable(policy):
             groups.setdefault(policy.actor.spec, []).append(index)
     return max(groups.values(), key=len, default=[])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -24,6 +25,19 @@ from league.threads import Threads
 
 _ALONE = Threads(1)
 _Played = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Episodes:
+    """What came of each episode of a fixture; letters: G its games, E the episodes of a game.
+
+    score: `[G, E, S]` float64, by seat. turns: `[G, E]` int64. forfeit: `[G, E, S]` bool, seats that lost by an
+    illegal move.
+    """
+
+    score: np.ndarray
+    turns: np.ndarray
+    forfeit: np.ndarray
 
 
 class _Fixed:
@@ -55,7 +69,22 @@ def play(
     listen: Callable[[Move], None] | None = None,
     threads: Threads = _ALONE,
 ) -> list[MatchResult]:
-    """Play every fixture to the end; one result each, in order. Raises PolicyError where a policy cannot play its part.
+    """Play every fixture to the end; one result each, in order. Arguments and errors are those of `play_episodes`."""
+    played = play_episodes(games, policies, fixtures, temperature, tick, watch, listen, threads)
+    return [_result(games[0].spec, fixture, found) for fixture, found in zip(fixtures, played, strict=True)]
+
+
+def play_episodes(
+    games: Sequence[Game],
+    policies: Mapping[PolicyId, Policy],
+    fixtures: Sequence[Fixture],
+    temperature: float = 1.0,
+    tick: Callable[[float], None] = lambda fraction: None,
+    watch: Callable[[Table], None] | None = None,
+    listen: Callable[[Move], None] | None = None,
+    threads: Threads = _ALONE,
+) -> list[Episodes]:
+    """Play every fixture to the end; the episodes of each, in order. Raises PolicyError where a policy cannot play.
 
     games: any slots; each plays its part of the episodes, and threads share the parts out. policies: by the ids that
     the fixtures name. temperature: of every policy's choice (0 is greedy). tick: called with the share of episodes that
@@ -82,13 +111,12 @@ def play(
 
     parts = threads.map(play_part, range(len(games)), progress.tell, progress.give_up)
     score, turns, forfeit = (np.concatenate(pieces) for pieces in zip(*parts, strict=True))
-    results, begin = [], 0
+    found, begin = [], 0
     for fixture in fixtures:
-        end = begin + fixture.games * len(fixture.episodes)
-        part = slice(begin, end)
-        results.append(_result(games[0].spec, fixture, score[part], turns[part], forfeit[part]))
-        begin = end
-    return results
+        shape = (fixture.games, len(fixture.episodes))
+        part = slice(begin, begin := begin + shape[0] * shape[1])
+        found.append(Episodes(*(values[part].reshape(*shape, *values.shape[1:]) for values in (score, turns, forfeit))))
+    return found
 
 
 def placements(totals: np.ndarray) -> np.ndarray:
@@ -181,11 +209,10 @@ def _seeds(fixture: Fixture) -> tuple[Tensor, Tensor]:
     return games, mix(games, number)
 
 
-def _result(spec: GameSpec, fixture: Fixture, score: np.ndarray, turns: np.ndarray, forfeit: np.ndarray) -> MatchResult:
-    """Count one fixture. score: `[games * E, S]`."""
+def _result(spec: GameSpec, fixture: Fixture, found: Episodes) -> MatchResult:
+    """Count one fixture."""
     width = sum(len(contestant) for contestant in fixture.contestants)
-    shape = (fixture.games, len(fixture.episodes), len(spec.seats))
-    score, forfeit = score.reshape(shape), forfeit.reshape(shape)
+    score, forfeit = found.score, found.forfeit
     held: list[list[np.ndarray]] = [[] for _ in range(width)]
     at_seat: dict[tuple[int, int], list[np.ndarray]] = {}
     forfeits = [0] * width
@@ -209,7 +236,7 @@ def _result(spec: GameSpec, fixture: Fixture, score: np.ndarray, turns: np.ndarr
         score_sum=tuple(float(np.stack(values).sum()) for values in held),
         score_sq=tuple(float(np.square(np.stack(values)).sum()) for values in held),
         episodes=fixture.games * len(fixture.episodes),
-        turns=int(turns.sum()),
+        turns=int(found.turns.sum()),
         seed=fixture.seed,
         paired=len(fixture.episodes) > 1,
         forfeits=tuple(forfeits),

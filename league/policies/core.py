@@ -27,6 +27,8 @@ class Rows:
     begins; None for policies that remember nothing.
     fork: gives a game of N slots that are copies of the rows' positions, for policies that look ahead; None where the
     game cannot be forked. positions: gives the rows' positions as the game's own library has them (`Game.positions`).
+    memory: `[N, M]` float32, what the policy kept of each row's episode so far, zeros at its start; None for policies
+    without memory.
     """
 
     obs: Tensor

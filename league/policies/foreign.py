@@ -7,7 +7,7 @@ from typing import cast
 from league import plugins
 from league.errors import PolicyError
 from league.games.core import GameSpec
-from league.policies.core import Policy
+from league.policies.core import Policy, memory_of
 
 
 def foreign(text: str, role: str, spec: GameSpec) -> Policy:
@@ -23,6 +23,12 @@ def foreign(text: str, role: str, spec: GameSpec) -> Policy:
         raise PolicyError(f"policy '{text}' cannot be made with (role, spec): {error!r}") from error
     if not callable(getattr(made, "logits", None)):
         raise PolicyError(f"policy '{text}' has no method logits(rows); see league.policies.core.Policy")
+    if not isinstance(getattr(made, "memory", 0), int) or memory_of(made) < 0:
+        raise PolicyError(f"policy '{text}': its attribute memory must be a whole number ≥ 0: how much it remembers")
+    if memory_of(made) and not callable(getattr(made, "recall", None)):
+        raise PolicyError(
+            f"policy '{text}' remembers, but has no method recall(rows); see league.policies.core.Remembering"
+        )
     if getattr(made, "role", None) != role:
         raise PolicyError(f"policy '{text}' must have the role it was made for as its attribute role: '{role}'")
     return made

@@ -80,12 +80,14 @@ class Attention(nn.Module):
 
     def __init__(self, inputs: int, units: int, length: int, activation: nn.Module) -> None:
         super().__init__()
-        self.units = units
-        self.heads = next(heads for heads in range(HEADS, 0, -1) if units % heads == 0)
+        heads = next(heads for heads in range(HEADS, 0, -1) if units % heads == 0)
+        self.parts = (heads, units // heads)
         self.embed = nn.Linear(inputs, units)
         self.ages = nn.Parameter(torch.empty((length, units)))
         self.before = nn.LayerNorm(units)
-        self.query, self.keys = nn.Linear(units, units), Blocks(units, units, 2)
+        self.query, self.value = nn.Linear(units, units), nn.Linear(units, units)
+        # A bias of the keys would add the same to all of a row's scores.
+        self.key = nn.Linear(units, units, bias=False)
         self.join = nn.Linear(units, units)
         self.after = nn.LayerNorm(units)
         self.wide = nn.Sequential(nn.Linear(units, 4 * units), activation, nn.Linear(4 * units, units))
@@ -94,18 +96,20 @@ class Attention(nn.Module):
         """`[N, U]`. window: `[N, K, U]` of `embed`, the current one last. present: `[N, K]` bool, the last True."""
         placed = window + self.ages
         normed = self.before(placed)
-        parts = (self.heads, self.units // self.heads)
-        query = self.query(normed[:, -1]).unflatten(1, parts)[:, None]
-        key, value = (one.unflatten(2, parts) for one in self.keys(normed).chunk(2, 2))
-        score = (query * key).sum(3) / math.sqrt(parts[1])
-        weight = torch.where(present[..., None], score, -torch.inf).softmax(1)
-        found = placed[:, -1] + self.join((weight[..., None] * value).sum(1).flatten(1))
+        query = self.query(normed[:, -1]).unflatten(1, self.parts) / math.sqrt(self.parts[1])
+        # One place asks: its query goes through the keys' weights, and what it mixes through the values', so that K
+        # observations need neither keys nor values. With H heads of D numbers: [N, H, U], and [N, H, K] from it.
+        asked = torch.einsum("nhd,hdu->nhu", query, self.key.weight.unflatten(0, self.parts))
+        weight = torch.where(present[:, None], asked @ normed.mT, -torch.inf).softmax(2)
+        value = torch.einsum("nhu,hdu->nhd", weight @ normed, self.value.weight.unflatten(0, self.parts))
+        found = placed[:, -1] + self.join(value.flatten(1) + self.value.bias)
         return cast(Tensor, found + self.wide(self.after(found)))
 
 
 def windows(sequence: Tensor, length: int) -> Tensor:
-    """`[K - 1 + C, N, ...]` → `[C, N, K, ...]`: at each of the last C places, it and the K - 1 before it. A view."""
-    return sequence.unfold(0, length, 1).movedim(-1, 2)
+    """`[K - 1 + C, N, ...]` → `[C, N, K, ...]`: at each of the last C places, it and the K - 1 before it."""
+    decisions = len(sequence) - length + 1
+    return torch.stack([sequence[begin : begin + decisions] for begin in range(length)], 2)
 
 
 def within(fresh: Tensor, length: int) -> Tensor:

@@ -277,16 +277,16 @@ class Network(nn.Module):
         layers = [module for module in self.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
         remembering = {one for name, one in self.named_modules() if name.startswith(("cell.", "attention."))}
         for layer in layers:
-            assert layer.bias is not None
             if initialisation == "uniform":
                 bound = 1 / math.sqrt(layer.weight[0].numel())
-                nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
-                nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+                for values in layer.parameters():
+                    nn.init.uniform_(values, -bound, bound, generator=generator)
                 continue
             scale = gain if layer is layers[-1] else 1.0 if layer in remembering else math.sqrt(2.0)
             for block in layer.weight.chunk(layer.count if isinstance(layer, Blocks) else 1):
                 nn.init.orthogonal_(block, scale, generator=generator)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
         for module in self.modules():
             if isinstance(module, nn.LayerNorm):
                 module.reset_parameters()

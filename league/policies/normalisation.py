@@ -15,8 +15,13 @@ _SAME = 1e-7
 """Deviation, as a share of the mean, below which float32 cannot tell values apart: they never varied."""
 
 
+def normalised(values: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+    """(x - mean) / deviation, clipped to ±10, float32. values: `[..., *shape]` of any dtype; the others broadcast."""
+    return ((values.to(torch.float32) - mean) / deviation).clamp(-_FARTHEST, _FARTHEST)
+
+
 class Normaliser(nn.Module):
-    """(x - mean) / deviation, clipped to ±10; as it is made, mean 0 and deviation 1.
+    """`normalised` by its own moments; as it is made, mean 0 and deviation 1.
 
     mean, deviation: float32 buffers of the shape of one observation, so that snapshots carry them.
     """
@@ -31,7 +36,7 @@ class Normaliser(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """`[..., *shape]` of any dtype → float32 of the same shape."""
-        return ((inputs.to(torch.float32) - self.mean) / self.deviation).clamp(-_FARTHEST, _FARTHEST)
+        return normalised(inputs, self.mean, self.deviation)
 
     def set(self, mean: Tensor, deviation: Tensor) -> None:
         """Take other moments, `[*shape]` each; the buffers stay the same tensors."""

@@ -1,6 +1,7 @@
 """Several neural policies of one architecture, evaluated together: one batched matrix product a layer for all of them.
 
-Letters in shapes: P policies, C rows of each, N rows, A actions.
+A policy with groups of weights is several networks here. Letters in shapes: P networks, C rows of each, N rows, A
+actions, M numbers of memory.
 """
 
 from __future__ import annotations
@@ -11,37 +12,61 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from league.policies.core import Rows
-from league.policies.neural import NeuralPolicy
+from league.policies.core import Policy
+from league.policies.networks import Network
+from league.policies.neural import NeuralPolicy, epsilon_greedy
+from league.policies.normalisation import normalised
+
+
+def stackable(policy: Policy) -> bool:
+    """Whether a stack of such policies is faster than one after the other, where each has few rows.
+
+    It is not where convolutions see many observations for every row: they keep a processor busy as it is.
+    """
+    if not isinstance(policy, NeuralPolicy):
+        return False
+    spec = policy.actor.spec
+    return (spec.kind, spec.memory) != ("conv", "transformer")
 
 
 class Stack:
-    """Copies of the weights of P policies of one architecture; what becomes of the policies later changes nothing."""
+    """Copies of the weights of policies of one architecture; what becomes of the policies later changes nothing."""
 
     def __init__(self, policies: Sequence[NeuralPolicy]) -> None:
-        actor = policies[0].actor
-        self.size, self._spec, self._trunk = len(policies), actor.spec, actor.trunk
-        weights = [dict(policy.actor.named_parameters()) for policy in policies]
-        stacked = {name: torch.stack([one[name].detach() for one in weights]) for name in weights[0]}
+        members = [member for policy in policies for member in policy.actor.members]
+        self.size, self._network = len(members), members[0]
+        self._spec, self._step = members[0].spec, _Step(members[0])
+        weights = [member.state_dict() for member in members]
+        self._weights = {name: torch.stack([one[name].detach() for one in weights]) for name in weights[0]}
         self._convolutions = {
-            name.removeprefix("trunk."): value for name, value in stacked.items() if name.startswith("trunk.")
+            name.removeprefix("trunk."): value for name, value in self._weights.items() if name.startswith("trunk.")
         }
-        linear = [name for name, layer in actor.named_modules() if isinstance(layer, nn.Linear)]
-        self._layers = [(stacked[f"{name}.weight"].mT, stacked[f"{name}.bias"][:, None]) for name in linear]
+        # Of networks without a cell or attention, for which all layers are these.
+        head = [f"head.{name}" for name, layer in self._network.head.named_children() if isinstance(layer, nn.Linear)]
+        self._layers = [(self._weights[f"{name}.weight"].mT, self._weights[f"{name}.bias"][:, None]) for name in head]
+        device = self._weights["head.0.weight"].device
+        self._groups = torch.tensor(policies[0].actor.spec.groups, device=device)
+        # The last is what -1, nobody, looks up.
+        chances = [torch.nan if policy.epsilon is None else policy.epsilon for policy in policies]
+        self._epsilon = torch.tensor([*chances, torch.nan], device=device)
+        self._greedy = any(policy.epsilon is not None for policy in policies)
 
-    def recall(self, rows: Rows, which: Tensor, capacity: int) -> tuple[Tensor, Tensor | None]:
-        """Placeholder until merged."""
-        return self.logits(rows.obs, rows.seat, which, capacity), None
+    def recall(
+        self, obs: Tensor, seat: Tensor, memory: Tensor | None, mask: Tensor | None, which: Tensor, capacity: int
+    ) -> tuple[Tensor, Tensor | None]:
+        """To each row, what policy number `which` of the stack says and then remembers, as of `NeuralPolicy.recall`.
 
-    def logits(self, obs: Tensor, seat: Tensor, which: Tensor, capacity: int) -> Tensor:
-        """`[N, A]` float32: to each row, what policy number `which` of the stack says.
-
-        obs: `[N, *obs_shape]`. seat: `[N]`. which: `[N]` int64, -1 for rows that are nobody's (their logits are 0).
-        capacity: C, as many rows as one policy may have at most. Nothing here waits for the device.
+        Returns `[N, A]`, and `[N, M]` or None, float32. obs: `[N, *obs_shape]`. seat: `[N]`. memory: `[N, M]`, or None
+        for zeros. mask: `[N, A]` bool or None. which: `[N]` int64, -1 for rows that are nobody's (0 is all they are
+        told). capacity: C, as many rows as one policy may have at most. Nothing here waits for the device.
         """
-        device, count = which.device, len(which)
-        order = which.argsort(stable=True)
-        grouped = which[order]
+        network, count = which, len(which)
+        if len(self._groups):
+            each = self.size // (len(self._epsilon) - 1)
+            network = torch.where(which < 0, which, which * each + self._groups[seat])
+        device = which.device
+        order = network.argsort(stable=True)
+        grouped = network[order]
         begin = torch.searchsorted(grouped, torch.arange(self.size, device=device))
         place = grouped * capacity + torch.arange(count, device=device) - begin[grouped.clamp(min=0)]
         # Rows that are nobody's all go to one place behind the rest.
@@ -49,23 +74,69 @@ class Stack:
         # Whole rows are only ever gathered: that is several times faster than scattering them.
         source = torch.zeros(self.size * capacity + 1, dtype=torch.int64, device=device)
         source = source.index_copy_(0, place, order)[:-1]
-        seen = obs.index_select(0, source).unflatten(0, (self.size, capacity))
-        found = self._forward(seen, seat[source].view(self.size, capacity)).flatten(0, 1)
-        found = torch.cat((found, found.new_zeros((1, found.shape[1]))))
-        return found.index_select(0, torch.empty_like(place).index_copy_(0, order, place))
+        back = torch.empty_like(place).index_copy_(0, order, place)
 
-    def _forward(self, obs: Tensor, seat: Tensor) -> Tensor:
-        """`[P, C, ...]` → `[P, C, A]`, as `Network.forward` does it for one policy."""
+        def placed(values: Tensor) -> Tensor:
+            return values.index_select(0, source).view(self.size, capacity, *values.shape[1:])
+
+        def returned(values: Tensor) -> Tensor:
+            flat = values.flatten(0, 1)
+            return torch.cat((flat, flat.new_zeros((1, flat.shape[1])))).index_select(0, back)
+
+        if memory is None:
+            memory = torch.zeros((count, self._network.memory), device=device)
         with torch.no_grad():
-            hidden = obs.to(torch.float32) if self._convolutions or obs.is_floating_point() else obs
-            if self._convolutions:
-                hidden = vmap(lambda weights, one: functional_call(self._trunk, weights, (one,)))(
-                    self._convolutions, hidden
-                )
-            one_hot = (seat[..., None] == torch.arange(self._spec.seats, device=seat.device)).to(torch.float32)
-            hidden = torch.cat((hidden.flatten(2), one_hot), 2)
-            for depth, (weight, bias) in enumerate(self._layers):
-                hidden = torch.baddbmm(bias, hidden, weight)
-                if depth < len(self._layers) - 1:
-                    hidden = hidden.relu_() if self._spec.activation == "relu" else hidden.tanh_()
-        return hidden
+            said, after = self._forward(placed(obs), placed(seat), placed(memory))
+            said = returned(said)
+            if self._greedy:
+                epsilon = self._epsilon[which][:, None]
+                said = torch.where(epsilon.isnan(), said, epsilon_greedy(said, mask, epsilon))
+        return said, returned(after) if self._network.memory else None
+
+    def logits(self, obs: Tensor, seat: Tensor, which: Tensor, capacity: int) -> Tensor:
+        """`[N, A]`: the first result of `recall`, of policies that need neither memory nor masks."""
+        return self.recall(obs, seat, None, None, which, capacity)[0]
+
+    def _forward(self, obs: Tensor, seat: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """`[P, C, ...]` → `[P, C, A]` and `[P, C, M]`, as `Network.step` does it for one policy."""
+        if self._spec.units:
+            weights = {f"network.{name}": value for name, value in self._weights.items()}
+            found: tuple[Tensor, Tensor] = vmap(lambda own, *rows: functional_call(self._step, own, rows))(
+                weights, obs, seat, memory
+            )
+            return found
+        hidden = obs.to(torch.float32) if self._convolutions or obs.is_floating_point() else obs
+        if self._spec.memory == "stack":
+            past = memory.view(*memory.shape[:2], self._spec.length - 1, *self._spec.inputs)
+            hidden = torch.cat((past, obs[:, :, None]), 2)
+            memory = hidden[:, :, 1:].flatten(2)
+        if self._spec.normalised:
+            axes = (1,) * (hidden.dim() - 1 - len(self._spec.inputs))
+            moments = (self._weights[f"norm.{name}"].unflatten(0, (-1, *axes)) for name in ("mean", "deviation"))
+            hidden = normalised(hidden, *moments)
+        if self._spec.memory == "stack":
+            hidden = hidden.flatten(2, 3)
+        if self._convolutions:
+            trunk = self._network.trunk
+            planes: Tensor = vmap(lambda weights, one: functional_call(trunk, weights, (one,)))(
+                self._convolutions, hidden
+            )
+            hidden = planes
+        one_hot = (seat[..., None] == torch.arange(self._spec.seats, device=seat.device)).to(torch.float32)
+        hidden = torch.cat((hidden.flatten(2), one_hot), 2)
+        for depth, (weight, bias) in enumerate(self._layers):
+            hidden = torch.baddbmm(bias, hidden, weight)
+            if depth < len(self._layers) - 1:
+                hidden = hidden.relu_() if self._spec.activation == "relu" else hidden.tanh_()
+        return hidden, memory
+
+
+class _Step(nn.Module):
+    """`Network.step` as a module's forward, which is what `functional_call` calls."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, obs: Tensor, seat: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        return self.network.step(obs, seat, memory)

@@ -7,11 +7,15 @@ from pathlib import Path
 
 from league.errors import PolicyError, nearest
 
+_LISTED = 12
+"""Names that an error lists one by one, where there are no more."""
 
-def split_roles(text: str, roles: Sequence[str]) -> dict[str, str]:
+
+def split_roles(text: str, roles: Sequence[str], seats: Sequence[str] = ()) -> dict[str, str]:
     """`predator=A,prey=B` → {"predator": "A", "prey": "B"}; anything else → {"": text}.
 
-    roles: those of the game. Raises PolicyError for a role that it does not have, or that is named twice.
+    roles: those of the game. seats: names that may stand in the place of a role's, where each seat may have a policy of
+    its own. Raises PolicyError for a role (or seat) that it does not have, or that is named twice.
     """
     parts = text.split(",")
     if not all(_names_role(part) for part in parts):
@@ -21,12 +25,15 @@ def split_roles(text: str, roles: Sequence[str]) -> dict[str, str]:
     named: dict[str, str] = {}
     for part in parts:
         role, _, policy = (word.strip() for word in part.partition("="))
-        if role not in roles:
+        if role not in (*roles, *seats):
+            what, whats = ("role or seat", "roles and seats") if seats else ("role", "roles")
+            known = [*roles, *seats]
+            shown = known if len(known) <= _LISTED else [*known[: _LISTED - 2], "…", known[-1]]
             raise PolicyError(
-                f"'{text}': this game has no role '{role}'{nearest(role, roles)} (its roles: {', '.join(roles)})"
+                f"'{text}': this game has no {what} '{role}'{nearest(role, known)} (its {whats}: {', '.join(shown)})"
             )
         if role in named:
-            raise PolicyError(f"'{text}': the role '{role}' is named twice")
+            raise PolicyError(f"'{text}': the {'role' if role in roles else 'seat'} '{role}' is named twice")
         named[role] = policy
     return named
 

@@ -66,8 +66,15 @@ def export(run: Run, text: str, out: Path) -> Exported:
         "made_with": run.store.provenance()[-1],
     }
     files.write_durably(out / "metadata.json", (files.readable_json(data) + "\n").encode())
-    files.write_durably(out / "README.md", _card(run, described, [path for _, path in written]).encode())
+    remembers = any(_remembers(one) for one in inside)
+    files.write_durably(out / "README.md", _card(run, described, [path for _, path in written], remembers).encode())
     return Exported(out, tuple(written))
+
+
+def _remembers(metadata: dict[str, object]) -> bool:
+    """Whether a snapshot's policy has memory, from what its file says."""
+    network = metadata.get("network")
+    return isinstance(network, dict) and network.get("memory", "none") != "none"
 
 
 def _may_be_replaced(out: Path) -> bool:
@@ -112,8 +119,8 @@ def _metadata(run: Run, one: Shown, inside: dict[str, object], file: str) -> dic
     }
 
 
-def _card(run: Run, described: Sequence[Shown], paths: Sequence[Path]) -> str:
-    """A short model card in Markdown."""
+def _card(run: Run, described: Sequence[Shown], paths: Sequence[Path], remembers: bool) -> str:
+    """A short model card in Markdown. remembers: whether the policies have memory."""
     spec = run.roster.spec
     unit = "mean score" if run.roster.one_sided else "Bradley–Terry points, random play = 0"
     lines = [
@@ -135,6 +142,12 @@ def _card(run: Run, described: Sequence[Shown], paths: Sequence[Path]) -> str:
             lines.append(f"- rating: {r.value:.2f} [{r.low:.2f}, {r.high:.2f}] ({unit}), {r.games} rated games")
         lines += [f"- sha256: `{snapshot.id}`", ""]
     role = f', role="{described[0].snapshot.role}"' if len(spec.roles) > 1 else ""
+    use = ["action = policy.act(observation, seat=agent, action_mask=mask)"]
+    if remembers:
+        use = [
+            "memory = None  # for each agent, as an episode begins",
+            "action, memory = policy.step(observation, agent, memory, action_mask=mask)",
+        ]
     lines += [
         "## Use",
         "",
@@ -142,7 +155,7 @@ def _card(run: Run, described: Sequence[Shown], paths: Sequence[Path]) -> str:
         "import league",
         "",
         f'policy = league.load_policy("."{role})',
-        "action = policy.act(observation, seat=agent, action_mask=mask)",
+        *use,
         "```",
         "",
         "## Limits",

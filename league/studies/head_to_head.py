@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 
 from league.errors import PolicyError
-from league.execution.core import match_games
 from league.games.core import Game, GameSpec
 from league.play.fixture import Fixture, alike, among, fixtures
 from league.play.match import play
@@ -23,10 +22,10 @@ from league.rating.payoff import beaten, wilson
 from league.records import MatchResult
 from league.run.lookup import find
 from league.run.roster import Roster
-from league.run.setup import usual_slots
 from league.studies.match import roles_meant, stand_in
 from league.studies.payoff import Cell, PayoffReport, PayoffTable, Unit
-from league.threads import Threads, alone
+from league.studies.playing import tables_for
+from league.threads import alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +79,8 @@ def head_to_head(
     planned = plan(roster, texts, games, seed)
     every = [fixture for duel in planned.duels for fixture in duel.fixtures]
     episodes = sum(fixture.games * len(fixture.episodes) for fixture in every)
-    at_once, threads = match_games(make, episodes, usual_slots(roster.spec, False)), Threads(0)
-    try:
-        for game in at_once:
-            game.spec = planned.spec
+    with tables_for(make, planned.spec, episodes) as (at_once, threads):
         results = iter(play(at_once, planned.policies, every, 1.0, tick, threads=threads))
-    finally:
-        for game in at_once:
-            game.close()
-        threads.close()
     cells: dict[tuple[int, int], Cell] = {}
     others: dict[tuple[int, int], Cell] = {}
     for duel in planned.duels:

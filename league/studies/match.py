@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import torch
 
 from league.errors import PolicyError
-from league.execution.core import match_games
 from league.games.chance import mix
 from league.games.core import Game, GameSpec
 from league.play.fixture import Fixture, alike, fixtures, sides_of
@@ -21,9 +20,9 @@ from league.records import MatchResult
 from league.run.lookup import Found, find, role_of
 from league.run.names import split_roles
 from league.run.roster import Roster
-from league.run.setup import usual_slots
+from league.studies.playing import tables_for
 from league.studies.teams import Mixed, TeamScore, halfwidth, mixed, team_score
-from league.threads import Threads, alone
+from league.threads import alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +107,12 @@ def match(
     planned = contest(roster, texts, games, seed)
     every = [*planned.fixtures, *(fixture for team in planned.mixed for fixture in team.fixtures)]
     episodes = sum(fixture.games * len(fixture.episodes) for fixture in every)
-    games_at_once, threads, traces = match_games(make, episodes, usual_slots(roster.spec, False)), Threads(0), None
-    try:
-        for game in games_at_once:
-            game.spec = planned.spec
+    traces = None
+    with tables_for(make, planned.spec, episodes) as (games_at_once, threads):
         if temperature == 0 and not _has_chance(games_at_once[0]):
             games_at_once = games_at_once[:1]
             traces = _Traces(games_at_once[0].slots, episodes)
         results = play(games_at_once, planned.policies, every, temperature, tick, listen=traces, threads=threads)
-    finally:
-        for game in games_at_once:
-            game.close()
-        threads.close()
     if traces is not None and (different := traces.different()) < episodes:
         note = f"only {different} different episodes: greedy play repeats itself, so there is no interval"
         planned = replace(planned, note="; ".join(filter(None, (planned.note, note))), interval=False)
@@ -367,9 +360,9 @@ def _beside(
     return Contest(spec, tuple(labels), (fixture,), policies, False, "scores of different roles are not compared")
 
 
-def roles_meant(text: str, roster: Roster) -> dict[str, str]:
-    """The roles that a POLICY text fills: as written, or as its snapshot's role tells."""
-    roles = split_roles(text, [role.name for role in roster.spec.roles])
+def roles_meant(text: str, roster: Roster, seats: Sequence[str] = ()) -> dict[str, str]:
+    """The roles (and seats, where it may name `seats`) that a POLICY text fills: as written, or as a snapshot tells."""
+    roles = split_roles(text, [role.name for role in roster.spec.roles], seats)
     if "" in roles and len(roster.spec.roles) > 1 and (role := role_of(roles[""], roster)) is not None:
         return {role: roles[""]}
     return roles

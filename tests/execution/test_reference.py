@@ -16,6 +16,7 @@ from league.execution import training
 from league.execution.training import Trained, TrainingTable
 from league.games.core import Game, GameSpec, Turn
 from league.games.registry import make
+from league.learning import actor_critic
 from league.learning.actor_critic import Mappo
 from league.learning.batch import Batch
 from league.learning.settings import MappoSettings
@@ -124,7 +125,7 @@ class Both:
             return update(learner, batch, *args, **kwargs)  # type: ignore[arg-type]
 
         monkeypatch.setattr(training, "collect", noted_collect)
-        monkeypatch.setattr(training, "update", noted_update)
+        monkeypatch.setattr(actor_critic, "update", noted_update)
 
     def round(self, number: int) -> tuple[Trained, Lesson]:
         """One round of both; `rollouts[-1]` and the last `batches` are this round's."""

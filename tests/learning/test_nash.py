@@ -7,17 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nashconv import nash_conv_of_matrix, nash_conv_of_poker
 
 from league.config import load
-from league.games.cards import TablePoker
-from league.games.core import NativeGame
+from league.games.sequences import sequence_form
 from league.orchestrator import League
-from league.policies.core import Policy
+from league.studies.exploit import nash_conv
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SEEDS = (0, 1, 2)
-RPS = np.array([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
 LATE = 10
 """The last snapshots by which naive self-play is judged: its latest may pass near an equilibrium, not stay there."""
 
@@ -34,17 +31,10 @@ def measure(config: str, seed: int, folder: Path) -> Measured:
     """Run a shipped config to its budget."""
     with League(load(str(CONFIGS / f"{config}.toml"), [f"seed={seed}", "threads=1"]), folder) as league:
         assert league.run() == "budget"
-        policies = [league.roster.policy(snapshot.id) for snapshot in league.roster.snapshots]
-        game = league.executor.make(1)
-        late = [nash_conv(game, [policy]) for policy in policies[-LATE:]]
-        return Measured(nash_conv(game, policies), late)
-
-
-def nash_conv(game: NativeGame, policies: list[Policy]) -> float:
-    """Of their uniform mixture, exactly."""
-    if isinstance(game, TablePoker):
-        return nash_conv_of_poker(game, policies)
-    return nash_conv_of_matrix(game, RPS, policies)
+        policies = [{"player": league.roster.policy(snapshot.id)} for snapshot in league.roster.snapshots]
+        form = sequence_form(league.executor.make(1))
+        late = [nash_conv(form, [policy]) for policy in policies[-LATE:]]
+        return Measured(nash_conv(form, policies), late)
 
 
 @pytest.mark.slow

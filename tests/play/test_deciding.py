@@ -62,8 +62,9 @@ def new_game(name: str) -> Game:
     return Relay(SLOTS) if name == "relay" else make(name, SLOTS)
 
 
-def networks(spec: GameSpec, role: int, count: int, width: int = 12) -> list[Policy]:
-    settings = NetworkSettings(actor=(width,), critic=(8,), activation="tanh")
+def networks(spec: GameSpec, role: int, count: int, width: int = 12, memory: str = "none") -> list[Policy]:
+    look = {"actor": (width,), "critic": (8,), "activation": "tanh", "memory": memory, "memory_units": width}
+    settings = NetworkSettings.model_validate(look)
     learners = [Mappo("", spec, spec.roles[role], settings, MappoSettings(), seed) for seed in range(count)]
     for learner in learners:  # begin less uniform than learners do
         with torch.no_grad():
@@ -71,13 +72,14 @@ def networks(spec: GameSpec, role: int, count: int, width: int = 12) -> list[Pol
     return [learner.policy for learner in learners]
 
 
-def seated(spec: GameSpec) -> tuple[list[Policy], list[list[int]], list[int]]:
+def seated(spec: GameSpec, memory: str = "none") -> tuple[list[Policy], list[list[int]], list[int]]:
     """Policies of every kind that the game allows, lineups by slot, and at how many places each policy sits."""
     policies: list[Policy] = []
     choices: list[list[int]] = []
     for number, role in enumerate(spec.roles):
         begin = len(policies)
-        policies += [*networks(spec, number, 6), *networks(spec, number, 1, 20), Random(role.name, role.actions)]
+        policies += [*networks(spec, number, 6, memory=memory), *networks(spec, number, 1, 20, memory)]
+        policies.append(Random(role.name, role.actions))
         if spec.outcome == "placements" and role.acting == 1:
             policies[begin + 6] = OnePly(role.name, role.actions.n)
         choices.append(list(range(begin, len(policies))))
@@ -103,20 +105,22 @@ def moves(game: Game, policies: list[Policy], lineups: list[list[int]], turns: i
 def stacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows every call of a stack since the last `clear` left room for."""
     found: list[int] = []
-    logits = Stack.logits
+    recall = Stack.recall
 
-    def noted(stack: Stack, obs: Tensor, seat: Tensor, which: Tensor, capacity: int) -> Tensor:
-        found.append(capacity)
-        return logits(stack, obs, seat, which, capacity)
+    def noted(stack: Stack, *given: Tensor | int | None) -> tuple[Tensor, Tensor | None]:
+        found.append(given[-1])  # type: ignore[arg-type]
+        return recall(stack, *given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Stack, "logits", noted)
+    monkeypatch.setattr(Stack, "recall", noted)
     return found
 
 
-@pytest.mark.parametrize("name", [*GAMES, "relay"])
-def test_all_ways_of_hearing_policies_come_to_the_same_moves(name: str, stacked: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("name", "memory"), [*((name, "none") for name in (*GAMES, "relay")), ("leduc", "gru"), ("tag", "stack")]
+)
+def test_all_ways_of_hearing_policies_come_to_the_same_moves(name: str, memory: str, stacked: list[int]) -> None:
     game = new_game(name)
-    policies, lineups, places = seated(game.spec)
+    policies, lineups, places = seated(game.spec, memory)
     counted = moves(game, policies, lineups, 16)
     assert stacked
     ways: list[Sequence[int] | None] = [None, places, [SLOTS] * len(policies)]
@@ -133,6 +137,10 @@ def test_all_ways_of_hearing_policies_come_to_the_same_moves(name: str, stacked:
                 assert torch.equal(one.owner[role][here], other.owner[role][here])
                 assert torch.equal(one.action[role][here], other.action[role][here])
                 torch.testing.assert_close(one.log_prob[role][here], other.log_prob[role][here], rtol=0, atol=1e-5)
+                if one.memory is not None and other.memory is not None:
+                    remembered = one.memory[role][here], other.memory[role][here]
+                    torch.testing.assert_close(*remembered, rtol=0, atol=1e-5)
+            assert (one.memory is None) == (other.memory is None) == (memory == "none")
             assert torch.equal(one.episode, other.episode)
             assert torch.equal(one.clock, other.clock)
             assert torch.equal(one.lineup, other.lineup)

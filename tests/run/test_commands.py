@@ -17,7 +17,7 @@ from league.api import open_run
 from league.storage.store import Store
 
 WIDTH = 60
-COMMANDS = ("run", "standings", "rate", "match", "payoff", "export", "show", "runs", "games", "config")
+COMMANDS = tuple("run standings rate match payoff credit exploit export show runs games config".split())
 
 
 @pytest.fixture(autouse=True)
