@@ -229,7 +229,7 @@ class League:
         """Write the checkpoint, then everything the round brought in one transaction; refit the ratings within it."""
         began = time.monotonic()
         carries = self.executor.carries()
-        id = checkpoint.save(self.store.checkpoint_folder, self.learners, carries)
+        id = checkpoint.save(self.store, self.learners, carries)
         rows = setup.numbered(results, number)
         self._training += [result for one in trained for result in one.results]
         self._training = [row for row in self._training if row.round > number - _MEMORY]
@@ -250,7 +250,7 @@ class League:
             phases["storage"] = time.monotonic() - began
             states = {learner.name: self.progress[learner.name].record(learner) for learner in self.learners}
             self.store.put_round(number, self.steps, id, states, time.monotonic() - self._round_began, phases)
-        self.store.sweep_checkpoints()
+        checkpoint.sweep(self.store)
 
     def _announce(
         self,
@@ -300,7 +300,7 @@ class League:
             self.round_number, self.steps = last.round, last.steps
             self._admit()
             try:
-                self.executor.restore(checkpoint.load(self.store.checkpoint_folder, last.checkpoint, self.learners))
+                self.executor.restore(checkpoint.load(self.store, last.checkpoint, self.learners))
             except SnapshotError as error:
                 raise SnapshotError(
                     f"{error}. Without its last checkpoint the run cannot go on: put it back, or begin a new run from "

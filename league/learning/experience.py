@@ -11,6 +11,7 @@ numbers of memory.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -61,7 +62,8 @@ class Segment:
     always legal), `present` `[r, n]` (who acts), `action` `[r, n]`, `side` `[r]`, `reward` `[r]`, `learns` `[r]` (what
     came of it is known), `goes_on` `[r]` (its value is bootstrapped from the next row), `begins` `[r]` (an episode
     begins with it), and `state` `[r, F]` where it was asked for. An entry that does not learn is what another is
-    bootstrapped from: what was seen as an episode was cut off, or on the turn after the rollout.
+    bootstrapped from: what was seen as an episode was cut off, or on the turn after the rollout, or a decision that
+    waits.
     first: `[G]` row of the first decision of each sequence. before: `[G]` how many rows before it only bring memory up
     to date. count: `[G]` its entries, from `first` on. memory: `[G, n, M]` of each seat, before the first decision that
     it has in the sequence, from the rows before on.
@@ -72,6 +74,17 @@ class Segment:
     before: Tensor
     count: Tensor
     memory: Tensor
+
+    @staticmethod
+    def of(tensors: Mapping[str, Tensor], device: torch.device) -> Segment:
+        """The inverse of `tensors`. Raises KeyError where something is missing."""
+        rows = {key.removeprefix("rows."): value.to(device) for key, value in tensors.items() if key[:5] == "rows."}
+        return Segment(rows, *(tensors[name].to(device) for name in ("first", "before", "count", "memory")))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All of it by name, as a file has it."""
+        rows = {f"rows.{key}": value for key, value in self.rows.items()}
+        return rows | {"first": self.first, "before": self.before, "count": self.count, "memory": self.memory}
 
     @property
     def decisions(self) -> int:
@@ -125,19 +138,16 @@ def segment(
         # Nothing at this table is unfinished: its game began afresh.
         waiting = {}
     chains = _chains(rollout, sides, owner, waiting)
-    turns, count = chains.decides.shape
-    clock = torch.arange(turns, device=chains.decides.device)[:, None]
-    kept = chains.decides & ~(chains.waits & (clock == chains.latest))
-    entries = torch.cat((torch.stack((kept, chains.cut.any(2)), 1).flatten(0, 1), chains.next.any(1)[None]))
+    entries = torch.stack((chains.decides, chains.cut.any(2)), 1).flatten(0, 1)
+    entries = torch.cat((entries, chains.next.any(1)[None]))
     chain, place = entries.t().nonzero(as_tuple=True)
     rows = _Rows(rollout, sides, chains, waiting, chain, place)
     found = _sequences(rows, with_state, chunk, burn_in)
     if not bool(chains.waits.any()):
         return found, {}
-    left = _Rows(
-        rollout, sides, chains, waiting, torch.arange(count, device=chain.device), 2 * chains.latest.clamp(min=0)
-    )
-    memory = left.remembered(torch.arange(count, device=chain.device)[:, None].expand(left.present.shape))
+    each = torch.arange(len(chains.waits), device=chain.device)
+    left = _Rows(rollout, sides, chains, waiting, each, 2 * chains.latest.clamp(min=0))
+    memory = left.remembered(each[:, None].expand(left.present.shape))
     return found, left.tensors(with_state) | {"valid": chains.waits, "memory": memory}
 
 
@@ -332,7 +342,8 @@ def _sequences(rows: _Rows, with_state: bool, chunk: int, burn_in: int) -> Segme
     length = torch.bincount(chain, minlength=1)
     index = torch.arange(len(chain), device=chain.device)
     place = index - (length.cumsum(0) - length)[chain]
-    left = (length - rows.chains.next.any(1)[: len(length)].to(torch.int64))[chain] - place
+    beyond = (rows.chains.next.any(1) | rows.chains.waits).to(torch.int64)
+    left = (length[chain] - beyond[chain]) - place
     first = ((left > 0) & ((place == 0) | (left % chunk == 0))).nonzero()[:, 0]
     count, before = (left[first] - 1) % chunk + 1, place[first].clamp(max=burn_in)
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -168,6 +168,19 @@ class Learner(ABC):
                 if (saved := tensors.get(f"moments.{name}.{key}")) is None:
                     raise SnapshotError(f"learner {self.name}: the checkpoint lacks what its {name} has seen ({key})")
                 setattr(moments, key, saved.to("cpu", copy=True))
+
+    def experience(self) -> dict[str, Tensor]:
+        """What it keeps of its own rounds, beside the segments: not taken over by others, as `tensors` may be."""
+        return {}
+
+    def segments(self, write: Callable[[Mapping[str, Tensor]], str]) -> list[str]:
+        """Ids of the segments of its replay buffer, the oldest first. write: gives those that have none theirs."""
+        return []
+
+    def remember(self, experience: Mapping[str, Tensor], segments: Sequence[tuple[str, Mapping[str, Tensor]]]) -> None:
+        """Go on with what `experience` gave, and the segments by id. Raises SnapshotError where they do not fit."""
+        if experience or segments:
+            raise SnapshotError(f"learner {self.name}: the checkpoint has a replay buffer, which it has no use for")
 
     @abstractmethod
     def _build(self, network: NetworkSettings, generator: torch.Generator) -> None:

@@ -6,7 +6,7 @@ from, W rows before them, M numbers of memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -62,6 +62,10 @@ class Replay:
 
     def __init__(self, capacity: int, there: Tensor) -> None:
         self.capacity, self.there = capacity, there
+        self._empty()
+
+    def _empty(self) -> None:
+        there = self.there
         self.held: list[Held] = []
         self.ring: dict[str, Tensor] = {}
         self._start = 0
@@ -116,6 +120,15 @@ class Replay:
         first = (self.first[mine] - at) % self._size
         found = {name: ring[place] for name, ring in self.ring.items()}
         return Segment(found, first, self.before[mine], self.count[mine], self.memory[mine])
+
+    def ids(self, write: Callable[[Mapping[str, Tensor]], str]) -> list[str]:
+        """The segments' ids, the oldest first. write: gives an id to the tensors of one that has none yet."""
+        found = []
+        for index, one in enumerate(self.held):
+            if one.id is None:
+                one.id = write(self.segment(index).tensors())
+            found.append(one.id)
+        return found
 
     def draw(self, count: int, exponent: float, correction: float, generator: torch.Generator) -> Drawn:
         """`count` sequences, with replacement.
@@ -172,9 +185,9 @@ class Replay:
         """What is not in the segments."""
         return {"priority": self.priority, "highest": self.highest, "turn": torch.tensor(self.turn)}
 
-    def load(self, segments: Sequence[tuple[str, Segment]], tensors: dict[str, Tensor]) -> None:
+    def load(self, segments: Sequence[tuple[str, Segment]], tensors: Mapping[str, Tensor]) -> None:
         """Hold these segments, with their ids, and go on as `tensors` had it. Raises SnapshotError."""
-        self.__init__(self.capacity, self.there)  # type: ignore[misc]
+        self._empty()
         for id, segment in segments:
             self.add(segment, id)
         if tensors["priority"].shape != self.priority.shape or tensors["highest"].shape != self.highest.shape:

@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from league.errors import ConfigError
+from league.errors import ConfigError, SnapshotError
 from league.events import Tick
 from league.games.actions import Discrete
-from league.learning.experience import Sides, Waiting, segment
-from league.learning.learner import ALONE, Learned, Learner, Lesson
+from league.learning.experience import Segment, Sides, Waiting, segment
+from league.learning.learner import ALONE, Learned, Learner, Lesson, part
 from league.learning.mixers import Monotonic, Sum
 from league.learning.replay import Drawn, Replay, Window
 from league.learning.settings import QmixSettings, ReplaySettings, annealed
@@ -92,6 +92,22 @@ class ValueLearner(Learner):
         """See `Learner.load`."""
         super().load(tensors)
         self.updates = int(tensors.get("updates", torch.tensor(0)))
+
+    def experience(self) -> dict[str, Tensor]:
+        """See `Learner.experience`: priorities, and the decisions that wait."""
+        return self.replay.tensors() | {f"waiting.{key}": value for key, value in self.waiting.items()}
+
+    def segments(self, write: Callable[[Mapping[str, Tensor]], str]) -> list[str]:
+        """See `Learner.segments`."""
+        return self.replay.ids(write)
+
+    def remember(self, experience: Mapping[str, Tensor], segments: Sequence[tuple[str, Mapping[str, Tensor]]]) -> None:
+        """See `Learner.remember`."""
+        try:
+            self.replay.load([(id, Segment.of(tensors, self.device)) for id, tensors in segments], experience)
+        except (KeyError, RuntimeError, IndexError) as error:
+            raise SnapshotError(f"learner {self.name}: its replay buffer does not fit: {error}") from None
+        self.waiting = {key: value.to(self.device) for key, value in part(experience, "waiting.").items()}
 
     def learn(self, lesson: Lesson, tick: Tick = lambda fraction: None, threads: Threads = ALONE) -> Learned:
         """See `Learner.learn`."""

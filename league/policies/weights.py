@@ -78,6 +78,24 @@ def read(place: Path, id: str | None = None, *, finite: bool = True) -> tuple[di
     return metadata, tensors
 
 
+def metadata_of(folder: Path, id: str) -> dict[str, object]:
+    """The metadata of the file `id` alone, unverified: its tensors are not read. Raises SnapshotError."""
+    path = files.content_path(folder, id)
+    try:
+        with open(path, "rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            if size > path.stat().st_size:
+                raise ValueError("its header is longer than the file")
+            metadata = json.loads(json.loads(file.read(size))["__metadata__"][_KEY])
+    except OSError as problem:
+        raise SnapshotError(f"{path} cannot be read: {problem.strerror}") from problem
+    except _UNREADABLE as problem:
+        raise SnapshotError(f"{path} is damaged or was not written by league: {problem}") from problem
+    if not isinstance(metadata, dict):
+        raise SnapshotError(f"{path} was not written by league: its metadata is no JSON object")
+    return metadata
+
+
 def _check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
     for name, tensor in tensors.items():
         # Torch has no `isfinite` for most one-byte floats.

@@ -1,48 +1,77 @@
-"""Checkpoints: all that training needs to go on, as one file. Learners (weights, optimiser, counters) and carries."""
+"""Checkpoints: all that training needs to go on, as one file. Learners (weights, optimiser, counters) and carries.
+
+Replay buffers are too large to be written every round: each of their segments is a file of its own, written once, and
+the checkpoint names those that its learners hold.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from league.errors import SnapshotError
 from league.execution.core import Carry
-from league.learning.learner import Learner
+from league.learning.learner import Learner, part
 from league.policies import weights
+from league.storage.store import Store
 
 
-def save(folder: Path, learners: Sequence[Learner], carries: Mapping[int, Carry]) -> str:
-    """Write a checkpoint and return its id. Equal state gives equal bytes."""
+def save(store: Store, learners: Sequence[Learner], carries: Mapping[int, Carry]) -> str:
+    """Write a checkpoint, after the segments that are new, and return its id. Equal state gives equal bytes."""
     tensors: dict[str, Tensor] = {}
     names: dict[str, list[str]] = {}
+    replay: dict[str, list[str]] = {}
+
+    def write(segment: Mapping[str, Tensor]) -> str:
+        return weights.write(store.replay_folder, weights.pack(segment, {}))
+
     for learner in learners:
         tensors |= {f"learner.{learner.name}.{key}": value for key, value in learner.tensors().items()}
+        tensors |= {f"experience.{learner.name}.{key}": value for key, value in learner.experience().items()}
+        if segments := learner.segments(write):
+            replay[learner.name] = segments
     for table, (state, seated) in carries.items():
         tensors |= {f"table.{table}.{key}": value for key, value in state.items()}
         names[str(table)] = list(seated)
-    return weights.write(folder, weights.pack(tensors, {"tables": names}))
+    metadata: dict[str, object] = {"tables": names}
+    return weights.write(
+        store.checkpoint_folder, weights.pack(tensors, metadata | ({"replay": replay} if replay else {}))
+    )
 
 
-def load(folder: Path, id: str, learners: Sequence[Learner]) -> dict[int, Carry]:
+def load(store: Store, id: str, learners: Sequence[Learner]) -> dict[int, Carry]:
     """Bring the learners to where the checkpoint left them; returns the tables' carries. Raises SnapshotError."""
-    metadata, tensors = weights.read(folder, id, finite=False)
+    metadata, tensors = weights.read(store.checkpoint_folder, id, finite=False)
     names: Any = metadata.get("tables")
     if not isinstance(names, dict):
         raise SnapshotError(f"{id[:8]} is not a checkpoint of a run")
+    replay = _replay(metadata)
     for learner in learners:
-        prefix = f"learner.{learner.name}."
-        learner.load({key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)})
-    return {
-        int(table): (
-            {
-                key.removeprefix(f"table.{table}."): value
-                for key, value in tensors.items()
-                if key.startswith(f"table.{table}.")
-            },
-            tuple(seated),
-        )
-        for table, seated in names.items()
-    }
+        learner.load(part(tensors, f"learner.{learner.name}."))
+        segments = [
+            (segment, weights.read(store.replay_folder, segment, finite=False)[1])
+            for segment in replay.get(learner.name, ())
+        ]
+        learner.remember(part(tensors, f"experience.{learner.name}."), segments)
+    return {int(table): (part(tensors, f"table.{table}."), tuple(seated)) for table, seated in names.items()}
+
+
+def sweep(store: Store) -> None:
+    """Remove what no round needs any longer: checkpoints, and the segments that none of those kept names."""
+    kept = store.sweep_checkpoints()
+    if not store.replay_folder.exists():
+        return
+    try:
+        named = [_replay(weights.metadata_of(store.checkpoint_folder, id)) for id in sorted(kept)]
+    except SnapshotError:
+        # Which segments a damaged checkpoint needs is not known: all are kept, as long as it is.
+        return
+    store.sweep_replay({id for replay in named for ids in replay.values() for id in ids})
+
+
+def _replay(metadata: Mapping[str, object]) -> dict[str, list[str]]:
+    """The segments that a checkpoint names, by learner."""
+    found: Any = metadata.get("replay", {})
+    return {str(learner): [str(id) for id in ids] for learner, ids in found.items()}

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from league import files
 from league.errors import RunError, SnapshotError
+from league.storage.reading import present
 from league.storage.store import Store
 
 
 def verify(store: Store) -> list[str]:
     """Every problem found, in words: in the database, its references, and the files that it names. Empty: all is well.
 
-    Hashes again every snapshot's file and the checkpoint of the last round.
+    Hashes again every snapshot's file, the checkpoint of the last round, and the segments of replay buffers.
     """
     try:
         problems = [f"{store.path}: {text}" for (text,) in store.query("PRAGMA integrity_check") if text != "ok"]
@@ -25,6 +26,7 @@ def verify(store: Store) -> list[str]:
         return [str(problem)]
     if last is not None:
         named.append((store.checkpoint_folder, last.checkpoint))
+    named += [(store.replay_folder, id) for id in sorted(present(store.replay_folder))]
     return problems + [text for folder, id in named if (text := _file_problem(folder, id))]
 
 

@@ -41,6 +41,11 @@ class Reading(ABC):
         """Where the checkpoints' files lie."""
         return self.folder / "checkpoints"
 
+    @property
+    def replay_folder(self) -> Path:
+        """Where the segments of replay buffers lie, once there is one."""
+        return self.folder / "replay"
+
     def config(self) -> dict[str, Any]:
         """The config that the run was created with."""
         return _object(self.query("SELECT config FROM run")[0][0])

@@ -95,6 +95,8 @@ class Store(Reading):
             for each in (folder, store.snapshot_folder, store.checkpoint_folder):
                 files.make_folder(each)
                 files.remove_leftovers(each)
+            if store.replay_folder.exists():
+                files.remove_leftovers(store.replay_folder)
         except BaseException:
             store.close()
             raise
@@ -250,12 +252,21 @@ class Store(Reading):
         if self.provenance()[-1] != dict(data):
             self._insert("provenance", [{"data": canonical_json(dict(data)), "seen_at": time.time()}])
 
-    def sweep_checkpoints(self, keep: Iterable[str] = ()) -> None:
-        """Remove checkpoint files, except those of the last two rounds and those in `keep`. Call it after a commit."""
+    def sweep_checkpoints(self, keep: Iterable[str] = ()) -> set[str]:
+        """Remove checkpoint files, except those of the last two rounds and those in `keep`. Call it after a commit.
+
+        Returns the ids of those that are kept.
+        """
         last = self.query("SELECT checkpoint FROM rounds ORDER BY round DESC LIMIT 2")
         named = {id for (id,) in last} | set(keep)
         for id in present(self.checkpoint_folder) - named:
             files.content_path(self.checkpoint_folder, id).unlink(missing_ok=True)
+        return named
+
+    def sweep_replay(self, named: Iterable[str]) -> None:
+        """Remove segments of replay buffers, except those that a kept checkpoint names. Call it after a commit."""
+        for id in present(self.replay_folder) - set(named):
+            files.content_path(self.replay_folder, id).unlink(missing_ok=True)
 
     def query(self, sql: str, *parameters: object) -> list[Any]:
         """All rows that a SELECT or a PRAGMA gives, as tuples. For this room; others ask for records."""
