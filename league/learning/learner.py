@@ -125,6 +125,10 @@ class Learner(ABC):
         there are changes no result. A gradient step that is not finite is skipped and leaves the weights as they were.
         """
 
+    def begin_with(self, policy: NeuralPolicy) -> None:
+        """Take over the weights of a policy of the same architecture, before anything was learnt."""
+        self.actor.load_state_dict(policy.actor.state_dict())
+
     def observe(self, inputs: Mapping[str, Tensor]) -> None:
         """Take inputs, `[n, ...]` by network, into the moments by which networks normalise them from now on."""
         networks = self.networks()

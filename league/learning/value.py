@@ -93,6 +93,11 @@ class ValueLearner(Learner):
         super().load(tensors)
         self.updates = int(tensors.get("updates", torch.tensor(0)))
 
+    def begin_with(self, policy: NeuralPolicy) -> None:
+        """See `Learner.begin_with`."""
+        super().begin_with(policy)
+        self.target.load_state_dict(self.actor.state_dict())
+
     def experience(self) -> dict[str, Tensor]:
         """See `Learner.experience`: priorities, and the decisions that wait."""
         return self.replay.tensors() | {f"waiting.{key}": value for key, value in self.waiting.items()}
@@ -146,7 +151,7 @@ class ValueLearner(Learner):
 
         def asked(network: Network, learns: bool) -> Tensor:
             with torch.set_grad_enabled(learns):
-                return _values(network, window, seat, burn_in)
+                return values_of(network, window, seat, burn_in)
 
         said, other = threads.map(lambda one: asked(*one), [(self.actor, True), (self.target, False)])
         rows = {name: value[burn_in:] for name, value in rows.items()}
@@ -293,7 +298,7 @@ class Vdn(ValueLearner):
         return Sum()
 
 
-def _values(network: Network, window: Window, seat: Tensor, burn_in: int) -> Tensor:
+def values_of(network: Network, window: Window, seat: Tensor, burn_in: int) -> Tensor:
     """`[C + 1, Q, n, A]`: what a network says of every row, each seat remembering its own. seat: `[Q * n]`."""
     rows = window.rows
     obs, present = rows["obs"].flatten(1, 2), rows["present"].flatten(1, 2)

@@ -231,7 +231,16 @@ def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> dict[s
                 f"population.init = '{text}': it is not a network of the same shape as learner {learner.name}'s "
                 f"({learner.actor.spec})"
             )
-        learner.actor.load_state_dict(policy.actor.state_dict())
+        if (policy.epsilon is None) != (learner.policy.epsilon is None):
+            says = [
+                "what actions are worth" if one.epsilon is not None else "how likely they should be"
+                for one in (policy, learner.policy)
+            ]
+            raise PolicyError(
+                f"population.init = '{text}': its network says {says[0]}, and that of learner {learner.name} is to say "
+                f"{says[1]}; begin with a policy of a run whose algorithm.kind is of the same sort"
+            )
+        learner.begin_with(policy)
         if found.id is not None:
             parents[learner.name] = found.id
     return parents
