@@ -12,6 +12,7 @@ from torch import Tensor
 from league.errors import GameError
 from league.games.actions import Discrete
 from league.games.core import Acting, GameSpec, NativeGame, Outcome, RoleSpec, State
+from league.games.options import whole
 
 Table = Sequence[Sequence[float]]
 _MOST_DIVISIONS = 4096
@@ -118,8 +119,7 @@ class Blotto(Bimatrix):
 
     def __init__(self, slots: int, device: torch.device | str = "cpu", *, troops: int = 5, fields: int = 3) -> None:
         for name, value in (("troops", troops), ("fields", fields)):
-            if not isinstance(value, int) or value < 1:
-                raise GameError(f"blotto: {name} must be a whole number of 1 or more, not {value!r}")
+            whole("blotto", name, value)
         if comb(troops + fields - 1, fields - 1) > _MOST_DIVISIONS:
             raise GameError(
                 f"blotto: {troops} troops over {fields} fields can be divided in "

@@ -12,7 +12,8 @@ import math
 import torch
 from torch import Tensor
 
-from league.games.particles import Agent, Land, Particles, Rows, View, share, whole
+from league.games.options import number, whole
+from league.games.particles import Agent, Land, Particles, Rows, View
 from league.games.physics import Curve, length, root, squared, squared_distances, total
 
 _FAR = 2 * math.sqrt(2)
@@ -41,7 +42,7 @@ class Spread(Particles):
         dtype: str = "float32",
     ) -> None:
         whole("spread", "N", N)
-        share("spread", "local_ratio", local_ratio)
+        number("spread", "local_ratio", local_ratio, 0, 1)
         agents = [Agent(f"agent_{seat}", "agent", radius=0.15) for seat in range(N)]
         self._ratio, self._reach = local_ratio, 2 * agents[0].radius
         worst = -(1 - local_ratio) * N * _FAR - local_ratio * (N - 1)
@@ -266,7 +267,7 @@ class Reference(Particles):
         continuous_actions: bool = False,
         dtype: str = "float32",
     ) -> None:
-        share("reference", "local_ratio", local_ratio)
+        number("reference", "local_ratio", local_ratio, 0, 1)
         self._ratio = local_ratio
         super().__init__(
             "reference",

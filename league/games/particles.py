@@ -17,6 +17,7 @@ from league.errors import GameError
 from league.games.actions import ActionSpace, Box, Discrete
 from league.games.chance import uniform
 from league.games.core import Acting, GameSpec, NativeGame, Outcome, RoleSpec, State
+from league.games.options import switch, whole
 from league.games.physics import Contacts, moved
 
 MOVES = ((0.0, 0.0), (-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0))
@@ -153,8 +154,7 @@ class Particles(NativeGame):
         contact: bool = False,
         continuous: bool = False,
     ) -> None:
-        if not isinstance(continuous, bool):
-            raise GameError(f"{name}: continuous_actions must be true or false, not {continuous!r}")
+        switch(name, "continuous_actions", continuous)
         whole(name, "max_cycles", max_cycles)
         if dtype not in _DTYPES:
             raise GameError(f"{name}: dtype must be one of {', '.join(_DTYPES)}, not {dtype!r}")
@@ -338,18 +338,6 @@ class Particles(NativeGame):
             count = len(words) * len(speakers)
             first = torch.arange(0, count * most, most, device=self.device)
             self._first_word = first.view(len(words), len(speakers), 1)
-
-
-def whole(game: str, name: str, value: object, least: int = 1) -> None:
-    """Raise a GameError unless an option is a whole number of at least `least`."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise GameError(f"{game}: {name} must be a whole number of {least} or more, not {value!r}")
-
-
-def share(game: str, name: str, value: object) -> None:
-    """Raise a GameError unless an option is a number from 0 to 1."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
-        raise GameError(f"{game}: {name} must be a number from 0 to 1, not {value!r}")
 
 
 def _spec(
