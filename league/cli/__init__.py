@@ -106,7 +106,10 @@ def metrics(
         ),
     ] = (),
     csv: Annotated[
-        str | None, Parameter(help="Write round, learner, name, value to this file (-: print them) instead.")
+        str | None,
+        Parameter(
+            help="Write round, learner, name, value to this file (-: print them) instead.", allow_leading_hyphen=True
+        ),
     ] = None,
     signs: Annotated[bool, Parameter(negative=(), help="List all bad signs that are looked for.")] = False,
     json: JsonFlag = False,

@@ -28,8 +28,8 @@ def show_metrics(
     """`league metrics`. out: a file for CSV, "-" for stdout, None for a table or JSON."""
     if last is not None and last < 1:
         raise ConfigError(f"--last counts rounds, at least 1, not {last}")
-    if out is not None and as_json:
-        raise ConfigError("--csv and --json are two ways to print the same: choose one")
+    if out is not None and (as_json or (out.startswith("-") and out != "-")):
+        raise ConfigError("--csv takes a file, or - to print, and stands alone: no --json beside it")
     with Store.reader(found_run(run)) as store:
         whole = store.metrics(last=last)
         learners = _learners(store)

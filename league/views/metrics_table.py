@@ -1,4 +1,4 @@
-"""What `league metrics` shows: each learner's metrics with their course, the signs that were seen, and all there are."""
+"""What `league metrics` shows: each learner's metrics with their course, the signs that were seen, or all there are."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 NOTHING = "no round was trained yet"
 """What stands in the place of metrics before there are any."""
 
+NO_SIGN = "no bad sign was seen; league metrics --signs says what is looked for"
+"""What stands in the place of bad signs where there are none."""
+
 Told = tuple[int, str, str, str, str | None]
-"""A sign that was seen: round, learner, name, what it showed, and the settings to look at (None: it is told no more)."""
+"""A sign that was seen: round, learner, name, what it showed, and the settings to look at (None: unknown here)."""
 
 
 def metrics_table(rows: Sequence[MetricsRow], seen: Sequence[Told]) -> RenderableType:
@@ -77,12 +80,12 @@ def _value(value: float | None, signed: bool = False) -> str:
 def _seen(seen: Sequence[Told]) -> Grid:
     columns = [
         Column(("round",), right=True, keep=9),
-        Column(("learner",), keep=5, least=6),
+        Column(("learner",), keep=9, least=6),
         Column(("bad sign",), keep=8, least=10),
         Column(("what it shows",), keep=7, least=20, wrap=True),
         Column(("look at",), keep=6, least=16, wrap=True),
     ]
-    rows = [
+    rows: list[list[str | Text]] = [
         [str(round), clean(learner), Text(clean(name), "yellow"), clean(what), clean(setting or "")]
         for round, learner, name, what, setting in seen
     ]
