@@ -19,7 +19,7 @@ from league.storage.store import Store
 WIDTH = 60
 COMMANDS = (
     *("run", "standings", "rate", "match", "payoff", "credit", "exploit"),
-    *("export", "show", "runs", "games", "config"),
+    *("metrics", "export", "show", "runs", "games", "config"),
 )
 
 
