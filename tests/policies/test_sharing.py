@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -71,12 +73,24 @@ def test_each_seat_is_answered_by_its_own_group() -> None:
     assert not torch.allclose(made.members[0](seen, seat), made.members[1](seen, seat), atol=1e-2)
 
 
+@pytest.mark.parametrize(
+    "memory",
+    [
+        {},
+        {"memory": "stack", "length": 3},
+        {"memory": "gru", "units": 4},
+        {"memory": "lstm", "units": 4},
+        {"memory": "transformer", "length": 3, "units": 4},
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("present", [(0, 1, 2, 3), (0, 2), (3,)])
-def test_seats_of_other_groups_teach_nothing(present: tuple[int, ...]) -> None:
-    made = Network(SPEC, 1.0, torch.Generator().manual_seed(0))
+def test_seats_of_other_groups_teach_nothing(present: tuple[int, ...], memory: dict[str, object]) -> None:
+    made = Network(replace(SPEC, **memory), 1.0, torch.Generator().manual_seed(0))  # type: ignore[arg-type]
     seat = torch.tensor(present * 5)
     seen = torch.rand((3, len(seat), 5), generator=torch.Generator().manual_seed(1))
     said = made.unroll(seen, seat, None, torch.zeros(seen.shape[:2], dtype=torch.bool))
+    assert made.step(seen[0], seat)[0].shape == (len(seat), 3)
     gradients = torch.autograd.grad(said.square().sum(), list(made.parameters()))
     taught = {SPEC.groups[one] for one in present}
     for (name, _), gradient in zip(made.named_parameters(), gradients, strict=True):
