@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from league.config import from_dict, load, to_dict
 from league.errors import ConfigError
 from league.games.actions import Discrete
 from league.games.core import GameSpec, RoleSpec
@@ -60,6 +61,16 @@ def test_seats_that_there_are_not_or_twice_are_refused(sharing: object, message:
     spec = game()
     with pytest.raises(ConfigError, match=f"network.sharing: {message}"):
         sharing_groups(spec, spec.roles[0], NetworkSettings.model_validate({"sharing": sharing}))
+
+
+def test_the_command_line_can_say_none_and_lists() -> None:
+    found = load(None, ["network.sharing=none", "network.memory=none"]).network
+    assert (found.sharing, found.memory) == ("none", "none")
+    config = load(None, ['network.sharing=[["hunter_0", "hunter_1"]]'])
+    assert config.network.sharing == (("hunter_0", "hunter_1"),)
+    assert from_dict(to_dict(config)) == config
+    with pytest.raises(ConfigError, match='must be one of "all", "none" or a list of lists of texts, not "some"'):
+        load(None, ["network.sharing=some"])
 
 
 def test_each_seat_is_answered_by_its_own_group() -> None:
