@@ -114,12 +114,17 @@ class ComaSettings(ActorCriticSettings):
 class ReplaySettings(AlgorithmSettings):
     """What all that learn action values from a replay buffer have."""
 
+    slots: PositiveInt | None = 32
+    """Games played side by side at each training table: the fewer, the more often what is played is learnt from."""
+    max_grad_norm: float = Field(10.0, gt=0)
+    """Gradients of the networks together are scaled down to this norm."""
     batch: PositiveInt = 32
     """Sequences in one gradient step."""
     updates: PositiveInt = 16
-    """Gradient steps in each round."""
+    """Gradient steps in each round. A decision is learnt from about updates × batch × chunk / (slots × turns) times,
+    where a side decides on every turn."""
     capacity: PositiveInt = 200_000
-    """Decisions of sides that the replay buffer holds; the oldest rounds leave it."""
+    """Decisions of sides that the replay buffer holds; the oldest rounds leave it, but never the latest."""
     warmup: PositiveInt = 2_000
     """Decisions of sides in the buffer before learning begins."""
     burn_in: int = Field(0, ge=0)
@@ -130,6 +135,10 @@ class ReplaySettings(AlgorithmSettings):
     all are as likely (Schaul et al. 2016, arXiv:1511.05952)."""
     priority_correction: float = Field(0.4, ge=0, le=1)
     """Exponent of the weights that undo a part of the prioritised sampling's bias."""
+    value_loss: Literal["squared", "huber"] = "huber"
+    """How far values are off: half the squared error, or Huber's, which is linear beyond `huber_delta`."""
+    huber_delta: float = Field(10.0, gt=0)
+    """Where Huber's loss becomes linear, in units of (scaled) rewards."""
     target_every: PositiveInt = 200
     """Gradient steps after which the target network becomes the network."""
     target_rate: float | None = Field(None, gt=0, le=1)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from league.events import Tick
 from league.learning.batch import Batch
 from league.learning.learner import ALONE
-from league.learning.settings import ActorCriticSettings
+from league.learning.settings import ActorCriticSettings, ReplaySettings
 from league.policies.distributions import distribution, kl, log_prob
 from league.policies.distributions import entropy as entropy_of
 from league.policies.networks import Network
@@ -130,7 +130,7 @@ class _Tally:
         }
 
 
-def distance(error: Tensor, settings: ActorCriticSettings) -> Tensor:
+def distance(error: Tensor, settings: ActorCriticSettings | ReplaySettings) -> Tensor:
     """Half the squared error, or Huber's loss, by row."""
     if settings.value_loss == "huber":
         return nn.functional.huber_loss(error, torch.zeros_like(error), reduction="none", delta=settings.huber_delta)

@@ -256,8 +256,9 @@ def write_snapshot(store: Store, roster: Roster, learner: Learner, progress: Lea
         "origin": origin,
         "hyperparameters": hyperparameters_of(learner),
     }
-    metadata = describe(spec, learner.role, learner.actor.spec) | lineage
-    id = weights.write(store.snapshot_folder, weights.pack(learner.policy.weights(), metadata))
+    policy = learner.frozen()
+    metadata = describe(spec, learner.role, policy.actor.spec, policy.epsilon) | lineage
+    id = weights.write(store.snapshot_folder, weights.pack(policy.weights(), metadata))
     return Snapshot(
         id,
         learner.role.name,
