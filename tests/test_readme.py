@@ -48,6 +48,7 @@ HEADERS = (
     "team mean score agent_0 agent_1 agent_2",
     "policy mean return",
     "opponent games wins draws losses score",
+    "metric latest change course",
     "hyperparameter value",
     "run game matchmaking rounds steps snapshots best last written",
     "key value source",

@@ -17,7 +17,7 @@ from league.api import open_run
 from league.storage.store import Store
 
 WIDTH = 60
-COMMANDS = ("run", "standings", "rate", "match", "payoff", "export", "show", "runs", "games", "config")
+COMMANDS = ("run", "standings", "metrics", "rate", "match", "payoff", "export", "show", "runs", "games", "config")
 
 
 @pytest.fixture(autouse=True)
