@@ -35,9 +35,7 @@ def metrics_table(rows: Sequence[MetricsRow], seen: Sequence[Told]) -> Renderabl
         parts += [heading, _metrics(mine), Text()]
     if not rows:
         parts += [Text(NOTHING, "italic"), Text()]
-    parts.append(
-        _seen(seen) if seen else Text("no bad sign was seen; league metrics --signs tells what is looked for", "dim")
-    )
+    parts.append(_seen(seen) if seen else Text(NO_SIGN, "dim"))
     return Group(*parts)
 
 
@@ -46,10 +44,7 @@ def signs_table(signs: Sequence[Sign]) -> RenderableType:
     parts: list[RenderableType] = []
     for sign in signs:
         heading = Text.assemble((sign.name, "bold"), (f"  {', '.join(sign.metrics)}", "dim"))
-        facts = [("told", sign.threshold), ("cause", sign.cause), ("look at", sign.setting)]
-        columns = [Column(("",), keep=9), Column(("",), keep=8, least=20, wrap=True)]
-        grid = Grid(columns, [[Text(f"  {name}", "dim"), text] for name, text in facts], heading=False)
-        parts += [heading, grid]
+        parts += [heading, _facts([("told", sign.threshold), ("cause", sign.cause), ("look at", sign.setting)])]
     return Group(*parts)
 
 
@@ -77,16 +72,15 @@ def _value(value: float | None, signed: bool = False) -> str:
     return number(value, places([value or 0.0]), signed)
 
 
-def _seen(seen: Sequence[Told]) -> Grid:
-    columns = [
-        Column(("round",), right=True, keep=9),
-        Column(("learner",), keep=9, least=6),
-        Column(("bad sign",), keep=8, least=10),
-        Column(("what it shows",), keep=7, least=20, wrap=True),
-        Column(("look at",), keep=6, least=16, wrap=True),
-    ]
-    rows: list[list[str | Text]] = [
-        [str(round), clean(learner), Text(clean(name), "yellow"), clean(what), clean(setting or "")]
-        for round, learner, name, what, setting in seen
-    ]
-    return Grid(columns, rows, named=2)
+def _seen(seen: Sequence[Told]) -> RenderableType:
+    parts: list[RenderableType] = []
+    for round, learner, name, what, setting in seen:
+        parts.append(Text.assemble((clean(name), "bold yellow"), (f"  round {round}, {clean(learner)}", "dim")))
+        parts.append(_facts([("shows", what), *([("look at", setting)] if setting else [])]))
+    return Group(*parts)
+
+
+def _facts(facts: Sequence[tuple[str, str]]) -> Grid:
+    """Facts of a sign under each other, each with its name before it."""
+    columns = [Column(("",), keep=9), Column(("",), keep=8, least=20, wrap=True)]
+    return Grid(columns, [[Text(f"  {name}", "dim"), clean(text)] for name, text in facts], heading=False)

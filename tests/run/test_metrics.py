@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import sqlite3
 from pathlib import Path
 
@@ -144,6 +145,27 @@ def test_a_run_that_goes_on_tells_the_same(wild: tuple[Path, list[Event]], tmp_p
             run.bus.add(lambda event, run=run: run.interrupt() if isinstance(event, RoundFinished) else None)
             run.run()
     assert content(tmp_path / "run") == content(wild[0]), "signs are among the run's events"
+
+
+def test_a_seat_that_climbs_at_anothers_cost_is_told_with_what_seats_see(tmp_path: Path) -> None:
+    config = tiny("game.id=speaker_listener", "game.options={}", "population.learners=1", "matchmaking.kind=naive")
+    with League(config, tmp_path / "run") as run:
+        lookout, seats = run._lookout, {"speaker": ("speaker_0", 0.5), "listener": ("listener_0", -0.5)}
+        told = [
+            seen
+            for number in range(1, 31)
+            for seen in lookout.look(
+                number,
+                {
+                    learner: {f"return/{seat}": slope * number + math.sin((4.3 + slope) * number)}
+                    for learner, (seat, slope) in seats.items()
+                },
+            )
+        ]
+    assert [(seen.learner, seen.sign.name) for seen in told] == [("speaker", "seats_apart")]
+    assert told[0].what.startswith("return/speaker_0 climbs from ")
+    assert "return/listener_0 falls" in told[0].what
+    assert "3 numbers seen by speaker_0, 11 numbers seen by listener_0" in told[0].what
 
 
 def test_all_signs_are_listed() -> None:
