@@ -64,7 +64,17 @@ BUILT_IN = "built-in config"
 """The source of values from `DEFAULT_TOML`."""
 
 RESUMABLE = frozenset(
-    {"budget", "device", "threads", "workers", "rating.by", "rating.anchors", "rating.elo", "rating.openskill"}
+    {
+        "budget",
+        "device",
+        "threads",
+        "workers",
+        "tensorboard",
+        "rating.by",
+        "rating.anchors",
+        "rating.elo",
+        "rating.openskill",
+    }
 )
 """Keys, and sections, that may differ when a run goes on: none of them changes what it has learnt or rated so far."""
 
@@ -105,6 +115,9 @@ class RunConfig(Settings):
     workers: NonNegativeInt | None = None
     """Processes that step environments in Python; 0: this one does; by default one for each core. They change no
     result, and native games need none."""
+    tensorboard: bool = False
+    """`league run` also writes what it measures for TensorBoard, to the folder `tensorboard` in the run's (needs the
+    extra `tensorboard`)."""
     game: GameConfig = GameConfig()
     """What is played."""
     population: PopulationConfig = PopulationConfig()

@@ -31,9 +31,11 @@ from league.execution.core import PlayMatches, TrainRound
 from league.execution.training import Trained
 from league.games.chance import fold
 from league.learning.learner import Learner
+from league.learning.signs import SIGN, Seen
 from league.matchmaking.core import validate
 from league.records import Exploit, LeagueView, MatchResult, Plan, PolicyId, Snapshot, Standing
 from league.run import checkpoint, setup
+from league.run.lookout import Lookout
 from league.run.rated import fixtures_for
 from league.storage.provenance import differences, provenance
 
@@ -85,6 +87,7 @@ class League:
         self.round_number = self.steps = 0
         self.resumed = self._broken = self._in_round = False
         self._training = self.store.training(rounds=_MEMORY)
+        self._lookout = Lookout.of(self.store, self.roster.spec, self.tables, self.executor.make)
         self._interrupted: float | None = None
         self._round_began = 0.0
         self._paces: deque[float] = deque(maxlen=10)
@@ -154,11 +157,13 @@ class League:
         )
         phases = _total_phases(trained) | {"rated matches": time.monotonic() - played}
         self.steps = sum(learner.steps for learner in self.learners)
-        self._commit(number, taken, results, trained, exploited, phases)
+        seen = self._commit(number, taken, results, trained, exploited, phases)
         self.round_number, self._in_round = number, False
         seconds = time.monotonic() - self._round_began
         self._paces.append(seconds)
         self._announce(number, taken, exploited, trained, phases, seconds, self._remaining(budget, began))
+        for sign in seen:
+            self.bus.emit(Warned(number, sign.message))
 
     def _plan(self, number: int) -> Plan:
         view = self._view(number)
@@ -225,12 +230,17 @@ class League:
         trained: Sequence[Trained],
         exploited: Sequence[Exploited],
         phases: dict[str, float],
-    ) -> None:
-        """Write the checkpoint, then everything the round brought in one transaction; refit the ratings within it."""
+    ) -> list[Seen]:
+        """Write the checkpoint, then everything the round brought in one transaction; refit the ratings within it.
+
+        Returns the bad signs that begin in the round, which are part of what is written.
+        """
         began = time.monotonic()
         carries = self.executor.carries()
         id = checkpoint.save(self.store, self.learners, carries)
         rows = setup.numbered(results, number)
+        metrics = {learner: found for one in trained for learner, found in one.metrics.items()}
+        seen = self._lookout.look(number, metrics)
         self._training += [result for one in trained for result in one.results]
         self._training = [row for row in self._training if row.round > number - _MEMORY]
         if rows:
@@ -243,14 +253,17 @@ class League:
                 self.roster.cache(self.store)
             for one in trained:
                 self.store.put_training(one.results)
-                for learner, metrics in one.metrics.items():
-                    self.store.put_metrics(number, learner, metrics)
+            for learner, found in metrics.items():
+                self.store.put_metrics(number, learner, found)
             for event in exploited:
                 self.store.put_event(number, "exploit", setup.exploit_record(event))
+            for sign in seen:
+                self.store.put_event(number, SIGN, sign.record())
             phases["storage"] = time.monotonic() - began
             states = {learner.name: self.progress[learner.name].record(learner) for learner in self.learners}
             self.store.put_round(number, self.steps, id, states, time.monotonic() - self._round_began, phases)
         checkpoint.sweep(self.store)
+        return seen
 
     def _announce(
         self,

@@ -52,6 +52,7 @@ SOLE = {
     "pyspiel": ("games",),
     "openskill": ("rating",),
     "safetensors": ("policies",),
+    "tensorboard": ("views",),
     "pickle": (),
     "random": (),
 }

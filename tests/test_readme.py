@@ -49,6 +49,7 @@ HEADERS = (
     "policy mean return",
     "seat policy share of the score own score",
     "opponent games wins draws losses score",
+    "metric latest change course",
     "hyperparameter value",
     "run game matchmaking rounds steps snapshots best last written",
     "key value source",

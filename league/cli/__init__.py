@@ -91,6 +91,39 @@ def standings(
 
 
 @app.command
+def metrics(
+    *,
+    run: RunOption = None,
+    learner: Annotated[str | None, Parameter(help="Only this learner.")] = None,
+    last: Annotated[int | None, Parameter(help="Only the last so many rounds.")] = None,
+    name: Annotated[
+        tuple[str, ...],
+        Parameter(
+            "--name",
+            help="Only this metric, or all below it (return: also return/SEAT); as often as needed.",
+            consume_multiple=False,
+            negative=(),
+        ),
+    ] = (),
+    csv: Annotated[
+        str | None,
+        Parameter(
+            help="Write round, learner, name, value to this file (-: print them) instead.", allow_leading_hyphen=True
+        ),
+    ] = None,
+    signs: Annotated[bool, Parameter(negative=(), help="List all bad signs that are looked for.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """What training measured, round by round, and the bad signs that were seen in it."""
+    from league.cli.metrics import list_signs, show_metrics
+
+    if signs:
+        list_signs(json)
+    else:
+        show_metrics(run, learner, last, name, csv, json)
+
+
+@app.command
 def rate(
     *,
     run: RunOption = None,

@@ -62,9 +62,12 @@ def run_league(config: str | None, run: str | None, overrides: Overrides, new: b
     from league.orchestrator import League
     from league.views.console import LiveConsole
     from league.views.plain import PlainConsole
+    from league.views.tensorboard import TensorBoard
 
     out = Console(highlight=False)
-    with League(settings, folder, retune=retune) as league, ExitStack() as screen:
+    # Made first: a package that is missing must not leave a run behind.
+    listeners = [TensorBoard(folder)] if settings.tensorboard else []
+    with League(settings, folder, listeners, retune) as league, ExitStack() as screen:
         live = out.is_interactive and not plain
         league.bus.add(screen.enter_context(LiveConsole(out)) if live else PlainConsole(sys.stdout))
         with _interruptible(league.interrupt):

@@ -56,9 +56,8 @@ def update(
     target = learner.values.normalised(batch.target)
     advantage = _standardised(batch.advantage) if settings.advantage_normalisation else batch.advantage
 
-    seats = len(learner.game.seats)
-    sums, norms, by_seat = torch.zeros(len(_MEASURED)), torch.zeros(2), torch.zeros(2, seats)
-    steps = skipped = epochs = policy_steps = 0
+    tally = _Tally(len(learner.game.seats))
+    steps = epochs = 0
     networks = (learner.actor, learner.critic)
     enough = False
     while epochs < settings.epochs and not enough:
@@ -76,40 +75,59 @@ def update(
             norm = torch.stack([nn.utils.clip_grad_norm_(one.parameters(), settings.max_grad_norm) for one in networks])
             steps += 1
             tick(min(steps * settings.minibatch / (settings.epochs * count), 1.0))
-            if not bool(torch.isfinite(measured.sum() + norm.sum())):
-                skipped += 1
-                continue
-            learner.optimiser.step()
-            policy_steps += len(moves) - 1
-            sums, norms = sums + measured.cpu(), norms + norm.cpu()
-            by_seat = by_seat + torch.stack([piece.by_seat for piece in pieces]).sum(0).cpu()
-            divergence.append(measured[_MEASURED.index("approx_kl")])
+            if bool(torch.isfinite(measured.sum() + norm.sum())):
+                learner.optimiser.step()
+                tally.add(measured, norm, torch.stack([piece.by_seat for piece in pieces]).sum(0), len(moves) > 1)
+                divergence.append(measured[_MEASURED.index("approx_kl")])
         epochs += 1
         enough = bool(divergence) and learner.is_enough(float(torch.stack(divergence).mean()))
     learner.optimiser.zero_grad(set_to_none=True)
     learner.steps += count
-    learner.skipped = learner.skipped + 1 if skipped == steps else 0
+    learner.skipped = 0 if tally.steps else learner.skipped + 1
     learner.move_magnet()
     # Only now: while a batch is learned from, networks must say of it what they said when it was played.
     learner.observe({"actor": batch.obs, "critic": batch.inputs})
-    return (
-        _averages(sums, norms, steps - skipped, policy_steps)
-        | {
-            f"approx_kl/{name}": float(total / rows)
-            for name, total, rows in zip(learner.game.seats, *by_seat, strict=True)
-            if seats > 1 and rows
+    return tally.metrics(learner, magnet_weight) | {
+        "explained_variance": _explained_variance(batch.value, batch.target),
+        "value": float(batch.value.mean()),
+        "entropy_weight": entropy_weight,
+        "learning_rate": rate,
+        "skipped_steps": float(steps - tally.steps),
+        "epochs": float(epochs),
+        "agent_steps": float(count),
+    }
+
+
+class _Tally:
+    """What was measured over the gradient steps that were taken. steps: how many; moved: how many moved the actor."""
+
+    def __init__(self, seats: int) -> None:
+        self.steps = self.moved = 0
+        self._measured, self._norms = torch.zeros(len(_MEASURED)), torch.zeros(2)
+        self._by_seat = torch.zeros(2, seats)
+
+    def add(self, measured: Tensor, norms: Tensor, by_seat: Tensor, moved: bool) -> None:
+        """One more step. norms: of the actor's gradient and the critic's. by_seat: `[2, S]`, as of `_Piece`."""
+        self.steps, self.moved = self.steps + 1, self.moved + moved
+        self._measured, self._norms = self._measured + measured.cpu(), self._norms + norms.cpu()
+        self._by_seat = self._by_seat + by_seat.cpu()
+
+    def metrics(self, learner: ActorCritic, magnet_weight: float) -> dict[str, float]:
+        """Means over the steps (of what concerns the actor, those that moved it), and approx_kl by seat."""
+        found = dict(zip(_MEASURED, self._measured.tolist(), strict=True)) | {"grad_norm": float(self._norms[0])}
+        if learner.magnet is None:
+            del found["magnet_kl"]
+        critics = {"value_loss": found.pop("value_loss"), "critic_grad_norm": float(self._norms[1])}
+        found = {name: total / self.moved for name, total in found.items()} if self.moved else {}
+        found |= {name: total / self.steps for name, total in critics.items()} if self.steps else {}
+        found |= {"magnet_weight": magnet_weight} if learner.magnet is not None else {}
+        seats = learner.game.seats if len(learner.game.seats) > 1 else ()
+        totals, counts = self._by_seat.tolist()
+        return found | {
+            f"approx_kl/{name}": total / count
+            for name, total, count in zip(seats, totals, counts, strict=bool(seats))
+            if count
         }
-        | {
-            "explained_variance": _explained_variance(batch.value, batch.target),
-            "value": float(batch.value.mean()),
-            "entropy_weight": entropy_weight,
-            "learning_rate": rate,
-            "skipped_steps": float(skipped),
-            "epochs": float(epochs),
-            "agent_steps": float(count),
-        }
-        | ({"magnet_weight": magnet_weight} if learner.magnet is not None else {})
-    )
 
 
 def distance(error: Tensor, settings: ActorCriticSettings | ReplaySettings) -> Tensor:
@@ -221,14 +239,6 @@ def _through_time(
     seen = inputs.index_select(0, index.flatten()).unflatten(0, index.shape)
     answers = network.unroll(seen, batch.seat[index[0]], memory.index_select(0, rows), chunks.fresh[:, rows])
     return answers[chunks.there[:, rows]]
-
-
-def _averages(sums: Tensor, norms: Tensor, steps: int, policy_steps: int) -> dict[str, float]:
-    """What is `_MEASURED`, and the gradients' norms, over the gradient steps that were taken."""
-    found = dict(zip(_MEASURED, sums.tolist(), strict=True)) | {"grad_norm": float(norms[0])}
-    critics = {"value_loss": found.pop("value_loss"), "critic_grad_norm": float(norms[1])}
-    mean = {name: total / policy_steps for name, total in found.items()} if policy_steps else {}
-    return mean | ({name: total / steps for name, total in critics.items()} if steps else {})
 
 
 def _by_seat(values: Tensor, seat: Tensor, seats: int) -> Tensor:

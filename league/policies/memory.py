@@ -12,8 +12,13 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-HEADS = 4
-"""Of attention, at most; as many as divide the units."""
+_HEADS = 4
+"""Of attention, at most."""
+
+
+def heads_of(units: int) -> int:
+    """Heads of attention: as many as divide the units, and four at most."""
+    return next(heads for heads in range(_HEADS, 0, -1) if units % heads == 0)
 
 
 class Blocks(nn.Linear):
@@ -80,8 +85,7 @@ class Attention(nn.Module):
 
     def __init__(self, inputs: int, units: int, length: int, activation: nn.Module) -> None:
         super().__init__()
-        heads = next(heads for heads in range(HEADS, 0, -1) if units % heads == 0)
-        self.parts = (heads, units // heads)
+        self.parts = (heads_of(units), units // heads_of(units))
         self.embed = nn.Linear(inputs, units)
         self.ages = nn.Parameter(torch.empty((length, units)))
         self.before = nn.LayerNorm(units)

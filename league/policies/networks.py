@@ -173,8 +173,8 @@ class Network(nn.Module):
         features = self.features(inputs.flatten(0, 1), seat.repeat(len(inputs)))
         if self.spec.memory == "none":
             return _apart(self.answer(features), (len(inputs), len(seat)))
-        states = []
-        for given, begins in zip(self.cell.input(self.hidden(features)).split(len(seat)), fresh, strict=True):
+        states, given_all = [], self.cell.input(self.hidden(features))
+        for given, begins in zip(_apart(given_all, (len(inputs), len(seat))), fresh, strict=True):
             memory = self.cell(given, torch.where(begins[:, None], 0.0, memory))
             states.append(memory[:, : self.spec.units])
         return self.answer(torch.stack(states))
@@ -217,16 +217,16 @@ class Network(nn.Module):
         if spec.memory == "stack":
             window = windows(sequence, length)
             window = window if valid is None else torch.where(valid[..., None], window, 0.0)
-            window = window.reshape(-1, length, *spec.inputs)
+            window = window.reshape(rows[0] * rows[1], length, *spec.inputs)
             window = self.norm(window) if spec.normalised else window
             joined = self._joined(window.flatten(1, 2), seat.repeat(rows[0]))
             return _apart(self.answer(joined), rows)
         # Every observation is embedded once, however many decisions look back at it.
-        seen = sequence[..., :size].reshape(-1, *spec.inputs)
+        seen = sequence[..., :size].reshape(len(sequence) * len(seat), *spec.inputs)
         embedded: Tensor = self.attention.embed(self.hidden(self.features(seen, seat.repeat(len(sequence)))))
         present = windows(sequence[..., size], length) > 0
         present = present if valid is None else present & valid
-        window = windows(embedded.unflatten(0, (-1, len(seat))), length).flatten(0, 1)
+        window = windows(_apart(embedded, (len(sequence), len(seat))), length).flatten(0, 1)
         return _apart(self.answer(self.attention(window, present.flatten(0, 1))), rows)
 
     def _rows(self, seat: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
@@ -313,6 +313,8 @@ def _check(spec: NetworkSpec) -> None:
     if spec.memory not in _MEMORIES:
         hint = nearest(str(spec.memory), _MEMORIES)
         raise ConfigError(f"there is no memory of kind '{spec.memory}'{hint} (there are: {', '.join(_MEMORIES)})")
+    if not all(isinstance(number, int) for number in (spec.length, spec.units, *spec.groups)):
+        raise ConfigError("a network's length, units and groups must be whole numbers")
     if (spec.length >= 2) != (spec.memory in _LOOKING_BACK) or spec.length < 1:
         raise ConfigError(f"memory '{spec.memory}' cannot look at {spec.length} observations")
     if (spec.units >= 1) != (spec.memory in (*_CELLS, "transformer")) or spec.units < 0:

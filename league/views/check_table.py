@@ -5,22 +5,18 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from league.views.grid import Column, Grid
-from league.views.text import clean, count, duration, interval, number
+from league.views.text import average, clean, count, duration, interval, number, sparkline
 
 if TYPE_CHECKING:
     from league.studies.check.report import Curve, Finding, Lesson, Mean, Play, Report
 
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "ok": "green"}
-_BARS = "▁▂▃▄▅▆▇█"
-_POINTS = 16
-"""Columns of a curve."""
 
 _MOST = 10
 """Curves of a lesson, and seats, that are shown one by one; where there are more, they are shown by role."""
@@ -103,7 +99,7 @@ def _lessons(lessons: Sequence[Lesson], roles: Mapping[str, Sequence[str]]) -> G
         pace = f"{count(lesson.agent_steps)} agent-steps, {count(lesson.agent_steps / lesson.seconds)}/s"
         rows.append([Text(f"{clean(lesson.role)} learns", "bold"), "", "", Text(pace, "dim"), ""])
         for name, learns, curves in _grouped(lesson.curves, roles):
-            points = [_average([curve.returns[at] for curve in curves]) for at in range(lesson.rounds)]
+            points = [average([curve.returns[at] for curve in curves]) for at in range(lesson.rounds)]
             change = sum(curve.change for curve in curves) / len(curves)
             arrow = "↑" if change >= _CHANGED else "↓" if change <= -_CHANGED else "="
             rows.append(
@@ -134,22 +130,6 @@ def _grouped(curves: Sequence[Curve], roles: Mapping[str, Sequence[str]]) -> lis
     for curve in curves:
         found.setdefault((of_agent[curve.agent], curve.learns), []).append(curve)
     return [(f"{role} ({_counted(len(group), 'agent')})", learns, group) for (role, learns), group in found.items()]
-
-
-def sparkline(values: Sequence[float | None]) -> str:
-    """A curve in one line of at most `_POINTS` bars, each the mean of some values; a blank where there are none."""
-    width = min(len(values), _POINTS)
-    edges = [round(place * len(values) / width) for place in range(width + 1)] if width else []
-    points = [_average(values[begin:end]) for begin, end in pairwise(edges)]
-    known = [point for point in points if point is not None]
-    low, high = min(known, default=0.0), max(known, default=0.0)
-    scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
-    return "".join(" " if point is None else _BARS[round((point - low) * scale)] for point in points)
-
-
-def _average(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
 
 
 def _middle(means: Sequence[Mean]) -> tuple[float, float]:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 MISSING = "–"
 """What stands where a number is not known."""
+
+_BARS = "▁▂▃▄▅▆▇█"
+_POINTS = 16
+"""Columns of a curve."""
 
 
 def clean(name: str) -> str:
@@ -89,3 +94,20 @@ def aligned(texts: Sequence[str]) -> list[str]:
     """Texts made equally long with spaces before them."""
     room = max(map(len, texts), default=0)
     return [text.rjust(room) for text in texts]
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """A curve in one line of at most `_POINTS` bars, each the mean of some values; a blank where there are none."""
+    width = min(len(values), _POINTS)
+    edges = [round(place * len(values) / width) for place in range(width + 1)] if width else []
+    points = [average(values[begin:end]) for begin, end in pairwise(edges)]
+    known = [point for point in points if point is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(" " if point is None else _BARS[round((point - low) * scale)] for point in points)
+
+
+def average(values: Sequence[float | None]) -> float | None:
+    """The mean of those that are there; None where none is."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None

@@ -17,7 +17,7 @@ from torch.distributions import (
 )
 
 from league.games.actions import ActionSpace, Box, Discrete, MultiDiscrete, from_json
-from league.policies.distributions import UNIFORM, choose, distribution, entropy, log_prob, random_play
+from league.policies.distributions import UNIFORM, choose, distribution, entropy, kl, log_prob, random_play
 
 BOX = Box((-1.0, 0.0, -3.0), (1.0, 2.0, 5.0))
 SPACES: list[ActionSpace] = [Discrete(5), MultiDiscrete((3, 2, 4)), BOX]
@@ -185,3 +185,24 @@ def test_the_entropy_of_a_box_is_as_exact_as_it_says(deviation: float, error: fl
         right = 0.5 * math.log(2 * math.pi * math.e) + math.log(deviation) + float(torch.trapezoid(density * slope, z))
         given = torch.tensor([[mean, math.log(deviation)]], dtype=torch.float64)
         assert float(entropy(line, given)) == pytest.approx(right, abs=error)
+
+
+def test_the_divergence_is_that_of_torch() -> None:
+    discrete, several, _ = SPACES
+    mask = torch.rand((50, 5), generator=torch.Generator().manual_seed(3)) < 0.6
+    mask[:, 0] = True
+    one, two = said(discrete, 50), said(discrete, 50, 7)
+    found = kl(discrete, distribution(discrete, one, mask), distribution(discrete, two, mask))
+    legal = [Categorical(logits=torch.where(mask, logits, -1e9)) for logits in (one, two)]
+    torch.testing.assert_close(found, torch.distributions.kl_divergence(*legal), rtol=1e-4, atol=1e-5)
+    one, two = said(several, 50), said(several, 50, 7)
+    found = kl(several, distribution(several, one, None), distribution(several, two, None))
+    wanted = [
+        torch.distributions.kl_divergence(*(Categorical(logits=logits[:, a:b]) for logits in (one, two)))
+        for a, b in ((0, 3), (3, 5), (5, 9))
+    ]
+    torch.testing.assert_close(found, torch.stack(wanted).sum(0), rtol=1e-4, atol=1e-5)
+    one, two = said(BOX, 50).clamp(-2, 2), said(BOX, 50, 7).clamp(-2, 2)
+    found = kl(BOX, distribution(BOX, one, None), distribution(BOX, two, None))
+    gaussians = [Normal(logits[:, :3], logits[:, 3:].exp()) for logits in (one, two)]
+    torch.testing.assert_close(found, torch.distributions.kl_divergence(*gaussians).sum(1), rtol=1e-4, atol=1e-4)

@@ -101,6 +101,19 @@ def test_their_gradients_are_the_same_too(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_half_precision_computes_and_says_and_remembers_in_float32(kind: str) -> None:
+    made = network(spec_of(kind))
+    inputs, memory = inputs_of(made.spec), memory_after(made, 2).detach()
+    with torch.autocast("cpu", torch.bfloat16):
+        said, after = made.step(inputs[0], SEAT, memory)
+        unrolled = made.unroll(inputs, SEAT, memory, FRESH)
+    assert (said.dtype, after.dtype, unrolled.dtype) == (torch.float32,) * 3
+    # Bfloat16 keeps 8 bits.
+    torch.testing.assert_close(unrolled, made.unroll(inputs, SEAT, memory, FRESH), rtol=0, atol=0.1)
+    assert torch.autograd.grad(unrolled.sum(), list(made.parameters()))[0].dtype == torch.float32
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_memory_is_a_row_of_numbers_and_begins_at_zero(kind: str) -> None:
     made = network(spec_of(kind))
     seen, zeros = inputs_of(made.spec)[0], torch.zeros((N, WIDTH[kind]))

@@ -12,6 +12,7 @@ from league.errors import ConfigError
 from league.policies.networks import Network, NetworkSpec
 
 MLP = NetworkSpec("mlp", (5,), 2, 3, (16, 8))
+FULL = NetworkSpec("mlp", (5,), 2, 3, (16,), (), "tanh", "transformer", 4, 8, (0, 1), True)
 CONV = NetworkSpec("conv", (2, 6, 7), 2, 7, (16,), (4, 8))
 
 
@@ -114,9 +115,32 @@ def test_the_activation_is_the_one_asked_for() -> None:
         assert [type(layer) for layer in made.modules() if type(layer) in kinds.values()] == [kind] * 3
 
 
-@pytest.mark.parametrize("spec", [MLP, CONV])
+@pytest.mark.parametrize("spec", [MLP, CONV, FULL])
 def test_specs_survive_json(spec: NetworkSpec) -> None:
     assert NetworkSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+def test_what_the_first_snapshots_said_is_what_plain_networks_say() -> None:
+    first = {
+        "kind": "mlp",
+        "inputs": [5],
+        "seats": 2,
+        "outputs": 3,
+        "hidden": [16, 8],
+        "channels": [],
+        "activation": "relu",
+    }
+    assert MLP.to_dict() == first
+    assert NetworkSpec.from_dict(first) == MLP
+
+
+def test_a_seed_gives_the_weights_that_it_always_gave() -> None:
+    generator = torch.Generator().manual_seed(3)
+    made = Network(CONV, 0.01, torch.Generator().manual_seed(3))
+    for name, value in made.state_dict().items():
+        if name.endswith("weight"):
+            scale = 0.01 if name == "head.2.weight" else 2**0.5
+            assert torch.equal(value, nn.init.orthogonal_(torch.empty_like(value), scale, generator=generator)), name
 
 
 def test_without_a_generator_the_weights_are_given_later() -> None:

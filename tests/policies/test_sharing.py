@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from league.config import from_dict, load, to_dict
 from league.errors import ConfigError
 from league.games.actions import Discrete
 from league.games.core import GameSpec, RoleSpec
@@ -60,6 +63,16 @@ def test_seats_that_there_are_not_or_twice_are_refused(sharing: object, message:
         sharing_groups(spec, spec.roles[0], NetworkSettings.model_validate({"sharing": sharing}))
 
 
+def test_the_command_line_can_say_none_and_lists() -> None:
+    found = load(None, ["network.sharing=none", "network.memory=none"]).network
+    assert (found.sharing, found.memory) == ("none", "none")
+    config = load(None, ['network.sharing=[["hunter_0", "hunter_1"]]'])
+    assert config.network.sharing == (("hunter_0", "hunter_1"),)
+    assert from_dict(to_dict(config)) == config
+    with pytest.raises(ConfigError, match='must be one of "all", "none" or a list of lists of texts, not "some"'):
+        load(None, ["network.sharing=some"])
+
+
 def test_each_seat_is_answered_by_its_own_group() -> None:
     made = Network(SPEC, 1.0, torch.Generator().manual_seed(0))
     seen, seat = torch.rand((20, 5), generator=torch.Generator().manual_seed(1)), torch.arange(20) * 3 % 4
@@ -71,12 +84,24 @@ def test_each_seat_is_answered_by_its_own_group() -> None:
     assert not torch.allclose(made.members[0](seen, seat), made.members[1](seen, seat), atol=1e-2)
 
 
+@pytest.mark.parametrize(
+    "memory",
+    [
+        {},
+        {"memory": "stack", "length": 3},
+        {"memory": "gru", "units": 4},
+        {"memory": "lstm", "units": 4},
+        {"memory": "transformer", "length": 3, "units": 4},
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("present", [(0, 1, 2, 3), (0, 2), (3,)])
-def test_seats_of_other_groups_teach_nothing(present: tuple[int, ...]) -> None:
-    made = Network(SPEC, 1.0, torch.Generator().manual_seed(0))
+def test_seats_of_other_groups_teach_nothing(present: tuple[int, ...], memory: dict[str, object]) -> None:
+    made = Network(replace(SPEC, **memory), 1.0, torch.Generator().manual_seed(0))  # type: ignore[arg-type]
     seat = torch.tensor(present * 5)
     seen = torch.rand((3, len(seat), 5), generator=torch.Generator().manual_seed(1))
     said = made.unroll(seen, seat, None, torch.zeros(seen.shape[:2], dtype=torch.bool))
+    assert made.step(seen[0], seat)[0].shape == (len(seat), 3)
     gradients = torch.autograd.grad(said.square().sum(), list(made.parameters()))
     taught = {SPEC.groups[one] for one in present}
     for (name, _), gradient in zip(made.named_parameters(), gradients, strict=True):

@@ -17,7 +17,10 @@ from league.api import open_run
 from league.storage.store import Store
 
 WIDTH = 60
-COMMANDS = tuple("run standings rate match payoff credit exploit export show runs games config".split())
+COMMANDS = (
+    *("run", "standings", "rate", "match", "payoff", "credit", "exploit"),
+    *("metrics", "export", "show", "runs", "games", "config"),
+)
 
 
 @pytest.fixture(autouse=True)

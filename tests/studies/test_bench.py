@@ -95,8 +95,12 @@ def test_an_agent_step_of_the_network_of_other_libraries_costs_three_megaflop() 
     [
         NetworkSpec("mlp", (84,), 2, 7, (128, 64)),
         NetworkSpec("conv", (3, 6, 7), 2, 7, (32,), (8, 4)),
+        NetworkSpec("conv", (3, 6, 7), 2, 7, (32,), (8, 4), memory="stack", length=3),
+        NetworkSpec("mlp", (84,), 2, 7, (128,), memory="gru", units=16),
+        NetworkSpec("mlp", (84,), 2, 7, (), memory="lstm", units=16),
+        NetworkSpec("conv", (3, 6, 7), 2, 7, (32,), (8, 4), memory="transformer", length=5, units=18),
     ],
-    ids=["mlp", "conv"],
+    ids=["mlp", "conv", "stack", "gru", "lstm", "transformer"],
 )
 def test_products_are_all_that_a_network_multiplies(spec: NetworkSpec) -> None:
     network = Network(spec, 1.0, torch.Generator().manual_seed(0))

@@ -30,7 +30,8 @@ from league.studies.check.play import TURNS, judged, played
 from league.studies.check.report import Curve, Finding, Lesson, Mean, Play, Report, own
 from league.studies.check.rewards import Rewards
 from league.studies.check.subject import Subject, subject
-from league.views.check_table import check_table, sparkline
+from league.views.check_table import check_table
+from league.views.text import sparkline
 
 BROKEN = Path(__file__).parent / "broken.py"
 WIDTH = 80

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from league.learning.learner import Learner
+from league.policies.memory import heads_of
 from league.policies.networks import Network, NetworkSpec
 from league.run.setup import new_learner
 from league.studies.bench.probe import Probe, Subject, now
@@ -50,16 +51,35 @@ class Product:
 
 
 def products(network: NetworkSpec) -> list[Product]:
-    """The layers of a network; a 3×3 convolution is a product for each place of the board."""
+    """The layers of a network, for one decision; a 3×3 convolution is a product for each place of the board.
+
+    Attention embeds all observations that it looks at, as it must where a decision is taken.
+    """
     found = []
-    width = prod(network.inputs)
+    side_by_side, times = (network.length if network.memory == kind else 1 for kind in ("stack", "transformer"))
+    width = side_by_side * prod(network.inputs)
     if network.kind == "conv":
         places = network.inputs[1] * network.inputs[2]
-        for before, after in pairwise((network.inputs[0], *network.channels)):
-            found.append(Product(places, 9 * before, after))
+        for before, after in pairwise((side_by_side * network.inputs[0], *network.channels)):
+            found.append(Product(times * places, 9 * before, after))
         width = network.channels[-1] * places
-    widths = (width + network.seats, *network.hidden, network.outputs)
-    return found + [Product(1, before, after) for before, after in pairwise(widths)]
+    widths = (width + network.seats, *network.hidden)
+    found += [Product(times, before, after) for before, after in pairwise(widths)]
+    return found + _remembering(network, widths[-1]) + [Product(1, network.units or widths[-1], network.outputs)]
+
+
+def _remembering(network: NetworkSpec, width: int) -> list[Product]:
+    """Those of a cell or of attention, which is given `width` numbers."""
+    units, length = network.units, network.length
+    if network.memory in ("gru", "lstm"):
+        gates = (3 if network.memory == "gru" else 4) * units
+        return [Product(1, width, gates), Product(1, units, gates)]
+    if network.memory == "transformer":
+        heads = heads_of(units)
+        square, mixing = Product(1, units, units), [Product(heads, units, length), Product(heads, length, units)]
+        wide = [Product(1, units, 4 * units), Product(1, 4 * units, units)]
+        return [Product(length, width, units), *[square] * 4, *mixing, *wide]
+    return []
 
 
 def layers(learner: Learner) -> list[Product]:

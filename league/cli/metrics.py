@@ -1,0 +1,112 @@
+"""`league metrics`: a run's metrics as a table, as JSON or as CSV, and the bad signs. Light, as all reading is."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from league.cli.readers import found_run, print_json
+from league.errors import ConfigError, nearest
+from league.files import write_durably
+from league.learning.signs import SIGN, SIGNS
+from league.storage.rows import EventRow, MetricsRow
+from league.storage.store import Store
+from league.views.metrics_table import metrics_table, signs_table
+
+COLUMNS = ("round", "learner", "name", "value")
+"""Of the CSV: one line for each value; the value is empty where it was not finite."""
+
+
+def show_metrics(
+    run: str | None, learner: str | None, last: int | None, names: Sequence[str], out: str | None, as_json: bool
+) -> None:
+    """`league metrics`. out: a file for CSV, "-" for stdout, None for a table or JSON."""
+    if last is not None and last < 1:
+        raise ConfigError(f"--last counts rounds, at least 1, not {last}")
+    if out is not None and (as_json or (out.startswith("-") and out != "-")):
+        raise ConfigError("--csv takes a file, or - to print, and stands alone: no --json beside it")
+    with Store.reader(found_run(run)) as store:
+        whole = store.metrics(last=last)
+        learners = _learners(store)
+        seen = [event for event in store.events() if event.kind == SIGN]
+    if learner is not None and learner not in learners:
+        raise ConfigError(
+            f"there is no learner '{learner}'{nearest(learner, learners)} (there are: {', '.join(learners)})"
+        )
+    rows = [row for row in whole if learner in (None, row.learner)]
+    rows = [MetricsRow(row.round, row.learner, _chosen(row.values, names)) for row in rows]
+    _require(names, whole, rows)
+    first = min((row.round for row in rows), default=0)
+    seen = [event for event in seen if learner in (None, event.data["learner"]) and event.round >= first]
+    if out is not None:
+        _write_csv(rows, out)
+    elif as_json:
+        print_json(
+            {
+                "metrics": [{"round": row.round, "learner": row.learner, "values": row.values} for row in rows],
+                "signs": [{"round": event.round} | event.data for event in seen],
+            }
+        )
+    else:
+        _print(rows, seen)
+
+
+def list_signs(as_json: bool) -> None:
+    """`league metrics --signs`."""
+    if as_json:
+        fields = ("name", "metrics", "threshold", "cause", "setting")
+        print_json([{field: getattr(sign, field) for field in fields} for sign in SIGNS])
+    else:
+        Console(highlight=False).print(signs_table(SIGNS))
+
+
+def _learners(store: Store) -> list[str]:
+    last = store.last_round()
+    return sorted(last.learners) if last else []
+
+
+def _chosen(values: dict[str, float], names: Sequence[str]) -> dict[str, float]:
+    """The metrics that are named, and those below them."""
+    if not names:
+        return values
+    return {
+        metric: value
+        for metric, value in values.items()
+        if any(metric == name or metric.startswith(name + "/") for name in names)
+    }
+
+
+def _require(names: Sequence[str], whole: Iterable[MetricsRow], rows: Iterable[MetricsRow]) -> None:
+    """Raises ConfigError where a name means no metric that was measured."""
+    measured = {metric for row in rows for metric in row.values}
+    known = sorted({metric for row in whole for metric in row.values})
+    for name in names:
+        if known and not any(metric == name or metric.startswith(name + "/") for metric in measured):
+            raise ConfigError(f"there is no metric '{name}'{nearest(name, known)} (there are: {', '.join(known)})")
+
+
+def _write_csv(rows: Iterable[MetricsRow], out: str) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        for name, value in row.values.items():
+            writer.writerow((row.round, row.learner, name, repr(value) if math.isfinite(value) else ""))
+    if out == "-":
+        print(text.getvalue(), end="")
+    else:
+        write_durably(Path(out), text.getvalue().encode())
+
+
+def _print(rows: Sequence[MetricsRow], seen: Sequence[EventRow]) -> None:
+    settings = {sign.name: sign.setting for sign in SIGNS}
+    told = [
+        (event.round, event.data["learner"], event.data["sign"], event.data["what"], settings.get(event.data["sign"]))
+        for event in seen
+    ]
+    Console(highlight=False).print(metrics_table(rows, told))

@@ -1,0 +1,129 @@
+"""A learner's metrics over its last rounds, as the signs in `signs.py` look at them. Pure: numbers in, numbers out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from statistics import median
+
+Curve = tuple[float, ...]
+"""Values by round, oldest first; NaN where a round has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What metrics alone do not tell of a learner.
+
+    mates: the learners of its training table, itself among them. sides: side of each seat of the game, by name.
+    scored: whether the size of a score counts. discrete: whether its actions are choices, not points in a box.
+    settings: the numbers among its settings.
+    """
+
+    mates: tuple[str, ...]
+    sides: Mapping[str, int] = field(default_factory=dict)
+    scored: bool = False
+    discrete: bool = True
+    settings: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def one_side(self) -> bool:
+        """Whether there is nobody to beat: only then do returns show by themselves whether a learner gets better."""
+        return len(set(self.sides.values())) <= 1
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A learner's metrics. values: by metric, as long as `rounds`. seats: `return/SEAT` of its whole table, by seat."""
+
+    learner: str
+    facts: Facts
+    rounds: tuple[int, ...]
+    values: Mapping[str, Curve]
+    seats: Mapping[str, Curve]
+
+    def of(self, name: str) -> Curve:
+        """A metric's values; NaN in rounds that do not have it."""
+        return self.values.get(name) or (math.nan,) * len(self.rounds)
+
+    def now(self, name: str) -> float:
+        """A metric's latest value, NaN where there is none."""
+        return self.values[name][-1] if self.values.get(name) else math.nan
+
+    def last(self, name: str, count: int) -> Curve:
+        """The latest `count` values of a metric; empty where one of them is missing."""
+        values = self.of(name)[-count:]
+        return values if len(values) == count and all(map(math.isfinite, values)) else ()
+
+    def named(self, stem: str) -> list[str]:
+        """The metrics called `stem`, or `stem/…`, in order."""
+        return sorted(name for name in self.values if name == stem or name.startswith(stem + "/"))
+
+    @property
+    def whole(self) -> bool:
+        """Whether it reaches back to the run's first round."""
+        return bool(self.rounds) and self.rounds[0] <= 1
+
+    def window(self, back: int, length: int) -> History:
+        """The `length` rounds that were the last ones `back` rounds ago."""
+        cut = slice(max(len(self.rounds) - back - length, 0), max(len(self.rounds) - back, 0))
+        return replace(
+            self,
+            rounds=self.rounds[cut],
+            values={name: curve[cut] for name, curve in self.values.items()},
+            seats={name: curve[cut] for name, curve in self.seats.items()},
+        )
+
+
+Round = tuple[int, Mapping[str, Mapping[str, float]]]
+"""A round's number and its metrics by learner."""
+
+
+def history(learner: str, facts: Facts, rounds: Sequence[Round]) -> History:
+    """A learner's history. rounds: oldest first. What is not finite is NaN here, as it is when a run is read again."""
+    values: dict[str, list[float]] = {}
+    seats: dict[str, list[float]] = {}
+    for place, (_, metrics) in enumerate(rounds):
+        _put(values, metrics.get(learner, {}), place)
+        for mate in facts.mates:
+            found = metrics.get(mate, {})
+            _put(seats, {seat: found[f"return/{seat}"] for seat in facts.sides if f"return/{seat}" in found}, place)
+    numbers = tuple(number for number, _ in rounds)
+    return History(learner, facts, numbers, _curves(values, len(rounds)), _curves(seats, len(rounds)))
+
+
+def _put(into: dict[str, list[float]], metrics: Mapping[str, float], place: int) -> None:
+    for name, value in metrics.items():
+        curve = into.setdefault(name, [])
+        curve += [math.nan] * (place - len(curve))
+        curve.append(float(value) if math.isfinite(value) else math.nan)
+
+
+def _curves(values: Mapping[str, list[float]], length: int) -> dict[str, Curve]:
+    return {name: (*curve, *[math.nan] * (length - len(curve))) for name, curve in values.items()}
+
+
+def known(curve: Curve) -> Curve:
+    """Its finite values."""
+    return tuple(value for value in curve if math.isfinite(value))
+
+
+def mean(curve: Curve) -> float:
+    """The mean of finite values, of which there must be one."""
+    return sum(curve) / len(curve)
+
+
+def noise(curve: Curve) -> float:
+    """How much finite values change from one to the next, without any trend: the median of the changes' sizes."""
+    changes = [abs(after - before) for before, after in pairwise(curve)]
+    return median(changes) if changes else 0.0
+
+
+def together(first: Curve, second: Curve) -> float:
+    """Correlation of the changes from round to round of two equally long curves; 0 where one does not change."""
+    a = [after - before for before, after in pairwise(first)]
+    b = [after - before for before, after in pairwise(second)]
+    a, b = ([change - sum(changes) / len(changes) for change in changes] for changes in (a, b))
+    size = math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+    return sum(x * y for x, y in zip(a, b, strict=True)) / size if size > 0 else 0.0

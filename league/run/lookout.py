@@ -1,0 +1,74 @@
+"""The lookout of a run: after each round, which bad signs begin in its learners' metrics."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from league.games.actions import Discrete
+from league.games.core import Game, GameSpec
+from league.learning import sights, telltales
+from league.learning.history import Facts, Round
+from league.learning.learner import Learner
+from league.learning.signs import KEPT, Seen, begun
+from league.storage.store import Store
+
+
+@dataclass(slots=True)
+class Lookout:
+    """Remembers the last rounds' metrics. tables: the learners of each training table, as they train.
+
+    make: a new game of so many slots, for a look at what each seat sees.
+    """
+
+    spec: GameSpec
+    tables: Sequence[Sequence[Learner]]
+    make: Callable[[int], Game]
+    rounds: deque[Round]
+
+    @staticmethod
+    def of(store: Store, spec: GameSpec, tables: Sequence[Sequence[Learner]], make: Callable[[int], Game]) -> Lookout:
+        """A lookout that has seen what the run has kept."""
+        found: dict[int, dict[str, Mapping[str, float]]] = {}
+        for row in store.metrics(last=KEPT):
+            found.setdefault(row.round, {})[row.learner] = row.values
+        return Lookout(spec, tables, make, deque(found.items(), maxlen=KEPT))
+
+    def look(self, number: int, metrics: Mapping[str, Mapping[str, float]]) -> list[Seen]:
+        """The signs that begin in a round, from its metrics by learner and those of the rounds before."""
+        self.rounds.append((number, metrics))
+        seen = begun(tuple(self.rounds), self._facts())
+        return [self._with_sights(one, number) if one.sign.test is telltales.seats_apart else one for one in seen]
+
+    def _facts(self) -> dict[str, Facts]:
+        sides = dict(zip(self.spec.seats, self.spec.side_of_seat, strict=True))
+        return {
+            learner.name: Facts(
+                tuple(mate.name for mate in table),
+                sides,
+                self.spec.scored,
+                isinstance(learner.role.actions, Discrete),
+                _numbers(learner.settings.model_dump()),
+            )
+            for table in self.tables
+            for learner in table
+        }
+
+    def _with_sights(self, seen: Seen, number: int) -> Seen:
+        """A sign that may come from what seats see, with how that differs between them."""
+        game = self.make(sights.SLOTS)
+        try:
+            differences = sights.observation_differences(sights.peek(game, number))
+        finally:
+            game.close()
+        return replace(seen, what=f"{seen.what} (in random play, of what seats observe: {differences})")
+
+
+def _numbers(settings: Mapping[str, object]) -> dict[str, float]:
+    """The numbers among settings that are set."""
+    return {
+        name: float(value)
+        for name, value in settings.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }

@@ -1,0 +1,138 @@
+"""COMA: its baseline and its returns by brute force, what its critic is shown, and which decisions it leaves out."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from league.errors import ConfigError
+from league.execution.training import TrainingTable
+from league.games.registry import make
+from league.learning.actor_critic import ActorCritic
+from league.learning.batch import Batch
+from league.learning.coma import Coma, baseline
+from league.learning.learner import Lesson
+from league.learning.settings import ComaSettings
+from league.policies.settings import NetworkSettings
+from league.records import Seating
+from league.threads import Threads
+
+SLOTS, TURNS = 6, 9
+
+
+def lesson_of(name: str, monkeypatch: pytest.MonkeyPatch, **settings: object) -> list[tuple[Coma, Lesson, Batch]]:
+    """What COMA makes of the second round of self-play, before it learns from it."""
+    game = make(name, SLOTS, options={"max_cycles": 6} if name in ("spread", "tag") else {})
+    network = NetworkSettings(actor=(10,), critic=(12,))
+    given = ComaSettings.model_validate({"learning_rate": 1e-30, "value_normalisation": False, **settings})
+    learners = [Coma(r.name, game.spec, r, network, given, 3 + i) for i, r in enumerate(game.spec.roles)]
+    for learner in learners:  # begin less uniform than learners do
+        with torch.no_grad():
+            learner.actor.head[-1].weight.mul_(100.0)  # type: ignore[operator]
+    found: list[tuple[Coma, Lesson, Batch]] = []
+    real = ActorCritic.batch
+
+    def noted(learner: Coma, lesson: Lesson, threads: Threads) -> tuple[Batch, Tensor | None]:
+        batch, context = real(learner, lesson, threads)
+        found.append((learner, lesson, batch))
+        return batch, context
+
+    monkeypatch.setattr(Coma, "batch", noted)
+    table = TrainingTable(game, 0, 5)
+    for number in (1, 2):
+        found.clear()
+        table.round(number, learners, {}, [Seating(tuple(p.role for p in game.spec.posts), 1.0)], TURNS)
+    return found
+
+
+def told(learner: Coma, state: Tensor, seat: int, did: dict[int, int]) -> Tensor:
+    """What the critic sees, written out: the state, then what each team-mate did, one after another."""
+    side = next(seats for seats in learner.game.sides if seat in seats)
+    most = max(len(seats) for seats in learner.game.sides) - 1
+    actions = max(role.actions.width for role in learner.game.roles)
+    mates = [mate for mate in side if mate != seat]
+    shown = torch.zeros(most, actions)
+    for place, mate in enumerate(mates):
+        if mate in did:
+            shown[place, did[mate]] = 1.0
+    return torch.cat((state.flatten().float(), shown.flatten()))
+
+
+@pytest.mark.parametrize("name", ["spread", "tag", "leduc"])
+def test_the_baseline_is_the_marginalisation_over_ones_own_action(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Value and advantage against every joint action in which one seat alone does something else."""
+    compared = 0
+    for learner, lesson, batch in lesson_of(name, monkeypatch):
+        rollout, rows = lesson.rollout, lesson.rollout.rows[learner.role.name]
+        chosen = lesson.chain.known & (lesson.chain.terminated | lesson.chain.follows)
+        before = SLOTS * len(learner.role.seats)
+        for number, row in enumerate(lesson.chain.row[chosen].tolist()):
+            if row < before:
+                continue
+            t, rest = divmod(row - before, SLOTS * rows.seat.shape[2])
+            slot, k = divmod(rest, rows.seat.shape[2])
+            seat = int(rows.seat[t, slot, k])
+            did = {
+                int(one.seat[t, slot, j]): int(one.action[t, slot, j])
+                for one in rollout.rows.values()
+                for j in range(one.seat.shape[2])
+                if one.present[t, slot, j]
+            }
+            state = rollout.state[t, slot] if rollout.state is not None else rows.obs[t, slot, k]
+            with torch.no_grad():
+                logits = learner.actor(rows.obs[t, slot, k][None], torch.tensor([seat]))[0]
+            legal = torch.ones_like(logits, dtype=torch.bool) if rows.mask is None else rows.mask[t, slot, k]
+            chance = logits.masked_fill(~legal, -torch.inf).softmax(0)
+            expected, taken = 0.0, 0.0
+            for action in range(learner.role.actions.width):
+                joint = {**did, seat: action}
+                with torch.no_grad():
+                    shown = told(learner, state, seat, joint)
+                    worth = float(learner.critic(shown[None], torch.tensor([seat]))[0, action])
+                expected += float(chance[action]) * worth
+                taken = worth if action == did[seat] else taken
+            assert float(batch.value[number]) == pytest.approx(taken, abs=1e-5)
+            assert float(batch.advantage[number]) == pytest.approx(taken - expected, abs=1e-5)
+            compared += 1
+    assert compared > 40
+
+
+def test_the_baseline_weighs_each_action_by_its_probability() -> None:
+    chance, worth = torch.tensor([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0]]), torch.tensor([[4.0, 0.0, 8.0], [9.0, 3.0, 9.0]])
+    assert baseline(chance, worth).tolist() == [4.0, 3.0]
+
+
+def test_returns_lean_on_the_value_of_the_next_action_and_end_where_it_is_not_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Lambda-returns summed up term by term; what is cut off or goes on beyond the rollout is left out."""
+    discount, lam = 0.9, 0.7
+    ((learner, lesson, batch),) = lesson_of("spread", monkeypatch, discount=discount, gae_lambda=lam)
+    chain = lesson.chain
+    chosen = chain.known & (chain.terminated | chain.follows)
+    assert bool(chain.truncated.any())
+    assert not bool((chosen & (chain.truncated | chain.awaits)).any())
+    places = [(d, n) for d, n in chosen.nonzero().tolist()]
+    values = dict(zip(places, batch.value.tolist(), strict=True))
+    targets = dict(zip(places, batch.target.tolist(), strict=True))
+    pairs = [((d, n), (d + 1, n)) for d, n in places if (d + 1, n) in values and chain.follows[d, n]]
+    for here, after in pairs:
+        ahead = (1 - lam) * values[after] + lam * targets[after]
+        assert targets[here] == pytest.approx(float(chain.reward[here]) + discount * ahead, rel=1e-4, abs=1e-4)
+    assert len(pairs) > 30
+    assert learner.steps == 2 * len(batch.action), "as many in each of two rounds"
+
+
+def test_the_actor_takes_one_pass_and_the_critic_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    ((learner, _, _),) = lesson_of("spread", monkeypatch, epochs=3, minibatch=10_000)
+    actor, critic = learner.actor.head[-1].weight, learner.critic.head[-1].weight
+    # Two rounds: one gradient step of the actor in each, three of the critic.
+    assert learner.optimiser.state[actor]["step"] == 2  # type: ignore[index]
+    assert learner.optimiser.state[critic]["step"] == 6  # type: ignore[index]
+
+
+def test_actions_must_be_one_of_n() -> None:
+    game = make("spread", 1, options={"continuous_actions": True})
+    with pytest.raises(ConfigError, match="needs one of n actions at every seat"):
+        Coma("", game.spec, game.spec.roles[0], NetworkSettings(), ComaSettings(), 1)

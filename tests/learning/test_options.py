@@ -1,0 +1,188 @@
+"""What may be set of learning: step sizes, losses, the magnet, reward scale, normalisation; and IPPO's view."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from league.errors import SnapshotError
+from league.execution.training import Trained, TrainingTable
+from league.games.registry import make
+from league.learning.actor_critic import ActorCritic, Ippo, Mappo
+from league.learning.batch import Batch
+from league.learning.learner import Lesson
+from league.learning.settings import IppoSettings, MappoSettings
+from league.learning.update import distance
+from league.policies.settings import NetworkSettings
+from league.records import Seating
+from league.threads import Threads
+
+SLOTS, TURNS = 6, 9
+
+
+class Bench:
+    """A learner of every role in self-play. batches: what was learned from, latest last."""
+
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        kind: str = "mappo",
+        network: dict[str, Any] | None = None,
+        **settings: Any,
+    ) -> None:
+        self.game = make("spread", SLOTS, options={"max_cycles": 6})
+        made, declared = {"mappo": (Mappo, MappoSettings), "ippo": (Ippo, IppoSettings)}[kind]
+        given = declared.model_validate({"epochs": 1, "minibatch": 40, **settings})
+        look = NetworkSettings.model_validate({"actor": (10,), "critic": (12,), **(network or {})})
+        (role,) = self.game.spec.roles
+        self.learner: ActorCritic = made("agent", self.game.spec, role, look, given, 3)
+        self.table = TrainingTable(self.game, 0, 5)
+        self.lessons: list[tuple[Lesson, Batch]] = []
+        self.number = 0
+        real = ActorCritic.batch
+
+        def noted(learner: ActorCritic, lesson: Lesson, threads: Threads) -> tuple[Batch, Tensor | None]:
+            batch, context = real(learner, lesson, threads)
+            self.lessons.append((lesson, batch))
+            return batch, context
+
+        monkeypatch.setattr(ActorCritic, "batch", noted)
+
+    def round(self) -> dict[str, float]:
+        self.number += 1
+        found: Trained = self.table.round(self.number, [self.learner], {}, [Seating(("agent",), 1.0)], TURNS)
+        return dict(found.metrics["agent"])
+
+
+def test_step_sizes_of_actor_and_critic_move_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(
+        monkeypatch,
+        learning_rate=1e-3,
+        learning_rate_end=1e-4,
+        learning_rate_steps=4 * SLOTS * TURNS * 3,
+        critic_learning_rate=2e-3,
+    )
+    rates = [bench.round()["learning_rate"] for _ in range(6)]
+    assert rates == pytest.approx([1e-3, 7.75e-4, 5.5e-4, 3.25e-4, 1e-4, 1e-4])
+    assert [group["lr"] for group in bench.learner.optimiser.param_groups] == pytest.approx([1e-4, 2e-4])
+
+
+def test_hubers_loss_is_linear_beyond_its_delta() -> None:
+    error = torch.tensor([-4.0, -0.5, 0.0, 1.0, 3.0])
+    squared = distance(error, MappoSettings())
+    huber = distance(error, MappoSettings(value_loss="huber", huber_delta=1.0))
+    assert squared.tolist() == [8.0, 0.125, 0.0, 0.5, 4.5]
+    assert huber.tolist() == [3.5, 0.125, 0.0, 0.5, 2.5]
+
+
+def test_rewards_are_scaled_in_what_is_learnt_and_not_in_what_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = Bench(monkeypatch, learning_rate=1e-30, gae_lambda=1.0, value_normalisation=False)
+    shown = plain.round()
+    scaled = Bench(monkeypatch, learning_rate=1e-30, gae_lambda=1.0, value_normalisation=False, reward_scale=0.1)
+    assert scaled.round()["return"] == shown["return"]
+    (lesson, batch), (_, less) = plain.lessons[0], scaled.lessons[0]
+    # With lambda 1, and where the rules or the rollout do not cut it off, a target is the sum of what follows.
+    over = lesson.chain.known & ~lesson.chain.truncated & ~lesson.chain.follows
+    assert less.target.abs().mean() < 0.5 * batch.target.abs().mean()
+    assert not bool(over.all())
+
+
+@pytest.mark.parametrize("every", [None, 2])
+def test_the_magnet_follows_slowly(every: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch, magnet=0.1, magnet_rate=0.25, magnet_every=every, learning_rate=1e-2)
+    learner = bench.learner
+    assert learner.magnet is not None
+    weights = [(learner.actor.head[-1].weight.clone(), learner.magnet.head[-1].weight.clone())]
+    for _ in range(3):
+        bench.round()
+        weights.append((learner.actor.head[-1].weight.clone(), learner.magnet.head[-1].weight.clone()))
+    assert torch.equal(*weights[0])
+    for number in range(1, 4):
+        (_, before), (policy, after) = weights[number - 1], weights[number]
+        share = 0.25 if every is None else 1.0 if number % every == 0 else 0.0
+        torch.testing.assert_close(after, before.lerp(policy, share), rtol=0, atol=1e-6)
+
+
+def test_a_strong_magnet_holds_the_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {}
+    for weight in (0.0, 1e-9, 50.0):
+        bench = Bench(monkeypatch, magnet=weight, magnet_rate=0.0, learning_rate=3e-3, entropy=0.0)
+        begun = bench.learner.frozen().actor.state_dict()
+        metrics = [bench.round() for _ in range(8)]
+        now = bench.learner.actor.state_dict()
+        apart = sum(float((value - begun[name]).square().sum()) for name, value in now.items())
+        found[weight] = (apart, metrics[-1].get("magnet_kl"), metrics[-1].get("magnet_weight"))
+    assert found[0.0][1] is None, "without a magnet there is nothing to report"
+    assert found[0.0][0] == pytest.approx(found[1e-9][0], rel=0.05)
+    assert found[50.0][1] < 0.2 * found[1e-9][1]
+    assert found[50.0][2] == 50.0
+
+
+def test_magnets_are_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch, magnet=0.1, magnet_every=3, learning_rate=1e-2)
+    bench.round()
+    saved = {name: value.clone() for name, value in bench.learner.tensors().items()}
+    other = Bench(monkeypatch, magnet=0.1, magnet_every=3).learner
+    other.load(saved)
+    assert all(torch.equal(value, saved[name]) for name, value in other.tensors().items())
+    assert other.magnet_age == 1
+    with pytest.raises(SnapshotError, match="does not fit its magnet"):
+        other.load({name: value for name, value in saved.items() if not name.startswith("magnet.")})
+
+
+def test_observations_are_normalised_by_what_was_learned_from_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch, network={"normalise_observations": True})
+    actor = bench.learner.actor
+    assert bool((actor.norm.mean == 0).all())
+    frozen = bench.learner.frozen()
+    bench.round()
+    first = bench.lessons[0][1].obs.double()
+    torch.testing.assert_close(actor.norm.mean.double(), first.mean(0), rtol=1e-4, atol=1e-5)
+    wanted = first.std(0, unbiased=False)
+    varied = wanted > 0.01
+    torch.testing.assert_close(actor.norm.deviation.double()[varied], wanted[varied], rtol=1e-4, atol=1e-5)
+    bench.round()
+    both = torch.cat([batch.obs for _, batch in bench.lessons]).double()
+    torch.testing.assert_close(actor.norm.mean.double(), both.mean(0), rtol=1e-4, atol=1e-5)
+    assert bool((frozen.actor.norm.mean == 0).all()), "a frozen policy goes on with what it had"
+    saved = {name: value.clone() for name, value in bench.learner.tensors().items()}
+    again = Bench(monkeypatch, network={"normalise_observations": True}).learner
+    again.load(saved)
+    assert all(torch.equal(value, saved[name]) for name, value in again.tensors().items())
+    with pytest.raises(SnapshotError, match="lacks what its actor has seen"):
+        again.load({name: value for name, value in saved.items() if "moments" not in name})
+
+
+def test_ippos_critic_sees_what_the_seat_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values, and what an episode was cut off in, from the seat's own observations."""
+    bench = Bench(monkeypatch, "ippo", gae_lambda=0.0, discount=0.9, value_normalisation=False, learning_rate=1e-30)
+    bench.round()
+    (lesson, batch), learner = bench.lessons[0], bench.learner
+    assert learner.critic.spec.inputs == learner.role.obs_shape
+
+    def says(obs: Tensor, seat: int) -> float:
+        with torch.no_grad():
+            return float(learner.critic(obs[None], torch.tensor([seat]))[0, 0])
+
+    chain, rows, cut = lesson.chain, lesson.rollout.rows["agent"], 0
+    before, final = SLOTS * 3, lesson.rollout.final_obs
+    assert final is not None
+    for number, (d, n) in enumerate(chain.known.nonzero().tolist()):
+        t, rest = divmod(int(chain.row[d, n]) - before, SLOTS * 3)
+        slot, seat = divmod(rest, 3)
+        assert float(batch.value[number]) == pytest.approx(says(rows.obs[t, slot, seat], seat), abs=1e-5)
+        if chain.truncated[d, n]:
+            ahead = says(final["agent"][t, slot, seat], seat)
+            assert float(batch.target[number]) == pytest.approx(float(chain.reward[d, n]) + 0.9 * ahead, abs=1e-4)
+            cut += 1
+    assert cut == SLOTS * 3
+
+
+def test_how_far_each_seat_moved_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = Bench(monkeypatch, learning_rate=1e-2, epochs=3).round()
+    seats = [metrics[f"approx_kl/agent_{seat}"] for seat in range(3)]
+    assert sum(seats) / 3 == pytest.approx(metrics["approx_kl"], rel=0.05)
+    assert len(set(seats)) == 3

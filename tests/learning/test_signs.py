@@ -1,0 +1,305 @@
+"""Bad signs: each shows in metrics that look like those of a run gone wrong, none in those of a healthy run, and each
+is told once."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from functools import cache
+
+import pytest
+import torch
+
+from league.config import load
+from league.execution.training import TrainingTable
+from league.games.registry import make
+from league.learning.history import Facts, Round, history, noise, together
+from league.learning.sights import observation_differences, peek
+from league.learning.signs import KEPT, QUIET, SIGNS, WINDOW, Seen, begun
+from league.records import Seating
+from league.run.setup import new_learner
+
+Curve = Callable[[int], float]
+"""A metric's value by round, from 1 on."""
+
+NAMES = [sign.name for sign in SIGNS]
+TEAM = {"a": 0, "b": 0}
+RIVALS = {"a": 0, "b": 1}
+SETTINGS = {"max_grad_norm": 0.5, "epochs": 4.0, "target_kl": 0.02, "discount": 0.95}
+
+HEALTHY: dict[str, Curve] = {
+    "approx_kl": lambda n: 0.008 + 0.003 * math.sin(2.1 * n),
+    "approx_kl/a": lambda n: 0.009 + 0.004 * math.sin(1.7 * n),
+    "clip_fraction": lambda n: 0.08 + 0.05 * math.sin(1.3 * n),
+    "entropy": lambda n: 0.4 + 1.2 * 0.97**n,
+    "explained_variance": lambda n: 0.8 - 0.9 * 0.9**n,
+    "value_loss": lambda n: 0.1 + 0.4 * 0.95**n + 0.02 * math.sin(n),
+    "grad_norm": lambda n: 0.2 + 0.05 * math.sin(1.9 * n),
+    "critic_grad_norm": lambda n: 0.6 + 0.3 * math.sin(2.3 * n),
+    "return": lambda n: -20 - 10 * 0.95**n + 0.4 * math.sin(5.1 * n),
+    "return/a": lambda n: -20 - 10 * 0.95**n + 0.4 * math.sin(5.1 * n),
+    "return/b": lambda n: -20 - 10 * 0.95**n + 0.4 * math.sin(4.3 * n),
+    "td_loss": lambda n: 0.3 + 0.1 * math.sin(n),
+    "q_value": lambda n: -12 + 0.5 * math.sin(n),
+    "skipped_steps": lambda n: 0.0,
+    "epochs": lambda n: 4.0 if n % 3 else 2.0,
+    "agent_steps": lambda n: 9600.0,
+    "agent_steps/a": lambda n: 4800.0,
+    "episodes": lambda n: 128.0,
+    "episode_length": lambda n: 25.0,
+}
+"""Of a team that learns: shapes and sizes as in configs/spread.toml, with a little unrest."""
+
+
+def jump(n: int) -> float:
+    return 0.05 if n == 30 else HEALTHY["approx_kl"](n)
+
+
+BAD: dict[str, tuple[dict[str, Curve], Facts, int]] = {
+    "kl_jump": ({"approx_kl/a": lambda n: 0.31 if n == 12 else 0.009}, Facts(("m",), TEAM), 12),
+    "kl_jump by its median": ({"approx_kl": jump}, Facts(("m",), TEAM), 30),
+    "clip_fraction_high": ({"clip_fraction": lambda n: 0.1 + min(0.02 * n, 0.4)}, Facts(("m",), TEAM), 20),
+    "entropy_collapsed": ({"entropy": lambda n: 1.6 * 0.85**n}, Facts(("m",), TEAM), 11),
+    "entropy_collapsed late": ({"entropy": lambda n: max(1.6 - n / 40, 0.004)}, Facts(("m",), TEAM), 68),
+    "entropy_flat": (
+        {"entropy": lambda n: 1.609 - 0.0001 * n, "return": lambda n: -25 + math.sin(5.1 * n)},
+        Facts(("m",), TEAM),
+        40,
+    ),
+    "entropy_exploding": ({"entropy": lambda n: 2.8 + 0.08 * n}, Facts(("m",), TEAM, discrete=False), 30),
+    "critic_blind": ({"explained_variance": lambda n: -0.02 + 0.015 * math.sin(n)}, Facts(("m",), TEAM), 11),
+    "loss_diverging": ({"value_loss": lambda n: 0.3 * (1.0 if n < 20 else 1.8 ** (n - 20))}, Facts(("m",), TEAM), 27),
+    "loss_diverging of Q": ({"td_loss": lambda n: 0.2 * (1.0 if n < 20 else 3.0 ** (n - 19))}, Facts(("m",), TEAM), 24),
+    "gradient_exploding": ({"critic_grad_norm": lambda n: 9.0 if n == 25 else 0.6}, Facts(("m",), TEAM), 25),
+    "gradient_clipped": (
+        {"grad_norm": lambda n: 4 + math.sin(n)},
+        Facts(("m",), TEAM, settings=SETTINGS),
+        20,
+    ),
+    "gradient_vanishing": ({"grad_norm": lambda n: 0.2 * 0.5**n}, Facts(("m",), TEAM), 22),
+    "steps_skipped": ({"skipped_steps": lambda n: 2.0 * (n == 7)}, Facts(("m",), TEAM), 7),
+    "return_falling": (
+        {"return": lambda n: -30 + 10 * min(n, 25) / 25 - 0.4 * max(n - 30, 0) + 0.4 * math.sin(5.1 * n)},
+        Facts(("m",), TEAM),
+        45,
+    ),
+    "standing_still": ({"approx_kl": lambda n: 1e-9 * (n % 3)}, Facts(("m",), TEAM), 10),
+    "standing_still with no better return": ({"return": lambda n: -25 + math.sin(5.1 * n)}, Facts(("m",), TEAM), 40),
+    "seats_apart": (
+        {
+            "return/a": lambda n: 5 + 0.3 * n + math.sin(5.1 * n),
+            "return/b": lambda n: 5 - 0.3 * n + math.sin(4.3 * n),
+        },
+        Facts(("m",), TEAM),
+        26,
+    ),
+    "seats_apart of rivals": (
+        {
+            "return/a": lambda n: 5 + 0.3 * n + math.sin(5.1 * n),
+            "return/b": lambda n: 5 - 0.2 * n + math.sin(5.1 * n),
+        },
+        Facts(("m",), RIVALS, scored=True),
+        32,
+    ),
+    "q_overestimated": ({"q_value": lambda n: 1.2**n}, Facts(("m",), TEAM, settings=SETTINGS), 22),
+    "stopped_early": ({"epochs": lambda n: 1.0 + n % 2}, Facts(("m",), TEAM, settings=SETTINGS), 10),
+    "never_acting": ({"agent_steps/a": lambda n: 0.0}, Facts(("m",), TEAM), 5),
+    "endless": ({"episodes": lambda n: 0.0}, Facts(("m",), TEAM), 20),
+}
+"""What goes wrong, by the sign's name (and a word, where there are several): curves that differ from the healthy ones,
+facts, and the round in which it must be told at the latest."""
+
+
+def rounds(curves: Mapping[str, Curve], count: int, learner: str = "m") -> list[Round]:
+    """So many rounds of one learner, whose metrics are those curves."""
+    return [(n, {learner: {name: curve(n) for name, curve in curves.items()}}) for n in range(1, count + 1)]
+
+
+def told(run: list[Round], facts: Mapping[str, Facts]) -> list[tuple[int, Seen]]:
+    """All that is told of a run, with the round in which it is."""
+    return [(run[end - 1][0], seen) for end in range(1, len(run) + 1) for seen in begun(run[:end], facts)]
+
+
+@cache
+def real_run(game: str, count: int) -> tuple[list[Round], dict[str, Facts]]:
+    """Self-play in batched torch, as a run trains: its metrics and facts."""
+    small = ("slots=64", "turns=25", "minibatch=512")
+    networks = ("network.actor=[32]", "network.critic=[32]")
+    config = load(None, [f"game.id={game}", *(f"algorithm.{setting}" for setting in small), *networks])
+    table = TrainingTable(make(game, 64), 0, 5)
+    spec = table.game.spec
+    learners = [new_learner(config, spec, 0, role, torch.device("cpu")) for role in range(len(spec.roles))]
+    names = {learner.role.name: learner.name for learner in learners}
+    seating = [Seating(tuple(names[post.role] for post in spec.posts), 1.0)]
+    run = [(n, dict(table.round(n, learners, {}, seating, 25).metrics)) for n in range(1, count + 1)]
+    sides = dict(zip(spec.seats, spec.side_of_seat, strict=True))
+    facts = Facts(tuple(names.values()), sides, spec.scored, settings={"max_grad_norm": 1.0, "epochs": 2.0})
+    return run, dict.fromkeys(names.values(), facts)
+
+
+def test_every_sign_says_all_that_there_is_to_know() -> None:
+    assert len(set(NAMES)) == len(SIGNS) >= 10
+    assert {name.split()[0] for name in BAD} == set(NAMES), "every sign has a run gone wrong, below"
+    keys = {key for sign in SIGNS for key in sign.setting.split(", ")}
+    data = load(None).model_dump()
+    for key in keys:
+        table, name = key.split(".")
+        assert name in data[table], f"{key} is no setting"
+    assert all(sign.metrics and sign.threshold and sign.cause for sign in SIGNS)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_sign_is_told_of_a_run_gone_wrong_and_not_before(name: str) -> None:
+    changed, facts, latest = BAD[name]
+    seen = told(rounds(HEALTHY | changed, latest), {"m": facts})
+    assert name.split()[0] in {one.sign.name for _, one in seen}
+    alike = {"standing_still", "entropy_flat"} if "return" in changed else set()
+    assert {one.sign.name for _, one in seen} <= {name.split()[0]} | alike, "and nothing else"
+    for _, one in seen:
+        assert one.learner == "m"
+        assert one.what in one.message
+        assert one.sign.setting in one.message
+    assert told(rounds(HEALTHY, latest), {"m": facts}) == []
+
+
+@pytest.mark.parametrize("game", ["connect_four", "leduc", "spread", "tag"])
+def test_a_healthy_run_shows_no_sign(game: str) -> None:
+    run, facts = real_run(game, 14)
+    assert all(len(metrics) == len(facts) for _, metrics in run)
+    assert [(number, seen.what) for number, seen in told(run, facts)] == []
+
+
+def test_in_a_real_run_each_metric_gone_wrong_is_told() -> None:
+    run, facts = real_run("leduc", 14)
+    number, metrics = run[-1]
+    for name, value, sign in (("approx_kl", 0.4, "kl_jump"), ("grad_norm", 50.0, "gradient_exploding")):
+        (values,) = metrics.values()
+        broken = [*run[:-1], (number, dict.fromkeys(facts, dict(values) | {name: value}))]
+        assert [seen.sign.name for seen in begun(broken, facts)] == [sign]
+
+
+def test_a_sign_is_told_when_it_begins_and_again_only_after_it_was_away_for_a_while() -> None:
+    def numbers(*bad: int) -> list[int]:
+        curves = HEALTHY | {"skipped_steps": lambda n: float(n in bad)}
+        return [number for number, _ in told(rounds(curves, 60), {"m": Facts(("m",), TEAM)})]
+
+    assert numbers(*range(20, 61)) == [20]
+    assert numbers(20, 25, 30 + QUIET // 2) == [20], "away for less than that"
+    assert numbers(20, 20 + QUIET, 21 + 2 * QUIET) == [20, 21 + 2 * QUIET]
+
+
+def test_what_is_told_depends_on_the_last_rounds_alone() -> None:
+    changed, facts, _ = BAD["seats_apart"]
+    run = rounds(HEALTHY | changed | BAD["kl_jump by its median"][0], 150)
+    for end in range(1, len(run) + 1):
+        assert begun(run[:end], {"m": facts}) == begun(run[max(end - KEPT, 0) : end], {"m": facts})
+    assert WINDOW < KEPT
+
+
+def test_nothing_is_told_where_metrics_are_missing_or_not_finite() -> None:
+    assert begun([], {"m": Facts(("m",), TEAM)}) == []
+    for value in (math.nan, math.inf):
+        run = rounds(dict.fromkeys(HEALTHY, lambda n, value=value: value), 45)
+        assert told(run, {"m": Facts(("m",), TEAM)}) == []
+    empty: list[Round] = [(n, {"m": {"agent_steps": 5.0}}) for n in range(1, 45)]
+    assert told(empty, {"m": Facts(("m",), TEAM)}) == []
+
+
+@pytest.mark.parametrize(
+    ("why", "curves", "facts"),
+    [
+        (
+            "zero-sum play",
+            {"return/a": lambda n: 0.3 * n + math.sin(n), "return/b": lambda n: -0.3 * n - math.sin(n)},
+            Facts(("m",), RIVALS, scored=True),
+        ),
+        (
+            "opponents who win what the other loses, though not to the point",
+            {
+                "return/a": lambda n: 0.3 * n + math.sin(4.1 * n),
+                "return/b": lambda n: -0.1 * n - 0.4 * math.sin(4.1 * n) + 0.1 * math.sin(n),
+            },
+            Facts(("m",), RIVALS, scored=True),
+        ),
+        (
+            "games that are won or lost",
+            {"return/a": lambda n: 0.3 * n + math.sin(5.1 * n), "return/b": lambda n: -0.3 * n + math.sin(4.3 * n)},
+            Facts(("m",), RIVALS),
+        ),
+        ("returns against rivals who learn, too", {"return": lambda n: -0.5 * n}, Facts(("m",), RIVALS)),
+        ("equilibria in mixed strategies", {"entropy": lambda n: 1.0986}, Facts(("m",), RIVALS)),
+        (
+            "one-shot games",
+            {"explained_variance": lambda n: -1e-4, "episode_length": lambda n: 1.0},
+            Facts(("m",), RIVALS),
+        ),
+        ("densities, which may be below 1 nat", {"entropy": lambda n: 2 - 0.05 * n}, Facts(("m",), TEAM, False, False)),
+        (
+            "values that look beyond where episodes are cut",
+            {"q_value": lambda n: 40 * (1 - 0.9**n), "episode_length": lambda n: 5.0}
+            | dict.fromkeys(("return", "return/a", "return/b"), lambda n: 10 * (1 - 0.9**n)),
+            Facts(("m",), TEAM, settings=SETTINGS),
+        ),
+    ],
+)
+def test_what_only_looks_bad_is_not_told(why: str, curves: dict[str, Curve], facts: Facts) -> None:
+    assert told(rounds(HEALTHY | curves, 60), {"m": facts}) == [], why
+
+
+def test_seats_of_two_learners_at_one_table_are_looked_at_together() -> None:
+    changed, _, latest = BAD["seats_apart"]
+    run: list[Round] = [
+        (n, {who: {f"return/{who}": changed[f"return/{who}"](n)} for who in ("a", "b")}) for n in range(1, latest + 1)
+    ]
+    facts = Facts(("a", "b"), TEAM)
+    assert {(seen.learner, seen.sign.name) for _, seen in told(run, {"a": facts, "b": facts})} == {("a", "seats_apart")}
+    apart = {"a": dataclasses.replace(facts, mates=("a",)), "b": dataclasses.replace(facts, mates=("b",))}
+    assert told(run, apart) == [], "tables of their own have nothing to do with each other"
+
+
+def test_histories_align_metrics_that_come_and_go() -> None:
+    found = history("m", Facts(("m",), TEAM), [(4, {"m": {"x": 1.0}}), (5, {}), (6, {"m": {"x": math.inf, "y": 2.0}})])
+    assert found.of("x")[0] == 1.0
+    assert [math.isnan(value) for value in found.of("x")] == [False, True, True]
+    assert [math.isnan(value) for value in found.of("y")] == [True, True, False]
+    assert math.isnan(found.now("z"))
+    assert found.last("y", 1) == (2.0,)
+    assert found.last("x", 2) == ()
+    assert not found.whole
+    assert found.window(1, 1).rounds == (5,)
+
+
+def test_noise_and_correlation_of_changes_by_hand() -> None:
+    assert noise((1.0, 2.0, 4.0, 3.0)) == 1.0
+    assert together((0.0, 1.0, 0.0, 2.0), (0.0, -1.0, 0.0, -2.0)) == pytest.approx(-1.0)
+    assert together((0.0, 1.0, 0.0, 2.0), (5.0, 5.0, 5.0, 5.0)) == 0.0
+    # Changes 1, -1 and 1, 1 after their means 0 and 1 are taken off: 1, -1 and 0, 0.
+    assert together((0.0, 1.0, 0.0), (0.0, 1.0, 2.0)) == 0.0
+
+
+def test_observations_that_differ_are_told_by_seat() -> None:
+    generator = torch.Generator().manual_seed(1)
+    common = torch.rand((400, 4), generator=generator)
+    blind = common.clone()
+    blind[:, 2] = 0.0
+    told = observation_differences({"a": common, "b": blind})
+    assert "varies for others and not for b: 2 of 4 numbers" in told
+    assert "most in number 2 (0.5" in told
+    assert observation_differences({"a": common, "b": common[:200]}).startswith("the same numbers vary for a, b, means")
+    wider = observation_differences({"a": common, "c": torch.rand((9, 2, 4), generator=generator), "b": blind})
+    assert wider.startswith("4 numbers seen by a, b, 8 numbers seen by c; what varies")
+    assert observation_differences({"a": common, "b": common[:0]}) == ""
+
+
+def test_what_seats_see_in_random_play() -> None:
+    seen = peek(make("speaker_listener", 16), 3)
+    assert {seat: (len(one), *one.shape[1:]) for seat, one in seen.items()} == {
+        "speaker_0": (512, 3),
+        "listener_0": (512, 11),
+    }
+    assert observation_differences(seen) == "3 numbers seen by speaker_0, 11 numbers seen by listener_0"
+    boards = peek(make("connect_four", 16), 3)
+    assert len(boards["player_0"]) + len(boards["player_1"]) == 512, "in turns, one of them sees the board"
+    again = peek(make("connect_four", 16), 3)
+    assert torch.equal(boards["player_0"], again["player_0"])
