@@ -17,6 +17,7 @@ from league.errors import GameError
 from league.games.actions import ActionSpace, Box, Discrete
 from league.games.chance import uniform
 from league.games.core import Acting, GameSpec, NativeGame, Outcome, RoleSpec, State
+from league.games.layout import renewed, slot_first, slot_last, table
 from league.games.options import switch, whole
 from league.games.physics import Contacts, moved
 
@@ -211,7 +212,7 @@ class Particles(NativeGame):
         """As `acted`, of continuous actions by role, `[B, K, D]`."""
         forces, messages = [], []
         for role in self.spec.roles:
-            agent, strength = self._agents[role.seats[0]], _slot_last(actions[role.name].to(self._dtype))
+            agent, strength = self._agents[role.seats[0]], slot_last(actions[role.name].to(self._dtype))
             if agent.push:
                 forces.append((strength[2:5:2] - strength[1:4:2]) * agent.push)
             else:
@@ -229,22 +230,22 @@ class Particles(NativeGame):
         drawn = uniform(seeds, self._counters).to(self._dtype)
         places, goals = drawn[: 2 * (seats + landmarks)] * 2 - 1, drawn[2 * (seats + landmarks) :]
         state = {
-            "place": _slot_first(places[: 2 * seats].view(2, seats, slots)),
-            "speed": _slot_first(drawn.new_zeros((2, seats, slots))),
-            "landmark": _slot_first(places[2 * seats :].view(2, landmarks, slots) * self._land.within),
-            "score": _slot_first(drawn.new_zeros((seats, slots))),
+            "place": slot_first(places[: 2 * seats].view(2, seats, slots)),
+            "speed": slot_first(drawn.new_zeros((2, seats, slots))),
+            "landmark": slot_first(places[2 * seats :].view(2, landmarks, slots) * self._land.within),
+            "score": slot_first(drawn.new_zeros((seats, slots))),
             # Never reaches their number: for every such product of 24 bits float32 rounds down.
-            "goal": _slot_first((goals * landmarks).long()),
+            "goal": slot_first((goals * landmarks).long()),
             "cycle": torch.zeros_like(seeds),
         }
         if self._speakers:
             words = self._agents[self._speakers[0]].words
-            state["message"] = _slot_first(drawn.new_zeros((words, len(self._speakers), slots)))
+            state["message"] = slot_first(drawn.new_zeros((words, len(self._speakers), slots)))
         return state
 
     def play(self, state: State, actions: Mapping[str, Tensor]) -> tuple[State, Outcome]:
         place, speed, landmark, goal, score = (
-            _slot_last(state[name]) for name in ("place", "speed", "landmark", "goal", "score")
+            slot_last(state[name]) for name in ("place", "speed", "landmark", "goal", "score")
         )
         if self._continuous:
             force, message = self.pushed(actions)
@@ -259,38 +260,30 @@ class Particles(NativeGame):
         score, cycle = score + reward, state["cycle"] + 1
         after = {
             **state,
-            "place": _slot_first(place),
-            "speed": _slot_first(speed),
-            "score": _slot_first(score),
+            "place": slot_first(place),
+            "speed": slot_first(speed),
+            "score": slot_first(score),
             "cycle": cycle,
         }
         if message is not None:
-            after["message"] = _slot_first(message)
+            after["message"] = slot_first(message)
         over = cycle >= self._cycles
-        return after, Outcome(_table(reward), over, _table(score), over)
+        return after, Outcome(table(reward), over, table(score), over)
 
     def renewed(self, state: State, ended: Tensor, seeds: Tensor) -> State:
-        # A count is cheap on a CPU and saves most deals; elsewhere it would wait for the device.
-        if self.device.type == "cpu":
-            rows = ended.nonzero()[:, 0]
-            if not len(rows):
-                return state
-            if len(rows) < len(ended):
-                fresh = self.deal(seeds[rows])
-                return {key: value.index_copy(0, rows, fresh[key]) for key, value in state.items()}
-        return super().renewed(state, ended, seeds)
+        return renewed(self, state, ended, seeds)
 
     def look(self, state: State) -> tuple[dict[str, Acting], Tensor | None]:
-        landmark = _slot_last(state["landmark"])
-        parts = [_slot_last(state["place"]).flatten(0, 1), landmark.flatten(0, 1)]
-        parts.append(_slot_last(state["speed"]).flatten(0, 1))
+        landmark = slot_last(state["landmark"])
+        parts = [slot_last(state["place"]).flatten(0, 1), landmark.flatten(0, 1)]
+        parts.append(slot_last(state["speed"]).flatten(0, 1))
         if self._speakers:
-            parts.append(_slot_last(state["message"]).flatten(0, 1))
-        parts += self.hints(landmark, _slot_last(state["goal"]))
+            parts.append(slot_last(state["message"]).flatten(0, 1))
+        parts += self.hints(landmark, slot_last(state["goal"]))
         slots = len(state["cycle"])
         parts.append(landmark.new_zeros((1, slots)))
         rows = torch.cat(parts)
-        seen = _table(rows.index_select(0, self._plus).sub_(rows.index_select(0, self._minus)))
+        seen = table(rows.index_select(0, self._plus).sub_(rows.index_select(0, self._minus)))
         acts, first = {}, 0
         for role in self.spec.roles:
             shape, width = (slots, role.acting), role.obs_shape[0]
@@ -364,18 +357,3 @@ def _spec(
         state_shape=(sum(len(view) for view in views),),
         options=options,
     )
-
-
-def _slot_last(value: Tensor) -> Tensor:
-    """`[B, S, 2]` → `[2, S, B]`, and likewise any other: a view where it lies so in memory, as the game's own do."""
-    return value.permute(*reversed(range(value.dim()))).contiguous()
-
-
-def _slot_first(value: Tensor) -> Tensor:
-    """The way back: a view."""
-    return value.permute(*reversed(range(value.dim())))
-
-
-def _table(rows: Tensor) -> Tensor:
-    """`[N, B]` → `[B, N]` float32, in memory of its own."""
-    return torch.empty((rows.shape[1], rows.shape[0]), dtype=torch.float32, device=rows.device).copy_(rows.t())

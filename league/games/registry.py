@@ -29,6 +29,7 @@ NATIVE: dict[str, tuple[str, str]] = {
     "adversary": ("league.games.particle_games:Adversary", "MPE: hide the goal from an adversary; option N"),
     "speaker_listener": ("league.games.particle_games:SpeakerListener", "MPE: one speaks, one moves"),
     "reference": ("league.games.particle_games:Reference", "MPE: each tells the other where to go"),
+    "foraging": ("league.games.foraging:Foraging", "Level-Based Foraging; options size, players, food, coop, sight"),
     "two_step": ("league.games.cooperative:TwoStep", "QMIX's two-step game: together 8, else 7"),
     "climbing": ("league.games.cooperative:Climbing", "Climbing game, repeated; option turns"),
     "penalty": ("league.games.cooperative:Penalty", "Penalty game, repeated; options k, turns"),

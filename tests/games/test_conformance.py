@@ -20,7 +20,17 @@ from league.games.registry import NATIVE, make
 from league.games.tictactoe import TicTacToe
 
 OPTIONS: dict[str, dict[str, object]] = {"matrix": {"payoff": [[1, -1], [-1, 1]]}}
-PAID_APART = {"spread", "tag", "adversary", "speaker_listener", "reference", "two_step", "climbing", "penalty"}
+PAID_APART = {
+    "spread",
+    "tag",
+    "adversary",
+    "speaker_listener",
+    "reference",
+    "two_step",
+    "climbing",
+    "penalty",
+    "foraging",
+}
 """Native games in which what one gains is not what others lose."""
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 ADAPTED = ["pettingzoo:classic/connect_four-v3", "pettingzoo:classic/rps-v2", "mpe2:simple_tag_v3"]
