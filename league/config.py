@@ -16,6 +16,7 @@ from league.describe import Fields, describe, explain, flatten, section, show
 from league.errors import ConfigError, nearest
 from league.learning.settings import ALGORITHMS, AlgorithmSettings, MappoSettings
 from league.matchmaking.core import MATCHMAKERS
+from league.matchmaking.pbt import USUAL
 from league.policies.settings import NetworkSettings
 from league.sections import (
     Algorithm,
@@ -137,8 +138,9 @@ class RunConfig(Settings):
     def _names_hyperparameters(self) -> RunConfig:
         named = {("population", "spread"): cast(Mapping[str, Sequence[float]], self.population.spread)}
         if ships(self.matchmaking.kind):
-            ranges = self.matchmaking.settings.get("ranges", {})
-            named["matchmaking", "ranges"] = cast(Mapping[str, Sequence[float]], ranges)
+            ranges = cast(Mapping[str, Sequence[float]], self.matchmaking.settings.get("ranges", {}))
+            if {name: tuple(ends) for name, ends in ranges.items()} != USUAL:
+                named["matchmaking", "ranges"] = ranges
         faults: list[InitErrorDetails] = [
             {
                 "type": PydanticCustomError("value_error", "{wrong}", {"wrong": wrong}),

@@ -341,6 +341,8 @@ class League:
         for sentence in differences(self.store.provenance()[-1], here):
             self.bus.emit(Warned(self.round_number, sentence))
         self.store.add_provenance(here)
+        for note in dict.fromkeys(learner.note for learner in self.learners if learner.note):
+            self.bus.emit(Warned(self.round_number, note))
         if self._tuning_news:
             self.bus.emit(Warned(self.round_number, self._tuning_news))
         if not self.executor.replays:

@@ -184,6 +184,11 @@ class SlowTable:
             generator = torch.Generator().manual_seed(fold(self.job, number, index))
             learned[student.name] = lessons
             metrics[student.name] = student.learn(lessons, generator) | returns(spec, student.name, played)
+            role = student.role
+            for seat in role.seats if len(role.seats) > 1 else ():
+                taken = [h.decisions.values() for slot in played for h in slot]
+                own = [d for decisions in taken for d in decisions if (d.owner, d.seat) == (student.name, seat)]
+                metrics[student.name][f"agent_steps/{spec.seats[seat]}"] = float(len(own))
         taken = [d for slot in played for happened in slot for d in happened.decisions.values()]
         others = sum(decision.owner not in says for decision in taken)
         return Lesson(played, learned, metrics, results(spec, list(says), played, number), others)

@@ -106,7 +106,8 @@ class TrainingTable:
             for phase, seconds in learned.seconds.items():
                 counts[phase] = counts.get(phase, 0.0) + seconds
             trained += int(learned.metrics["agent_steps"])
-            metrics[learner.name] = learned.metrics | _returns(self.game.spec, rollout, index)
+            decisions = _decisions(self.game.spec, rollout, learner.role.name, index)
+            metrics[learner.name] = learned.metrics | decisions | _returns(self.game.spec, rollout, index)
         own = sum(int(((rows.owner < len(learners)) & rows.present).sum()) for rows in rollout.rows.values())
         results = training_results(self.game.spec, rollout, self._names, [learner.name for learner in learners], number)
         self._pending = {name: still_pending(rollout, role, linked[name]) for name, role in roles.items()}
@@ -301,6 +302,15 @@ def score_of_sides(spec: GameSpec, score: Tensor) -> Tensor:
         return torch.full_like(total, 0.5)
     ahead = (total[:, :, None] > total[:, None, :]).sum(2) + 0.5 * ((total[:, :, None] == total[:, None, :]).sum(2) - 1)
     return ahead / (total.shape[1] - 1)
+
+
+def _decisions(spec: GameSpec, rollout: Rollout, role: str, index: int) -> dict[str, float]:
+    """How many decisions a learner took at each of its role's seats, where the role has several."""
+    seats, rows = spec.role(role).seats, rollout.rows[role]
+    if len(seats) == 1:
+        return {}
+    counts = torch.bincount(rows.seat[rows.present & (rows.owner == index)], minlength=len(spec.seats)).tolist()
+    return {f"agent_steps/{spec.seats[seat]}": float(counts[seat]) for seat in seats}
 
 
 def _returns(spec: GameSpec, rollout: Rollout, index: int) -> dict[str, float]:

@@ -60,9 +60,11 @@ class Learner(ABC):
 
     steps: agent-steps trained. skipped: updates in a row without one finite gradient step. piece: rows that one
     thread computes at once, at most. context: width of its critic's memory, 0 where it has none.
+    note: what its user should know of how it learns this game; empty for nothing.
     joint: it learns from what every seat did on the turn of a decision.
     """
 
+    note: str = ""
     gain: float
     """Scale of the actor's last layer at the beginning."""
     context: int = 0

@@ -253,6 +253,8 @@ class ValueLearner(Learner):
         self.target.load_state_dict(self.actor.state_dict())
         self.target_mixer = self._new_mixer(torch.Generator()).to(self.device).requires_grad_(False)
         self.target_mixer.load_state_dict(self.mixer.state_dict())
+        if self.sides.there.shape[1] == 1:
+            self.note = f"sides of one seat: there is nothing to mix, so that {settings.kind} is double DQN here"
         self.updates = 0
         self.replay = Replay(settings.capacity, self.sides.there)
         self.waiting = {}

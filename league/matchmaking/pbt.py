@@ -22,6 +22,9 @@ from league.matchmaking.core import (
 )
 from league.records import Exploit, LeagueView, LearnerView, Plan, Rating
 
+USUAL = {"learning_rate": (3e-5, 3e-3), "entropy": (1e-3, 0.2)}
+"""Ranges of hyperparameters where a config names none; not every algorithm has both."""
+
 
 class PBT(MatchmakingSettings):
     """Learners train against each other and their past; the weak copy the strong and change hyperparameters."""
@@ -38,8 +41,9 @@ class PBT(MatchmakingSettings):
     """Factors, one of which each copied hyperparameter is multiplied by."""
     resample_probability: float = Field(0.25, ge=0, le=1)
     """Probability that a copied hyperparameter is drawn anew from its range instead (log-uniformly)."""
-    ranges: dict[str, LogRange] = Field(default_factory=lambda: {"learning_rate": (3e-5, 3e-3), "entropy": (1e-3, 0.2)})
-    """Lowest and highest value of each hyperparameter that is changed; all others are copied as they are."""
+    ranges: dict[str, LogRange] = Field(default_factory=lambda: dict(USUAL))
+    """Lowest and highest value of each hyperparameter that is changed; all others are copied as they are. By default,
+    those of these two that the algorithm has."""
 
     @model_validator(mode="after")
     def _shares_fit(self) -> PBT:
@@ -89,6 +93,8 @@ class PBT(MatchmakingSettings):
     def _explore(self, source: LearnerView, rng: np.random.Generator) -> Mapping[str, float]:
         explored = dict(source.hyperparameters)
         for name, (low, high) in sorted(self.ranges.items()):
+            if name not in explored and self.ranges == USUAL:
+                continue
             if name not in explored:
                 raise PlanError(
                     f"matchmaking.ranges names '{name}'; learner '{source.name}' has the hyperparameters "

@@ -31,6 +31,14 @@ def exploits(view: LeagueView, seed: int = 0, **options: object):
     return PBT.model_validate(options).plan(view, np.random.default_rng(seed)).exploits
 
 
+def test_usual_ranges_are_those_that_a_learner_has():
+    view = rated([0, 500])
+    learners = tuple(replace(one, hyperparameters={"learning_rate": 1e-3, "epsilon": 0.5}) for one in view.learners)
+    (exploit,) = exploits(replace(view, learners=learners), resample_probability=0.0)
+    assert exploit.hyperparameters["epsilon"] == 0.5
+    assert exploit.hyperparameters["learning_rate"] != 1e-3
+
+
 def test_the_last_of_five_copies_the_first():
     (exploit,) = exploits(rated([0, 300, 100, -200, 50]))
     assert (exploit.learner, exploit.source, exploit.snapshot) == ("main-3", "main-1", "main-1.3")
