@@ -46,6 +46,8 @@ def _turn_bytes(spec: GameSpec) -> int:
     """What one turn of one slot takes in a rollout."""
     rows = sum(role.acting * (prod(role.obs_shape) * role.obs_dtype.itemsize + 64) for role in spec.roles)
     state = 0 if spec.state_shape is None else 4 * prod(spec.state_shape) * (1 + spec.can_truncate)
+    if spec.can_truncate:
+        state += sum(len(role.seats) * prod(role.obs_shape) * role.obs_dtype.itemsize for role in spec.roles)
     return rows + state + 16 * len(spec.seats)
 
 
