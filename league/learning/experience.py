@@ -35,7 +35,6 @@ class Sides:
     seats: Tensor
     there: Tensor
     all: tuple[tuple[int, ...], ...]
-    post_of_seat: Tensor
     together: bool
 
     @staticmethod
@@ -49,7 +48,6 @@ class Sides:
             torch.tensor([seats + seats[:1] * (most - len(seats)) for _, seats in mine], device=device),
             torch.tensor([[place < len(seats) for place in range(most)] for _, seats in mine], device=device),
             tuple(side for side, _ in mine),
-            torch.tensor(game.post_of_seat, device=device),
             role.acting == len(role.seats) or most == 1,
         )
 
@@ -169,7 +167,7 @@ def _chains(rollout: Rollout, sides: Sides, owner: int, waiting: Waiting) -> _Ch
     decides = (number >= 0).any(2)
     if waiting:
         decides[0] = waiting["valid"]
-    playing = rollout.lineup[..., sides.post_of_seat] == owner
+    playing = rollout.lineup[..., rollout.post_of_seat] == owner
     cut = of_sides(rollout.truncated & playing)
     cut = torch.cat((torch.zeros_like(cut[:1]), cut))
     over = rollout.ended[..., None].expand(-1, -1, count).flatten(1)

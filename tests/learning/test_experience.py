@@ -53,6 +53,8 @@ class Played:
 
 def played(name: str, chunk: int = 3, burn_in: int = 0, **options: object) -> Played:
     game = make(name.removesuffix(" by seat"), 5, options=options)
+    # Learners know the game as it is; which seats have posts of their own is a table's business.
+    sides = Sides.of(game.spec, game.spec.roles[0], game.device)
     if name.endswith(" by seat"):
         game.spec = game.spec.split()
     role = game.spec.roles[0]
@@ -65,7 +67,7 @@ def played(name: str, chunk: int = 3, burn_in: int = 0, **options: object) -> Pl
     table.start()
     pending = {role.name: nothing_pending(game, role, policies[0].memory)}
     found = Played(game, policies[0], [], [], [])
-    sides, waiting = Sides.of(game.spec, role, game.device), Waiting()
+    waiting = Waiting()
     for _ in range(ROUNDS):
         rollout = collect(table, TURNS, pending)
         kept, waiting = segment(rollout, sides, 0, waiting, chunk, burn_in, game.spec.state_shape is not None)
