@@ -194,7 +194,8 @@ def test_opponents_are_counted_apart_and_not_trained_on() -> None:
     # Only in the episodes that had begun as the round before ended is one of us still seated.
     assert (alone.agent_steps, alone.opponent_steps) == (12, 4 + (TURNS - 1) * 8 * 2)
     none = bench.table.round(3, bench.learners, bench.frozen(), [Seating(("player-0", "player-1"), 1.0)], TURNS)
-    assert none.metrics["live-player"] == {"agent_steps": 0.0, "episodes": TURNS * 8.0}
+    nothing = dict.fromkeys(("agent_steps", "agent_steps/player_0", "agent_steps/player_1"), 0.0)
+    assert none.metrics["live-player"] == {**nothing, "episodes": TURNS * 8.0}
     assert none.results == ()
 
 
