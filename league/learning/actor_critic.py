@@ -25,6 +25,7 @@ from league.learning.statistics import ValueStatistics
 from league.learning.update import distance, update
 from league.play.trajectory import Rollout
 from league.policies.networks import Network, NetworkSpec
+from league.policies.neural import NeuralPolicy
 from league.policies.settings import NetworkSettings
 from league.threads import Threads
 
@@ -74,6 +75,12 @@ class ActorCritic(Learner):
         super().load(tensors)
         self.values = ValueStatistics.of(part(tensors, "values."), f"learner {self.name}")
         self.magnet_age = int(tensors.get("magnet_age", torch.tensor(0)))
+
+    def begin_with(self, policy: NeuralPolicy) -> None:
+        """See `Learner.begin_with`: the magnet begins there, too."""
+        super().begin_with(policy)
+        if self.magnet is not None:
+            self.magnet.load_state_dict(self.actor.state_dict())
 
     def learn(self, lesson: Lesson, tick: Tick = lambda fraction: None, threads: Threads = ALONE) -> Learned:
         """See `Learner.learn`."""
