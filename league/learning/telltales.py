@@ -214,7 +214,8 @@ def seats_apart(h: History) -> str:
 
 def q_overestimated(h: History) -> str:
     """Q-values are above what any round returned."""
-    values = h.last("q_value", Q_ROUNDS)
+    # Values are learnt of scaled rewards; returns are shown as they are.
+    values = [value / h.facts.settings.get("reward_scale", 1.0) for value in h.last("q_value", Q_ROUNDS)]
     returns = [known(h.of(name)) for name in h.named("return")]
     if not values or not any(returns):
         return ""
