@@ -81,6 +81,11 @@ class Replay:
         """Decisions of sides that it holds."""
         return sum(one.decisions for one in self.held)
 
+    @property
+    def full(self) -> bool:
+        """Whether one more round like the latest would push out the oldest."""
+        return bool(self.held) and self.decisions + self.held[-1].decisions > self.capacity
+
     def add(self, segment: Segment, id: str | None = None) -> None:
         """Take in a round's segment; its sequences have the highest priority so far. id: of its file, if it has one."""
         rows, decisions = len(segment.rows["side"]), segment.decisions

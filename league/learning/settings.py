@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from league.settings import Settings
 
@@ -126,7 +126,7 @@ class ReplaySettings(AlgorithmSettings):
     capacity: PositiveInt = 200_000
     """Decisions of sides that the replay buffer holds; the oldest rounds leave it, but never the latest."""
     warmup: PositiveInt = 2_000
-    """Decisions of sides in the buffer before learning begins."""
+    """Decisions of sides in the buffer before learning begins, at most `capacity`."""
     burn_in: int = Field(0, ge=0)
     """Decisions of a sequence, before those that are learnt from, that only bring the memory of recurrent networks up
     to date, from its stored state (Kapturowski et al. 2019, R2D2)."""
@@ -153,6 +153,14 @@ class ReplaySettings(AlgorithmSettings):
     """Agent-steps over which the share of random decisions moves to `epsilon_end`."""
     epsilon_rated: float = Field(0.02, ge=0, le=1)
     """Share of random decisions of snapshots. At 0 they are greedy, and rated games of deterministic games repeat."""
+
+    @model_validator(mode="after")
+    def _learning_begins(self) -> ReplaySettings:
+        if self.warmup > self.capacity:
+            raise ValueError(
+                f"warmup must be at most capacity, {self.capacity}, or learning never begins, not {self.warmup}"
+            )
+        return self
 
 
 class QmixSettings(ReplaySettings):

@@ -68,6 +68,14 @@ def test_the_oldest_leave_beyond_the_capacity_but_never_the_latest() -> None:
     assert set(held(replay)) == {9}
 
 
+def test_a_buffer_is_full_where_one_more_round_would_push_out_the_oldest() -> None:
+    replay, full = Replay(25, SIDES), []
+    for number in range(4):
+        full.append(replay.full)
+        replay.add(made(number))  # ten decisions each
+    assert full == [False, False, True, True]
+
+
 def test_segments_come_back_as_they_were_and_a_restored_buffer_draws_the_same() -> None:
     replay, files = Replay(45, SIDES), dict[str, bytes]()
 

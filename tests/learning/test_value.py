@@ -162,6 +162,13 @@ def test_random_decisions_become_fewer_and_snapshots_have_their_own_share() -> N
     assert one.frozen().epsilon == pytest.approx(0.03)
 
 
+def test_learning_begins_though_whole_rounds_leave_the_buffer_a_little_below_its_capacity() -> None:
+    # Each round brings 8 * 9 = 72 decisions, so that the buffer of 100 never holds more.
+    one = learner("vdn", "two_step", slots=8, turns=9, updates=2, warmup=100, capacity=100)
+    assert [metrics["buffer"] for metrics in taught(one, "two_step", 2)] == [72, 72]
+    assert one.updates == 4
+
+
 def greedy_return(one: ValueLearner) -> float:
     """What greedy play of the two-step game brings."""
     game = make("two_step", 1)
