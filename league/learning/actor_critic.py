@@ -105,7 +105,6 @@ class ActorCritic(Learner):
         take = row[chosen]
         value, target, advantage = self.returns(lesson, judged, chosen)
         remembers = self.actor.memory or self.critic.memory
-        inputs = rows.obs if view.rows is rows.obs else view.rows
         own_obs = rows.obs.index_select(0, take)
         found = Batch(
             obs=own_obs,
@@ -113,7 +112,7 @@ class ActorCritic(Learner):
             seat=rows.seat[take],
             action=rows.action[take],
             log_prob=rows.log_prob[take],
-            inputs=own_obs if inputs is rows.obs else inputs.index_select(0, take),
+            inputs=own_obs if view.rows is rows.obs else view.rows.index_select(0, take),
             value=value[chosen],
             target=target[chosen],
             advantage=advantage[chosen],

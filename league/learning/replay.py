@@ -44,11 +44,10 @@ class Window:
     """Rows of drawn sequences, side by side, turn-major.
 
     rows: by name as in `Segment.rows`, `[W + C + 1, Q, ...]`: the last is only bootstrapped from. Where a sequence is
-    shorter, `present` and `learns` are False. before: `[Q]`, how many of the W rows there are. memory: `[Q, n, M]`.
+    shorter, `present` and `learns` are False. memory: `[Q, n, M]`.
     """
 
     rows: dict[str, Tensor]
-    before: Tensor
     memory: Tensor
 
 
@@ -173,7 +172,7 @@ class Replay:
         found = {name: ring[row] for name, ring in self.ring.items()}
         found["present"] &= there[..., None]
         found["learns"] &= there & (offset >= 0) & (offset < count)
-        return Window(found, before, self.memory[number])
+        return Window(found, self.memory[number])
 
     def learnt(self, number: Tensor, error: Tensor, present: Tensor) -> None:
         """Sequences were learnt from: their priorities. number: `[Q]`. error: `[C, Q, n]`. present: `[C, Q, n]`."""

@@ -31,11 +31,12 @@ class AlgorithmSettings(Settings):
     reward_scale: float = Field(1.0, gt=0)
     """What rewards are multiplied by before anything is learnt from them; scores and returns are shown as they are."""
     max_grad_norm: float = Field(0.5, gt=0)
-    """Gradients of each network are scaled down to this norm."""
+    """Gradients of each network (qmix, vdn: of all together) are scaled down to this norm."""
     adam_epsilon: float = Field(1e-5, gt=0)
     """Adam's epsilon."""
     chunk: PositiveInt = 16
-    """Own decisions in a row that networks with memory are trained through; the memory before the first is kept."""
+    """Own decisions in a row that networks with memory are trained through; the memory before the first is kept. Of
+    qmix and vdn: decisions of a sequence, with memory or without."""
 
 
 class ActorCriticSettings(AlgorithmSettings):
@@ -55,7 +56,7 @@ class ActorCriticSettings(AlgorithmSettings):
     value_loss: Literal["squared", "huber"] = "squared"
     """How far values are off: half the squared error, or Huber's, which is linear beyond `huber_delta`."""
     huber_delta: float = Field(10.0, gt=0)
-    """Where Huber's loss becomes linear, in the critic's units."""
+    """Where Huber's loss becomes linear, in the critic's units (qmix, vdn: of scaled rewards)."""
     value_normalisation: bool = True
     """Learn values on the running mean and standard deviation of the returns."""
     advantage_normalisation: bool = True

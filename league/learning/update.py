@@ -206,12 +206,8 @@ def _said(learner: ActorCritic, batch: Batch, rows: Tensor) -> tuple[Tensor, Ten
     actor, critic = learner.actor, learner.critic
     if batch.chunks is not None:
         take = batch.chunks.index[:, rows][batch.chunks.there[:, rows]]
-        seen = batch.inputs
-        return (
-            take,
-            _logits(actor, batch, rows, take),
-            _through_time(critic, batch, seen, batch.chunks.critic, rows, take),
-        )
+        said = _through_time(critic, batch, batch.inputs, batch.chunks.critic, rows, take)
+        return take, _logits(actor, batch, rows, take), said
     seat = batch.seat.index_select(0, rows)
     features = actor.features(batch.obs.index_select(0, rows), seat)
     if batch.inputs is batch.obs and actor.trunk_is_plain and critic.trunk_is_plain:

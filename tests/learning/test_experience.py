@@ -227,7 +227,7 @@ def test_a_seat_that_passes_by_a_turn_remembers_what_it_did() -> None:
     begins = torch.rand((length, count), generator=generator) < 0.3
     memory = torch.randn((count, 2, 5), generator=generator)
     rows = {"obs": obs, "present": present, "begins": begins, "side": torch.zeros((length, count), dtype=torch.int64)}
-    window = Window(rows, torch.zeros(count, dtype=torch.int64), memory)
+    window = Window(rows, memory)
     for burn_in in (0, 2):
         said = values_of(network, window, torch.arange(2).repeat(count), burn_in)
         for q in range(count):

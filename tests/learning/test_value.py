@@ -85,7 +85,7 @@ def chain(learns: list[bool], goes_on: list[bool]) -> Window:
         "begins": torch.zeros((4, 1), dtype=torch.bool),
         "state": seen[:, None],
     }
-    return Window(rows, torch.zeros(1, dtype=torch.int64), torch.zeros((1, 2, 0)))
+    return Window(rows, torch.zeros((1, 2, 0)))
 
 
 @pytest.mark.parametrize("double", [True, False])
