@@ -132,9 +132,10 @@ def segment(
     that was cut off is bootstrapped from where the role has no masks and it is known who would act; else the decision
     before it is not learnt from.
     """
-    if waiting and not bool(rollout.pending[sides.role.name].valid.any()):
-        # Nothing at this table is unfinished: its game began afresh.
-        waiting = {}
+    if waiting:
+        # Nothing waits where an episode begins: a game that does not replay began afresh.
+        goes_on = (rollout.length[0] > 1).repeat_interleave(len(sides.seats))
+        waiting = waiting | {"valid": waiting["valid"] & goes_on}
     chains = _chains(rollout, sides, owner, waiting)
     entries = torch.stack((chains.decides, chains.cut.any(2)), 1).flatten(0, 1)
     entries = torch.cat((entries, chains.next.any(1)[None]))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
+from playing import Hashed, Relay
 from torch import Tensor
 
 from league.games.core import Game
@@ -18,6 +19,7 @@ from league.play.table import Table
 from league.play.trajectory import Rollout, chains, still_pending
 from league.policies.networks import Network, NetworkSpec
 from league.policies.neural import NeuralPolicy, actor_spec
+from league.policies.scripted import Random
 from league.policies.settings import NetworkSettings
 
 TURNS, ROUNDS = 7, 4
@@ -179,6 +181,41 @@ def test_every_decision_of_a_side_is_kept_once_with_what_came_of_it(name: str, o
     assert len(told(found)) > 30
     assert any(found.waited) == (name in ("tictactoe", "leduc", "connect_four", "pettingzoo:classic/tictactoe_v3"))
     found.game.close()
+
+
+@pytest.mark.parametrize("turns", [1, 2, 5])
+def test_decisions_of_seats_that_died_wait_for_the_end_of_the_episode(turns: int) -> None:
+    """Each is learnt from once, however many rounds it waits, also where no seat of the table awaits anything."""
+    game = Relay(1, masks=False)
+    runner = game.spec.roles[0]
+    policies = [Random(role.name, role.actions) for role in game.spec.roles]
+    table = Table(game, policies, Hashed(tuple((int(post.role == "judge"),) for post in game.spec.posts)))
+    table.start()
+    pending = {role.name: nothing_pending(game, role) for role in game.spec.roles}
+    sides, waiting, taken, learnt, alone = Sides.of(game.spec, runner, game.device), Waiting(), 0, 0, 0
+    for _ in range(120):
+        rollout = collect(table, turns, pending)
+        kept, waiting = segment(rollout, sides, 0, waiting, 3, 0, False)
+        taken += int(rollout.rows["runner"].present.sum())
+        learnt += kept.decisions
+        pending = {role.name: still_pending(rollout, role, chains(rollout, role)) for role in game.spec.roles}
+        alone += bool(waiting) and not bool(pending["runner"].valid.any())
+    assert taken == learnt + (int(waiting["valid"].sum()) if waiting else 0)
+    assert alone > 5
+
+
+def test_what_waited_is_forgotten_where_the_game_began_afresh() -> None:
+    game = make("tictactoe", 4)
+    role = game.spec.roles[0]
+    sides, waiting = Sides.of(game.spec, role, game.device), Waiting()
+    for _ in range(2):
+        table = Table(game, [Random(role.name, role.actions)], Hashed(((0,), (0,))))
+        table.start()
+        rollout = collect(table, 3, {role.name: nothing_pending(game, role)})
+        kept, waiting = segment(rollout, sides, 0, waiting, 3, 0, False)
+        # Of three moves the first is learnt from, and the second as the fourth is due; the third waits.
+        assert kept.decisions == 4 * 2
+        assert int(waiting["valid"].sum()) == 4
 
 
 @pytest.mark.parametrize(("name", "burn_in"), [("leduc", 0), ("leduc", 2), ("spread", 2), ("spread by seat", 0)])
