@@ -156,3 +156,12 @@ def test_priorities_are_mostly_the_largest_error_and_new_sequences_get_the_highe
     replay.add(made(1))
     assert torch.allclose(replay.priority[4], torch.tensor([3.85, 2.0], dtype=torch.float64), atol=1e-5)
     assert replay.priority[5].tolist() == [1, 0]
+
+
+def test_what_was_drawn_twice_has_the_higher_of_its_priorities() -> None:
+    replay = Replay(1000, SIDES)
+    replay.add(made(0))
+    error = torch.tensor([[[3.0, 1.0], [2.0, 2.0]]])
+    replay.learnt(torch.tensor([2, 2]), error, torch.ones((1, 2, 2), dtype=torch.bool))
+    assert torch.allclose(replay.priority[2], torch.tensor([3.0, 2.0], dtype=torch.float64), atol=1e-5)
+    assert replay.priority[[0, 1, 3]].tolist() == [[1, 1], [1, 0], [1, 0]], "the others are left as they were"
