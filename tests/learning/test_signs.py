@@ -85,6 +85,11 @@ BAD: dict[str, tuple[dict[str, Curve], Facts, int]] = {
         45,
     ),
     "standing_still": ({"approx_kl": lambda n: 1e-9 * (n % 3)}, Facts(("m",), TEAM), 10),
+    "standing_still in several passes": (
+        {"approx_kl": lambda n: 0.0, "agent_steps": lambda n: 500.0},
+        Facts(("m",), TEAM, settings={"minibatch": 2048.0, "epochs": 4.0, "clip": 0.2}),
+        10,
+    ),
     "standing_still with no better return": ({"return": lambda n: -25 + math.sin(5.1 * n)}, Facts(("m",), TEAM), 40),
     "seats_apart": (
         {
@@ -240,6 +245,11 @@ def test_nothing_is_told_where_metrics_are_missing_or_not_finite() -> None:
             Facts(("m",), RIVALS),
         ),
         ("densities, which may be below 1 nat", {"entropy": lambda n: 2 - 0.05 * n}, Facts(("m",), TEAM, False, False)),
+        (
+            "policies that take one step a round, before which nothing has changed",
+            {"approx_kl": lambda n: 0.0, "agent_steps": lambda n: 500.0},
+            Facts(("m",), TEAM, settings={"minibatch": 2048.0, "epochs": 4.0}),
+        ),
         (
             "values of rewards that were scaled up",
             {"q_value": lambda n: 40 * (1 - 0.9**n)}
