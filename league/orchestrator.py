@@ -312,6 +312,9 @@ class League:
         else:
             self.round_number, self.steps = last.round, last.steps
             self._admit()
+            # First: what a learner makes anew below, such as its optimiser, follows its own hyperparameters.
+            for learner in self.learners:
+                self.progress[learner.name] = setup.LearnerProgress.restore(learner, last.learners[learner.name])
             try:
                 self.executor.restore(checkpoint.load(self.store, last.checkpoint, self.learners))
             except SnapshotError as error:
@@ -319,8 +322,6 @@ class League:
                     f"{error}. Without its last checkpoint the run cannot go on: put it back, or begin a new run from "
                     f"its latest snapshot: league run --new --set population.init=latest@{self.folder}"
                 ) from error
-            for learner in self.learners:
-                self.progress[learner.name] = setup.LearnerProgress.restore(learner, last.learners[learner.name])
         self.bus.emit(
             RunStarted(
                 str(self.folder),

@@ -193,6 +193,10 @@ def test_a_setting_of_another_kind_is_recognised():
             "'matchmaking': self_play + past must be at most 1, not 0.8 + 0.5",
         ),
         (
+            "[algorithm]\nkind = 'vdn'\ncapacity = 1000",
+            "'algorithm': warmup must be at most capacity, 1000, or learning never begins, not 2000",
+        ),
+        (
             "[matchmaking]\nkind = 'pbt'\nperturb = []",
             "'matchmaking.perturb': must be a list of numbers > 0, not empty, not []",
         ),

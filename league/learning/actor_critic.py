@@ -25,6 +25,7 @@ from league.learning.statistics import ValueStatistics
 from league.learning.update import distance, update
 from league.play.trajectory import Rollout
 from league.policies.networks import Network, NetworkSpec
+from league.policies.neural import NeuralPolicy
 from league.policies.settings import NetworkSettings
 from league.threads import Threads
 
@@ -75,6 +76,12 @@ class ActorCritic(Learner):
         self.values = ValueStatistics.of(part(tensors, "values."), f"learner {self.name}")
         self.magnet_age = int(tensors.get("magnet_age", torch.tensor(0)))
 
+    def begin_with(self, policy: NeuralPolicy) -> None:
+        """See `Learner.begin_with`: the magnet begins there, too."""
+        super().begin_with(policy)
+        if self.magnet is not None:
+            self.magnet.load_state_dict(self.actor.state_dict())
+
     def learn(self, lesson: Lesson, tick: Tick = lambda fraction: None, threads: Threads = ALONE) -> Learned:
         """See `Learner.learn`."""
         began = time.perf_counter()
@@ -98,7 +105,6 @@ class ActorCritic(Learner):
         take = row[chosen]
         value, target, advantage = self.returns(lesson, judged, chosen)
         remembers = self.actor.memory or self.critic.memory
-        inputs = rows.obs if view.rows is rows.obs else view.rows
         own_obs = rows.obs.index_select(0, take)
         found = Batch(
             obs=own_obs,
@@ -106,7 +112,7 @@ class ActorCritic(Learner):
             seat=rows.seat[take],
             action=rows.action[take],
             log_prob=rows.log_prob[take],
-            inputs=own_obs if inputs is rows.obs else inputs.index_select(0, take),
+            inputs=own_obs if view.rows is rows.obs else view.rows.index_select(0, take),
             value=value[chosen],
             target=target[chosen],
             advantage=advantage[chosen],

@@ -35,7 +35,6 @@ class Sides:
     seats: Tensor
     there: Tensor
     all: tuple[tuple[int, ...], ...]
-    post_of_seat: Tensor
     together: bool
 
     @staticmethod
@@ -49,7 +48,6 @@ class Sides:
             torch.tensor([seats + seats[:1] * (most - len(seats)) for _, seats in mine], device=device),
             torch.tensor([[place < len(seats) for place in range(most)] for _, seats in mine], device=device),
             tuple(side for side, _ in mine),
-            torch.tensor(game.post_of_seat, device=device),
             role.acting == len(role.seats) or most == 1,
         )
 
@@ -134,9 +132,10 @@ def segment(
     that was cut off is bootstrapped from where the role has no masks and it is known who would act; else the decision
     before it is not learnt from.
     """
-    if waiting and not bool(rollout.pending[sides.role.name].valid.any()):
-        # Nothing at this table is unfinished: its game began afresh.
-        waiting = {}
+    if waiting:
+        # Nothing waits where an episode begins: a game that does not replay began afresh.
+        goes_on = (rollout.length[0] > 1).repeat_interleave(len(sides.seats))
+        waiting = waiting | {"valid": waiting["valid"] & goes_on}
     chains = _chains(rollout, sides, owner, waiting)
     entries = torch.stack((chains.decides, chains.cut.any(2)), 1).flatten(0, 1)
     entries = torch.cat((entries, chains.next.any(1)[None]))
@@ -169,7 +168,7 @@ def _chains(rollout: Rollout, sides: Sides, owner: int, waiting: Waiting) -> _Ch
     decides = (number >= 0).any(2)
     if waiting:
         decides[0] = waiting["valid"]
-    playing = rollout.lineup[..., sides.post_of_seat] == owner
+    playing = rollout.lineup[..., rollout.post_of_seat] == owner
     cut = of_sides(rollout.truncated & playing)
     cut = torch.cat((torch.zeros_like(cut[:1]), cut))
     over = rollout.ended[..., None].expand(-1, -1, count).flatten(1)

@@ -44,11 +44,10 @@ class Window:
     """Rows of drawn sequences, side by side, turn-major.
 
     rows: by name as in `Segment.rows`, `[W + C + 1, Q, ...]`: the last is only bootstrapped from. Where a sequence is
-    shorter, `present` and `learns` are False. before: `[Q]`, how many of the W rows there are. memory: `[Q, n, M]`.
+    shorter, `present` and `learns` are False. memory: `[Q, n, M]`.
     """
 
     rows: dict[str, Tensor]
-    before: Tensor
     memory: Tensor
 
 
@@ -80,6 +79,11 @@ class Replay:
     def decisions(self) -> int:
         """Decisions of sides that it holds."""
         return sum(one.decisions for one in self.held)
+
+    @property
+    def full(self) -> bool:
+        """Whether one more round like the latest would push out the oldest."""
+        return bool(self.held) and self.decisions + self.held[-1].decisions > self.capacity
 
     def add(self, segment: Segment, id: str | None = None) -> None:
         """Take in a round's segment; its sequences have the highest priority so far. id: of its file, if it has one."""
@@ -143,7 +147,8 @@ class Replay:
             number = (numbers * held).to(torch.int64).clamp(max=held - 1)
             return Drawn(number, torch.ones(count, device=device))
         chances = torch.where(self.priority > 0, (self.priority + _TINY) ** exponent, 0.0)
-        totals = torch.zeros(self.there.shape, dtype=torch.float64, device=device).index_add_(0, self.side, chances)
+        # Side by side, since the order in which a device adds floats to one place in one call is not fixed.
+        totals = torch.stack([chances[self.side == side].sum(0) for side in range(len(self.there))])
         seats = (totals > 0).nonzero().tolist()
         number = torch.zeros(count, dtype=torch.int64, device=device)
         mixed = torch.zeros(held, dtype=torch.float64, device=device)
@@ -168,14 +173,19 @@ class Replay:
         found = {name: ring[row] for name, ring in self.ring.items()}
         found["present"] &= there[..., None]
         found["learns"] &= there & (offset >= 0) & (offset < count)
-        return Window(found, before, self.memory[number])
+        return Window(found, self.memory[number])
 
     def learnt(self, number: Tensor, error: Tensor, present: Tensor) -> None:
-        """Sequences were learnt from: their priorities. number: `[Q]`. error: `[C, Q, n]`. present: `[C, Q, n]`."""
+        """Sequences were learnt from: their priorities, the highest where one was drawn several times.
+
+        number: `[Q]`. error, present: `[C, Q, n]`.
+        """
         size = torch.where(present, error, 0.0).abs().to(torch.float64)
         mean = size.sum(0) / present.sum(0).clamp(min=1)
         found = torch.where(present.any(0), _MOST * size.amax(0) + _MEAN * mean + _TINY, 0.0)
-        self.priority[number] = found
+        highest = torch.full_like(self.priority, -1.0)
+        highest.scatter_reduce_(0, number[:, None].expand_as(found), found, "amax")
+        self.priority = torch.where(highest < 0, self.priority, highest)
         flat = torch.zeros_like(self.highest).flatten()
         where = self.side[number][:, None] * found.shape[1] + torch.arange(found.shape[1], device=number.device)
         flat.scatter_reduce_(0, where.flatten(), found.flatten(), "amax")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from league.settings import Settings
 
@@ -31,11 +31,12 @@ class AlgorithmSettings(Settings):
     reward_scale: float = Field(1.0, gt=0)
     """What rewards are multiplied by before anything is learnt from them; scores and returns are shown as they are."""
     max_grad_norm: float = Field(0.5, gt=0)
-    """Gradients of each network are scaled down to this norm."""
+    """Gradients of each network (qmix, vdn: of all together) are scaled down to this norm."""
     adam_epsilon: float = Field(1e-5, gt=0)
     """Adam's epsilon."""
     chunk: PositiveInt = 16
-    """Own decisions in a row that networks with memory are trained through; the memory before the first is kept."""
+    """Own decisions in a row that networks with memory are trained through; the memory before the first is kept. Of
+    qmix and vdn: decisions of a sequence, with memory or without."""
 
 
 class ActorCriticSettings(AlgorithmSettings):
@@ -55,7 +56,7 @@ class ActorCriticSettings(AlgorithmSettings):
     value_loss: Literal["squared", "huber"] = "squared"
     """How far values are off: half the squared error, or Huber's, which is linear beyond `huber_delta`."""
     huber_delta: float = Field(10.0, gt=0)
-    """Where Huber's loss becomes linear, in the critic's units."""
+    """Where Huber's loss becomes linear, in the critic's units (qmix, vdn: of scaled rewards)."""
     value_normalisation: bool = True
     """Learn values on the running mean and standard deviation of the returns."""
     advantage_normalisation: bool = True
@@ -126,7 +127,7 @@ class ReplaySettings(AlgorithmSettings):
     capacity: PositiveInt = 200_000
     """Decisions of sides that the replay buffer holds; the oldest rounds leave it, but never the latest."""
     warmup: PositiveInt = 2_000
-    """Decisions of sides in the buffer before learning begins."""
+    """Decisions of sides in the buffer before learning begins, at most `capacity`."""
     burn_in: int = Field(0, ge=0)
     """Decisions of a sequence, before those that are learnt from, that only bring the memory of recurrent networks up
     to date, from its stored state (Kapturowski et al. 2019, R2D2)."""
@@ -153,6 +154,14 @@ class ReplaySettings(AlgorithmSettings):
     """Agent-steps over which the share of random decisions moves to `epsilon_end`."""
     epsilon_rated: float = Field(0.02, ge=0, le=1)
     """Share of random decisions of snapshots. At 0 they are greedy, and rated games of deterministic games repeat."""
+
+    @model_validator(mode="after")
+    def _learning_begins(self) -> ReplaySettings:
+        if self.warmup > self.capacity:
+            raise ValueError(
+                f"warmup must be at most capacity, {self.capacity}, or learning never begins, not {self.warmup}"
+            )
+        return self
 
 
 class QmixSettings(ReplaySettings):

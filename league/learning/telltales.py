@@ -181,7 +181,7 @@ def return_falling(h: History) -> str:
 def standing_still(h: History) -> str:
     """The policy does not change; or, with nobody to beat, its return is what it was in the first rounds."""
     moved = h.last("approx_kl", UNMOVED_ROUNDS)
-    if moved and max(map(abs, moved)) < UNMOVED:
+    if moved and max(map(abs, moved)) < UNMOVED and _in_steps(h):
         return f"approx_kl is below {UNMOVED:g} for {UNMOVED_ROUNDS} rounds: the policy does not change"
     returns = known(h.of("return"))
     if not (h.facts.one_side and h.whole and len(returns) >= FLAT_ROUNDS):
@@ -190,6 +190,14 @@ def standing_still(h: History) -> str:
     if max(parts) - min(parts) > noise(returns):
         return ""
     return f"return is {parts[-1]:.3g} after {len(returns)} rounds, as at the start ({parts[0]:.3g})"
+
+
+def _in_steps(h: History) -> bool:
+    """Whether it moves in several steps a round: approx_kl, measured before each, tells nothing of a single one."""
+    settings = h.facts.settings
+    # Without a clip (COMA), the policy takes one pass; what is left is a step where it is half a minibatch.
+    passes = settings.get("epochs", math.inf) if "clip" in settings else 1.0
+    return passes > 1 or h.now("agent_steps") >= 1.5 * settings.get("minibatch", 0.0)
 
 
 def seats_apart(h: History) -> str:
@@ -214,7 +222,8 @@ def seats_apart(h: History) -> str:
 
 def q_overestimated(h: History) -> str:
     """Q-values are above what any round returned."""
-    values = h.last("q_value", Q_ROUNDS)
+    # Values are learnt of scaled rewards; returns are shown as they are.
+    values = [value / h.facts.settings.get("reward_scale", 1.0) for value in h.last("q_value", Q_ROUNDS)]
     returns = [known(h.of(name)) for name in h.named("return")]
     if not values or not any(returns):
         return ""

@@ -72,7 +72,7 @@ def update(
             for index, parameter in enumerate(parameters):
                 parameter.grad = torch.stack([piece.gradients[index] for piece in pieces]).sum(0)
             measured = torch.stack([piece.measured for piece in pieces]).sum(0)
-            norm = torch.stack([nn.utils.clip_grad_norm_(one.parameters(), settings.max_grad_norm) for one in networks])
+            norm = _clipped(networks, settings.max_grad_norm)
             steps += 1
             tick(min(steps * settings.minibatch / (settings.epochs * count), 1.0))
             if bool(torch.isfinite(measured.sum() + norm.sum())):
@@ -206,12 +206,8 @@ def _said(learner: ActorCritic, batch: Batch, rows: Tensor) -> tuple[Tensor, Ten
     actor, critic = learner.actor, learner.critic
     if batch.chunks is not None:
         take = batch.chunks.index[:, rows][batch.chunks.there[:, rows]]
-        seen = batch.inputs
-        return (
-            take,
-            _logits(actor, batch, rows, take),
-            _through_time(critic, batch, seen, batch.chunks.critic, rows, take),
-        )
+        said = _through_time(critic, batch, batch.inputs, batch.chunks.critic, rows, take)
+        return take, _logits(actor, batch, rows, take), said
     seat = batch.seat.index_select(0, rows)
     features = actor.features(batch.obs.index_select(0, rows), seat)
     if batch.inputs is batch.obs and actor.trunk_is_plain and critic.trunk_is_plain:
@@ -239,6 +235,13 @@ def _through_time(
     seen = inputs.index_select(0, index.flatten()).unflatten(0, index.shape)
     answers = network.unroll(seen, batch.seat[index[0]], memory.index_select(0, rows), chunks.fresh[:, rows])
     return answers[chunks.there[:, rows]]
+
+
+def _clipped(networks: Sequence[Network], most: float) -> Tensor:
+    """Scale down each network's gradients to the norm `most`; returns their norms before, 0 where there are none."""
+    norms = [nn.utils.clip_grad_norm_(network.parameters(), most) for network in networks]
+    # Of a network without gradients, torch puts it on the CPU, wherever the network lies.
+    return torch.stack([norm.to(next(networks[0].parameters()).device) for norm in norms])
 
 
 def _by_seat(values: Tensor, seat: Tensor, seats: int) -> Tensor:

@@ -129,7 +129,8 @@ class ValueLearner(Learner):
         self.replay.add(found)
         middle = time.perf_counter()
         metrics = {"epsilon": self.epsilon(), "learning_rate": self.learning_rate()}
-        if self.replay.decisions >= settings.warmup:
+        # Whole rounds leave the buffer, so that it may be full a little before it holds `capacity`.
+        if self.replay.decisions >= settings.warmup or self.replay.full:
             metrics |= self._update(lesson.generator, tick, threads)
         steps = found.steps
         self.steps += steps

@@ -94,6 +94,7 @@ def collect(
         length=length,
         score=numbers[1],
         lineup=lineup,
+        post_of_seat=torch.tensor(spec.post_of_seat, device=device),
         state=state,
         final_state=final_state,
         last=table.turn,

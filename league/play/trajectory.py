@@ -56,8 +56,9 @@ class Rollout:
     """The fixed-length training batch of one table, turn-major.
 
     rows, pending: by role. reward, terminated, truncated: `[T, B, S]`. ended: `[T, B]`. length: `[T, B]` turns, score:
-    `[T, B, S]` of the episode, valid where ended. lineup: `[T, B, P]`. state: `[T, B, *state]` before each move,
-    final_state: `[T, B, *state]` where truncated, each None where the game has none. final_obs: by role,
+    `[T, B, S]` of the episode, valid where ended. lineup: `[T, B, P]`, of which post_of_seat `[S]` says which post is a
+    seat's (that of the table, which may be finer than the learner's game has it). state: `[T, B, *state]` before each
+    move, final_state: `[T, B, *state]` where truncated, each None where the game has none. final_obs: by role,
     `[T, B, R, *obs]` where truncated. last: the turn after the final move.
     """
 
@@ -70,6 +71,7 @@ class Rollout:
     length: Tensor
     score: Tensor
     lineup: Tensor
+    post_of_seat: Tensor
     state: Tensor | None
     final_state: Tensor | None
     last: Turn

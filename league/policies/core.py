@@ -23,12 +23,10 @@ class Rows:
     """N decisions to take, all of one role.
 
     obs: `[N, *obs_shape]` in the game's own dtype. mask: `[N, A]` bool or None. seat: `[N]` int64.
-    memory: `[N, M]` float32, what was remembered after the seat's decision before this one; zeros where an episode
-    begins; None for policies that remember nothing.
     fork: gives a game of N slots that are copies of the rows' positions, for policies that look ahead; None where the
     game cannot be forked. positions: gives the rows' positions as the game's own library has them (`Game.positions`).
-    memory: `[N, M]` float32, what the policy kept of each row's episode so far, zeros at its start; None for policies
-    without memory.
+    memory: `[N, M]` float32, what was remembered after the seat's decision before this one; zeros where an episode
+    begins; None for policies that remember nothing.
     """
 
     obs: Tensor

@@ -93,10 +93,6 @@ class Stack:
                 said = torch.where(epsilon.isnan(), said, epsilon_greedy(said, mask, epsilon))
         return said, returned(after) if self._network.memory else None
 
-    def logits(self, obs: Tensor, seat: Tensor, which: Tensor, capacity: int) -> Tensor:
-        """`[N, A]`: the first result of `recall`, of policies that need neither memory nor masks."""
-        return self.recall(obs, seat, None, None, which, capacity)[0]
-
     def _forward(self, obs: Tensor, seat: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """`[P, C, ...]` → `[P, C, A]` and `[P, C, M]`, as `Network.step` does it for one policy."""
         if self._spec.units:

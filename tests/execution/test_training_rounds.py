@@ -194,7 +194,8 @@ def test_opponents_are_counted_apart_and_not_trained_on() -> None:
     # Only in the episodes that had begun as the round before ended is one of us still seated.
     assert (alone.agent_steps, alone.opponent_steps) == (12, 4 + (TURNS - 1) * 8 * 2)
     none = bench.table.round(3, bench.learners, bench.frozen(), [Seating(("player-0", "player-1"), 1.0)], TURNS)
-    assert none.metrics["live-player"] == {"agent_steps": 0.0, "episodes": TURNS * 8.0}
+    nothing = dict.fromkeys(("agent_steps", "agent_steps/player_0", "agent_steps/player_1"), 0.0)
+    assert none.metrics["live-player"] == {**nothing, "episodes": TURNS * 8.0}
     assert none.results == ()
 
 
@@ -299,7 +300,7 @@ def test_training_results_by_opponent() -> None:
     score[0, 1], lineup[0, 1] = torch.tensor([9.0, 9.0]), torch.tensor([0, 1])  # not ended: means nothing
     none = torch.zeros(turns, 2)
     last = Turn({}, none, none, none, none, none)
-    rollout = Rollout({}, {}, score, none, none, ended, none, score, lineup, None, None, last)
+    rollout = Rollout({}, {}, score, none, none, ended, none, score, lineup, torch.arange(2), None, None, last)
     assert training_results(spec, rollout, ("main", "old"), ["main"], 7) == (
         TrainingResult("main", 7, "main", 2, 0.5, 0.0),
         TrainingResult("main", 7, "old", 3, 0.5, 0.0),

@@ -14,6 +14,8 @@ from league.learning.batch import Batch
 from league.learning.coma import Coma, baseline
 from league.learning.learner import Lesson
 from league.learning.settings import ComaSettings
+from league.learning.update import _clipped
+from league.policies.networks import Network, NetworkSpec
 from league.policies.settings import NetworkSettings
 from league.records import Seating
 from league.threads import Threads
@@ -136,3 +138,23 @@ def test_actions_must_be_one_of_n() -> None:
     game = make("spread", 1, options={"continuous_actions": True})
     with pytest.raises(ConfigError, match="needs one of n actions at every seat"):
         Coma("", game.spec, game.spec.roles[0], NetworkSettings(), ComaSettings(), 1)
+
+
+def test_norms_of_gradients_lie_where_the_networks_do_though_only_the_critic_has_some() -> None:
+    """On a device that is not the CPU, as in passes over the batch in which the actor stands still."""
+    spec = NetworkSpec("mlp", (3,), 1, 2, (4,))
+    actor, critic = Network(spec).to("meta"), Network(spec).to("meta")
+    for parameter in critic.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    norms = _clipped((actor, critic), 0.5)
+    assert (norms.device.type, norms.shape) == ("meta", (2,))
+
+
+def test_norms_of_gradients_are_those_before_they_are_scaled_down() -> None:
+    spec = NetworkSpec("mlp", (3,), 1, 2, ())
+    actor, critic = (Network(spec, 1.0, torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    for parameter in critic.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    # Ten numbers: four inputs' weights and a bias for each of two outputs.
+    assert _clipped((actor, critic), 0.5).tolist() == pytest.approx([0.0, 10**0.5])
+    assert sum(float(parameter.grad.square().sum()) for parameter in critic.parameters()) == pytest.approx(0.25)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
+from playing import Hashed, Relay
 from torch import Tensor
 
 from league.games.core import Game
@@ -18,6 +19,7 @@ from league.play.table import Table
 from league.play.trajectory import Rollout, chains, still_pending
 from league.policies.networks import Network, NetworkSpec
 from league.policies.neural import NeuralPolicy, actor_spec
+from league.policies.scripted import Random
 from league.policies.settings import NetworkSettings
 
 TURNS, ROUNDS = 7, 4
@@ -53,6 +55,8 @@ class Played:
 
 def played(name: str, chunk: int = 3, burn_in: int = 0, **options: object) -> Played:
     game = make(name.removesuffix(" by seat"), 5, options=options)
+    # Learners know the game as it is; which seats have posts of their own is a table's business.
+    sides = Sides.of(game.spec, game.spec.roles[0], game.device)
     if name.endswith(" by seat"):
         game.spec = game.spec.split()
     role = game.spec.roles[0]
@@ -65,7 +69,7 @@ def played(name: str, chunk: int = 3, burn_in: int = 0, **options: object) -> Pl
     table.start()
     pending = {role.name: nothing_pending(game, role, policies[0].memory)}
     found = Played(game, policies[0], [], [], [])
-    sides, waiting = Sides.of(game.spec, role, game.device), Waiting()
+    waiting = Waiting()
     for _ in range(ROUNDS):
         rollout = collect(table, TURNS, pending)
         kept, waiting = segment(rollout, sides, 0, waiting, chunk, burn_in, game.spec.state_shape is not None)
@@ -179,6 +183,41 @@ def test_every_decision_of_a_side_is_kept_once_with_what_came_of_it(name: str, o
     found.game.close()
 
 
+@pytest.mark.parametrize("turns", [1, 2, 5])
+def test_decisions_of_seats_that_died_wait_for_the_end_of_the_episode(turns: int) -> None:
+    """Each is learnt from once, however many rounds it waits, also where no seat of the table awaits anything."""
+    game = Relay(1, masks=False)
+    runner = game.spec.roles[0]
+    policies = [Random(role.name, role.actions) for role in game.spec.roles]
+    table = Table(game, policies, Hashed(tuple((int(post.role == "judge"),) for post in game.spec.posts)))
+    table.start()
+    pending = {role.name: nothing_pending(game, role) for role in game.spec.roles}
+    sides, waiting, taken, learnt, alone = Sides.of(game.spec, runner, game.device), Waiting(), 0, 0, 0
+    for _ in range(120):
+        rollout = collect(table, turns, pending)
+        kept, waiting = segment(rollout, sides, 0, waiting, 3, 0, False)
+        taken += int(rollout.rows["runner"].present.sum())
+        learnt += kept.decisions
+        pending = {role.name: still_pending(rollout, role, chains(rollout, role)) for role in game.spec.roles}
+        alone += bool(waiting) and not bool(pending["runner"].valid.any())
+    assert taken == learnt + (int(waiting["valid"].sum()) if waiting else 0)
+    assert alone > 5
+
+
+def test_what_waited_is_forgotten_where_the_game_began_afresh() -> None:
+    game = make("tictactoe", 4)
+    role = game.spec.roles[0]
+    sides, waiting = Sides.of(game.spec, role, game.device), Waiting()
+    for _ in range(2):
+        table = Table(game, [Random(role.name, role.actions)], Hashed(((0,), (0,))))
+        table.start()
+        rollout = collect(table, 3, {role.name: nothing_pending(game, role)})
+        kept, waiting = segment(rollout, sides, 0, waiting, 3, 0, False)
+        # Of three moves the first is learnt from, and the second as the fourth is due; the third waits.
+        assert kept.decisions == 4 * 2
+        assert int(waiting["valid"].sum()) == 4
+
+
 @pytest.mark.parametrize(("name", "burn_in"), [("leduc", 0), ("leduc", 2), ("spread", 2), ("spread by seat", 0)])
 def test_memory_before_a_sequence_is_what_was_remembered_as_it_was_played(name: str, burn_in: int) -> None:
     """While the weights have not changed, what the network says of a sequence is what it said in play."""
@@ -225,7 +264,7 @@ def test_a_seat_that_passes_by_a_turn_remembers_what_it_did() -> None:
     begins = torch.rand((length, count), generator=generator) < 0.3
     memory = torch.randn((count, 2, 5), generator=generator)
     rows = {"obs": obs, "present": present, "begins": begins, "side": torch.zeros((length, count), dtype=torch.int64)}
-    window = Window(rows, torch.zeros(count, dtype=torch.int64), memory)
+    window = Window(rows, memory)
     for burn_in in (0, 2):
         said = values_of(network, window, torch.arange(2).repeat(count), burn_in)
         for q in range(count):

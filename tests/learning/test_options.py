@@ -121,6 +121,16 @@ def test_a_strong_magnet_holds_the_policy(monkeypatch: pytest.MonkeyPatch) -> No
     assert found[50.0][2] == 50.0
 
 
+def test_the_magnet_of_a_learner_that_begins_with_a_policy_is_that_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    learner, other = (Bench(monkeypatch, magnet=0.1, magnet_rate=0.0).learner for _ in range(2))
+    with torch.no_grad():
+        other.actor.head[-1].bias.add_(1.0)
+    learner.begin_with(other.frozen())
+    assert learner.magnet is not None
+    for network in (learner.actor, learner.magnet):
+        assert all(torch.equal(value, network.state_dict()[key]) for key, value in other.actor.state_dict().items())
+
+
 def test_magnets_are_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(monkeypatch, magnet=0.1, magnet_every=3, learning_rate=1e-2)
     bench.round()

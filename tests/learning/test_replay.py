@@ -68,6 +68,14 @@ def test_the_oldest_leave_beyond_the_capacity_but_never_the_latest() -> None:
     assert set(held(replay)) == {9}
 
 
+def test_a_buffer_is_full_where_one_more_round_would_push_out_the_oldest() -> None:
+    replay, full = Replay(25, SIDES), []
+    for number in range(4):
+        full.append(replay.full)
+        replay.add(made(number))  # ten decisions each
+    assert full == [False, False, True, True]
+
+
 def test_segments_come_back_as_they_were_and_a_restored_buffer_draws_the_same() -> None:
     replay, files = Replay(45, SIDES), dict[str, bytes]()
 
@@ -148,3 +156,12 @@ def test_priorities_are_mostly_the_largest_error_and_new_sequences_get_the_highe
     replay.add(made(1))
     assert torch.allclose(replay.priority[4], torch.tensor([3.85, 2.0], dtype=torch.float64), atol=1e-5)
     assert replay.priority[5].tolist() == [1, 0]
+
+
+def test_what_was_drawn_twice_has_the_higher_of_its_priorities() -> None:
+    replay = Replay(1000, SIDES)
+    replay.add(made(0))
+    error = torch.tensor([[[3.0, 1.0], [2.0, 2.0]]])
+    replay.learnt(torch.tensor([2, 2]), error, torch.ones((1, 2, 2), dtype=torch.bool))
+    assert torch.allclose(replay.priority[2], torch.tensor([3.0, 2.0], dtype=torch.float64), atol=1e-5)
+    assert replay.priority[[0, 1, 3]].tolist() == [[1, 1], [1, 0], [1, 0]], "the others are left as they were"

@@ -85,6 +85,11 @@ BAD: dict[str, tuple[dict[str, Curve], Facts, int]] = {
         45,
     ),
     "standing_still": ({"approx_kl": lambda n: 1e-9 * (n % 3)}, Facts(("m",), TEAM), 10),
+    "standing_still in several passes": (
+        {"approx_kl": lambda n: 0.0, "agent_steps": lambda n: 500.0},
+        Facts(("m",), TEAM, settings={"minibatch": 2048.0, "epochs": 4.0, "clip": 0.2}),
+        10,
+    ),
     "standing_still with no better return": ({"return": lambda n: -25 + math.sin(5.1 * n)}, Facts(("m",), TEAM), 40),
     "seats_apart": (
         {
@@ -103,6 +108,11 @@ BAD: dict[str, tuple[dict[str, Curve], Facts, int]] = {
         32,
     ),
     "q_overestimated": ({"q_value": lambda n: 1.2**n}, Facts(("m",), TEAM, settings=SETTINGS), 22),
+    "q_overestimated of rewards that were scaled down": (
+        {"q_value": lambda n: 4.0} | dict.fromkeys(("return", "return/a", "return/b"), lambda n: 5.0 + n % 2),
+        Facts(("m",), TEAM, settings=SETTINGS | {"reward_scale": 0.1}),
+        25,
+    ),
     "stopped_early": ({"epochs": lambda n: 1.0 + n % 2}, Facts(("m",), TEAM, settings=SETTINGS), 10),
     "never_acting": ({"agent_steps/a": lambda n: 0.0}, Facts(("m",), TEAM), 5),
     "endless": ({"episodes": lambda n: 0.0}, Facts(("m",), TEAM), 20),
@@ -235,6 +245,17 @@ def test_nothing_is_told_where_metrics_are_missing_or_not_finite() -> None:
             Facts(("m",), RIVALS),
         ),
         ("densities, which may be below 1 nat", {"entropy": lambda n: 2 - 0.05 * n}, Facts(("m",), TEAM, False, False)),
+        (
+            "policies that take one step a round, before which nothing has changed",
+            {"approx_kl": lambda n: 0.0, "agent_steps": lambda n: 500.0},
+            Facts(("m",), TEAM, settings={"minibatch": 2048.0, "epochs": 4.0}),
+        ),
+        (
+            "values of rewards that were scaled up",
+            {"q_value": lambda n: 40 * (1 - 0.9**n)}
+            | dict.fromkeys(("return", "return/a", "return/b"), lambda n: 5 * (1 - 0.9**n)),
+            Facts(("m",), TEAM, settings=SETTINGS | {"reward_scale": 10.0}),
+        ),
         (
             "values that look beyond where episodes are cut",
             {"q_value": lambda n: 40 * (1 - 0.9**n), "episode_length": lambda n: 5.0}

@@ -85,7 +85,7 @@ def chain(learns: list[bool], goes_on: list[bool]) -> Window:
         "begins": torch.zeros((4, 1), dtype=torch.bool),
         "state": seen[:, None],
     }
-    return Window(rows, torch.zeros(1, dtype=torch.int64), torch.zeros((1, 2, 0)))
+    return Window(rows, torch.zeros((1, 2, 0)))
 
 
 @pytest.mark.parametrize("double", [True, False])
@@ -160,6 +160,13 @@ def test_random_decisions_become_fewer_and_snapshots_have_their_own_share() -> N
     one.steps = 1000
     assert one.policy.epsilon == pytest.approx(0.1)
     assert one.frozen().epsilon == pytest.approx(0.03)
+
+
+def test_learning_begins_though_whole_rounds_leave_the_buffer_a_little_below_its_capacity() -> None:
+    # Each round brings 8 * 9 = 72 decisions, so that the buffer of 100 never holds more.
+    one = learner("vdn", "two_step", slots=8, turns=9, updates=2, warmup=100, capacity=100)
+    assert [metrics["buffer"] for metrics in taught(one, "two_step", 2)] == [72, 72]
+    assert one.updates == 4
 
 
 def greedy_return(one: ValueLearner) -> float:

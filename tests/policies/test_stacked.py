@@ -90,7 +90,7 @@ def alone(policies: list[NeuralPolicy], seen: Rows, which: Tensor) -> Tensor:
 @pytest.mark.parametrize("spare", [0, 1, 30])
 def test_each_network_says_what_it_says_alone(name: str, dtype: torch.dtype, spare: int) -> None:
     policies, seen, which = networks(SPECS[name]), rows(SPECS[name], dtype), torch.tensor(WHICH)
-    said = Stack(policies).logits(seen.obs, seen.seat, which, MOST + spare)
+    said, _ = Stack(policies).recall(seen.obs, seen.seat, None, None, which, MOST + spare)
     assert said.dtype == torch.float32
     torch.testing.assert_close(said, alone(policies, seen, which), rtol=1e-5, atol=1e-5)
     assert not said[which < 0].any()
@@ -145,7 +145,7 @@ def test_all_rows_may_be_one_networks_or_nobodys() -> None:
     stack = Stack(policies)
     for index in (0, 2, 3, -1):
         which = torch.full((len(WHICH),), index)
-        said = stack.logits(seen.obs, seen.seat, which, len(WHICH))
+        said, _ = stack.recall(seen.obs, seen.seat, None, None, which, len(WHICH))
         torch.testing.assert_close(said, alone(policies, seen, which), rtol=1e-5, atol=1e-5)
 
 
@@ -157,7 +157,7 @@ def test_a_stack_keeps_the_weights_that_it_was_made_of() -> None:
         with torch.no_grad():
             for value in policies[3].actor.parameters():
                 value.add_(1.0)
-        said = stack.logits(seen.obs, seen.seat, which, MOST)
+        said, _ = stack.recall(seen.obs, seen.seat, None, None, which, MOST)
         torch.testing.assert_close(said, before, rtol=1e-5, atol=1e-5)
         assert not torch.allclose(alone(policies, seen, which), before, atol=1e-2)
 
@@ -166,5 +166,5 @@ def test_observations_are_left_as_they_were() -> None:
     spec = SPECS["conv"]
     seen = rows(spec, torch.float32)
     before = seen.obs.clone()
-    Stack(networks(spec)).logits(seen.obs, seen.seat, torch.tensor(WHICH), MOST)
+    Stack(networks(spec)).recall(seen.obs, seen.seat, None, None, torch.tensor(WHICH), MOST)
     assert torch.equal(seen.obs, before)

@@ -11,6 +11,7 @@ from running import TINY, committed, league, tiny, trained
 from league.api import open_run
 from league.events import Event, Exploited
 from league.orchestrator import League
+from league.run.setup import explore
 from league.storage.store import Store
 
 MINE = '''
@@ -77,6 +78,16 @@ def test_every_kind_trains_several_learners(tmp_path: Path, kind: str) -> None:
     learners, past = {"main-1", "main-2"}, {one.id for one in snapshots[:3]}
     assert bool(opponents & learners) == (kind != "fictitious")
     assert bool(opponents & past) == (kind != "naive")
+
+
+def test_an_optimiser_goes_on_with_its_learners_own_epsilon(tmp_path: Path) -> None:
+    with League(tiny("budget.rounds=1"), tmp_path / "run") as run:
+        explore(run.learners[0], {"adam_epsilon": 0.01})
+        run.run()
+    with League(tiny("budget.rounds=2"), tmp_path / "run") as run:
+        run.run()
+        epsilons = [{group["eps"] for group in learner.optimiser.param_groups} for learner in run.learners]
+    assert epsilons == [{0.01}, {1e-5}]
 
 
 def test_pbt_copies_weights_and_hyperparameters_and_records_it(tmp_path: Path) -> None:
