@@ -66,8 +66,8 @@ class Remembering(Policy, Protocol):
 
 
 def memory_of(policy: Policy) -> int:
-    """How many numbers a policy remembers."""
-    return policy.memory if isinstance(policy, Remembering) else 0
+    """How many numbers a policy remembers; 0 for one that does not say."""
+    return int(getattr(policy, "memory", 0))
 
 
 def masked(logits: Tensor, mask: Tensor | None) -> Tensor:
