@@ -72,7 +72,7 @@ class PlainConsole:
         if remaining is not None:
             facts.append(f"eta {duration(remaining)}")
         facts += self._best(event)
-        for name in ("return", "entropy"):
+        for name in ("return", "entropy", "epsilon"):
             values = [metrics[name] for metrics in event.metrics.values() if name in metrics]
             if values:
                 facts.append(f"{name} {_range(values)}")

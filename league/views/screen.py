@@ -30,8 +30,14 @@ METRICS: tuple[tuple[tuple[str, ...], int], ...] = (
     (("clip_fraction", "clip"), 5),
     (("explained_variance", "expl_var"), 6),
     (("value_loss", "v_loss"), 4),
+    (("epsilon", "eps"), 8),
+    (("td_loss",), 7),
+    (("q_value", "q"), 6),
 )
-"""The learners' metrics that are shown: (name, shorter name), and how long they stay where space is short."""
+"""The learners' metrics that are shown: (name, shorter name), and how long they stay where space is short.
+
+Not every algorithm has all of them: those that no learner has are left out, from the first round on.
+"""
 
 _TWO_COLUMNS = 140
 _GUTTER = 4
@@ -202,7 +208,9 @@ def _learners(watch: Watch) -> _Section:
         titles = ("learner",) if len(shown) == len(names) else (f"{of} learners", of)
         columns = [Column(titles, keep=10, least=8)]
         cells: list[list[str]] = [[clean(name) for name in shown]]
-        for wordings, keep in METRICS:
+        for wordings, keep in METRICS if metrics else METRICS[:1]:
+            if metrics and not any(wordings[0] in found for found in metrics.values()):
+                continue
             values = [metrics.get(name, {}).get(wordings[0]) for name in shown]
             digits = places(value for value in values if value is not None)
             columns.append(Column(wordings, right=True, keep=keep))

@@ -75,6 +75,14 @@ def test_the_screen_tells_what_the_events_told() -> None:
     assert lines[-1] == "time   update 45%   games 25%   inference 20%   rated matches 5%   other 5%"
 
 
+def test_learners_of_values_show_what_they_have() -> None:
+    values = {"main": {"return": -17.3, "epsilon": 0.05, "td_loss": 0.0379, "q_value": -11.4}}
+    lines = shown([started(), finished(metrics=values)], 120, 40)
+    title = next(i for i, line in enumerate(lines) if line.startswith("learner"))
+    assert lines[title].split()[1:] == ["return", "epsilon", "td_loss", "q_value"]
+    assert lines[title + 1].split() == ["main", "-17.3", "0.05", "0.0379", "-11.4"]
+
+
 def test_exploits_say_who_copied_whom_and_what_changed() -> None:
     text = "\n".join(shown(scenarios()["pbt"], 120, 40))
     assert "exploit   main-3 ← main-1  entropy 0.01→0.0125" in text
