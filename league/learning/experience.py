@@ -27,8 +27,8 @@ _FAR = torch.iinfo(torch.int64).max
 class Sides:
     """The sides on which a role has seats. seats: `[Z, n]` seats of the game (the first, where a side has fewer).
 
-    there: `[Z, n]` bool, where there is one. all: by side, its seats of any role. masked: decisions have masks.
-    together: all seats of the role act at once, or each is a side: it is known who would act in a cut-off position.
+    there: `[Z, n]` bool, where there is one. all: by side, its seats of any role. together: all seats of the role act
+    at once, or each is a side: it is known who would act in a cut-off position.
     """
 
     role: RoleSpec
