@@ -80,7 +80,7 @@ def test_learners_of_values_show_what_they_have() -> None:
     lines = shown([started(), finished(metrics=values)], 120, 40)
     title = next(i for i, line in enumerate(lines) if line.startswith("learner"))
     assert lines[title].split()[1:] == ["return", "epsilon", "td_loss", "q_value"]
-    assert lines[title + 1].split() == ["main", "-17.3", "0.05", "0.0379", "-11.4"]
+    assert lines[title + 1].split() == ["main", "-17.3", "0.0500", "0.0379", "-11.4"]
 
 
 def test_exploits_say_who_copied_whom_and_what_changed() -> None:
