@@ -88,13 +88,15 @@ def _is_device(value: str) -> str:
     return value
 
 
-def _cannot_vary(name: str, ends: Sequence[float], algorithm: AlgorithmSettings) -> str:
-    """Why a hyperparameter cannot move between these ends; empty where it can."""
+def _cannot_vary(place: str, name: str, ends: Sequence[float], algorithm: AlgorithmSettings) -> str:
+    """Why a hyperparameter cannot move between these ends; empty where it can. place: the section that says so."""
     values = algorithm.model_dump()
     known = [one for one, value in values.items() if isinstance(value, float)]
     if name not in known:
         right = nearest(name, known) or f" (these can: {', '.join(known)})"
         return f"not a number set in [algorithm] that can vary by learner{right}"
+    if name in ("magnet", "magnet_end") and place == "matchmaking" and not values["magnet"]:
+        return "there is no magnet to vary: algorithm.magnet must begin above 0"
     try:
         for end in ends:
             type(algorithm).model_validate(values | {name: end})
@@ -149,7 +151,7 @@ class RunConfig(Settings):
             }
             for place, varied in named.items()
             for name, ends in varied.items()
-            if (wrong := _cannot_vary(name, ends, self.algorithm))
+            if (wrong := _cannot_vary(place[0], name, ends, self.algorithm))
         ]
         if faults:
             raise ValidationError.from_exception_data("RunConfig", faults)

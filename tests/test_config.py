@@ -209,6 +209,10 @@ def test_a_setting_of_another_kind_is_recognised():
             "'matchmaking.ranges.entropi': not a number set in [algorithm] that can vary by learner; "
             "did you mean 'entropy'?",
         ),
+        (
+            "[matchmaking]\nkind = 'pbt'\nranges = {magnet = [0.1, 1.0]}",
+            "'matchmaking.ranges.magnet': there is no magnet to vary: algorithm.magnet must begin above 0",
+        ),
         ("[population]\nspread = {epochs = [1, 2]}", "'population.spread.epochs': not a number set in [algorithm]"),
         ("[population]\nspread = {target_kl = [0.01, 0.1]}", "'population.spread.target_kl': not a number set in"),
         (

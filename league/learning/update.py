@@ -208,11 +208,11 @@ def _said(learner: ActorCritic, batch: Batch, rows: Tensor) -> tuple[Tensor, Ten
         take = batch.chunks.index[:, rows][batch.chunks.there[:, rows]]
         said = _through_time(critic, batch, batch.inputs, batch.chunks.critic, rows, take)
         return take, _logits(actor, batch, rows, take), said
-    seat = batch.seat.index_select(0, rows)
-    features = actor.features(batch.obs.index_select(0, rows), seat)
+    seat, obs = batch.seat.index_select(0, rows), batch.obs.index_select(0, rows)
     if batch.inputs is batch.obs and actor.trunk_is_plain and critic.trunk_is_plain:
+        features = actor.features(obs, seat)
         return rows, actor.answer(features), critic.answer(features)
-    return rows, actor.answer(features), critic(batch.inputs.index_select(0, rows), seat)
+    return rows, actor(obs, seat), critic(batch.inputs.index_select(0, rows), seat)
 
 
 def _logits(network: Network, batch: Batch, rows: Tensor, take: Tensor) -> Tensor:

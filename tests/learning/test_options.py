@@ -166,6 +166,21 @@ def test_observations_are_normalised_by_what_was_learned_from_before(monkeypatch
         again.load({name: value for name, value in saved.items() if "moments" not in name})
 
 
+@pytest.mark.parametrize("memory", ["none", "gru"])
+@pytest.mark.parametrize("sharing", ["none", [["agent_0", "agent_2"]]])
+def test_seats_that_share_no_weights_learn_apart(memory: str, sharing: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = {"sharing": sharing, "memory": memory, "memory_units": 8}
+    bench = Bench(monkeypatch, network=network, learning_rate=1e-2)
+    groups = [list(member.parameters()) for member in bench.learner.actor.members]
+    assert len(groups) == (3 if sharing == "none" else 2)
+    before = [[value.detach().clone() for value in group] for group in groups]
+    assert bench.round()["skipped_steps"] == 0
+    for group, old in zip(groups, before, strict=True):
+        assert any(bool((new != value).any()) for new, value in zip(group, old, strict=True))
+    said = [bench.learner.actor(torch.ones(1, 18), torch.tensor([seat])) for seat in range(3)]
+    assert not torch.allclose(said[0], said[1])
+
+
 def test_ippos_critic_sees_what_the_seat_sees(monkeypatch: pytest.MonkeyPatch) -> None:
     """Values, and what an episode was cut off in, from the seat's own observations."""
     bench = Bench(monkeypatch, "ippo", gae_lambda=0.0, discount=0.9, value_normalisation=False, learning_rate=1e-30)
