@@ -216,7 +216,7 @@ def test_set_up_lines_are_those_that_ci_runs():
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8").replace("--quiet ", "").splitlines()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     lines = [step.text for step in SETUP]
-    assert {"pip install -e '.[dev]'", "pytest"} <= set(lines) & set(ci)
+    assert {"pip install -e '.[dev]'", "pytest -n auto --dist loadfile"} <= set(lines) & set(ci)
     others = set(lines) - set(ci)
     assert others == {"pip install -e .", "pytest -m slow"}
     assert any(marker.startswith("slow:") for marker in project["tool"]["pytest"]["ini_options"]["markers"])
