@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from league.events import Tick
 from league.learning.advantages import gae, next_values
-from league.learning.batch import Batch, Judged, View, chunks, global_view, joined, judge, own_view
-from league.learning.learner import ALONE, Learned, Learner, Lesson, part
+from league.learning.batch import Batch, Joined, Judged, View, chunks, global_view, joined, judge, own_view
+from league.learning.learner import ALONE, Learned, Learner, Lesson, approach, part
 from league.learning.settings import ActorCriticSettings, PpoSettings, annealed
 from league.learning.statistics import ValueStatistics
 from league.learning.update import distance, update
@@ -99,11 +99,11 @@ class ActorCritic(Learner):
         rows = joined(rollout, self.role)
         row = chain.row.clamp(min=0)
         mine = chain.valid & (rows.owner[row] == lesson.owner)
-        view = self.view(rollout, rows.obs)
+        view = self.view(rollout, rows)
         judged = judge(self.critic, view, chain, self.role, mine, lesson.context, self.piece, threads)
         chosen = mine & chain.known & self.can_judge(lesson)
         take = row[chosen]
-        value, target, advantage = self.returns(lesson, judged, chosen)
+        value, target, advantage = self.returns(lesson, rows, judged, chosen)
         remembers = self.actor.memory or self.critic.memory
         own_obs = rows.obs.index_select(0, take)
         found = Batch(
@@ -120,15 +120,15 @@ class ActorCritic(Learner):
         )
         return found, judged.context
 
-    def view(self, rollout: Rollout, obs: Tensor) -> View:
-        """What the critic sees. obs: `[M, ...]`, of each row."""
-        return global_view(rollout, self.role, obs)
+    def view(self, rollout: Rollout, rows: Joined) -> View:
+        """What the critic sees of each row."""
+        return global_view(rollout, self.role, rows.obs)
 
     def can_judge(self, lesson: Lesson) -> Tensor | bool:
         """`[D, N]` bool: decisions whose consequences the critic can judge; True: all of them."""
         return True
 
-    def returns(self, lesson: Lesson, judged: Judged, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def returns(self, lesson: Lesson, rows: Joined, judged: Judged, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Value, target and advantage of each decision, `[D, N]`. chosen: `[D, N]`, those that are learned from."""
         chain, settings = lesson.chain, self.settings
         value, cut, last = (self.values.in_game_units(one) for one in (judged.said[..., 0], judged.cut, judged.last))
@@ -149,8 +149,8 @@ class ActorCritic(Learner):
         return said[:, 0]
 
     @abstractmethod
-    def policy_loss(self, ratio: Tensor, advantage: Tensor, epoch: int) -> Tensor:
-        """By row, to be minimised. ratio: of the action's probabilities now and when it was taken. epoch: from 0."""
+    def policy_loss(self, ratio: Tensor, advantage: Tensor) -> Tensor:
+        """By row, to be minimised. ratio: of the action's probabilities now and when it was taken."""
 
     @abstractmethod
     def value_loss(self, value: Tensor, old: Tensor, target: Tensor) -> Tensor:
@@ -194,8 +194,7 @@ class ActorCritic(Learner):
         self.magnet_age = 0
         settings = self.settings
         if settings.magnet > 0 or (settings.magnet_end or 0.0) > 0:
-            self.magnet = Network(self.actor.spec, self.gain, torch.Generator()).to(self.device).requires_grad_(False)
-            self.magnet.load_state_dict(self.actor.state_dict())
+            self.magnet = self._twin().requires_grad_(False)
 
     def move_magnet(self) -> None:
         """After an update: towards the policy, or onto it once in `magnet_every` updates."""
@@ -205,9 +204,7 @@ class ActorCritic(Learner):
         every, rate = self.settings.magnet_every, self.settings.magnet_rate
         if every is not None:
             rate = 1.0 if self.magnet_age % every == 0 else 0.0
-        here, there = self.magnet.state_dict(), self.actor.state_dict()
-        for name, value in here.items():
-            value.lerp_(there[name], rate)
+        approach(self.magnet, self.actor, rate)
 
     def _groups(self) -> list[dict[str, object]]:
         return [{"params": list(self.actor.parameters())}, {"params": list(self.critic.parameters())}]
@@ -223,7 +220,7 @@ class Ppo(ActorCritic):
         assert isinstance(settings, PpoSettings)
         return settings
 
-    def policy_loss(self, ratio: Tensor, advantage: Tensor, epoch: int) -> Tensor:
+    def policy_loss(self, ratio: Tensor, advantage: Tensor) -> Tensor:
         """The clipped surrogate (Schulman et al. 2017, eq. 7)."""
         clip = self.settings.clip
         return -torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage)
@@ -254,9 +251,9 @@ class Mappo(Ppo):
 class Ippo(Ppo):
     """PPO whose critic sees what the seat sees (de Witt et al. 2020, arXiv:2011.09533)."""
 
-    def view(self, rollout: Rollout, obs: Tensor) -> View:
+    def view(self, rollout: Rollout, rows: Joined) -> View:
         """See `ActorCritic.view`."""
-        return own_view(rollout, self.role, obs)
+        return own_view(rollout, self.role, rows.obs)
 
     def _critic_inputs(self) -> tuple[int, ...]:
         return self.role.obs_shape

@@ -15,7 +15,7 @@ from league.errors import ConfigError
 from league.games.actions import Discrete
 from league.learning.actor_critic import ActorCritic
 from league.learning.advantages import gae
-from league.learning.batch import Judged, View, global_view, join, joined
+from league.learning.batch import Joined, Judged, View, global_view, join
 from league.learning.learner import Lesson
 from league.learning.update import distance
 from league.play.trajectory import Rollout, joint_actions
@@ -34,26 +34,25 @@ class Coma(ActorCritic):
 
     joint = True
 
-    def view(self, rollout: Rollout, obs: Tensor) -> View:
+    def view(self, rollout: Rollout, rows: Joined) -> View:
         """See `ActorCritic.view`."""
         before = rollout.pending[self.role.name].joint
         assert before is not None
         did = join(before, joint_actions(rollout, self.role))
-        seat = joined(rollout, self.role).seat
-        mates = self._mates[seat]
+        mates = self._mates[rows.seat]
         theirs = torch.where(mates < 0, -1, did.gather(1, mates.clamp(min=0)))
-        actions = theirs[..., None] == torch.arange(self._most, device=obs.device)
-        seen = global_view(rollout, self.role, obs).rows.flatten(1).to(torch.float32)
+        actions = theirs[..., None] == torch.arange(self._most, device=did.device)
+        seen = global_view(rollout, self.role, rows.obs).rows.flatten(1).to(torch.float32)
         return View(torch.cat((seen, actions.flatten(1).to(torch.float32)), 1), None, None)
 
     def can_judge(self, lesson: Lesson) -> Tensor:
         """See `ActorCritic.can_judge`."""
         return lesson.chain.terminated | lesson.chain.follows
 
-    def returns(self, lesson: Lesson, judged: Judged, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def returns(self, lesson: Lesson, rows: Joined, judged: Judged, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See `ActorCritic.returns`: the advantage is over the counterfactual baseline (eq. 4)."""
         chain, settings = lesson.chain, self.settings
-        rows, row = joined(lesson.rollout, self.role), chain.row.clamp(min=0)
+        row = chain.row.clamp(min=0)
         worth = self.values.in_game_units(judged.said)
         value = worth.gather(2, rows.action[row][..., None])[..., 0]
         following = torch.cat((value[1:], torch.zeros_like(value[:1])))
@@ -82,7 +81,7 @@ class Coma(ActorCritic):
         """See `ActorCritic.worth`."""
         return said.gather(1, action[:, None])[:, 0]
 
-    def policy_loss(self, ratio: Tensor, advantage: Tensor, epoch: int) -> Tensor:
+    def policy_loss(self, ratio: Tensor, advantage: Tensor) -> Tensor:
         """The gradient of the policy's advantage (Foerster et al. 2018, eq. 5), by the ratio of probabilities."""
         return -ratio * advantage
 

@@ -110,9 +110,7 @@ class Learner(ABC):
 
     def frozen(self) -> NeuralPolicy:
         """The policy as it is now, as a snapshot plays it, untouched by later updates."""
-        actor = Network(self.actor.spec, self.gain, torch.Generator())
-        actor.load_state_dict(self.actor.state_dict())
-        return NeuralPolicy(self.role.name, actor.to(self.device))
+        return NeuralPolicy(self.role.name, self._twin())
 
     def learning_rate(self) -> float:
         """Adam's step size now."""
@@ -192,6 +190,12 @@ class Learner(ABC):
     def _build(self, network: NetworkSettings, generator: torch.Generator) -> None:
         """Make everything beside the actor. generator: what weights are drawn from."""
 
+    def _twin(self) -> Network:
+        """A copy of the actor as it is now."""
+        twin = Network(self.actor.spec, self.gain, torch.Generator())
+        twin.load_state_dict(self.actor.state_dict())
+        return twin.to(self.device)
+
     def _groups(self) -> list[dict[str, object]]:
         """The optimiser's groups of parameters."""
         return [{"params": self.parameters()}]
@@ -205,6 +209,13 @@ class Learner(ABC):
             network.load_state_dict(part(tensors, f"{name}."))
         except RuntimeError as error:
             raise SnapshotError(f"learner {self.name}: the checkpoint does not fit its {name}: {error}") from None
+
+
+def approach(network: nn.Module, other: nn.Module, rate: float) -> None:
+    """Move a network's weights and buffers this share of the way to those of another of the same architecture."""
+    here, there = network.state_dict(), other.state_dict()
+    for name, value in here.items():
+        value.lerp_(there[name], rate)
 
 
 def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

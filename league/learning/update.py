@@ -180,7 +180,7 @@ def _gradients(learner: ActorCritic, task: _Task, parameters: Sequence[Tensor], 
         old = batch.log_prob.index_select(0, take)
         log_ratio = log_prob(space, given, batch.action.index_select(0, take)) - old
         ratio = log_ratio.exp()
-        policy_loss = learner.policy_loss(ratio, task.advantage.index_select(0, take), task.epoch).sum()
+        policy_loss = learner.policy_loss(ratio, task.advantage.index_select(0, take)).sum()
         entropy = entropy_of(space, given).sum()
         loss = loss + policy_loss - task.entropy_weight * entropy
         pull = torch.zeros((), device=rows.device)

@@ -21,7 +21,7 @@ from league.errors import ConfigError, SnapshotError
 from league.events import Tick
 from league.games.actions import Discrete
 from league.learning.experience import Segment, Sides, Waiting, segment
-from league.learning.learner import ALONE, Learned, Learner, Lesson, part
+from league.learning.learner import ALONE, Learned, Learner, Lesson, approach, part
 from league.learning.mixers import Monotonic, Sum
 from league.learning.replay import Drawn, Replay, Window
 from league.learning.settings import QmixSettings, ReplaySettings, annealed
@@ -220,10 +220,8 @@ class ValueLearner(Learner):
         if rate is None:
             rate = 1.0 if self.updates % settings.target_every == 0 else 0.0
         if rate:
-            for to, source in ((self.target, self.actor), (self.target_mixer, self.mixer)):
-                here, there = to.state_dict(), source.state_dict()
-                for name, value in here.items():
-                    value.lerp_(there[name], rate)
+            approach(self.target, self.actor, rate)
+            approach(self.target_mixer, self.mixer, rate)
 
     def _state(self, rows: Mapping[str, Tensor]) -> Tensor | None:
         """What a mixer is given, `[C + 1, Q, F]`: the state, or what the side's seats see; and which side it is."""
@@ -250,8 +248,7 @@ class ValueLearner(Learner):
         settings = self.settings
         self.sides = Sides.of(self.game, self.role, self.device)
         self.mixer = self._new_mixer(generator).to(self.device)
-        self.target = Network(self.actor.spec, self.gain, torch.Generator()).to(self.device).requires_grad_(False)
-        self.target.load_state_dict(self.actor.state_dict())
+        self.target = self._twin().requires_grad_(False)
         self.target_mixer = self._new_mixer(torch.Generator()).to(self.device).requires_grad_(False)
         self.target_mixer.load_state_dict(self.mixer.state_dict())
         if self.sides.there.shape[1] == 1:
