@@ -126,8 +126,12 @@ class Learner(ABC):
         """
 
     def begin_with(self, policy: NeuralPolicy) -> None:
-        """Take over the weights of a policy of the same architecture, before anything was learnt."""
+        """Take over the weights and moments of a policy of the same architecture, before anything was learnt."""
         self.actor.load_state_dict(policy.actor.state_dict())
+        if "actor" in self._moments:
+            mean, deviation = self.actor.moments()
+            if bool(mean.any() or (deviation != 1).any()):  # or the policy has never learned
+                self._moments["actor"].begin(mean, deviation)
 
     def observe(self, inputs: Mapping[str, Tensor]) -> None:
         """Take inputs, `[n, ...]` by network, into the moments by which networks normalise them from now on."""

@@ -169,12 +169,12 @@ def _gradients(learner: ActorCritic, task: _Task, parameters: Sequence[Tensor], 
     """rows: which decisions of the batch, or which chunks where there are some."""
     batch, settings, learns = task.batch, task.settings, learner.learns_policy(task.epoch)
     with torch.autocast(rows.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
-        take, logits, said = _said(learner, batch, rows)
+        take, logits, said = _said(learner, batch, rows, learns)
     value = learner.worth(said, batch.action.index_select(0, take))
     value_loss = learner.value_loss(value, task.old_value.index_select(0, take), task.target.index_select(0, take))
     loss = settings.value_coefficient * value_loss.sum()
     measured, by_seat = torch.zeros(len(_MEASURED), device=rows.device), torch.zeros((2, 1), device=rows.device)
-    if learns:
+    if logits is not None:
         space, mask = learner.role.actions, None if batch.mask is None else batch.mask.index_select(0, take)
         given = distribution(space, logits, mask)
         old = batch.log_prob.index_select(0, take)
@@ -191,7 +191,7 @@ def _gradients(learner: ActorCritic, task: _Task, parameters: Sequence[Tensor], 
             loss = loss + task.magnet_weight * pull
     gradients = torch.autograd.grad(loss / task.size, parameters)
     with torch.no_grad():
-        if learns:
+        if logits is not None:
             divergence = (ratio - 1) - log_ratio
             clipped = ((ratio - 1).abs() > learner.clip_range()).sum()
             measured = torch.stack((policy_loss, value_loss.sum(), entropy, divergence.sum(), clipped, pull))
@@ -201,18 +201,22 @@ def _gradients(learner: ActorCritic, task: _Task, parameters: Sequence[Tensor], 
         return _Piece(list(gradients), measured / task.size, by_seat)
 
 
-def _said(learner: ActorCritic, batch: Batch, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Decisions `[n]`, what the actor says of them `[n, A]` and the critic `[n, outputs]`. rows: see `_gradients`."""
+def _said(learner: ActorCritic, batch: Batch, rows: Tensor, learns: bool) -> tuple[Tensor, Tensor | None, Tensor]:
+    """Decisions `[n]`, what the actor says of them `[n, A]` and the critic `[n, outputs]`.
+
+    rows: see `_gradients`. learns: whether the actor moves; it is not asked where it does not.
+    """
     actor, critic = learner.actor, learner.critic
     if batch.chunks is not None:
         take = batch.chunks.index[:, rows][batch.chunks.there[:, rows]]
         said = _through_time(critic, batch, batch.inputs, batch.chunks.critic, rows, take)
-        return take, _logits(actor, batch, rows, take), said
-    seat, obs = batch.seat.index_select(0, rows), batch.obs.index_select(0, rows)
-    if batch.inputs is batch.obs and actor.trunk_is_plain and critic.trunk_is_plain:
-        features = actor.features(obs, seat)
+        return take, _logits(actor, batch, rows, take) if learns else None, said
+    seat = batch.seat.index_select(0, rows)
+    if learns and batch.inputs is batch.obs and actor.trunk_is_plain and critic.trunk_is_plain:
+        features = actor.features(batch.obs.index_select(0, rows), seat)
         return rows, actor.answer(features), critic.answer(features)
-    return rows, actor(obs, seat), critic(batch.inputs.index_select(0, rows), seat)
+    logits = actor(batch.obs.index_select(0, rows), seat) if learns else None
+    return rows, logits, critic(batch.inputs.index_select(0, rows), seat)
 
 
 def _logits(network: Network, batch: Batch, rows: Tensor, take: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ _MEASURED = ("td_loss", "q_value", "target", "grad_norm")
 
 
 @dataclass(slots=True)
-class Judged:
+class Worth:
     """What a learner says of sequences. chosen: `[C, Q, n]` worth of each seat's action, 0 where it does not act.
 
     value: `[C, Q]` of the joint actions. target: `[C, Q]`, without gradients.
@@ -144,7 +144,7 @@ class ValueLearner(Learner):
         """Whether the mixer is given the game's state."""
         return isinstance(self.mixer, Monotonic) and self.game.state_shape is not None
 
-    def judge(self, window: Window, threads: Threads = ALONE) -> Judged:
+    def judge(self, window: Window, threads: Threads = ALONE) -> Worth:
         """What sequences are worth, and what they should be: y = r + γ Q_tot'(next), along the side's decisions."""
         settings, rows = self.settings, window.rows
         burn_in = len(rows["side"]) - settings.chunk - 1
@@ -169,7 +169,7 @@ class ValueLearner(Learner):
             worth = self.target_mixer(following, None if state is None else state[1:])
             worth = torch.where(rows["goes_on"][:-1], worth, 0.0)
             target = settings.reward_scale * rows["reward"][:-1] + settings.discount * worth
-        return Judged(chosen, value, target)
+        return Worth(chosen, value, target)
 
     def _update(self, generator: torch.Generator, tick: Tick, threads: Threads) -> dict[str, float]:
         """Gradient steps on sequences from the buffer; their metrics."""
@@ -204,7 +204,7 @@ class ValueLearner(Learner):
         found = dict(zip(_MEASURED, (sums / taken).tolist(), strict=True)) if taken else {}
         return found | {"updates": float(settings.updates), "skipped_steps": float(skipped)}
 
-    def _prioritise(self, drawn: Drawn, window: Window, judged: Judged, error: Tensor, burn_in: int) -> None:
+    def _prioritise(self, drawn: Drawn, window: Window, judged: Worth, error: Tensor, burn_in: int) -> None:
         """Sequences that were drawn: each seat's priority is its share of the side's error, |δ ∂Q_tot/∂Q_i|."""
         shares = torch.autograd.grad(judged.value.sum(), judged.chosen, retain_graph=True)[0]
         acted = window.rows["present"][burn_in:-1] & window.rows["learns"][burn_in:-1, :, None]

@@ -195,6 +195,11 @@ class Network(nn.Module):
         for member in self.members:
             member.norm.set(mean, deviation)
 
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """What observations are normalised with, as in `normalise_with`. Only of normalised networks."""
+        norm = self.members[0].norm
+        return norm.mean, norm.deviation
+
     def _joined(self, inputs: Tensor, seat: Tensor) -> Tensor:
         # Small integers are joined as they are: `cat` turns them into floats on its way.
         as_they_are = self.spec.kind == "mlp" and not inputs.is_floating_point()

@@ -14,6 +14,9 @@ _SMALLEST = 1e-2
 _SAME = 1e-7
 """Deviation, as a share of the mean, below which float32 cannot tell values apart: they never varied."""
 
+_TAKEN_OVER = 100_000
+"""Observations that moments taken over from elsewhere stand for: some rounds' worth."""
+
 
 def normalised(values: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
     """(x - mean) / deviation, clipped to ±10, float32. values: `[..., *shape]` of any dtype; the others broadcast."""
@@ -55,6 +58,12 @@ class RunningMoments:
         self.count = torch.zeros((), dtype=torch.float64)
         self.mean = torch.zeros(shape, dtype=torch.float64)
         self.squares = torch.zeros(shape, dtype=torch.float64)
+
+    def begin(self, mean: Tensor, deviation: Tensor) -> None:
+        """Go on from frozen moments, `[*shape]` each. How much they saw they do not say: they count as 100,000."""
+        self.count = torch.tensor(float(_TAKEN_OVER), dtype=torch.float64)
+        self.mean = mean.to("cpu", torch.float64, copy=True)
+        self.squares = deviation.to("cpu", torch.float64).square() * _TAKEN_OVER
 
     def update(self, observations: Tensor) -> None:
         """Merge `[N, *shape]` of any dtype. Observations that are not all finite, or none at all, change nothing."""

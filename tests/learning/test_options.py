@@ -166,6 +166,23 @@ def test_observations_are_normalised_by_what_was_learned_from_before(monkeypatch
         again.load({name: value for name, value in saved.items() if "moments" not in name})
 
 
+def test_a_learner_that_begins_with_a_policy_goes_on_from_its_moments(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch, network={"normalise_observations": True})
+    norm = bench.learner.actor.norm
+    policy = bench.learner.frozen()
+    bench.learner.begin_with(policy)
+    bench.round()
+    first = bench.lessons[-1][1].obs
+    torch.testing.assert_close(norm.mean, first.mean(0), rtol=1e-4, atol=1e-5, msg="a policy that never learned")
+    assert len(first) < 1_000, "a hundredth of what moments taken over stand for"
+    mean, deviation = torch.linspace(-3, 3, 18), torch.linspace(2, 9, 18)
+    policy.actor.normalise_with(mean, deviation)
+    bench.learner.begin_with(policy)
+    bench.round()
+    torch.testing.assert_close(norm.mean, mean, rtol=0.02, atol=0.02)
+    torch.testing.assert_close(norm.deviation, deviation, rtol=0.02, atol=0.02)
+
+
 @pytest.mark.parametrize("memory", ["none", "gru"])
 @pytest.mark.parametrize("sharing", ["none", [["agent_0", "agent_2"]]])
 def test_seats_that_share_no_weights_learn_apart(memory: str, sharing: object, monkeypatch: pytest.MonkeyPatch) -> None:

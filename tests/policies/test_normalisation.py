@@ -30,6 +30,19 @@ def test_before_any_observation_there_is_nothing_to_change() -> None:
     assert torch.equal(deviation, torch.ones(3))
 
 
+def test_moments_taken_over_give_way_slowly() -> None:
+    mean, deviation = torch.tensor([3.0, -1.0]), torch.tensor([0.5, 20.0])
+    moments = RunningMoments((2,))
+    moments.begin(mean, deviation)
+    for found, wanted in zip(moments.scale(), (mean, deviation), strict=True):
+        torch.testing.assert_close(found, wanted)
+    moments.update(torch.zeros((1_000, 2)))
+    weight = 1_000 / 101_000
+    torch.testing.assert_close(moments.scale()[0], mean * (1 - weight))
+    squares = (1 - weight) * deviation**2 + weight * (1 - weight) * mean**2
+    torch.testing.assert_close(moments.scale()[1], squares.sqrt())
+
+
 def test_what_never_varies_is_left_and_what_hardly_does_is_not_blown_up() -> None:
     moments = RunningMoments((3,))
     for _ in range(7):
