@@ -51,6 +51,26 @@ games_per_match = 8
 """
 """Two learners at tic-tac-toe: a round takes a fraction of a second and exercises every part."""
 
+COPIES = '''
+"""Copies one learner over the other every second round; the new learning rate is a digest of all that it sees."""
+
+import hashlib
+
+from league.records import Exploit, Plan, Seating
+
+
+class Copies:
+    def plan(self, view, rng):
+        one, other = view.learners
+        seated = tuple((Seating((own.name, view.snapshots[-1].id), 1.0),) for own in view.learners)
+        if one.steps_since_exploit < 250:
+            return Plan(seated)
+        seen = hashlib.sha256(repr((view, rng.random())).encode()).digest()
+        rate = 1e-4 * (1 + int.from_bytes(seen[:4], "big") / 2**32)
+        return Plan(seated, (Exploit(one.name, other.name, other.latest, {"learning_rate": rate}),))
+'''
+"""A matchmaker file for `matchmaking.kind`, for runs of two learners."""
+
 
 def tiny(*overrides: str) -> RunConfig:
     """The tiny config with KEY=VALUE overrides."""

@@ -4,63 +4,36 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
-from running import committed, content, league, trained
+from running import COPIES, TINY, committed, content, league, tiny, trained
 
-from league.config import RunConfig, assigned
+from league.config import RunConfig
 from league.errors import PolicyError, SnapshotError
 from league.orchestrator import League
 from league.policies import weights
 from league.run.setup import open_league
 from league.storage.store import Store
 
-CONFIG = """\
-threads = 1
-
-[game]
-id = "tictactoe"
-
-[budget]
-rounds = 6
-
-[population]
-learners = 2
-snapshot_every = 2
-spread = { learning_rate = [1e-4, 1e-2] }
-
-[matchmaking]
-kind = "pbt"
-exploit_steps = 200
-ranges = { learning_rate = [1e-4, 1e-2] }
-
-[algorithm]
-kind = "qmix"
-slots = 8
-turns = 16
-batch = 8
-updates = 2
-warmup = 150
-capacity = 300
-chunk = 4
-burn_in = 1
-priority = 0.6
-
-[network]
-actor = [16]
-memory = "gru"
-memory_units = 8
-
-[rating]
-matches_per_snapshot = 3
-games_per_match = 8
-"""
+REPLAY = (
+    "matchmaking.ranges={ learning_rate = [1e-4, 1e-2] }",
+    "algorithm.kind=qmix",
+    "algorithm.slots=8",
+    "algorithm.batch=8",
+    "algorithm.updates=2",
+    "algorithm.warmup=150",
+    "algorithm.capacity=300",
+    "algorithm.chunk=4",
+    "algorithm.burn_in=1",
+    "algorithm.priority=0.6",
+    "network.memory=gru",
+    "network.memory_units=8",
+)
 
 
 def config(*overrides: str) -> RunConfig:
-    return assigned(tomllib.loads(CONFIG), overrides, "replay")
+    return tiny(*REPLAY, *overrides)
 
 
 def segments(folder: Path) -> list[str]:
@@ -75,6 +48,20 @@ def test_a_run_that_goes_on_ends_in_the_same_bytes(tmp_path: Path) -> None:
     assert one["checkpoint"] == two["checkpoint"]
     assert one["snapshots"] == two["snapshots"]
     assert segments(tmp_path / "straight") == segments(tmp_path / "stopped")
+
+
+def test_a_learner_that_took_over_another_goes_on_the_same_after_a_stop(away: Path) -> None:
+    (away / "copies.py").write_text(COPIES)
+    settings = [one for one in REPLAY if not one.startswith("matchmaking.")]
+    settings += ["matchmaking.kind=copies.py:Copies", "population.snapshot_every=1"]
+    for name, stops in (("straight", (6,)), ("stopped", (3, 4, 5, 6))):
+        League(tiny(*settings, "budget.rounds=1"), away / name).close()
+        for rounds in stops:
+            trained(tiny(*settings, f"budget.rounds={rounds}"), away / name)
+    assert content(away / "stopped") == content(away / "straight")
+    assert segments(away / "stopped") == segments(away / "straight")
+    with Store.reader(away / "straight") as store:
+        assert any(event.kind == "exploit" for event in store.events())
 
 
 def test_only_segments_that_the_last_two_checkpoints_name_are_kept(tmp_path: Path) -> None:
@@ -102,14 +89,15 @@ def test_a_segment_that_is_gone_is_named(tmp_path: Path) -> None:
 
 
 def test_a_run_that_dies_before_each_step_of_writing_ends_in_the_same_bytes(away: Path) -> None:
-    (away / "replay.toml").write_text(CONFIG)
-    command = ["run", "replay.toml", "--plain", "--run", "./killed", "--set", "budget.rounds=1000"]
+    (away / "tiny.toml").write_text(TINY)
+    settings = [part for one in (*REPLAY, "budget.rounds=1000") for part in ("--set", one)]
+    command = ["run", "tiny.toml", "--plain", "--run", "./killed", *settings]
     program = [sys.executable, str(Path(__file__).with_name("deaths.py")), "steps", "6", "17", "--", *command]
     ended = subprocess.run(program, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     last = int(ended.stdout.split()[-1])
     assert last >= 3
-    assert league("run", "replay.toml", "--plain", "--run", "./killed", "--set", f"budget.rounds={last + 1}").code == 0
+    assert league(*command, "--set", f"budget.rounds={last + 1}").code == 0
     League(config("budget.rounds=1000"), away / "straight").close()
     trained(config(f"budget.rounds={last + 1}"), away / "straight")
     assert committed(away / "killed") == last + 1
@@ -148,6 +136,6 @@ def test_a_new_run_starts_from_action_values_with_its_target_too_but_not_from_an
     assert all(bool((value == one.target.state_dict()[key]).all()) for key, value in one.actor.state_dict().items())
     parts.store.close()
     parts.executor.close()
-    text = CONFIG[: CONFIG.index("[algorithm]")] + CONFIG[CONFIG.index("[network]") :]
+    other = tiny(*(one for one in REPLAY if one.startswith("network.")), f"population.init=latest@{folder}")
     with pytest.raises(PolicyError, match=r"says what actions are worth.*how likely they should be.*algorithm\.kind"):
-        open_league(assigned(tomllib.loads(text), [f"population.init=latest@{folder}"], "mappo"), tmp_path / "other")
+        open_league(other, tmp_path / "other")

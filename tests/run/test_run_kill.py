@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from running import committed, content, league, started, tiny, trained
+from running import COPIES, committed, content, league, started, tiny, trained
 
 from league.orchestrator import League
 from league.storage.store import Store
@@ -108,26 +108,6 @@ def test_stopping_and_going_on_is_not_stopping(tmp_path: Path, changes: tuple[st
         for rounds in stops:
             trained(tiny(*changes, *small, f"budget.rounds={rounds}"), tmp_path / name)
     assert content(tmp_path / "stopped") == content(tmp_path / "straight")
-
-
-COPIES = '''
-"""Copies one learner over the other every second round; the new learning rate is a digest of all that it sees."""
-
-import hashlib
-
-from league.records import Exploit, Plan, Seating
-
-
-class Copies:
-    def plan(self, view, rng):
-        one, other = view.learners
-        seated = tuple((Seating((own.name, view.snapshots[-1].id), 1.0),) for own in view.learners)
-        if one.steps_since_exploit < 250:
-            return Plan(seated)
-        seen = hashlib.sha256(repr((view, rng.random())).encode()).digest()
-        rate = 1e-4 * (1 + int.from_bytes(seen[:4], "big") / 2**32)
-        return Plan(seated, (Exploit(one.name, other.name, other.latest, {"learning_rate": rate}),))
-'''
 
 
 def test_all_that_a_matchmaker_sees_is_the_same_after_a_stop(away: Path) -> None:

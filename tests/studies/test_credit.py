@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from fixed import BOTS
 from torch import Tensor
 
 from league.errors import ConfigError, PolicyError
@@ -20,21 +21,7 @@ from league.run.roster import Roster
 from league.studies import credit as module
 from league.studies.credit import CreditReport, Question, credit, plan
 
-BOTS = '''
-import torch
-
-class Fixed:
-    action = 0
-
-    def __init__(self, role, spec):
-        self.role, self.actions = role, spec.role(role).actions.n
-
-    def logits(self, rows):
-        return 30.0 * torch.nn.functional.one_hot(torch.tensor(self.action), self.actions).expand(len(rows.seat), -1)
-
-class Zero(Fixed): action = 0
-class One(Fixed): action = 1
-
+GOER = '''
 class Goer(Fixed):
     """Spread: each agent goes to the landmark of its own number."""
 
@@ -79,8 +66,8 @@ class Joint(NativeGame):
 
 @pytest.fixture
 def bot(tmp_path: Path) -> Callable[[str], str]:
-    """A policy of BOTS, by its name."""
-    (tmp_path / "bots.py").write_text(BOTS)
+    """A policy of BOTS or GOER, by its name."""
+    (tmp_path / "bots.py").write_text(BOTS + GOER)
     return lambda name: f"{tmp_path / 'bots.py'}:{name}"
 
 

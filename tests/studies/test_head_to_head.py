@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from fixed import BOTS
 
 from league.errors import PolicyError
 from league.games.core import Game
@@ -18,23 +19,6 @@ from league.run.roster import Roster
 from league.studies.head_to_head import head_to_head, plan
 from league.studies.payoff import PayoffTable, picked
 
-BOTS = """
-import torch
-
-class Fixed:
-    action = 0
-
-    def __init__(self, role, spec):
-        self.role, self.actions = role, spec.role(role).actions.n
-
-    def logits(self, rows):
-        return 30.0 * torch.nn.functional.one_hot(torch.tensor(self.action), self.actions).expand(len(rows.seat), -1)
-
-class Zero(Fixed): action = 0
-class One(Fixed): action = 1
-class Two(Fixed): action = 2
-class Four(Fixed): action = 4
-"""
 SPREAD = "mpe2:simple_spread_v3"
 TAG = "mpe2:simple_tag_v3"
 SPEAKERS = "mpe2:simple_speaker_listener_v4"
