@@ -92,7 +92,8 @@ def test_actors_say_in_the_update_what_they_said_at_the_table(
     for _ in bench.rounds(monkeypatch, 3):
         for learner, _, batch in bench.lessons:
             assert batch.chunks is not None
-            take, logits, _ = _said(learner, batch, torch.arange(batch.chunks.index.shape[1]))
+            take, logits, _ = _said(learner, batch, torch.arange(batch.chunks.index.shape[1]), learns=True)
+            assert logits is not None
             assert sorted(take.tolist()) == list(range(len(batch.action))), "every decision is in one chunk"
             mask = None if batch.mask is None else batch.mask[take]
             given = distribution(learner.role.actions, logits, mask)
@@ -157,7 +158,7 @@ def test_critics_remember_each_episode_from_its_beginning_and_over_rounds(
             wanted = torch.tensor([values[row] for row in owned])
             torch.testing.assert_close(batch.value, wanted, rtol=1e-5, atol=1e-5)
             assert batch.chunks is not None
-            _, _, said = _said(learner, batch, torch.arange(batch.chunks.index.shape[1]))
+            _, _, said = _said(learner, batch, torch.arange(batch.chunks.index.shape[1]), learns=False)
             take = batch.chunks.index[batch.chunks.there]
             torch.testing.assert_close(said[:, 0], batch.value[take], rtol=1e-5, atol=1e-5)
             compared += len(owned)
