@@ -29,7 +29,9 @@ def fixtures_for(settings: RatingConfig, roster: Roster, taken: Sequence[Snapsho
         strangers = sum(one.id not in played for one in pool)
         # Whoever wants more anchors does not want to know less of the snapshots among themselves.
         extra = strangers * sum(one.origin == "anchor" and not one.zero for one in pool)
-        budget = (settings.matches_per_snapshot * len(newcomers) + extra) * games
+        # One match at least for each who has none: else newcomers wait behind those of the run's first round for ever.
+        unknown = sum(one.id not in roster.ledger.ids for one in pool)
+        budget = max(settings.matches_per_snapshot * len(newcomers) + extra, unknown) * games
         posts = rated_posts(spec, role.name)
         for lineup in wanted(pool, roster.ledger, roster.ratings, budget, games, posts, rng):
             others = draw_others(roster, role.name, rng) if apart else ()

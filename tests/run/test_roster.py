@@ -145,6 +145,12 @@ def test_rated_matches_are_seat_balanced_seeded_and_of_the_size_asked_for() -> N
     assert fixtures_for(settings, there, [], seed=5) == []
 
 
+def test_the_first_newcomer_waits_behind_nobody() -> None:
+    there = roster(TEAM, FIRST, SECOND)
+    found = fixtures_for(RatingConfig(matches_per_snapshot=1, games_per_match=4), there, [SECOND], seed=1)
+    assert {fixture.contestants[0][0] for fixture in found} == {"random", FIRST.id, SECOND.id}
+
+
 def test_where_roles_differ_policies_are_compared_with_the_same_others() -> None:
     wolves = [snapshot(f"aaa{n}", n, "wolf", "wolf") for n in range(2)]
     hares = [snapshot(f"bbb{n}", n, "hare", "hare") for n in range(2)]
