@@ -211,13 +211,15 @@ def load_policy(path: str | Path, role: str | None = None) -> LoadedPolicy:
     if place.is_dir():
         files = sorted(place.glob("*.safetensors"))
         wanted = place / (role_file(role) if role else POLICY_FILE)
-        if not wanted.is_file() and role is None and len(files) == 1:
+        if not wanted.is_file() and len(files) == 1:
             wanted = files[0]
         if not wanted.is_file():
             there = ", ".join(file.stem for file in files) or "no policy"
             raise SnapshotError(f"{place} holds {there}; {'name one of these roles' if files else 'wanted one'}")
         place = wanted
     metadata, tensors = read_exported(place)
+    if role is not None and metadata.get("role") != role:
+        raise SnapshotError(f"{place} holds a policy of the role '{metadata.get('role')}', not of '{role}'")
     policy = restore(metadata, tensors, str(place))
     try:
         return LoadedPolicy(policy, metadata)

@@ -179,7 +179,8 @@ def load(path: str | None, overrides: Sequence[str] = ()) -> RunConfig:
 
     VALUE is TOML; a bare word is text, and `none` unsets. An override that changes the kind of matchmaking, or the
     game, leaves behind the file's other keys of that section, which belong to the file's kind; one that changes the
-    kind of algorithm leaves behind those that the new kind has not.
+    kind of algorithm leaves behind those that the new kind has not. Of `DEFAULT_TOML`, another game or kind of
+    algorithm leaves behind all of [algorithm] and [network], which are tuned to its own.
     Raises ConfigError, naming every fault with its source, its key and what would be right.
     """
     return _validated(*_merged(path, overrides))
@@ -232,6 +233,7 @@ def _overridden(
 ) -> tuple[dict[str, object], dict[str, str]]:
     changes = [_override(text) for text in overrides]
     final = {".".join(keys): value for keys, value, _ in changes}
+    tuned: set[str] = set()
     for table, selector in _SELECTORS.items():
         given, declared = data.get(table, {}), section(RunConfig.model_fields[table])
         if isinstance(given, Mapping) and declared is not None:
@@ -241,6 +243,9 @@ def _overridden(
                 # Algorithms share most of their settings: what the new kind knows, too, stays.
                 known = ALGORITHMS[now].model_fields if table == "algorithm" and now in ALGORITHMS else {}
                 data[table] = {key: value for key, value in given.items() if key in known}
+                if origin == BUILT_IN and table != "matchmaking":
+                    tuned |= {"algorithm", "network"}
+    data = {table: value for table, value in data.items() if table not in tuned}
     sources = dict.fromkeys(flatten(data), origin)
     for keys, value, text in changes:
         node = data
@@ -299,8 +304,11 @@ def _validated(data: Mapping[str, object], sources: Mapping[str, str]) -> RunCon
         faults = []
         for fault in error.errors():
             keys = [part for part in fault["loc"] if isinstance(part, str)]
+            sort = fault["type"]
+            if sort == "algorithm_kind":
+                keys, sort = [*keys, "kind"], "value_error"
             origin = _source(".".join(keys), sources)
-            text = explain(keys, fault["type"], fault["msg"], RunConfig.model_fields, data, _fields)
+            text = explain(keys, sort, fault["msg"], RunConfig.model_fields, data, _fields)
             faults.append(f"{origin}: {text}{_other_kind(keys, fault['type'], data)}" if origin else text)
         raise ConfigError("\n".join(dict.fromkeys(faults))) from error
 

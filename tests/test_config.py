@@ -23,6 +23,7 @@ from league.config import (
 from league.describe import flatten
 from league.errors import ConfigError
 from league.games.registry import NATIVE
+from league.learning.settings import ALGORITHMS
 from league.matchmaking.core import MATCHMAKERS, make_matchmaker
 from league.reference import reference
 
@@ -127,6 +128,18 @@ def test_another_game_leaves_the_options_of_the_files_game_behind(tmp_path):
     assert load(str(path), ["game.id=blotto"]).game.options == {"troops": 3}
 
 
+def test_what_the_built_in_config_tunes_stays_with_its_game_and_its_kind_of_algorithm():
+    tuned, plain = load(None), RunConfig()
+    for override in ("game.id=spread", "algorithm.kind=ippo", "algorithm.kind=qmix"):
+        other = load(None, [override, "algorithm.turns=7"])
+        kind = other.algorithm.kind
+        assert other.algorithm == ALGORITHMS[kind].model_validate({"kind": kind, "turns": 7})
+        assert other.network == plain.network
+        assert (other.budget, other.matchmaking) == (tuned.budget, tuned.matchmaking)
+    same = load(None, ["game.id=connect_four", "algorithm.kind=mappo", "seed=3"])
+    assert (same.algorithm, same.network) == (tuned.algorithm, tuned.network)
+
+
 def test_a_users_kind_keeps_any_keys():
     config = load(None, ["matchmaking.kind=my.own:Mixed", "matchmaking.heat=[1, 'x']"])
     assert config.matchmaking.settings == {"heat": [1, "x"]}
@@ -186,6 +199,10 @@ def test_a_setting_of_another_kind_is_recognised():
         ("[budget]\nminutes = 0", "'budget.minutes': must be a number > 0 or none, not 0"),
         ("[rating]\nby = 'ello'", "'rating.by': must be one of bradley-terry, elo, openskill"),
         ("[matchmaking]\nkind = 'fictitous'", "not \"fictitous\"; did you mean 'fictitious'?"),
+        (
+            "[algorithm]\nkind = 'qmx'",
+            "'algorithm.kind': must be one of mappo, ippo, coma, qmix, vdn, not \"qmx\"; did you mean 'qmix'?",
+        ),
         ("[matchmaking]\nself_play = 1.5", "'matchmaking.self_play': must be a number ≥ 0 and ≤ 1, not 1.5"),
         ("[matchmaking]\nopponents = '4'", "'matchmaking.opponents': must be a whole number > 0, not \"4\""),
         (

@@ -321,6 +321,7 @@ def config(
     path: Annotated[str | None, Parameter(help="A TOML file; default: the built-in config.")] = None,
     /,
     *,
+    game: Annotated[str | None, Parameter(help="With this GAME, as `league run --game` has it.")] = None,
     set: Annotated[
         tuple[str, ...], Parameter("--set", help="KEY=VALUE, as often as needed.", consume_multiple=False, negative=())
     ] = (),
@@ -328,9 +329,9 @@ def config(
     json: JsonFlag = False,
 ) -> None:
     """Every setting with its value and where the value comes from."""
-    from league.cli.commands import show_config
+    from league.cli.commands import Overrides, show_config
 
-    show_config(path, set, diff, json)
+    show_config(path, Overrides(game, set=set), diff, json)
 
 
 def _reason(error: Exception) -> str | None:

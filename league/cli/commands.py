@@ -20,6 +20,7 @@ from rich.text import Text
 
 from league.cli.readers import found_run, print_json
 from league.config import RunConfig, assigned, differences, from_dict, load, resolve_sources, to_dict
+from league.describe import show
 from league.errors import ConfigError
 from league.run.folders import RUNS, beside, find_run, new_run
 from league.views import tables
@@ -74,7 +75,8 @@ def run_league(config: str | None, run: str | None, overrides: Overrides, new: b
             reason = league.run()
         screen.close()
         roles = [role.name for role in league.roster.spec.roles]
-        _say_what_next(out, folder, reason, _more(settings, league.round_number, league.steps), roles)
+        known = "best" if all(league.roster.best(role) for role in roles) else "latest"
+        _say_what_next(out, folder, reason, _more(settings, league.round_number, league.steps), roles, known)
     return 130 if reason == "interrupt" else 0
 
 
@@ -214,7 +216,7 @@ def run_check(overrides: Overrides, seconds: float, steps: int, as_json: bool) -
     if not (0 <= seconds < math.inf and steps >= 0):
         raise ConfigError(f"a check needs --seconds and --steps of 0 or more, not {seconds:g} and {steps}")
     game, *others = overrides.assignments()
-    settings = load(None, [game, "algorithm.slots=none", *others])
+    settings = load(None, [game, *others])
     from league.studies.check.checking import check
     from league.studies.check.learning import SETTINGS
     from league.views.check_table import check_table
@@ -265,19 +267,20 @@ def _try_games(only: Sequence[str], as_json: bool) -> None:
     out.print(Text(f"\n{told}. Next: league check GAME, league run --game GAME --run NAME", "dim"), soft_wrap=True)
 
 
-def show_config(path: str | None, overrides: Sequence[str], diff: str | None, as_json: bool) -> None:
+def show_config(path: str | None, overrides: Overrides, diff: str | None, as_json: bool) -> None:
     """`league config`."""
-    resolved = resolve_sources(path, overrides)
+    assignments = overrides.assignments()
+    resolved = resolve_sources(path, assignments)
     if diff is not None:
         from league.storage.store import Store
 
         with Store.reader(find_run(diff)) as store:
-            rows = differences(store.config(), to_dict(load(path, overrides)))
+            rows = differences(store.config(), to_dict(load(path, assignments)))
         if as_json:
             print_json([row._asdict() for row in rows])
             return
         for row in rows:
-            print(f"{row.key}: {row.old!r} in {diff}, {row.new!r} here")
+            print(f"{row.key}: {show(row.old)} in {diff}, {show(row.new)} here")
         if not rows:
             print(f"No setting differs from {diff}'s.")
         return
@@ -336,16 +339,17 @@ def _more(settings: RunConfig, rounds: int, steps: int) -> str:
     return ""
 
 
-def _say_what_next(out: Console, folder: Path, reason: str, more: str, roles: Sequence[str]) -> None:
+def _say_what_next(out: Console, folder: Path, reason: str, more: str, roles: Sequence[str], known: str) -> None:
+    """known: `best`, or `latest` before anybody is rated."""
     name = folder.name if folder.parent == RUNS else str(folder) if "/" in str(folder) else f"./{folder}"
     option = "" if folder == RUNS / "default" else f" --run {shlex.quote(name)}"
     stopped = "Interrupted: nothing committed is lost." if reason == "interrupt" else "The budget is reached."
     lines = [f"{stopped} The run is in {folder}.", "Next:"]
     lines.append(f"  league run{option}{more}    goes on with it")
     lines.append(f"  league standings{option}")
-    rivals = "best random" if len(roles) == 1 else f"{roles[0]}=best {roles[0]}=random"
+    rivals = f"{known} random" if len(roles) == 1 else f"{roles[0]}={known} {roles[0]}=random"
     lines.append(f"  league match {rivals}{option}")
-    lines.append(f"  league export best --out champion{option}")
+    lines.append(f"  league export {known} --out champion{option}")
     for line in lines:
         out.print(Text(line), soft_wrap=True)
 

@@ -104,9 +104,8 @@ def _write_csv(rows: Iterable[MetricsRow], out: str) -> None:
 
 
 def _print(rows: Sequence[MetricsRow], seen: Sequence[EventRow]) -> None:
-    settings = {sign.name: sign.setting for sign in SIGNS}
     told = [
-        (event.round, event.data["learner"], event.data["sign"], event.data["what"], settings.get(event.data["sign"]))
+        (event.round, event.data["learner"], event.data["sign"], event.data["what"], event.data.get("setting"))
         for event in seen
     ]
     Console(highlight=False).print(metrics_table(rows, told))

@@ -324,6 +324,8 @@ def _returns(spec: GameSpec, rollout: Rollout, index: int) -> dict[str, float]:
     if not bool(mine.any()):
         return found
     found["episode_length"] = float(rollout.length[ended].double().mean())
+    if spec.can_truncate:
+        found["truncated"] = float(rollout.truncated[ended].any(1).double().mean())
     found["return"] = float(score[mine].double().mean())
     for seat, name in enumerate(spec.seats):
         if bool(mine[:, seat].any()):

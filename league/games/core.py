@@ -352,6 +352,8 @@ class NativeGame(Game):
         # To look twice on every turn is dear. A look at `truncated` is cheap on a CPU; elsewhere it would wait.
         if outcome.truncated is None or (self.device.type == "cpu" and not outcome.truncated.any().item()):
             return None
+        if self.device.type == "cpu" and (outcome.truncated & ~outcome.ended).any().item():
+            raise GameError(f"{self.spec.id}: an episode that is cut off has ended: set Outcome.ended, too")
         return self.look(state)
 
     def _turn(self, outcome: Outcome | None, illegal: Tensor | None, final: Look | None = None) -> Turn:

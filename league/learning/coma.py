@@ -29,10 +29,12 @@ class Coma(ActorCritic):
     The critic sees the global state (or the seat's observation, where the game has none) and the others' actions. It
     learns lambda-returns (Foerster et al. 2018, sec. 4.1: TD(lambda)) that bootstrap from the value of the next action
     taken; where that lies beyond the rollout, or the episode is cut off, it is not known, and the decision is left out.
+    Rewards are a side's: each seat is paid the mean of its team's.
     The actor passes over the rollout once, along the counterfactual advantage; the critic `epochs` times.
     """
 
     joint = True
+    of_side = True
 
     def view(self, rollout: Rollout, rows: Joined) -> View:
         """See `ActorCritic.view`."""

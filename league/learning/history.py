@@ -18,7 +18,7 @@ class Facts:
 
     mates: the learners of its training table, itself among them. sides: side of each seat of the game, by name.
     scored: whether the size of a score counts. discrete: whether its actions are choices, not points in a box.
-    settings: the numbers among its settings.
+    settings: the numbers among its settings. keys: the names of all of them (none: unknown).
     """
 
     mates: tuple[str, ...]
@@ -26,6 +26,7 @@ class Facts:
     scored: bool = False
     discrete: bool = True
     settings: Mapping[str, float] = field(default_factory=dict)
+    keys: frozenset[str] = frozenset()
 
     @property
     def one_side(self) -> bool:

@@ -62,6 +62,7 @@ class Learner(ABC):
     thread computes at once, at most. context: width of its critic's memory, 0 where it has none.
     note: what its user should know of how it learns this game; empty for nothing.
     joint: it learns from what every seat did on the turn of a decision.
+    of_side: it learns from its side's mean reward, whatever `game.reward` says.
     """
 
     note: str = ""
@@ -69,6 +70,7 @@ class Learner(ABC):
     """Scale of the actor's last layer at the beginning."""
     context: int = 0
     joint: bool = False
+    of_side: bool = False
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ on says the same. A sign is told when it begins, and again only after it was abs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from league.learning import telltales as t
@@ -43,20 +43,21 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A sign that begins in a round. what: the numbers that show it."""
+    """A sign that begins in a round. what: the numbers that show it. setting: those to look at that the learner has."""
 
     learner: str
     sign: Sign
     what: str
+    setting: str
 
     @property
     def message(self) -> str:
         """All of it in one sentence."""
-        return f"{self.learner}: {self.what}. Look at {self.sign.setting}: {self.sign.cause}"
+        return f"{self.learner}: {self.what}. Look at {self.setting}: {self.sign.cause}"
 
     def record(self) -> dict[str, object]:
         """As a run's history keeps it."""
-        return {"learner": self.learner, "sign": self.sign.name, "what": self.what}
+        return {"learner": self.learner, "sign": self.sign.name, "what": self.what, "setting": self.setting}
 
 
 SIGNS: tuple[Sign, ...] = (
@@ -105,8 +106,9 @@ SIGNS: tuple[Sign, ...] = (
     ),
     Sign(
         "critic_blind",
-        ("explained_variance",),
-        f"0 or less for {t.BLIND_ROUNDS} rounds, from round {t.WARM_UP + 1} on, in games of more than one move",
+        ("explained_variance", "value_loss"),
+        f"0 or less for {t.BLIND_ROUNDS} rounds, from round {t.WARM_UP + 1} on, in games of more than one move, and "
+        f"value_loss above {t.FORESEEN:g}",
         "a critic that is too small, does not see what decides, or is drowned by the policy's loss",
         "network.critic, algorithm.value_coefficient, algorithm.value_normalisation, algorithm.discount",
         t.critic_blind,
@@ -132,7 +134,7 @@ SIGNS: tuple[Sign, ...] = (
         ("grad_norm", "critic_grad_norm"),
         f"above {t.HELD:g} times algorithm.max_grad_norm for {t.HELD_ROUNDS} rounds",
         "a scale of rewards or observations that the networks were not made for: clipping alone sets the steps' size",
-        "algorithm.max_grad_norm, algorithm.value_normalisation, algorithm.value_coefficient",
+        "algorithm.max_grad_norm, algorithm.value_normalisation, algorithm.value_coefficient, algorithm.reward_scale",
         t.gradient_clipped,
     ),
     Sign(
@@ -157,7 +159,7 @@ SIGNS: tuple[Sign, ...] = (
         f"one side: {t.FALLEN:g} of what was learnt is lost again (means of {t.ENDS} rounds, beyond {t.SURE:g} times "
         "the noise)",
         "steps that are too large late in the run, or forgetting",
-        "algorithm.learning_rate, algorithm.epochs, algorithm.entropy_end",
+        "algorithm.learning_rate, algorithm.epochs, algorithm.entropy_end, algorithm.updates, algorithm.target_every",
         t.return_falling,
     ),
     Sign(
@@ -166,7 +168,7 @@ SIGNS: tuple[Sign, ...] = (
         f"approx_kl below {t.UNMOVED:g} for {t.UNMOVED_ROUNDS} rounds; or, one side: the return of {t.FLAT_ROUNDS} "
         "rounds or more is that of the first",
         "a learning rate that is too small, rewards that are never met, or gradients that do not arrive",
-        "algorithm.learning_rate, algorithm.entropy, algorithm.turns",
+        "algorithm.learning_rate, algorithm.entropy, algorithm.epsilon_steps, algorithm.turns",
         t.standing_still,
     ),
     Sign(
@@ -180,12 +182,29 @@ SIGNS: tuple[Sign, ...] = (
         t.seats_apart,
     ),
     Sign(
-        "q_overestimated",
-        ("q_value", "return"),
-        f"far above the largest return seen for {t.Q_ROUNDS} rounds",
-        "the maximum over noisy estimates is taken for the truth, or the target follows too fast",
-        "algorithm.learning_rate, algorithm.discount",
-        t.q_overestimated,
+        "values_run_away",
+        ("value", "q_value", "return"),
+        f"far above or below every return seen for {t.AWAY_ROUNDS} rounds",
+        "estimates that are learnt from themselves: the maximum over noisy ones is taken for the truth, the target "
+        "follows too fast, or the horizon is too long",
+        "algorithm.discount, algorithm.learning_rate, algorithm.target_every",
+        t.values_run_away,
+    ),
+    Sign(
+        "cuts_undiscounted",
+        ("truncated",),
+        "above 0, with algorithm.discount = 1",
+        "what follows where an episode is cut off is estimated and counts in full, so that values have no bound",
+        "algorithm.discount",
+        t.cuts_undiscounted,
+    ),
+    Sign(
+        "replay_thin",
+        ("replay_ratio",),
+        f"below {t.THIN:g} for {t.THIN_ROUNDS} rounds",
+        "far more is played than is learnt from: a decision is drawn updates × batch × chunk / (slots × turns) times",
+        "algorithm.updates, algorithm.batch, algorithm.slots",
+        t.replay_thin,
     ),
     Sign(
         "stopped_early",
@@ -227,8 +246,14 @@ def begun(rounds: Sequence[Round], facts: Mapping[str, Facts]) -> list[Seen]:
         for sign in SIGNS:
             what = sign.test(whole)
             if what and not _was_there(sign, past):
-                found.append(Seen(learner, sign, what))
+                found.append(Seen(learner, sign, what, _within(sign.setting, about.keys)))
     return found
+
+
+def _within(setting: str, keys: Collection[str]) -> str:
+    """Of a sign's keys, those that the algorithm has. keys: its settings; none where they are not known."""
+    named = [key for key in setting.split(", ") if not key.startswith("algorithm.") or key.partition(".")[2] in keys]
+    return ", ".join(named) if keys and named else setting
 
 
 def _was_there(sign: Sign, past: History) -> bool:

@@ -32,6 +32,8 @@ RISEN = 2.0
 """Nats by which the entropy of points in a box may rise within the window (it has no highest value)."""
 BLIND_ROUNDS, WARM_UP = 5, 10
 """Rounds in a row with explained_variance of 0 or less; those of the warm-up do not count."""
+FORESEEN = 1e-3
+"""A value_loss, in the critic's units, below which hardly anything is left to foresee."""
 DIVERGED, DIVERGED_ROUNDS, DIVERGED_FLOOR = 10.0, 3, 0.05
 """A loss this many times its median before, for so many rounds in a row, and not tiny."""
 EXPLODED = 10.0
@@ -50,8 +52,14 @@ APART = -0.2
 """Between opponents: seats whose returns' changes are correlated below this play against each other, as they should."""
 CONSTANT = 0.05
 """Returns whose sum varies by less than this share of what one seat's does are zero-sum."""
-Q_ROUNDS = 3
-"""Rounds in a row with values above what any return allows."""
+TINY = 1e-3
+"""A change of a return that is not worth a word, however still the curve stands otherwise."""
+EXPLORING = 0.5
+"""The share of random decisions above which returns say nothing of what was learnt."""
+AWAY_ROUNDS = 3
+"""Rounds in a row with values above or below what any return allows."""
+THIN, THIN_ROUNDS = 0.5, 5
+"""How often a decision is learnt from, at least, and for how many rounds in a row it was less."""
 STOPPED_ROUNDS = 10
 """Rounds in a row of which target_kl ended the update after half of its epochs or sooner."""
 IDLE_ROUNDS = 5
@@ -116,6 +124,8 @@ def critic_blind(h: History) -> str:
     values = h.last("explained_variance", BLIND_ROUNDS)
     if not values or h.rounds[-1] <= WARM_UP or max(values) > 0 or h.now("episode_length") <= 1:
         return ""
+    if h.now("value_loss") < FORESEEN:
+        return ""
     return f"explained_variance is 0 or less for {BLIND_ROUNDS} rounds (now {values[-1]:.2g})"
 
 
@@ -169,11 +179,11 @@ def steps_skipped(h: History) -> str:
 def return_falling(h: History) -> str:
     """With nobody to beat, most of what was learnt is lost again."""
     returns = known(h.of("return"))
-    if not h.facts.one_side or len(returns) < SPAN:
+    if not h.facts.one_side or len(returns) < SPAN or h.now("epsilon") > EXPLORING:
         return ""
     middles = [mean(returns[end - ENDS : end]) for end in range(ENDS, len(returns) + 1)]
     best, now, first = max(middles), middles[-1], middles[0]
-    if best - now > max(SURE * noise(returns), FALLEN * (best - first)) > 0:
+    if best - now > max(SURE * noise(returns), FALLEN * (best - first), TINY):
         return f"return is {now:.3g}, it was {best:.3g} (means of {ENDS} rounds)"
     return ""
 
@@ -184,7 +194,7 @@ def standing_still(h: History) -> str:
     if moved and max(map(abs, moved)) < UNMOVED and _in_steps(h):
         return f"approx_kl is below {UNMOVED:g} for {UNMOVED_ROUNDS} rounds: the policy does not change"
     returns = known(h.of("return"))
-    if not (h.facts.one_side and h.whole and len(returns) >= FLAT_ROUNDS):
+    if not (h.facts.one_side and h.whole and len(returns) >= FLAT_ROUNDS) or h.now("epsilon") > EXPLORING:
         return ""
     parts = [mean(returns[begin : begin + ENOUGH]) for begin in range(0, len(returns) - ENOUGH + 1, ENDS)]
     if max(parts) - min(parts) > noise(returns):
@@ -220,20 +230,39 @@ def seats_apart(h: History) -> str:
     return ""
 
 
-def q_overestimated(h: History) -> str:
-    """Q-values are above what any round returned."""
-    # Values are learnt of scaled rewards; returns are shown as they are.
-    values = [value / h.facts.settings.get("reward_scale", 1.0) for value in h.last("q_value", Q_ROUNDS)]
+def values_run_away(h: History) -> str:
+    """Values are far above, or below, what any round returned."""
     returns = [known(h.of(name)) for name in h.named("return")]
-    if not values or not any(returns):
+    if not any(returns):
         return ""
     best, worst = max(map(max, filter(None, returns))), min(map(min, filter(None, returns)))
     # Where episodes are cut off, values look beyond their end, to a horizon of 1 / (1 - discount) decisions.
     length, discount = h.now("episode_length"), h.facts.settings.get("discount", 1.0)
-    beyond = 1 / ((1 - discount) * length) if length > 0 and discount < 1 else 1.0
-    most = best + abs(best) * max(beyond, 1.0) + (best - worst)
-    if min(values) > most:
-        return f"q_value is {values[-1]:.3g}, the largest return was {best:.3g}"
+    beyond = max(1 / ((1 - discount) * length) if length > 0 and discount < 1 else 1.0, 1.0)
+    most, least = best + abs(best) * beyond + (best - worst), worst - abs(worst) * beyond - (best - worst)
+    for name in ("value", "q_value"):
+        # Values are learnt of scaled rewards; returns are shown as they are.
+        values = [value / h.facts.settings.get("reward_scale", 1.0) for value in h.last(name, AWAY_ROUNDS)]
+        if values and min(values) > most:
+            return f"{name} is {values[-1]:.3g}, the largest return was {best:.3g}"
+        if values and max(values) < least:
+            return f"{name} is {values[-1]:.3g}, the smallest return was {worst:.3g}"
+    return ""
+
+
+def cuts_undiscounted(h: History) -> str:
+    """Episodes are cut off, and what is expected beyond the cut is not discounted."""
+    now = h.now("truncated")
+    if now > 0 and h.facts.settings.get("discount", 0.0) == 1.0:
+        return f"{100 * now:.3g} % of episodes were cut off, and algorithm.discount is 1"
+    return ""
+
+
+def replay_thin(h: History) -> str:
+    """What is played leaves the replay buffer before it was learnt from."""
+    values = h.last("replay_ratio", THIN_ROUNDS)
+    if values and max(values) < THIN:
+        return f"replay_ratio is {values[-1]:.2g}: a decision is learnt from so many times on average"
     return ""
 
 

@@ -129,9 +129,11 @@ class ValueLearner(Learner):
         self.replay.add(found)
         middle = time.perf_counter()
         metrics = {"epsilon": self.epsilon(), "learning_rate": self.learning_rate()}
+        brought = float(found.rows["learns"].sum())
         # Whole rounds leave the buffer, so that it may be full a little before it holds `capacity`.
         if self.replay.decisions >= settings.warmup or self.replay.full:
             metrics |= self._update(lesson.generator, tick, threads)
+            metrics["replay_ratio"] = settings.updates * settings.batch * settings.chunk / max(brought, 1.0)
         steps = found.steps
         self.steps += steps
         acted = found.rows["present"]
@@ -252,7 +254,9 @@ class ValueLearner(Learner):
         self.target_mixer = self._new_mixer(torch.Generator()).to(self.device).requires_grad_(False)
         self.target_mixer.load_state_dict(self.mixer.state_dict())
         if self.sides.there.shape[1] == 1:
-            self.note = f"sides of one seat: there is nothing to mix, so that {settings.kind} is double DQN here"
+            self.note = (
+                f"{self.name}: sides of one seat have nothing to mix, so that {settings.kind} is double DQN here"
+            )
         self.updates = 0
         self.replay = Replay(settings.capacity, self.sides.there)
         self.waiting = {}

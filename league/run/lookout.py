@@ -50,6 +50,7 @@ class Lookout:
                 self.spec.scored,
                 isinstance(learner.role.actions, Discrete),
                 _numbers(learner.settings.model_dump()),
+                frozenset(type(learner.settings).model_fields),
             )
             for table in self.tables
             for learner in table

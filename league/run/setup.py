@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import torch
 from pydantic import ValidationError
 
 from league.config import RunConfig, blocking, from_dict, to_dict
+from league.describe import show
 from league.errors import ConfigError, PlanError, PolicyError, nearest
 from league.events import Exploited
 from league.execution.core import InlineExecutor
@@ -154,7 +155,8 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
             return make(config.game.id, count, str(device), config.game.made_with, tuning.workers if count > 1 else 0)
 
         seeds = tuple(fold(config.seed, _TABLE, table) for table in range(len(tables)))
-        by_team, by_seat = config.game.reward == "team", config.game.posts == "seat"
+        by_team = config.game.reward == "team" or LEARNERS[config.algorithm.kind].of_side
+        by_seat = config.game.posts == "seat"
         executor = InlineExecutor(new_game, seeds, slots, replays, Threads(tuning.threads), by_team, by_seat)
         return Parts(store, roster, executor, learners, tables, matchmaker, parents, tuning, before)
     except BaseException:
@@ -227,9 +229,15 @@ def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> dict[s
         found = find(name, learner.role.name, roster)
         policy = found.policy
         if not isinstance(policy, NeuralPolicy) or policy.actor.spec != learner.actor.spec:
+            theirs = asdict(policy.actor.spec) if isinstance(policy, NeuralPolicy) else {}
+            apart = [
+                f"{name} is {show(theirs[name])}, not {show(mine)}"
+                for name, mine in asdict(learner.actor.spec).items()
+                if theirs and theirs[name] != mine
+            ]
             raise PolicyError(
-                f"population.init = '{text}': it is not a network of the same shape as learner {learner.name}'s "
-                f"({learner.actor.spec})"
+                f"population.init = '{text}': it is no network of the same shape as learner {learner.name}'s "
+                f"({'; '.join(apart) or 'it has none'}): let [network] say what it has"
             )
         if (policy.epsilon is None) != (learner.policy.epsilon is None):
             says = [
@@ -320,7 +328,7 @@ def _existing(config: RunConfig, folder: Path) -> Store | None:
     try:
         # What it has no setting for yet, as a run of an older version, is as it always was: at the default.
         if faults := blocking(to_dict(from_dict(store.config(), str(folder))), to_dict(config)):
-            shown = "; ".join(f"{one.key} was {one.old!r}, now {one.new!r}" for one in faults)
+            shown = "; ".join(f"{one.key} was {show(one.old)}, now {show(one.new)}" for one in faults)
             raise ConfigError(
                 f"{folder} is a run with another config ({shown}). Go on with the same, or start afresh beside it "
                 "with --new"

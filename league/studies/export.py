@@ -66,8 +66,8 @@ def export(run: Run, text: str, out: Path) -> Exported:
         "made_with": run.store.provenance()[-1],
     }
     files.write_durably(out / "metadata.json", (files.readable_json(data) + "\n").encode())
-    remembers = any(_remembers(one) for one in inside)
-    files.write_durably(out / "README.md", _card(run, described, [path for _, path in written], remembers).encode())
+    card = _card(run, described, inside, [path for _, path in written])
+    files.write_durably(out / "README.md", card.encode())
     return Exported(out, tuple(written))
 
 
@@ -119,17 +119,17 @@ def _metadata(run: Run, one: Shown, inside: dict[str, object], file: str) -> dic
     }
 
 
-def _card(run: Run, described: Sequence[Shown], paths: Sequence[Path], remembers: bool) -> str:
-    """A short model card in Markdown. remembers: whether the policies have memory."""
+def _card(run: Run, described: Sequence[Shown], inside: Sequence[dict[str, object]], paths: Sequence[Path]) -> str:
+    """A short model card in Markdown. inside: what each policy's file says itself."""
     spec = run.roster.spec
     unit = "mean score" if run.roster.one_sided else "Bradley–Terry points, random play = 0"
     lines = [
         f"# A policy for {spec.id}",
         "",
-        f"Trained by self-play with `league` ({run.config['matchmaking']['kind']}).",
+        f"Trained by self-play with `league` ({run.config['matchmaking']['kind']}, {run.config['algorithm']['kind']}).",
         "",
     ]
-    for one, path in zip(described, paths, strict=True):
+    for one, within, path in zip(described, inside, paths, strict=True):
         snapshot = one.snapshot
         lines += [
             f"## {snapshot.name} (`{path.name}`)",
@@ -140,10 +140,15 @@ def _card(run: Run, described: Sequence[Shown], paths: Sequence[Path], remembers
         if one.rating is not None:
             r = one.rating
             lines.append(f"- rating: {r.value:.2f} [{r.low:.2f}, {r.high:.2f}] ({unit}), {r.games} rated games")
+        if "epsilon" in within:
+            lines.append(
+                "- it learnt what actions are worth: it takes the best, and a random one with probability "
+                f"{within['epsilon']} where it is given an `rng`"
+            )
         lines += [f"- sha256: `{snapshot.id}`", ""]
     role = f', role="{described[0].snapshot.role}"' if len(spec.roles) > 1 else ""
     use = ["action = policy.act(observation, seat=agent, action_mask=mask)"]
-    if remembers:
+    if any(_remembers(one) for one in inside):
         use = [
             "memory = None  # for each agent, as an episode begins",
             "action, memory = policy.step(observation, agent, memory, action_mask=mask)",

@@ -165,7 +165,7 @@ def _next(report: Report) -> list[Text]:
         lines.append(f"  league check {game}    again, once it is mended")
     else:
         steps = 1_000_000 if report.cost is None else report.cost.steps
-        lines.append(f"  league run --game {game} --set algorithm.slots=none --steps {steps}")
+        lines.append(f"  league run --game {game} --steps {steps}")
         if any(finding.check in ("learning.flat", "learning.unknown") for finding in report.findings):
             lines.append(f"  league check {game} --seconds 120    learns for longer")
     lines.append(f"  league check {game} --json    every number of it")

@@ -208,6 +208,12 @@ class Reordered(Spread):
         return acts, critic
 
 
+class CutAndGoingOn(Spread):
+    def play(self, state: State, actions: Mapping[str, Tensor]) -> tuple[State, Outcome]:
+        after, outcome = super().play(state, actions)
+        return after, replace(outcome, ended=torch.zeros_like(outcome.ended))
+
+
 class FewerAtOnce(Spread):
     def __init__(self, slots: int) -> None:
         game = Spread(slots)
@@ -242,6 +248,7 @@ BROKEN = [
         Reordered,
         "rows of a native game that can truncate are in the order of seats (slot 0, turn 0, role agent, row 0)",
     ),
+    (CutAndGoingOn, "spread: an episode that is cut off has ended: set Outcome.ended, too"),
     (FewerAtOnce, "spread can truncate, so all 3 seats of 'agent' must act at once"),
 ]
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
+from league.config import load
 from league.errors import ConfigError
 from league.execution.training import TrainingTable
 from league.games.registry import make
 from league.learning.actor_critic import ActorCritic
 from league.learning.batch import Batch
 from league.learning.coma import Coma, baseline
-from league.learning.learner import Lesson
+from league.learning.learner import Learned, Lesson
 from league.learning.settings import ComaSettings
 from league.learning.update import _clipped
+from league.orchestrator import League
 from league.policies.networks import Network, NetworkSpec
 from league.policies.settings import NetworkSettings
 from league.records import Seating
@@ -158,3 +163,23 @@ def test_norms_of_gradients_are_those_before_they_are_scaled_down() -> None:
     # Ten numbers: four inputs' weights and a bias for each of two outputs.
     assert _clipped((actor, critic), 0.5).tolist() == pytest.approx([0.0, 10**0.5])
     assert sum(float(parameter.grad.square().sum()) for parameter in critic.parameters()) == pytest.approx(0.25)
+
+
+def test_seats_are_paid_what_their_side_is(tmp_path: Path) -> None:
+    def rewards(kind: str, *settings: str) -> Tensor:
+        given = [f"algorithm.kind={kind}", "algorithm.slots=4", "algorithm.turns=5", "budget.rounds=1", *settings]
+        with League(load(None, ["game.id=spread", *given]), tmp_path / f"{kind}{len(settings)}") as league:
+            learner = league.learners[0]
+            real, found = learner.learn, []
+
+            def learn(lesson: Lesson, *others: Any) -> Learned:
+                found.append(lesson.rollout.reward.clone())
+                return real(lesson, *others)
+
+            learner.learn = learn  # type: ignore[method-assign]
+            league.run()
+            return found[0]
+
+    own, team = rewards("mappo"), rewards("mappo", "game.reward=team")
+    assert not torch.equal(own, team)
+    assert torch.equal(rewards("coma"), team)

@@ -50,5 +50,6 @@ def test_a_fictitious_mixture_nears_equilibrium_and_naive_self_play_does_not(
             f"{game} seed {seed}: NashConv of the fictitious mixture {ours.mixture:.3f}; of naive self-play's latest "
             f"{theirs.latest[-1]:.3f}, its last {LATE} {np.mean(theirs.latest):.3f}"
         )
-    assert max(ours.mixture for ours in fictitious) <= bound
-    assert min(float(np.mean(theirs.latest)) for theirs in naive) >= 1.5 * bound
+    worst = max(ours.mixture for ours in fictitious)
+    assert worst <= bound
+    assert min(float(np.mean(theirs.latest)) for theirs in naive) >= 2 * worst

@@ -15,6 +15,7 @@ from league.config import load
 from league.execution.training import TrainingTable
 from league.games.registry import make
 from league.learning.history import Facts, Round, history, noise, together
+from league.learning.settings import ALGORITHMS
 from league.learning.sights import observation_differences, peek
 from league.learning.signs import KEPT, QUIET, SIGNS, WINDOW, Seen, begun
 from league.records import Seating
@@ -42,6 +43,9 @@ HEALTHY: dict[str, Curve] = {
     "return/b": lambda n: -20 - 10 * 0.95**n + 0.4 * math.sin(4.3 * n),
     "td_loss": lambda n: 0.3 + 0.1 * math.sin(n),
     "q_value": lambda n: -12 + 0.5 * math.sin(n),
+    "truncated": lambda n: 1.0,
+    "replay_ratio": lambda n: 4.0,
+    "epsilon": lambda n: max(1.0 - n / 10, 0.05),
     "skipped_steps": lambda n: 0.0,
     "epochs": lambda n: 4.0 if n % 3 else 2.0,
     "agent_steps": lambda n: 9600.0,
@@ -107,12 +111,15 @@ BAD: dict[str, tuple[dict[str, Curve], Facts, int]] = {
         Facts(("m",), RIVALS, scored=True),
         32,
     ),
-    "q_overestimated": ({"q_value": lambda n: 1.2**n}, Facts(("m",), TEAM, settings=SETTINGS), 22),
-    "q_overestimated of rewards that were scaled down": (
+    "values_run_away": ({"q_value": lambda n: 1.2**n}, Facts(("m",), TEAM, settings=SETTINGS), 22),
+    "values_run_away downwards": ({"value": lambda n: -25.0 - 4.0 * n}, Facts(("m",), TEAM, settings=SETTINGS), 30),
+    "values_run_away of rewards that were scaled down": (
         {"q_value": lambda n: 4.0} | dict.fromkeys(("return", "return/a", "return/b"), lambda n: 5.0 + n % 2),
         Facts(("m",), TEAM, settings=SETTINGS | {"reward_scale": 0.1}),
         25,
     ),
+    "cuts_undiscounted": ({"truncated": lambda n: 0.5}, Facts(("m",), TEAM, settings={"discount": 1.0}), 1),
+    "replay_thin": ({"replay_ratio": lambda n: 0.25}, Facts(("m",), TEAM, settings=SETTINGS), 5),
     "stopped_early": ({"epochs": lambda n: 1.0 + n % 2}, Facts(("m",), TEAM, settings=SETTINGS), 10),
     "never_acting": ({"agent_steps/a": lambda n: 0.0}, Facts(("m",), TEAM), 5),
     "endless": ({"episodes": lambda n: 0.0}, Facts(("m",), TEAM), 20),
@@ -153,6 +160,7 @@ def test_every_sign_says_all_that_there_is_to_know() -> None:
     assert {name.split()[0] for name in BAD} == set(NAMES), "every sign has a run gone wrong, below"
     keys = {key for sign in SIGNS for key in sign.setting.split(", ")}
     data = load(None).model_dump()
+    data["algorithm"] = {name for settings in ALGORITHMS.values() for name in settings.model_fields}
     for key in keys:
         table, name = key.split(".")
         assert name in data[table], f"{key} is no setting"
@@ -169,8 +177,8 @@ def test_a_sign_is_told_of_a_run_gone_wrong_and_not_before(name: str) -> None:
     for _, one in seen:
         assert one.learner == "m"
         assert one.what in one.message
-        assert one.sign.setting in one.message
-    assert told(rounds(HEALTHY, latest), {"m": facts}) == []
+        assert one.setting in one.message
+    assert told(rounds(HEALTHY, latest), {"m": dataclasses.replace(facts, settings=SETTINGS)}) == []
 
 
 @pytest.mark.parametrize("game", ["connect_four", "leduc", "spread", "tag"])
@@ -178,6 +186,37 @@ def test_a_healthy_run_shows_no_sign(game: str) -> None:
     run, facts = real_run(game, 14)
     assert all(len(metrics) == len(facts) for _, metrics in run)
     assert [(number, seen.what) for number, seen in told(run, facts)] == []
+
+
+@pytest.mark.parametrize("kind", ALGORITHMS)
+def test_only_settings_that_the_algorithm_has_are_named(kind: str) -> None:
+    keys = frozenset(ALGORITHMS[kind].model_fields)
+    for changed, facts, latest in BAD.values():
+        seen = told(rounds(HEALTHY | changed, latest), {"m": dataclasses.replace(facts, keys=keys)})
+        for _, one in seen:
+            every = one.sign.setting.split(", ")
+            fitting = [key for key in every if not key.startswith("algorithm.") or key.partition(".")[2] in keys]
+            assert one.setting.split(", ") == (fitting or every)
+            assert one.record()["setting"] == one.setting
+    ((_, still),) = told(rounds(HEALTHY | BAD["standing_still"][0], 10), {"m": Facts(("m",), TEAM, keys=keys)})
+    assert ("algorithm.entropy" in still.setting) == (kind in ("mappo", "ippo", "coma"))
+    assert ("algorithm.epsilon_steps" in still.setting) == (kind in ("qmix", "vdn"))
+
+
+def test_returns_of_random_play_say_nothing() -> None:
+    facts = Facts(("m",), TEAM)
+    for name in ("return_falling", "standing_still with no better return"):
+        changed = BAD[name][0] | {"epsilon": lambda n: 0.9, "entropy": lambda n: math.nan}
+        assert told(rounds(HEALTHY | changed, 60), {"m": facts}) == []
+
+
+def test_what_is_next_to_nothing_is_no_sign() -> None:
+    facts = Facts(("m",), TEAM)
+    solved = {"explained_variance": lambda n: -40.0, "value_loss": lambda n: 1e-5}
+    assert told(rounds(HEALTHY | solved, 40), {"m": facts}) == []
+    calm: dict[str, Curve] = {"q_value": lambda n: 0.0}
+    calm |= {name: lambda n: 5e-4 if n < 10 else 0.0 for name in ("return", "return/a", "return/b")}
+    assert told(rounds(HEALTHY | calm, 30), {"m": facts}) == []
 
 
 def test_in_a_real_run_each_metric_gone_wrong_is_told() -> None:

@@ -175,6 +175,7 @@ def test_it_hardly_ever_loses_at_tic_tac_toe() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_two_hundred_simulations_beat_random_play_and_one_ply() -> None:
     game = make("connect_four", 100)
     for other, least in (("random", 95), ("one-ply", 60)):

@@ -254,6 +254,12 @@ def test_config(here: Path) -> None:
     changed = ("config", "tiny.toml", "--set", "algorithm.turns=32", "--diff", "tiny")
     assert data(*changed) == [{"key": "algorithm.turns", "old": 16, "new": 32}]
     assert table(*changed) == "algorithm.turns: 16 in tiny, 32 here\n"
+    assert table("config", "tiny.toml", "--set", "budget.steps=5", "--diff", "tiny") == (
+        "budget.steps: none in tiny, 5 here\n"
+    )
+    other = data("config", "--game", "spread")
+    assert other["game.id"] == {"value": "spread", "source": "--set"}
+    assert other["algorithm.discount"] == {"value": 0.99, "source": "default"}
     assert table("config", "tiny.toml", "--diff", "tiny") == "No setting differs from tiny's.\n"
 
 

@@ -158,6 +158,13 @@ def test_a_game_of_several_roles_asks_for_one(tmp_path: Path) -> None:
         assert run.standings("agent") == ()
 
 
+def test_the_one_policy_of_an_export_may_be_named_by_its_role(champions: dict[str, Path]) -> None:
+    folder = champions["tictactoe"]
+    assert league.load_policy(folder, "player").policy.role == "player"
+    with pytest.raises(SnapshotError, match="holds a policy of the role 'player', not of 'wolf'"):
+        league.load_policy(folder, "wolf")
+
+
 def test_the_package_names_what_it_offers() -> None:
     assert set(league.__all__) == {"League", "RunConfig", "load_policy", "open_run"}
     assert all(callable(getattr(league, name)) for name in league.__all__)

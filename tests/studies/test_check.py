@@ -355,7 +355,7 @@ def test_a_team_is_as_uncertain_as_one_of_its_agents() -> None:
 def whole() -> tuple[Report, list[float]]:
     """A check of Kuhn poker with all there is, and the progress that was told."""
     ticks: list[float] = []
-    config = load(None, ["game.id='kuhn'", "algorithm.slots=none"])
+    config = load(None, ["game.id='kuhn'"])
     return check(load(None, ["game.id='kuhn'", *SETTINGS]), config, 0.5, 5000, ticks.append), ticks
 
 
@@ -421,7 +421,7 @@ def test_the_table_of_a_whole_report(whole: tuple[Report, list[float]]) -> None:
     assert lines[1].startswith("batched torch · 2 agents · 1 role: player · 2 sides · ")
     assert "· zero-sum ·" in " ".join(text.split())
     assert "a run of 5.0k agent-steps takes about" in text
-    assert "  league run --game kuhn --set algorithm.slots=none --steps 5000" in lines
+    assert "  league run --game kuhn --steps 5000" in lines
     rows = [line.split() for line in lines if line.startswith("  player_0 ")]
     assert [row[1] for row in rows[1:]] == ["learns", "random"]
 
