@@ -124,7 +124,7 @@ SIGNS: tuple[Sign, ...] = (
     Sign(
         "gradient_exploding",
         ("grad_norm", "critic_grad_norm"),
-        f"{t.EXPLODED:g} times its median, and above algorithm.max_grad_norm",
+        f"{t.EXPLODED:g} times its median, and above algorithm.max_grad_norm; qmix, vdn: for {t.TWICE} rounds",
         "an outlier among rewards or observations, or steps that are too large",
         "algorithm.max_grad_norm, algorithm.learning_rate",
         t.gradient_exploding,

@@ -32,12 +32,14 @@ RISEN = 2.0
 """Nats by which the entropy of points in a box may rise within the window (it has no highest value)."""
 BLIND_ROUNDS, WARM_UP = 5, 10
 """Rounds in a row with explained_variance of 0 or less; those of the warm-up do not count."""
-FORESEEN = 1e-3
-"""A value_loss, in the critic's units, below which hardly anything is left to foresee."""
+FORESEEN = 0.02
+"""A value_loss, in the critic's units, below which hardly anything is left to foresee: that of one that knows nothing
+is about 0.5."""
 DIVERGED, DIVERGED_ROUNDS, DIVERGED_FLOOR = 10.0, 3, 0.05
 """A loss this many times its median before, for so many rounds in a row, and not tiny."""
-EXPLODED = 10.0
-"""A gradient's norm this many times its median before it, where it is also clipped."""
+EXPLODED, TWICE = 10.0, 2
+"""A gradient's norm this many times its median before it, where it is also clipped; of value learners for so many
+rounds in a row, as every new target is a jolt."""
 HELD, HELD_ROUNDS = 3.0, 20
 """Norms above this many times max_grad_norm, in so many rounds in a row: clipping sets the step, not the loss."""
 VANISHED, VANISHED_ROUNDS = 1e-6, 5
@@ -53,7 +55,7 @@ APART = -0.2
 CONSTANT = 0.05
 """Returns whose sum varies by less than this share of what one seat's does are zero-sum."""
 TINY = 1e-3
-"""A change of a return that is not worth a word, however still the curve stands otherwise."""
+"""A change of a return (of 1, or of the share of a larger one) that is not worth a word, however still the curve is."""
 EXPLORING = 0.5
 """The share of random decisions above which returns say nothing of what was learnt."""
 AWAY_ROUNDS = 3
@@ -144,10 +146,11 @@ def loss_diverging(h: History) -> str:
 def gradient_exploding(h: History) -> str:
     """A gradient is many times what it was, so that its direction is all that is left of it."""
     limit = h.facts.settings.get("max_grad_norm", 1.0)
+    rounds = TWICE if "target_every" in h.facts.settings else 1
     for name in ("grad_norm", "critic_grad_norm"):
-        now, before = h.now(name), known(h.of(name)[:-1])
-        if len(before) >= ENOUGH and now > max(EXPLODED * median(before), limit):
-            return f"{name} is {now:.3g}, its median before was {median(before):.2g}"
+        last, before = h.last(name, rounds), known(h.of(name)[:-rounds])
+        if last and len(before) >= ENOUGH and min(last) > max(EXPLODED * median(before), limit):
+            return f"{name} is {last[-1]:.3g}, its median before was {median(before):.2g}"
     return ""
 
 
@@ -183,7 +186,7 @@ def return_falling(h: History) -> str:
         return ""
     middles = [mean(returns[end - ENDS : end]) for end in range(ENDS, len(returns) + 1)]
     best, now, first = max(middles), middles[-1], middles[0]
-    if best - now > max(SURE * noise(returns), FALLEN * (best - first), TINY):
+    if best - now > max(SURE * noise(returns), FALLEN * (best - first), TINY * max(abs(best), 1.0)):
         return f"return is {now:.3g}, it was {best:.3g} (means of {ENDS} rounds)"
     return ""
 

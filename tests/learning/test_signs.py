@@ -76,6 +76,11 @@ BAD: dict[str, tuple[dict[str, Curve], Facts, int]] = {
     "loss_diverging": ({"value_loss": lambda n: 0.3 * (1.0 if n < 20 else 1.8 ** (n - 20))}, Facts(("m",), TEAM), 27),
     "loss_diverging of Q": ({"td_loss": lambda n: 0.2 * (1.0 if n < 20 else 3.0 ** (n - 19))}, Facts(("m",), TEAM), 24),
     "gradient_exploding": ({"critic_grad_norm": lambda n: 9.0 if n == 25 else 0.6}, Facts(("m",), TEAM), 25),
+    "gradient_exploding after more than a new target": (
+        {"grad_norm": lambda n: 90.0 if n in (25, 26) else 6.0},
+        Facts(("m",), TEAM, settings={"max_grad_norm": 10.0, "target_every": 200.0}),
+        26,
+    ),
     "gradient_clipped": (
         {"grad_norm": lambda n: 4 + math.sin(n)},
         Facts(("m",), TEAM, settings=SETTINGS),
@@ -212,6 +217,11 @@ def test_returns_of_random_play_say_nothing() -> None:
 
 def test_what_is_next_to_nothing_is_no_sign() -> None:
     facts = Facts(("m",), TEAM)
+    jolts = {"grad_norm": lambda n: 90.0 if n % 12 == 0 else 6.0}
+    targets = Facts(("m",), TEAM, settings={"max_grad_norm": 10.0, "target_every": 200.0})
+    assert told(rounds(HEALTHY | jolts, 60), {"m": targets}) == []
+    settled = {name: lambda n: 175.0 - 0.01 * (n >= 15) for name in ("return", "return/a", "return/b")}
+    assert told(rounds(HEALTHY | settled | {"q_value": lambda n: 100.0}, 30), {"m": facts}) == []
     solved = {"explained_variance": lambda n: -40.0, "value_loss": lambda n: 1e-5}
     assert told(rounds(HEALTHY | solved, 40), {"m": facts}) == []
     calm: dict[str, Curve] = {"q_value": lambda n: 0.0}
