@@ -184,7 +184,7 @@ SIGNS: tuple[Sign, ...] = (
     Sign(
         "values_run_away",
         ("value", "q_value", "return"),
-        f"far above or below every return seen for {t.AWAY_ROUNDS} rounds",
+        f"far above or below every return seen for {t.AWAY_ROUNDS} rounds, from round {t.WARM_UP + 1} on",
         "estimates that are learnt from themselves: the maximum over noisy ones is taken for the truth, the target "
         "follows too fast, or the horizon is too long",
         "algorithm.discount, algorithm.learning_rate, algorithm.target_every",

@@ -31,7 +31,8 @@ FLAT_SHARE, FLAT_ROUNDS = 0.98, 40
 RISEN = 2.0
 """Nats by which the entropy of points in a box may rise within the window (it has no highest value)."""
 BLIND_ROUNDS, WARM_UP = 5, 10
-"""Rounds in a row with explained_variance of 0 or less; those of the warm-up do not count."""
+"""Rounds in a row with explained_variance of 0 or less; those of the warm-up, when values are those of a network that
+has learnt nothing, do not count."""
 FORESEEN = 0.02
 """A value_loss, in the critic's units, below which hardly anything is left to foresee: that of one that knows nothing
 is about 0.5."""
@@ -58,7 +59,7 @@ TINY = 1e-3
 """A change of a return (of 1, or of the share of a larger one) that is not worth a word, however still the curve is."""
 EXPLORING = 0.5
 """The share of random decisions above which returns say nothing of what was learnt."""
-AWAY_ROUNDS = 3
+AWAY_ROUNDS = 8
 """Rounds in a row with values above or below what any return allows."""
 THIN, THIN_ROUNDS = 0.5, 5
 """How often a decision is learnt from, at least, and for how many rounds in a row it was less."""
@@ -236,13 +237,14 @@ def seats_apart(h: History) -> str:
 def values_run_away(h: History) -> str:
     """Values are far above, or below, what any round returned."""
     returns = [known(h.of(name)) for name in h.named("return")]
-    if not any(returns):
+    if not any(returns) or h.rounds[-1] <= WARM_UP:
         return ""
     best, worst = max(map(max, filter(None, returns))), min(map(min, filter(None, returns)))
     # Where episodes are cut off, values look beyond their end, to a horizon of 1 / (1 - discount) decisions.
     length, discount = h.now("episode_length"), h.facts.settings.get("discount", 1.0)
     beyond = max(1 / ((1 - discount) * length) if length > 0 and discount < 1 else 1.0, 1.0)
-    most, least = best + abs(best) * beyond + (best - worst), worst - abs(worst) * beyond - (best - worst)
+    spread = 2 * (best - worst)
+    most, least = best + abs(best) * beyond + spread, worst - abs(worst) * beyond - spread
     for name in ("value", "q_value"):
         # Values are learnt of scaled rewards; returns are shown as they are.
         values = [value / h.facts.settings.get("reward_scale", 1.0) for value in h.last(name, AWAY_ROUNDS)]
