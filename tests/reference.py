@@ -211,6 +211,8 @@ def returns(spec: GameSpec, name: str, played: list[list[Happened]]) -> dict[str
     mine = [(h, seat) for h in over for seat, post in enumerate(spec.post_of_seat) if h.lineup[post] == name]
     if mine:
         found["episode_length"] = average([float(happened.length) for happened in over])
+        if spec.can_truncate:
+            found["truncated"] = average([float(any(happened.truncated)) for happened in over])
         found["return"] = average([happened.score[seat] for happened, seat in mine])
     for seat, called in enumerate(spec.seats):
         scores = [happened.score[seat] for happened, held in mine if held == seat]

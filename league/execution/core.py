@@ -14,7 +14,8 @@ from torch import Tensor
 
 from league.events import Tick, part
 from league.execution.training import Trained, TrainingTable
-from league.games.core import Game, NativeGame
+from league.games.core import Game
+from league.games.native import NativeGame
 from league.learning.learner import Learner
 from league.play.fixture import Fixture
 from league.play.match import play

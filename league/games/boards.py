@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from league.games.actions import Discrete
-from league.games.core import Acting, GameSpec, NativeGame, Outcome, RoleSpec, State
+from league.games.core import Acting, GameSpec, RoleSpec, State
+from league.games.native import NativeGame, Outcome
 
 
 class BoardGame(NativeGame):

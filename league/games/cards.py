@@ -11,7 +11,8 @@ from torch import Tensor
 
 from league.games.actions import Discrete
 from league.games.chance import uniform
-from league.games.core import Acting, GameSpec, NativeGame, Outcome, RoleSpec, State
+from league.games.core import Acting, GameSpec, RoleSpec, State
+from league.games.native import NativeGame, Outcome
 
 
 @dataclass(frozen=True, slots=True)

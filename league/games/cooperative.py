@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from league.games.actions import Discrete
-from league.games.core import Acting, GameSpec, Look, NativeGame, Outcome, RoleSpec, State
+from league.games.core import Acting, GameSpec, RoleSpec, State
+from league.games.native import Look, NativeGame, Outcome
 from league.games.options import number, whole
 
 Table = Sequence[Sequence[float]]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from league.games.core import NativeGame, State
+from league.games.core import State
+from league.games.native import NativeGame
 
 
 def slot_last(value: Tensor) -> Tensor:

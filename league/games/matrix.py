@@ -11,7 +11,8 @@ from torch import Tensor
 
 from league.errors import GameError
 from league.games.actions import Discrete
-from league.games.core import Acting, GameSpec, NativeGame, Outcome, RoleSpec, State
+from league.games.core import Acting, GameSpec, RoleSpec, State
+from league.games.native import NativeGame, Outcome
 from league.games.options import whole
 
 Table = Sequence[Sequence[float]]

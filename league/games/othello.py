@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from league.games.boards import BoardGame
-from league.games.core import Acting, Outcome, State
+from league.games.core import Acting, State
+from league.games.native import Outcome
 
 _SIZE = 8
 PASS = _SIZE * _SIZE

@@ -14,7 +14,8 @@ from torch.nn.functional import pad
 
 from league.errors import GameError
 from league.games.actions import Discrete
-from league.games.core import Acting, GameSpec, Look, NativeGame, Outcome, RoleSpec, State
+from league.games.core import Acting, GameSpec, RoleSpec, State
+from league.games.native import Look, NativeGame, Outcome
 
 
 class Padded(NativeGame):

@@ -16,8 +16,9 @@ from torch import Tensor
 from league.errors import GameError
 from league.games.actions import ActionSpace, Box, Discrete
 from league.games.chance import uniform
-from league.games.core import Acting, GameSpec, NativeGame, Outcome, RoleSpec, State
+from league.games.core import Acting, GameSpec, RoleSpec, State
 from league.games.layout import renewed, slot_first, slot_last, table
+from league.games.native import NativeGame, Outcome
 from league.games.options import switch, whole
 from league.games.physics import Contacts, moved
 

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from league.games.actions import Discrete
 from league.games.chance import uniform
-from league.games.core import Acting, GameSpec, Look, NativeGame, Outcome, RoleSpec, State
+from league.games.core import Acting, GameSpec, RoleSpec, State
+from league.games.native import Look, NativeGame, Outcome
 from league.games.options import whole
 
 _SHOWN, _WAITING, _ASKED = 0, 1, 2

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from league.errors import GameError
-from league.games.core import Game, GameSpec, NativeGame, Turn
+from league.games.core import Game, GameSpec, Turn
+from league.games.native import NativeGame
 
 
 class Faults:

@@ -185,7 +185,7 @@ def _made(
 
 def _padded(game: Game, pad: object) -> Game:
     """The game as `pad` wants it. Raises GameError where that cannot be."""
-    from league.games.core import NativeGame
+    from league.games.native import NativeGame
     from league.games.padded import Padded
 
     if not isinstance(pad, bool):

@@ -18,7 +18,8 @@ from league.errors import ConfigError, PlanError, PolicyError, nearest
 from league.events import Exploited
 from league.execution.core import InlineExecutor
 from league.games.chance import fold
-from league.games.core import Game, GameSpec, NativeGame
+from league.games.core import Game, GameSpec
+from league.games.native import NativeGame
 from league.games.registry import make
 from league.learning.kinds import LEARNERS
 from league.learning.learner import Learner

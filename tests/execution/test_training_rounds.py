@@ -13,7 +13,8 @@ from league.errors import SnapshotError
 from league.execution.training import Trained, TrainingTable, score_of_sides, training_results
 from league.games.actions import Discrete
 from league.games.connect_four import ConnectFour
-from league.games.core import Acting, Game, GameSpec, NativeGame, Outcome, RoleSpec, State, Turn
+from league.games.core import Acting, Game, GameSpec, RoleSpec, State, Turn
+from league.games.native import NativeGame, Outcome
 from league.games.registry import make
 from league.learning.actor_critic import Mappo
 from league.learning.settings import MappoSettings

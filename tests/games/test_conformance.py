@@ -12,9 +12,10 @@ from torch import Tensor
 
 from league.errors import GameError
 from league.games.conformance import check
-from league.games.core import Acting, Game, GameSpec, NativeGame, Outcome, State, Turn
+from league.games.core import Acting, Game, GameSpec, State, Turn
 from league.games.kuhn import Kuhn
 from league.games.matrix import RockPaperScissors
+from league.games.native import NativeGame, Outcome
 from league.games.particle_games import Spread
 from league.games.registry import NATIVE, make
 from league.games.tictactoe import TicTacToe

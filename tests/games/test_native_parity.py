@@ -16,10 +16,10 @@ from league.games.boards import BoardGame
 from league.games.cards import Betting, TablePoker
 from league.games.conformance import random_actions
 from league.games.connect_four import ConnectFour
-from league.games.core import NativeGame
 from league.games.kuhn import Kuhn
 from league.games.leduc import Leduc
 from league.games.matrix import BiasedRPS, Bimatrix, Blotto, Matrix, RockPaperScissors
+from league.games.native import NativeGame
 from league.games.othello import PASS, Othello
 from league.games.registry import make
 from league.games.tictactoe import TicTacToe

@@ -13,7 +13,8 @@ from torch import Tensor
 from league.errors import GameError
 from league.games.actions import Discrete
 from league.games.conformance import check, random_actions
-from league.games.core import Acting, Game, GameSpec, Look, NativeGame, Outcome, RoleSpec, State
+from league.games.core import Acting, Game, GameSpec, RoleSpec, State
+from league.games.native import Look, NativeGame, Outcome
 from league.games.padded import Padded
 from league.games.particles import Particles
 from league.games.pettingzoo import PettingZooGame

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from league.games.chance import mix
 from league.games.conformance import random_actions
-from league.games.core import Acting, Game, NativeGame, Turn
+from league.games.core import Acting, Game, Turn
+from league.games.native import NativeGame
 from league.games.registry import NATIVE, make
 
 OPTIONS: dict[str, dict[str, object]] = {"matrix": {"payoff": [[1, -1], [-1, 2]]}}

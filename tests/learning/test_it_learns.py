@@ -12,7 +12,8 @@ from league.execution.training import TrainingTable
 from league.games.actions import ActionSpace, Box, Discrete, MultiDiscrete
 from league.games.chance import uniform
 from league.games.conformance import check
-from league.games.core import Acting, Game, GameSpec, NativeGame, Outcome, RoleSpec, State
+from league.games.core import Acting, Game, GameSpec, RoleSpec, State
+from league.games.native import NativeGame, Outcome
 from league.games.registry import make
 from league.learning.actor_critic import Mappo
 from league.learning.settings import MappoSettings

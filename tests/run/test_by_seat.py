@@ -85,7 +85,7 @@ def test_snapshots_go_from_one_setting_to_the_other(folder, tmp_path):
 
 def test_a_run_by_seat_does_not_go_on_by_side(folder):
     called = league("run", "--run", folder, "--set", "game.posts=side", "--plain")
-    assert (called.code, "game.posts was 'seat', now 'side'" in called.err) == (2, True)
+    assert (called.code, 'game.posts was "seat", now "side"' in called.err) == (2, True)
 
 
 def test_a_run_that_knew_no_posts_goes_on_by_side(tmp_path):
@@ -98,7 +98,7 @@ def test_a_run_that_knew_no_posts_goes_on_by_side(tmp_path):
     database.close()
     assert league("run", "--run", tmp_path, "--rounds", "2", "--plain").code == 0
     called = league("run", "--run", tmp_path, "--set", "game.posts=seat", "--plain")
-    assert (called.code, "game.posts was 'side', now 'seat'" in called.err) == (2, True)
+    assert (called.code, 'game.posts was "side", now "seat"' in called.err) == (2, True)
 
 
 def test_each_of_two_roles_trains_beside_the_others_past(tmp_path):

@@ -75,7 +75,7 @@ def test_a_config_that_differs_is_refused_with_the_keys(away: Path) -> None:
         assert "matchmaking.self_play was 0.25, now 0.3" in refused.err
         assert "--new" in refused.err
     kind = league("run", "-r", "tiny", "--set", "matchmaking.kind=naive")
-    assert "matchmaking.kind was 'pbt', now 'naive'" in kind.err
+    assert 'matchmaking.kind was "pbt", now "naive"' in kind.err
     assert committed(away / "runs" / "tiny") == 1
 
 

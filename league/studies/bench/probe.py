@@ -11,7 +11,8 @@ import torch
 
 from league.config import RunConfig, assigned, to_dict
 from league.execution.core import InlineExecutor
-from league.games.core import Game, GameSpec, NativeGame
+from league.games.core import Game, GameSpec
+from league.games.native import NativeGame
 from league.games.registry import make
 from league.learning.settings import ActorCriticSettings
 from league.policies.neural import NeuralPolicy

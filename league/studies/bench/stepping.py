@@ -11,7 +11,8 @@ from torch import Tensor, arange
 from league.errors import GameError
 from league.games.chance import mix
 from league.games.conformance import random_actions
-from league.games.core import Game, NativeGame, State
+from league.games.core import Game, State
+from league.games.native import NativeGame
 from league.games.registry import make
 from league.studies.bench.probe import Effort, Probe, Subject, now
 

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from league.games.chance import fold, mix
 from league.games.conformance import examine, random_actions
-from league.games.core import Game, GameSpec, NativeGame
+from league.games.core import Game, GameSpec
+from league.games.native import NativeGame
 from league.studies.check.notes import Notes
 from league.studies.check.report import Mean, Play
 
