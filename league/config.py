@@ -238,7 +238,10 @@ def _overridden(
         given, declared = data.get(table, {}), section(RunConfig.model_fields[table])
         if isinstance(given, Mapping) and declared is not None:
             before = given.get(selector, declared.model_fields[selector].default)
-            now = final.get(f"{table}.{selector}", before)
+            whole = final.get(table)
+            now = final.get(
+                f"{table}.{selector}", whole.get(selector, before) if isinstance(whole, Mapping) else before
+            )
             if now != before:
                 # Algorithms share most of their settings: what the new kind knows, too, stays.
                 known = ALGORITHMS[now].model_fields if table == "algorithm" and now in ALGORITHMS else {}

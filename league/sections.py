@@ -67,7 +67,7 @@ class GameConfig(Settings):
     """What is put around each PettingZoo environment, the first one innermost: `package.module:Name` or
     `file.py:Name`, called with the environment."""
     reward: Literal["own", "team"] = "own"
-    """What a seat learns from: its own reward, or the mean of its side's."""
+    """What a seat learns from: its own reward, or the mean of its side's, as coma, qmix and vdn do whatever is said."""
     posts: Literal["side", "seat"] = "side"
     """What one policy fills in training: "side": all seats of its role on a side; "seat": each seat by itself, so that
     team-mates may be other policies. Rated matches are played by side either way."""

@@ -136,6 +136,9 @@ def test_what_the_built_in_config_tunes_stays_with_its_game_and_its_kind_of_algo
         assert other.algorithm == ALGORITHMS[kind].model_validate({"kind": kind, "turns": 7})
         assert other.network == plain.network
         assert (other.budget, other.matchmaking) == (tuned.budget, tuned.matchmaking)
+    for whole in ("game={id='spread'}", "algorithm={kind='qmix'}"):
+        assert load(None, [whole]).network == plain.network
+    assert load(None, ["game={id='spread'}"]).algorithm == plain.algorithm
     same = load(None, ["game.id=connect_four", "algorithm.kind=mappo", "seed=3"])
     assert (same.algorithm, same.network) == (tuned.algorithm, tuned.network)
 

@@ -104,8 +104,10 @@ def _write_csv(rows: Iterable[MetricsRow], out: str) -> None:
 
 
 def _print(rows: Sequence[MetricsRow], seen: Sequence[EventRow]) -> None:
-    told = [
-        (event.round, event.data["learner"], event.data["sign"], event.data["what"], event.data.get("setting"))
-        for event in seen
-    ]
+    usual = {sign.name: sign.setting for sign in SIGNS}
+    told = []
+    for event in seen:
+        name = event.data["sign"]
+        look = event.data.get("setting", usual.get(name))
+        told.append((event.round, event.data["learner"], name, event.data["what"], look))
     Console(highlight=False).print(metrics_table(rows, told))

@@ -86,7 +86,7 @@ class TrainingTable:
             self._fit(learner)
         table = self._seat(learners, frozen, seatings)
         rollout = collect(table, turns, self._pending, part(tick, 0.0, 0.6))
-        if self._team_reward:
+        if self._team_reward or any(learner.of_side for learner in learners):
             rollout.reward = shared(self.game.spec, rollout.reward)
         played = time.perf_counter()
         phases = {"games": table.games_seconds, "inference": played - began - table.games_seconds}

@@ -194,11 +194,12 @@ def _chains(rollout: Rollout, sides: Sides, owner: int, waiting: Waiting) -> _Ch
     ends = torch.zeros((2, longest, slots * count), dtype=torch.int64, device=device)
     ends[0].scatter_add_(0, place, (belongs & over).to(torch.int64))
     ends[1].scatter_add_(0, place, (belongs & over & cut.any(2)).to(torch.int64))
-    mean = torch.stack([rollout.reward[..., list(side)].mean(-1) for side in sides.all], -1).flatten(1)
-    begun = waiting["reward"] if waiting else torch.zeros_like(mean[0])
+    # All seats of a side are paid the same (see `Learner.of_side`).
+    paid = rollout.reward[..., [side[0] for side in sides.all]].flatten(1)
+    begun = waiting["reward"] if waiting else torch.zeros_like(paid[0])
     # Turn by turn, since the order in which a device adds floats to one place in one call is not fixed.
     collected = torch.zeros((longest, slots * count), device=device)
-    for where, share in zip(place.split(1), torch.where(belongs, torch.cat((begun[None], mean)), 0.0), strict=True):
+    for where, share in zip(place.split(1), torch.where(belongs, torch.cat((begun[None], paid)), 0.0), strict=True):
         collected.scatter_add_(0, where, share[None])
     known = sides.together and rows.mask is None and rollout.final_obs is not None
     ended_so, cut_off = ends > 0

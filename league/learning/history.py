@@ -18,7 +18,8 @@ class Facts:
 
     mates: the learners of its training table, itself among them. sides: side of each seat of the game, by name.
     scored: whether the size of a score counts. discrete: whether its actions are choices, not points in a box.
-    settings: the numbers among its settings. keys: the names of all of them (none: unknown).
+    settings: the numbers among its settings, switches as 0 and 1. keys: which of [algorithm] it has, and `game.reward`
+    where it heeds that, as in a config (none: unknown).
     """
 
     mates: tuple[str, ...]

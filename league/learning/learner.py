@@ -62,7 +62,7 @@ class Learner(ABC):
     thread computes at once, at most. context: width of its critic's memory, 0 where it has none.
     note: what its user should know of how it learns this game; empty for nothing.
     joint: it learns from what every seat did on the turn of a decision.
-    of_side: it learns from its side's mean reward, whatever `game.reward` says.
+    of_side: it learns from its side's mean reward, whatever `game.reward` says: all at its table are paid so.
     """
 
     note: str = ""

@@ -178,7 +178,7 @@ SIGNS: tuple[Sign, ...] = (
         "game that is not zero-sum",
         "reward hacking (a seat is paid for what costs the others) or asymmetric information (a seat sees what others "
         "do not)",
-        "game.reward",
+        "game.reward, network.sharing",
         t.seats_apart,
     ),
     Sign(
@@ -194,7 +194,7 @@ SIGNS: tuple[Sign, ...] = (
         "cuts_undiscounted",
         ("truncated",),
         "above 0, with algorithm.discount = 1",
-        "what follows where an episode is cut off is estimated and counts in full, so that values have no bound",
+        "values that are bootstrapped without a discount have no bound where play has no end of its own",
         "algorithm.discount",
         t.cuts_undiscounted,
     ),
@@ -251,8 +251,8 @@ def begun(rounds: Sequence[Round], facts: Mapping[str, Facts]) -> list[Seen]:
 
 
 def _within(setting: str, keys: Collection[str]) -> str:
-    """Of a sign's keys, those that the algorithm has. keys: its settings; none where they are not known."""
-    named = [key for key in setting.split(", ") if not key.startswith("algorithm.") or key.partition(".")[2] in keys]
+    """Of a sign's keys, those that its learner heeds. keys: as in `Facts`."""
+    named = [key for key in setting.split(", ") if key in keys or not key.startswith(("algorithm.", "game.reward"))]
     return ", ".join(named) if keys and named else setting
 
 

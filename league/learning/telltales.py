@@ -34,8 +34,8 @@ BLIND_ROUNDS, WARM_UP = 5, 10
 """Rounds in a row with explained_variance of 0 or less; those of the warm-up, when values are those of a network that
 has learnt nothing, do not count."""
 FORESEEN = 0.02
-"""A value_loss, in the critic's units, below which hardly anything is left to foresee: that of one that knows nothing
-is about 0.5."""
+"""A value_loss, where values are normalised, below which hardly anything is left to foresee: that of one that knows
+nothing is about 0.5."""
 DIVERGED, DIVERGED_ROUNDS, DIVERGED_FLOOR = 10.0, 3, 0.05
 """A loss this many times its median before, for so many rounds in a row, and not tiny."""
 EXPLODED, TWICE = 10.0, 2
@@ -61,6 +61,8 @@ EXPLORING = 0.5
 """The share of random decisions above which returns say nothing of what was learnt."""
 AWAY_ROUNDS = 8
 """Rounds in a row with values above or below what any return allows."""
+NEAR = 0.1
+"""What values may be beyond returns that hardly vary, as before a reward is ever met."""
 THIN, THIN_ROUNDS = 0.5, 5
 """How often a decision is learnt from, at least, and for how many rounds in a row it was less."""
 STOPPED_ROUNDS = 10
@@ -125,9 +127,9 @@ def entropy_exploding(h: History) -> str:
 def critic_blind(h: History) -> str:
     """The critic foresees nothing of the returns, in games of more than one move."""
     values = h.last("explained_variance", BLIND_ROUNDS)
-    if not values or h.rounds[-1] <= WARM_UP or max(values) > 0 or h.now("episode_length") <= 1:
+    if not values or h.rounds[-BLIND_ROUNDS] <= WARM_UP or max(values) > 0 or h.now("episode_length") <= 1:
         return ""
-    if h.now("value_loss") < FORESEEN:
+    if h.facts.settings.get("value_normalisation") and h.now("value_loss") < FORESEEN:
         return ""
     return f"explained_variance is 0 or less for {BLIND_ROUNDS} rounds (now {values[-1]:.2g})"
 
@@ -237,13 +239,13 @@ def seats_apart(h: History) -> str:
 def values_run_away(h: History) -> str:
     """Values are far above, or below, what any round returned."""
     returns = [known(h.of(name)) for name in h.named("return")]
-    if not any(returns) or h.rounds[-1] <= WARM_UP:
+    if not any(returns) or len(h.rounds) < AWAY_ROUNDS or h.rounds[-AWAY_ROUNDS] <= WARM_UP:
         return ""
     best, worst = max(map(max, filter(None, returns))), min(map(min, filter(None, returns)))
     # Where episodes are cut off, values look beyond their end, to a horizon of 1 / (1 - discount) decisions.
-    length, discount = h.now("episode_length"), h.facts.settings.get("discount", 1.0)
-    beyond = max(1 / ((1 - discount) * length) if length > 0 and discount < 1 else 1.0, 1.0)
-    spread = 2 * (best - worst)
+    lengths, discount = known(h.of("episode_length")), h.facts.settings.get("discount", 1.0)
+    beyond = max(1 / ((1 - discount) * min(lengths)) if lengths and discount < 1 else 1.0, 1.0)
+    spread = max(2 * (best - worst), NEAR)
     most, least = best + abs(best) * beyond + spread, worst - abs(worst) * beyond - spread
     for name in ("value", "q_value"):
         # Values are learnt of scaled rewards; returns are shown as they are.

@@ -53,6 +53,7 @@ class ValueLearner(Learner):
     """
 
     gain = 0.1
+    of_side = True
     waiting: Waiting
 
     @property
@@ -132,8 +133,7 @@ class ValueLearner(Learner):
         brought = float(found.rows["learns"].sum())
         # Whole rounds leave the buffer, so that it may be full a little before it holds `capacity`.
         if self.replay.decisions >= settings.warmup or self.replay.full:
-            metrics |= self._update(lesson.generator, tick, threads)
-            metrics["replay_ratio"] = settings.updates * settings.batch * settings.chunk / max(brought, 1.0)
+            metrics |= self._update(lesson.generator, brought, tick, threads)
         steps = found.steps
         self.steps += steps
         acted = found.rows["present"]
@@ -173,11 +173,12 @@ class ValueLearner(Learner):
             target = settings.reward_scale * rows["reward"][:-1] + settings.discount * worth
         return Worth(chosen, value, target)
 
-    def _update(self, generator: torch.Generator, tick: Tick, threads: Threads) -> dict[str, float]:
-        """Gradient steps on sequences from the buffer; their metrics."""
+    def _update(self, generator: torch.Generator, brought: float, tick: Tick, threads: Threads) -> dict[str, float]:
+        """Gradient steps on sequences from the buffer; their metrics. brought: decisions that the round brought."""
         settings, parameters = self.settings, self.parameters()
         self.optimiser.param_groups[0]["lr"] = self.learning_rate()
         sums, skipped = torch.zeros(len(_MEASURED)), 0
+        drew = torch.zeros((), dtype=torch.int64, device=self.device)
         burn_in = settings.burn_in if self.actor.memory else 0
         for step in range(settings.updates):
             drawn = self.replay.draw(settings.batch, settings.priority, settings.priority_correction, generator)
@@ -185,6 +186,7 @@ class ValueLearner(Learner):
             judged = self.judge(window, threads)
             learns = window.rows["learns"][burn_in:-1]
             count = learns.sum()
+            drew += count
             error = torch.where(learns, judged.value - judged.target, 0.0)
             loss = (distance(error, settings) * drawn.weight).sum() / count
             self.optimiser.zero_grad(set_to_none=True)
@@ -204,7 +206,11 @@ class ValueLearner(Learner):
         self.skipped = self.skipped + 1 if skipped == settings.updates else 0
         taken = settings.updates - skipped
         found = dict(zip(_MEASURED, (sums / taken).tolist(), strict=True)) if taken else {}
-        return found | {"updates": float(settings.updates), "skipped_steps": float(skipped)}
+        return found | {
+            "updates": float(settings.updates),
+            "skipped_steps": float(skipped),
+            "replay_ratio": float(drew) / max(brought, 1.0),
+        }
 
     def _prioritise(self, drawn: Drawn, window: Window, judged: Worth, error: Tensor, burn_in: int) -> None:
         """Sequences that were drawn: each seat's priority is its share of the side's error, |δ ∂Q_tot/∂Q_i|."""

@@ -38,23 +38,8 @@ class Lookout:
     def look(self, number: int, metrics: Mapping[str, Mapping[str, float]]) -> list[Seen]:
         """The signs that begin in a round, from its metrics by learner and those of the rounds before."""
         self.rounds.append((number, metrics))
-        seen = begun(tuple(self.rounds), self._facts())
+        seen = begun(tuple(self.rounds), facts(self.spec, self.tables))
         return [self._with_sights(one, number) if one.sign.test is telltales.seats_apart else one for one in seen]
-
-    def _facts(self) -> dict[str, Facts]:
-        sides = dict(zip(self.spec.seats, self.spec.side_of_seat, strict=True))
-        return {
-            learner.name: Facts(
-                tuple(mate.name for mate in table),
-                sides,
-                self.spec.scored,
-                isinstance(learner.role.actions, Discrete),
-                _numbers(learner.settings.model_dump()),
-                frozenset(type(learner.settings).model_fields),
-            )
-            for table in self.tables
-            for learner in table
-        }
 
     def _with_sights(self, seen: Seen, number: int) -> Seen:
         """A sign that may come from what seats see, with how that differs between them."""
@@ -66,10 +51,24 @@ class Lookout:
         return replace(seen, what=f"{seen.what} (in random play, of what seats observe: {differences})")
 
 
+def facts(spec: GameSpec, tables: Sequence[Sequence[Learner]]) -> dict[str, Facts]:
+    """What signs must know of each learner, by its name. tables: as of `Lookout`."""
+    sides = dict(zip(spec.seats, spec.side_of_seat, strict=True))
+    return {
+        learner.name: Facts(
+            tuple(mate.name for mate in table),
+            sides,
+            spec.scored,
+            isinstance(learner.role.actions, Discrete),
+            _numbers(learner.settings.model_dump()),
+            frozenset(f"algorithm.{name}" for name in type(learner.settings).model_fields)
+            | ({"game.reward"} if not learner.of_side else set()),
+        )
+        for table in tables
+        for learner in table
+    }
+
+
 def _numbers(settings: Mapping[str, object]) -> dict[str, float]:
     """The numbers among settings that are set."""
-    return {
-        name: float(value)
-        for name, value in settings.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
+    return {name: float(value) for name, value in settings.items() if isinstance(value, int | float)}

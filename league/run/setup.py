@@ -25,6 +25,7 @@ from league.learning.kinds import LEARNERS
 from league.learning.learner import Learner
 from league.matchmaking.core import Matchmaker, log_uniform, make_matchmaker
 from league.policies import weights
+from league.policies.core import Policy
 from league.policies.neural import NeuralPolicy, describe
 from league.records import LearnerView, MatchResult, Origin, PolicyId, Snapshot
 from league.run.anchors import anchors_for
@@ -46,6 +47,19 @@ _DECISIONS, _SEEN = 256, 2**20
 on starting the work of each turn), and that what is seen on it has no more bytes than this."""
 
 _LEARNER, _TABLE, _SPREAD = 11, 12, 13
+
+_SETTING = {
+    "kind": "network.kind",
+    "hidden": "network.actor",
+    "channels": "network.channels",
+    "activation": "network.activation",
+    "memory": "network.memory",
+    "length": "network.memory_length",
+    "units": "network.memory_units",
+    "groups": "network.sharing (by seat)",
+    "normalised": "network.normalise_observations",
+}
+"""What a `NetworkSpec` has of an actor, by the setting that it comes from; all else comes from the game."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +170,7 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
             return make(config.game.id, count, str(device), config.game.made_with, tuning.workers if count > 1 else 0)
 
         seeds = tuple(fold(config.seed, _TABLE, table) for table in range(len(tables)))
-        by_team = config.game.reward == "team" or LEARNERS[config.algorithm.kind].of_side
-        by_seat = config.game.posts == "seat"
+        by_team, by_seat = config.game.reward == "team", config.game.posts == "seat"
         executor = InlineExecutor(new_game, seeds, slots, replays, Threads(tuning.threads), by_team, by_seat)
         return Parts(store, roster, executor, learners, tables, matchmaker, parents, tuning, before)
     except BaseException:
@@ -230,15 +243,9 @@ def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> dict[s
         found = find(name, learner.role.name, roster)
         policy = found.policy
         if not isinstance(policy, NeuralPolicy) or policy.actor.spec != learner.actor.spec:
-            theirs = asdict(policy.actor.spec) if isinstance(policy, NeuralPolicy) else {}
-            apart = [
-                f"{name} is {show(theirs[name])}, not {show(mine)}"
-                for name, mine in asdict(learner.actor.spec).items()
-                if theirs and theirs[name] != mine
-            ]
             raise PolicyError(
-                f"population.init = '{text}': it is no network of the same shape as learner {learner.name}'s "
-                f"({'; '.join(apart) or 'it has none'}): let [network] say what it has"
+                f"population.init = '{text}': it is no network of the same shape as learner {learner.name}'s: "
+                f"{_apart(policy, learner)}"
             )
         if (policy.epsilon is None) != (learner.policy.epsilon is None):
             says = [
@@ -253,6 +260,18 @@ def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> dict[s
         if found.id is not None:
             parents[learner.name] = found.id
     return parents
+
+
+def _apart(policy: Policy, learner: Learner) -> str:
+    """How a policy's network differs from a learner's, in the words of the config."""
+    if not isinstance(policy, NeuralPolicy):
+        return "it is scripted and has none"
+    theirs, mine = asdict(policy.actor.spec), asdict(learner.actor.spec)
+    return "; ".join(
+        f"{_SETTING.get(name, name)} is {show(theirs[name])} there, {show(mine[name])} here"
+        for name in mine
+        if theirs[name] != mine[name]
+    )
 
 
 def hyperparameters_of(learner: Learner) -> dict[str, float]:

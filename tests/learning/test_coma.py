@@ -182,4 +182,5 @@ def test_seats_are_paid_what_their_side_is(tmp_path: Path) -> None:
 
     own, team = rewards("mappo"), rewards("mappo", "game.reward=team")
     assert not torch.equal(own, team)
-    assert torch.equal(rewards("coma"), team)
+    for kind in ("coma", "qmix", "vdn"):
+        assert torch.equal(rewards(kind), team)

@@ -9,6 +9,7 @@ import torch
 from playing import Hashed, Relay
 from torch import Tensor
 
+from league.execution.training import shared
 from league.games.core import Game
 from league.games.registry import make
 from league.learning.experience import Segment, Sides, Waiting, segment
@@ -72,6 +73,7 @@ def played(name: str, chunk: int = 3, burn_in: int = 0, **options: object) -> Pl
     waiting = Waiting()
     for _ in range(ROUNDS):
         rollout = collect(table, TURNS, pending)
+        rollout.reward = shared(game.spec, rollout.reward)
         kept, waiting = segment(rollout, sides, 0, waiting, chunk, burn_in, game.spec.state_shape is not None)
         found.rollouts.append(rollout)
         found.segments.append(kept)

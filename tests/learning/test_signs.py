@@ -19,6 +19,7 @@ from league.learning.settings import ALGORITHMS
 from league.learning.sights import observation_differences, peek
 from league.learning.signs import KEPT, QUIET, SIGNS, WINDOW, Seen, begun
 from league.records import Seating
+from league.run.lookout import facts
 from league.run.setup import new_learner
 
 Curve = Callable[[int], float]
@@ -72,7 +73,7 @@ BAD: dict[str, tuple[dict[str, Curve], Facts, int]] = {
         40,
     ),
     "entropy_exploding": ({"entropy": lambda n: 2.8 + 0.08 * n}, Facts(("m",), TEAM, discrete=False), 30),
-    "critic_blind": ({"explained_variance": lambda n: -0.02 + 0.015 * math.sin(n)}, Facts(("m",), TEAM), 11),
+    "critic_blind": ({"explained_variance": lambda n: -0.02 + 0.015 * math.sin(n)}, Facts(("m",), TEAM), 15),
     "loss_diverging": ({"value_loss": lambda n: 0.3 * (1.0 if n < 20 else 1.8 ** (n - 20))}, Facts(("m",), TEAM), 27),
     "loss_diverging of Q": ({"td_loss": lambda n: 0.2 * (1.0 if n < 20 else 3.0 ** (n - 19))}, Facts(("m",), TEAM), 24),
     "gradient_exploding": ({"critic_grad_norm": lambda n: 9.0 if n == 25 else 0.6}, Facts(("m",), TEAM), 25),
@@ -155,9 +156,7 @@ def real_run(game: str, count: int) -> tuple[list[Round], dict[str, Facts]]:
     names = {learner.role.name: learner.name for learner in learners}
     seating = [Seating(tuple(names[post.role] for post in spec.posts), 1.0)]
     run = [(n, dict(table.round(n, learners, {}, seating, 25).metrics)) for n in range(1, count + 1)]
-    sides = dict(zip(spec.seats, spec.side_of_seat, strict=True))
-    facts = Facts(tuple(names.values()), sides, spec.scored, settings={"max_grad_norm": 1.0, "epochs": 2.0})
-    return run, dict.fromkeys(names.values(), facts)
+    return run, facts(spec, [learners])
 
 
 def test_every_sign_says_all_that_there_is_to_know() -> None:
@@ -195,15 +194,19 @@ def test_a_healthy_run_shows_no_sign(game: str) -> None:
 
 @pytest.mark.parametrize("kind", ALGORITHMS)
 def test_only_settings_that_the_algorithm_has_are_named(kind: str) -> None:
-    keys = frozenset(ALGORITHMS[kind].model_fields)
-    for changed, facts, latest in BAD.values():
-        seen = told(rounds(HEALTHY | changed, latest), {"m": dataclasses.replace(facts, keys=keys)})
-        for _, one in seen:
-            every = one.sign.setting.split(", ")
-            fitting = [key for key in every if not key.startswith("algorithm.") or key.partition(".")[2] in keys]
-            assert one.setting.split(", ") == (fitting or every)
+    game, config = make("spread", 1), load(None, ["game.id=spread", f"algorithm.kind={kind}"])
+    learner = new_learner(config, game.spec, 0, 0, torch.device("cpu"))
+    (about,) = facts(game.spec, [[learner]]).values()
+    keys = {f"algorithm.{name}" for name in ALGORITHMS[kind].model_fields}
+    for changed, shown, latest in BAD.values():
+        for _, one in told(rounds(HEALTHY | changed, latest), {"m": dataclasses.replace(shown, keys=about.keys)}):
+            every, named = one.sign.setting.split(", "), one.setting.split(", ")
+            assert named == every or {key for key in named if key.startswith("algorithm.")} <= keys
             assert one.record()["setting"] == one.setting
-    ((_, still),) = told(rounds(HEALTHY | BAD["standing_still"][0], 10), {"m": Facts(("m",), TEAM, keys=keys)})
+    own = dataclasses.replace(BAD["seats_apart"][1], keys=about.keys)
+    ((_, apart),) = told(rounds(HEALTHY | BAD["seats_apart"][0], 26), {"m": own})
+    assert ("game.reward" in apart.setting) == (kind in ("mappo", "ippo"))
+    ((_, still),) = told(rounds(HEALTHY | BAD["standing_still"][0], 10), {"m": Facts(("m",), TEAM, keys=about.keys)})
     assert ("algorithm.entropy" in still.setting) == (kind in ("mappo", "ippo", "coma"))
     assert ("algorithm.epsilon_steps" in still.setting) == (kind in ("qmix", "vdn"))
 
@@ -223,8 +226,10 @@ def test_what_is_next_to_nothing_is_no_sign() -> None:
     settled = {name: lambda n: 175.0 - 0.01 * (n >= 15) for name in ("return", "return/a", "return/b")}
     assert told(rounds(HEALTHY | settled | {"q_value": lambda n: 100.0}, 30), {"m": facts}) == []
     solved = {"explained_variance": lambda n: -40.0, "value_loss": lambda n: 1e-5}
-    assert told(rounds(HEALTHY | solved, 40), {"m": facts}) == []
-    calm: dict[str, Curve] = {"q_value": lambda n: 0.0}
+    normalised = Facts(("m",), TEAM, settings={"value_normalisation": 1.0})
+    assert told(rounds(HEALTHY | solved, 40), {"m": normalised}) == []
+    assert {one.sign.name for _, one in told(rounds(HEALTHY | solved, 40), {"m": facts})} == {"critic_blind"}
+    calm: dict[str, Curve] = {"q_value": lambda n: 0.01, "value": lambda n: -0.02}
     calm |= {name: lambda n: 5e-4 if n < 10 else 0.0 for name in ("return", "return/a", "return/b")}
     assert told(rounds(HEALTHY | calm, 30), {"m": facts}) == []
 
@@ -304,6 +309,16 @@ def test_nothing_is_told_where_metrics_are_missing_or_not_finite() -> None:
             {"q_value": lambda n: 40 * (1 - 0.9**n)}
             | dict.fromkeys(("return", "return/a", "return/b"), lambda n: 5 * (1 - 0.9**n)),
             Facts(("m",), TEAM, settings=SETTINGS | {"reward_scale": 10.0}),
+        ),
+        (
+            "values in rounds in which no episode ends",
+            {
+                "value": lambda n: 190.0,
+                "q_value": lambda n: 190.0,
+                "episode_length": lambda n: 50.0 if n % 4 == 0 else math.nan,
+            }
+            | dict.fromkeys(("return", "return/a", "return/b"), lambda n: 50.0 + n % 2 if n % 4 == 0 else math.nan),
+            Facts(("m",), TEAM, settings=SETTINGS | {"discount": 0.995}),
         ),
         (
             "values that look beyond where episodes are cut",

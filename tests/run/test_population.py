@@ -169,10 +169,9 @@ def test_a_run_starts_from_an_exported_policy_or_another_run(away: Path) -> None
     for path in (away / "champion").iterdir():
         path.unlink()
     assert league("run", "-r", "a", "--rounds", "2", "--plain").code == 0
-    assert (
-        league("run", "tiny.toml", "-r", "d", "--set", "population.init=best@tiny", "--set", "network.actor=[8]").code
-        == 2
-    )
+    other = ("--set", "population.init=best@tiny", "--set", "network.actor=[8]")
+    called = league("run", "tiny.toml", "-r", "d", *other)
+    assert (called.code, "network.actor is [16] there, [8] here" in called.err) == (2, True)
     assert not (away / "runs" / "d").exists()
 
 

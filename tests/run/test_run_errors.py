@@ -122,7 +122,7 @@ def assert_refused(*args: str | Path, saying: str) -> None:
         ("run tiny.toml --set population.init=best", "of which run? Write best@RUN"),
         ("run tiny.toml --set population.init=best@nowhere", "'nowhere' is no run"),
         ("run tiny.toml --set population.init=./nowhere", "there is no policy at nowhere"),
-        ("run tiny.toml --set population.init=random", "it is no network of the same shape as learner main-0's"),
+        ("run tiny.toml --set population.init=random", "shape as learner main-0's: it is scripted and has none"),
         ("run tiny.toml --set population.init=wolf=best@x", "has no role 'wolf'"),
         ("standings", "there is no run yet under runs/"),
         ("standings -r nowhere", "'nowhere' is no run"),
