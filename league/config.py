@@ -232,23 +232,19 @@ def _overridden(
     data: dict[str, object], origin: str, overrides: Sequence[str]
 ) -> tuple[dict[str, object], dict[str, str]]:
     changes = [_override(text) for text in overrides]
-    final = {".".join(keys): value for keys, value, _ in changes}
-    tuned: set[str] = set()
+    final = {key: one for keys, value, _ in changes for key, one in flatten({".".join(keys): value}).items()}
     for table, selector in _SELECTORS.items():
         given, declared = data.get(table, {}), section(RunConfig.model_fields[table])
         if isinstance(given, Mapping) and declared is not None:
             before = given.get(selector, declared.model_fields[selector].default)
-            whole = final.get(table)
-            now = final.get(
-                f"{table}.{selector}", whole.get(selector, before) if isinstance(whole, Mapping) else before
-            )
+            now = final.get(f"{table}.{selector}", before)
             if now != before:
                 # Algorithms share most of their settings: what the new kind knows, too, stays.
                 known = ALGORITHMS[now].model_fields if table == "algorithm" and now in ALGORITHMS else {}
                 data[table] = {key: value for key, value in given.items() if key in known}
                 if origin == BUILT_IN and table != "matchmaking":
-                    tuned |= {"algorithm", "network"}
-    data = {table: value for table, value in data.items() if table not in tuned}
+                    data.pop("algorithm", None)
+                    data.pop("network", None)
     sources = dict.fromkeys(flatten(data), origin)
     for keys, value, text in changes:
         node = data
@@ -307,11 +303,8 @@ def _validated(data: Mapping[str, object], sources: Mapping[str, str]) -> RunCon
         faults = []
         for fault in error.errors():
             keys = [part for part in fault["loc"] if isinstance(part, str)]
-            sort = fault["type"]
-            if sort == "algorithm_kind":
-                keys, sort = [*keys, "kind"], "value_error"
             origin = _source(".".join(keys), sources)
-            text = explain(keys, sort, fault["msg"], RunConfig.model_fields, data, _fields)
+            text = explain(keys, fault["type"], fault["msg"], RunConfig.model_fields, data, _fields)
             faults.append(f"{origin}: {text}{_other_kind(keys, fault['type'], data)}" if origin else text)
         raise ConfigError("\n".join(dict.fromkeys(faults))) from error
 

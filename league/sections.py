@@ -6,7 +6,16 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeGuard, cast
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PositiveInt, SerializeAsAny, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    SerializeAsAny,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from league.describe import show
@@ -42,11 +51,9 @@ def _of_its_kind(value: object) -> object:
         return value
     kind = value.get("kind", AlgorithmSettings.model_fields["kind"].default)
     if kind not in ALGORITHMS:
-        raise PydanticCustomError(
-            "algorithm_kind",
-            "{wrong}",
-            {"wrong": f"must be one of {', '.join(ALGORITHMS)}, not {show(kind)}{nearest(str(kind), ALGORITHMS)}"},
-        )
+        wrong = f"must be one of {', '.join(ALGORITHMS)}, not {show(kind)}{nearest(str(kind), ALGORITHMS)}"
+        error = PydanticCustomError("value_error", "{wrong}", {"wrong": wrong})
+        raise ValidationError.from_exception_data("Algorithm", [{"type": error, "loc": ("kind",), "input": kind}])
     # A ValidationError raised here keeps its places: pydantic nests them below this section.
     return ALGORITHMS[kind].model_validate_json(as_json(value), strict=True)
 

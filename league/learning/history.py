@@ -18,8 +18,8 @@ class Facts:
 
     mates: the learners of its training table, itself among them. sides: side of each seat of the game, by name.
     scored: whether the size of a score counts. discrete: whether its actions are choices, not points in a box.
-    settings: the numbers among its settings, switches as 0 and 1. keys: which of [algorithm] it has, and `game.reward`
-    where it heeds that, as in a config (none: unknown).
+    settings: the numbers among its settings, switches as 0 and 1. unheeded: keys of the config that change
+    nothing for it.
     """
 
     mates: tuple[str, ...]
@@ -27,7 +27,7 @@ class Facts:
     scored: bool = False
     discrete: bool = True
     settings: Mapping[str, float] = field(default_factory=dict)
-    keys: frozenset[str] = frozenset()
+    unheeded: frozenset[str] = frozenset()
 
     @property
     def one_side(self) -> bool:

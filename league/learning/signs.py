@@ -6,7 +6,7 @@ on says the same. A sign is told when it begins, and again only after it was abs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from league.learning import telltales as t
@@ -124,7 +124,8 @@ SIGNS: tuple[Sign, ...] = (
     Sign(
         "gradient_exploding",
         ("grad_norm", "critic_grad_norm"),
-        f"{t.EXPLODED:g} times its median, and above algorithm.max_grad_norm; qmix, vdn: for {t.TWICE} rounds",
+        f"{t.EXPLODED:g} times its median, and above algorithm.max_grad_norm; qmix, vdn: for {t.EXPLODED_ROUNDS} "
+        "rounds",
         "an outlier among rewards or observations, or steps that are too large",
         "algorithm.max_grad_norm, algorithm.learning_rate",
         t.gradient_exploding,
@@ -246,14 +247,13 @@ def begun(rounds: Sequence[Round], facts: Mapping[str, Facts]) -> list[Seen]:
         for sign in SIGNS:
             what = sign.test(whole)
             if what and not _was_there(sign, past):
-                found.append(Seen(learner, sign, what, _within(sign.setting, about.keys)))
+                found.append(Seen(learner, sign, what, _heeded(sign.setting, about)))
     return found
 
 
-def _within(setting: str, keys: Collection[str]) -> str:
-    """Of a sign's keys, those that its learner heeds. keys: as in `Facts`."""
-    named = [key for key in setting.split(", ") if key in keys or not key.startswith(("algorithm.", "game.reward"))]
-    return ", ".join(named) if keys and named else setting
+def _heeded(setting: str, about: Facts) -> str:
+    """Of a sign's keys, those that its learner heeds; all where it heeds none."""
+    return ", ".join(key for key in setting.split(", ") if key not in about.unheeded) or setting
 
 
 def _was_there(sign: Sign, past: History) -> bool:

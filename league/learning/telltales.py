@@ -38,7 +38,7 @@ FORESEEN = 0.02
 nothing is about 0.5."""
 DIVERGED, DIVERGED_ROUNDS, DIVERGED_FLOOR = 10.0, 3, 0.05
 """A loss this many times its median before, for so many rounds in a row, and not tiny."""
-EXPLODED, TWICE = 10.0, 2
+EXPLODED, EXPLODED_ROUNDS = 10.0, 2
 """A gradient's norm this many times its median before it, where it is also clipped; of value learners for so many
 rounds in a row, as every new target is a jolt."""
 HELD, HELD_ROUNDS = 3.0, 20
@@ -149,7 +149,7 @@ def loss_diverging(h: History) -> str:
 def gradient_exploding(h: History) -> str:
     """A gradient is many times what it was, so that its direction is all that is left of it."""
     limit = h.facts.settings.get("max_grad_norm", 1.0)
-    rounds = TWICE if "target_every" in h.facts.settings else 1
+    rounds = EXPLODED_ROUNDS if "target_every" in h.facts.settings else 1
     for name in ("grad_norm", "critic_grad_norm"):
         last, before = h.last(name, rounds), known(h.of(name)[:-rounds])
         if last and len(before) >= ENOUGH and min(last) > max(EXPLODED * median(before), limit):

@@ -130,10 +130,9 @@ class ValueLearner(Learner):
         self.replay.add(found)
         middle = time.perf_counter()
         metrics = {"epsilon": self.epsilon(), "learning_rate": self.learning_rate()}
-        brought = float(found.rows["learns"].sum())
         # Whole rounds leave the buffer, so that it may be full a little before it holds `capacity`.
         if self.replay.decisions >= settings.warmup or self.replay.full:
-            metrics |= self._update(lesson.generator, brought, tick, threads)
+            metrics |= self._update(lesson.generator, found.decisions, tick, threads)
         steps = found.steps
         self.steps += steps
         acted = found.rows["present"]
@@ -173,7 +172,7 @@ class ValueLearner(Learner):
             target = settings.reward_scale * rows["reward"][:-1] + settings.discount * worth
         return Worth(chosen, value, target)
 
-    def _update(self, generator: torch.Generator, brought: float, tick: Tick, threads: Threads) -> dict[str, float]:
+    def _update(self, generator: torch.Generator, brought: int, tick: Tick, threads: Threads) -> dict[str, float]:
         """Gradient steps on sequences from the buffer; their metrics. brought: decisions that the round brought."""
         settings, parameters = self.settings, self.parameters()
         self.optimiser.param_groups[0]["lr"] = self.learning_rate()
@@ -209,7 +208,7 @@ class ValueLearner(Learner):
         return found | {
             "updates": float(settings.updates),
             "skipped_steps": float(skipped),
-            "replay_ratio": float(drew) / max(brought, 1.0),
+            "replay_ratio": float(drew) / max(brought, 1),
         }
 
     def _prioritise(self, drawn: Drawn, window: Window, judged: Worth, error: Tensor, burn_in: int) -> None:

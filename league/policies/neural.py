@@ -87,6 +87,20 @@ def actor_spec(game: GameSpec, role: RoleSpec, settings: NetworkSettings) -> Net
     )
 
 
+ACTOR_SETTINGS = {
+    "kind": "network.kind",
+    "hidden": "network.actor",
+    "channels": "network.channels",
+    "activation": "network.activation",
+    "memory": "network.memory",
+    "length": "network.memory_length",
+    "units": "network.memory_units",
+    "groups": "network.sharing (by seat)",
+    "normalised": "network.normalise_observations",
+}
+"""Which settings the fields of `actor_spec` come from; all others come from the game."""
+
+
 def sharing_groups(game: GameSpec, role: RoleSpec, settings: NetworkSettings) -> tuple[int, ...]:
     """Which set of weights answers each seat of the game, as `NetworkSpec.groups`; empty where there is one for all.
 

@@ -11,6 +11,7 @@ from league.games.core import Game, GameSpec
 from league.learning import sights, telltales
 from league.learning.history import Facts, Round
 from league.learning.learner import Learner
+from league.learning.settings import ALGORITHMS
 from league.learning.signs import KEPT, Seen, begun
 from league.storage.store import Store
 
@@ -61,12 +62,18 @@ def facts(spec: GameSpec, tables: Sequence[Sequence[Learner]]) -> dict[str, Fact
             spec.scored,
             isinstance(learner.role.actions, Discrete),
             _numbers(learner.settings.model_dump()),
-            frozenset(f"algorithm.{name}" for name in type(learner.settings).model_fields)
-            | ({"game.reward"} if not learner.of_side else set()),
+            _unheeded(learner),
         )
         for table in tables
         for learner in table
     }
+
+
+def _unheeded(learner: Learner) -> frozenset[str]:
+    """Keys of the config that change nothing for a learner: those of other algorithms, and how rewards are shared."""
+    own = type(learner.settings).model_fields
+    others = {name for settings in ALGORITHMS.values() for name in settings.model_fields if name not in own}
+    return frozenset({f"algorithm.{name}" for name in others} | ({"game.reward"} if learner.of_side else set()))
 
 
 def _numbers(settings: Mapping[str, object]) -> dict[str, float]:

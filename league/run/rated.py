@@ -20,18 +20,17 @@ def fixtures_for(settings: RatingConfig, roster: Roster, taken: Sequence[Snapsho
         return []
     spec, rng = roster.spec, np.random.default_rng(seed)
     everyone = [*roster.active, *roster.snapshots]
-    games, played = settings.games_per_match, {*roster.ledger.ids, *(one.id for one in everyone if one.zero)}
+    games, rated = settings.games_per_match, set(roster.ledger.ids)
     found: list[Fixture] = []
     apart = compared(spec)
     for role in spec.roles if apart else spec.roles[:1]:
         pool = [snapshot for snapshot in everyone if not apart or snapshot.role == role.name]
         newcomers = [snapshot for snapshot in taken if not apart or snapshot.role == role.name]
-        strangers = sum(one.id not in played for one in pool)
+        unknown = [one for one in pool if one.id not in rated]
         # Whoever wants more anchors does not want to know less of the snapshots among themselves.
-        extra = strangers * sum(one.origin == "anchor" and not one.zero for one in pool)
+        extra = sum(not one.zero for one in unknown) * sum(one.origin == "anchor" and not one.zero for one in pool)
         # One match at least for each who has none: else newcomers wait behind those of the run's first round for ever.
-        unknown = sum(one.id not in roster.ledger.ids for one in pool)
-        budget = max(settings.matches_per_snapshot * len(newcomers) + extra, unknown) * games
+        budget = max(settings.matches_per_snapshot * len(newcomers) + extra, len(unknown)) * games
         posts = rated_posts(spec, role.name)
         for lineup in wanted(pool, roster.ledger, roster.ratings, budget, games, posts, rng):
             others = draw_others(roster, role.name, rng) if apart else ()

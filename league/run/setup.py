@@ -26,7 +26,7 @@ from league.learning.learner import Learner
 from league.matchmaking.core import Matchmaker, log_uniform, make_matchmaker
 from league.policies import weights
 from league.policies.core import Policy
-from league.policies.neural import NeuralPolicy, describe
+from league.policies.neural import ACTOR_SETTINGS, NeuralPolicy, describe
 from league.records import LearnerView, MatchResult, Origin, PolicyId, Snapshot
 from league.run.anchors import anchors_for
 from league.run.ranking import keep_facts
@@ -47,19 +47,6 @@ _DECISIONS, _SEEN = 256, 2**20
 on starting the work of each turn), and that what is seen on it has no more bytes than this."""
 
 _LEARNER, _TABLE, _SPREAD = 11, 12, 13
-
-_SETTING = {
-    "kind": "network.kind",
-    "hidden": "network.actor",
-    "channels": "network.channels",
-    "activation": "network.activation",
-    "memory": "network.memory",
-    "length": "network.memory_length",
-    "units": "network.memory_units",
-    "groups": "network.sharing (by seat)",
-    "normalised": "network.normalise_observations",
-}
-"""What a `NetworkSpec` has of an actor, by the setting that it comes from; all else comes from the game."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +255,7 @@ def _apart(policy: Policy, learner: Learner) -> str:
         return "it is scripted and has none"
     theirs, mine = asdict(policy.actor.spec), asdict(learner.actor.spec)
     return "; ".join(
-        f"{_SETTING.get(name, name)} is {show(theirs[name])} there, {show(mine[name])} here"
+        f"{ACTOR_SETTINGS.get(name, name)} is {show(theirs[name])} there, {show(mine[name])} here"
         for name in mine
         if theirs[name] != mine[name]
     )

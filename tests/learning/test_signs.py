@@ -199,14 +199,18 @@ def test_only_settings_that_the_algorithm_has_are_named(kind: str) -> None:
     (about,) = facts(game.spec, [[learner]]).values()
     keys = {f"algorithm.{name}" for name in ALGORITHMS[kind].model_fields}
     for changed, shown, latest in BAD.values():
-        for _, one in told(rounds(HEALTHY | changed, latest), {"m": dataclasses.replace(shown, keys=about.keys)}):
+        for _, one in told(
+            rounds(HEALTHY | changed, latest), {"m": dataclasses.replace(shown, unheeded=about.unheeded)}
+        ):
             every, named = one.sign.setting.split(", "), one.setting.split(", ")
             assert named == every or {key for key in named if key.startswith("algorithm.")} <= keys
             assert one.record()["setting"] == one.setting
-    own = dataclasses.replace(BAD["seats_apart"][1], keys=about.keys)
+    own = dataclasses.replace(BAD["seats_apart"][1], unheeded=about.unheeded)
     ((_, apart),) = told(rounds(HEALTHY | BAD["seats_apart"][0], 26), {"m": own})
     assert ("game.reward" in apart.setting) == (kind in ("mappo", "ippo"))
-    ((_, still),) = told(rounds(HEALTHY | BAD["standing_still"][0], 10), {"m": Facts(("m",), TEAM, keys=about.keys)})
+    ((_, still),) = told(
+        rounds(HEALTHY | BAD["standing_still"][0], 10), {"m": Facts(("m",), TEAM, unheeded=about.unheeded)}
+    )
     assert ("algorithm.entropy" in still.setting) == (kind in ("mappo", "ippo", "coma"))
     assert ("algorithm.epsilon_steps" in still.setting) == (kind in ("qmix", "vdn"))
 
