@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from league.api import load_policy as load_policy
     from league.api import open_run as open_run
-    from league.config import RunConfig as RunConfig
+    from league.config.run import RunConfig as RunConfig
     from league.orchestrator import League as League
 
 # Threads that wait must not spin: beside any other busy process, OpenMP's spinning makes torch ten times slower and
@@ -20,7 +20,7 @@ __all__ = ["League", "RunConfig", "load_policy", "open_run"]
 
 _HOME = {
     "League": "league.orchestrator",
-    "RunConfig": "league.config",
+    "RunConfig": "league.config.run",
     "load_policy": "league.api",
     "open_run": "league.api",
 }

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from league.config import from_dict
+from league.config.load import from_dict
 from league.errors import PolicyError, SnapshotError
 from league.games.actions import Box
 from league.games.actions import from_json as actions_from

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from league.config import RunConfig
+from league.config.run import RunConfig
 from league.errors import RunError, SnapshotError, TrainingError
 from league.events import (
     Bus,
@@ -27,15 +27,15 @@ from league.events import (
     SnapshotTaken,
     Warned,
 )
-from league.execution.core import PlayMatches, TrainRound
-from league.execution.training import Trained
-from league.games.chance import fold
+from league.execution.executor import PlayMatches, TrainRound
+from league.execution.training_table import Trained
+from league.games.counter_rng import fold
+from league.learning.diagnostics.catalogue import SIGN, Seen
+from league.learning.diagnostics.monitor import Lookout
 from league.learning.learner import Learner
-from league.learning.signs import SIGN, Seen
 from league.matchmaking.core import validate
 from league.records import Exploit, LeagueView, MatchResult, Plan, PolicyId, Snapshot, Standing
 from league.run import checkpoint, setup
-from league.run.lookout import Lookout
 from league.run.rated import fixtures_for
 from league.storage.provenance import differences, provenance
 

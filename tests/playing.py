@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from league.games.actions import Discrete
-from league.games.chance import mix
 from league.games.core import Acting, Game, GameSpec, RoleSpec, State, Turn
+from league.games.counter_rng import mix
 from league.play.rollout import collect, nothing_pending
 from league.play.table import Table
 from league.play.trajectory import Rollout, chains, still_pending

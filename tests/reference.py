@@ -1,7 +1,7 @@
 """A training table, played and learned slowly: what the fast path must come to.
 
 Every slot's game is played alone, one decision at a time, and each seat's decisions stand in a list. What is learned
-from the lists stands in `reference_learning.py`. The draws are the counter-based ones of `league.games.chance`.
+from the lists stands in `reference_learning.py`. The draws are the counter-based ones of `league.games.counter_rng`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import torch
 from reference_learning import Decision, Student, average, log_probs
 from torch import Tensor
 
-from league.games.chance import fold, mix, uniform
 from league.games.core import Game, GameSpec, RoleSpec, Turn
+from league.games.counter_rng import fold, mix, uniform
 from league.records import Seating, TrainingResult
 
 Says = Callable[[Tensor, int], Tensor]

@@ -14,13 +14,13 @@ LEAGUE = Path(__file__).parents[1] / "league"
 FILES = sorted(LEAGUE.rglob("*.py"))
 
 FLOORS = (
-    {"errors", "records", "events", "files", "settings", "plugins", "describe", "threads"},
+    {"errors", "records", "events", "files", "settings", "plugins", "threads"},
     {"games", "rating"},
     {"matchmaking", "policies", "storage"},
     {"play"},
     {"learning"},
     {"execution"},
-    {"sections", "config", "reference"},
+    {"config"},
     {"run"},
     {"api"},
     {"orchestrator"},
@@ -34,9 +34,6 @@ BESIDE = {
     "events": {"records"},
     "files": {"errors"},
     "plugins": {"errors"},
-    "describe": {"errors", "settings"},
-    "config": {"sections"},
-    "reference": {"config", "sections"},
 }
 
 DECLARATIONS = {"league.learning.settings", "league.policies.settings"}

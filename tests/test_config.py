@@ -7,25 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from league.config import (
-    BUILT_IN,
-    DEFAULT_TOML,
-    Difference,
-    MatchmakingConfig,
-    RunConfig,
-    blocking,
-    differences,
-    from_dict,
-    load,
-    resolve_sources,
-    to_dict,
-)
-from league.describe import flatten
+from league.config.compare import Difference, blocking, differences
+from league.config.explain import flatten
+from league.config.load import BUILT_IN, DEFAULT_TOML, from_dict, load, resolve_sources, to_dict
+from league.config.reference import reference
+from league.config.run import MatchmakingConfig, RunConfig
 from league.errors import ConfigError
 from league.games.registry import NATIVE
 from league.learning.settings import ALGORITHMS
 from league.matchmaking.core import MATCHMAKERS, make_matchmaker
-from league.reference import reference
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 

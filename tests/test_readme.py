@@ -20,7 +20,7 @@ from unittest.mock import patch
 import pytest
 
 from league.cli import app, main
-from league.reference import reference
+from league.config.reference import reference
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

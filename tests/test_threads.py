@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from league.errors import PolicyError
-from league.execution.training import TrainingTable
+from league.execution.training_table import TrainingTable
 from league.games.actions import Discrete
 from league.games.registry import make
-from league.learning.actor_critic import Mappo
+from league.learning.on_policy.actor_critic import Mappo
 from league.learning.settings import MappoSettings
 from league.play.fixture import fixtures
 from league.play.match import play

@@ -19,8 +19,10 @@ from rich.console import Console
 from rich.text import Text
 
 from league.cli.readers import found_run, print_json
-from league.config import RunConfig, assigned, differences, from_dict, load, resolve_sources, to_dict
-from league.describe import show
+from league.config.compare import differences
+from league.config.explain import show
+from league.config.load import assigned, from_dict, load, resolve_sources, to_dict
+from league.config.run import RunConfig
 from league.errors import ConfigError
 from league.run.folders import RUNS, beside, find_run, new_run
 from league.views import tables

@@ -13,7 +13,7 @@ from rich.console import Console
 from league.cli.readers import found_run, print_json
 from league.errors import ConfigError, nearest
 from league.files import write_durably
-from league.learning.signs import SIGN, SIGNS
+from league.learning.diagnostics.catalogue import SIGN, SIGNS
 from league.storage.rows import EventRow, MetricsRow
 from league.storage.store import Store
 from league.views.metrics_table import metrics_table, signs_table

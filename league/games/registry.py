@@ -10,31 +10,34 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from league import plugins
 from league.errors import GameError, nearest
-from league.games.environments import GYMNASIUM, INSTALLED_BY, MODULES, Source, find, known_ids
+from league.games.pettingzoo.sources import GYMNASIUM, INSTALLED_BY, MODULES, Source, find, known_ids
 
 if TYPE_CHECKING:
     from league.games.core import Game
 
 NATIVE: dict[str, tuple[str, str]] = {
-    "tictactoe": ("league.games.tictactoe:TicTacToe", "Tic-tac-toe"),
-    "connect_four": ("league.games.connect_four:ConnectFour", "Connect Four"),
-    "othello": ("league.games.othello:Othello", "Othello (Reversi), eight by eight"),
-    "kuhn": ("league.games.kuhn:Kuhn", "Kuhn poker: three cards, one bet"),
-    "leduc": ("league.games.leduc:Leduc", "Leduc poker: six cards, two betting rounds"),
-    "rps": ("league.games.matrix:RockPaperScissors", "Rock-paper-scissors"),
-    "biased_rps": ("league.games.matrix:BiasedRPS", "Rock-paper-scissors with unequal stakes"),
-    "blotto": ("league.games.matrix:Blotto", "Colonel Blotto; options troops, fields"),
-    "spread": ("league.games.particle_games:Spread", "MPE: cover landmarks together; option N"),
-    "tag": ("league.games.particle_games:Tag", "MPE: predators hunt faster prey"),
-    "adversary": ("league.games.particle_games:Adversary", "MPE: hide the goal from an adversary; option N"),
-    "speaker_listener": ("league.games.particle_games:SpeakerListener", "MPE: one speaks, one moves"),
-    "reference": ("league.games.particle_games:Reference", "MPE: each tells the other where to go"),
-    "foraging": ("league.games.foraging:Foraging", "Level-Based Foraging; options size, players, food, coop, sight"),
-    "two_step": ("league.games.cooperative:TwoStep", "QMIX's two-step game: together 8, else 7"),
-    "climbing": ("league.games.cooperative:Climbing", "Climbing game, repeated; option turns"),
-    "penalty": ("league.games.cooperative:Penalty", "Penalty game, repeated; options k, turns"),
-    "recall": ("league.games.recall:Recall", "Name what was shown long ago; options cues, delay"),
-    "matrix": ("league.games.matrix:Matrix", "Any matrix game; options payoff, payoff_column"),
+    "tictactoe": ("league.games.native.tictactoe:TicTacToe", "Tic-tac-toe"),
+    "connect_four": ("league.games.native.connect_four:ConnectFour", "Connect Four"),
+    "othello": ("league.games.native.othello:Othello", "Othello (Reversi), eight by eight"),
+    "kuhn": ("league.games.native.kuhn:Kuhn", "Kuhn poker: three cards, one bet"),
+    "leduc": ("league.games.native.leduc:Leduc", "Leduc poker: six cards, two betting rounds"),
+    "rps": ("league.games.native.matrix:RockPaperScissors", "Rock-paper-scissors"),
+    "biased_rps": ("league.games.native.matrix:BiasedRPS", "Rock-paper-scissors with unequal stakes"),
+    "blotto": ("league.games.native.matrix:Blotto", "Colonel Blotto; options troops, fields"),
+    "spread": ("league.games.native.particle_scenarios:Spread", "MPE: cover landmarks together; option N"),
+    "tag": ("league.games.native.particle_scenarios:Tag", "MPE: predators hunt faster prey"),
+    "adversary": ("league.games.native.particle_scenarios:Adversary", "MPE: hide the goal from an adversary; option N"),
+    "speaker_listener": ("league.games.native.particle_scenarios:SpeakerListener", "MPE: one speaks, one moves"),
+    "reference": ("league.games.native.particle_scenarios:Reference", "MPE: each tells the other where to go"),
+    "foraging": (
+        "league.games.native.foraging:Foraging",
+        "Level-Based Foraging; options size, players, food, coop, sight",
+    ),
+    "two_step": ("league.games.native.cooperative:TwoStep", "QMIX's two-step game: together 8, else 7"),
+    "climbing": ("league.games.native.cooperative:Climbing", "Climbing game, repeated; option turns"),
+    "penalty": ("league.games.native.cooperative:Penalty", "Penalty game, repeated; options k, turns"),
+    "recall": ("league.games.native.recall:Recall", "Name what was shown long ago; options cues, delay"),
+    "matrix": ("league.games.native.matrix:Matrix", "Any matrix game; options payoff, payoff_column"),
 }
 """Games that ship with league: name → (where, description)."""
 
@@ -91,7 +94,7 @@ def make(
         return _made(id, plugins.load(NATIVE[id][0], "game", GameError), slots, device, given, workers)
     source, colon, _ = id.partition(":")
     if colon and source in _ADAPTED:
-        from league.games.pettingzoo import PettingZooGame
+        from league.games.pettingzoo.game import PettingZooGame
 
         return PettingZooGame(id, slots, device, workers, **given)
     if colon:
@@ -112,7 +115,7 @@ def source_of(id: str, options: Mapping[str, object] | None = None) -> Source | 
     origin = id if kind in _ADAPTED else plugins.load(id, "game", GameError, _ADAPTED)
     if not isinstance(origin, str) and _is_batched(origin):
         return None
-    from league.games.adapting import adapting
+    from league.games.pettingzoo.options import adapting
 
     own, given = adapting(options or {})
     return find(origin, given, own.wrappers)
@@ -178,15 +181,15 @@ def _made(
         if not isinstance(game, Game):
             raise GameError(f"{id} made a {type(game).__name__}, not a league Game")
         return game if own or "pad" not in options else _padded(game, options["pad"])
-    from league.games.pettingzoo import PettingZooGame
+    from league.games.pettingzoo.game import PettingZooGame
 
     return PettingZooGame(factory, slots, device, workers, id, **options)
 
 
 def _padded(game: Game, pad: object) -> Game:
     """The game as `pad` wants it. Raises GameError where that cannot be."""
-    from league.games.native import NativeGame
-    from league.games.padded import Padded
+    from league.games.native.core import NativeGame
+    from league.games.native.padded import Padded
 
     if not isinstance(pad, bool):
         raise GameError(f"{game.spec.id}: pad must be true or false, not {pad!r}")

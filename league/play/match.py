@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from league.games.chance import mix
 from league.games.core import Game, GameSpec
+from league.games.counter_rng import mix
 from league.play.fixture import Fixture
 from league.play.table import Move, Table
 from league.policies.core import Policy

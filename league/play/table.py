@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from league.errors import PolicyError
-from league.games.chance import uniform
 from league.games.core import Acting, Game, Turn
-from league.play.deciding import Deciders, describe
+from league.games.counter_rng import uniform
+from league.play.inference import Deciders, describe
 from league.policies.core import Policy, memory_of
 from league.policies.distributions import choose
 from league.policies.distributions import log_prob as log_prob_of

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from league.errors import PolicyError
 from league.games.actions import Discrete
-from league.games.chance import mix, uniform
 from league.games.core import GameSpec, State
-from league.games.native import NativeGame
+from league.games.counter_rng import mix, uniform
+from league.games.native.core import NativeGame
 from league.policies.core import Rows
 
 EXPLORATION = 1.4

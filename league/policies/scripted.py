@@ -11,7 +11,7 @@ from torch import Tensor
 from league.errors import PolicyError
 from league.games.actions import ActionSpace, Discrete
 from league.games.core import Acting, Game, GameSpec
-from league.policies import mcts, spiel
+from league.policies import mcts, openspiel
 from league.policies.core import Policy, Rows
 from league.policies.distributions import random_play
 from league.policies.names import ONE_PLY, RANDOM, simulations
@@ -92,9 +92,9 @@ def make_scripted(text: str, role: str, game: GameSpec) -> Policy:
         if not board or len(game.seats) != 2 or not isinstance(actions, Discrete):
             raise PolicyError(f"one-ply plays board games of two seats that take turns, not {game.id}")
         return OnePly(role, actions.n)
-    count, of_spiel = simulations(text), spiel.is_spiel(game)
-    if reason := (spiel if of_spiel else mcts).why_not(game):
+    count, of_spiel = simulations(text), openspiel.is_spiel(game)
+    if reason := (openspiel if of_spiel else mcts).why_not(game):
         raise PolicyError(f"{text} plays games of perfect information whose seats take turns, not {game.id}: {reason}")
     if of_spiel:
-        return spiel.SpielMCTS(role, actions.width, count)
+        return openspiel.SpielMCTS(role, actions.width, count)
     return mcts.MCTS(role, actions.width, count, game.score_range or (-1.0, 1.0))

@@ -26,9 +26,9 @@ import numpy as np
 from pydantic import Field
 
 from league.errors import RatingError
-from league.rating.choices import Choices
 from league.rating.core import POINTS, Z95, require_opponents
 from league.rating.ledger import Floats, Ledger
+from league.rating.likelihood import Choices
 from league.rating.standings import Record, records
 from league.records import PolicyId, Rating
 from league.settings import Settings

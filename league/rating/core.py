@@ -12,10 +12,7 @@ from league.errors import ConfigError, RatingError, nearest
 from league.records import PolicyId, Rating
 
 if TYPE_CHECKING:
-    from league.rating.ledger import Ledger
-
-Lineup = tuple[tuple[PolicyId, ...], ...]
-Pattern = tuple[int, ...]
+    from league.rating.ledger import Ledger, Pattern
 
 POINTS = 400.0 / math.log(10.0)
 """Elo points per unit of log-odds: 400 points are odds of ten to one."""

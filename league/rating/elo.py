@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from pydantic import Field
 
-from league.rating.core import Z95, Pattern, comparisons, require_opponents
-from league.rating.ledger import Ledger
+from league.rating.core import Z95, comparisons, require_opponents
+from league.rating.ledger import Ledger, Pattern
 from league.records import PolicyId, Rating
 from league.settings import Settings
 

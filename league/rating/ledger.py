@@ -15,8 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from league.rating.core import Lineup, Pattern
 from league.records import MatchResult, PolicyId
+
+Lineup = tuple[tuple[PolicyId, ...], ...]
+"""Policies by side, and by post within a side."""
+
+Pattern = tuple[int, ...]
+"""A rank for each side of a match; level sides share a rank."""
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]

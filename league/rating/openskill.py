@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 from league.errors import RatingError
-from league.rating.core import POINTS, Z95, Pattern, peers, require_opponents, spread
-from league.rating.ledger import Ledger
+from league.rating.core import POINTS, Z95, peers, require_opponents, spread
+from league.rating.ledger import Ledger, Pattern
 from league.records import PolicyId, Rating
 from league.settings import Settings
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from league.errors import RatingError
-from league.rating.core import Z95, Lineup, Pattern, comparisons
+from league.rating.core import Z95, comparisons
+from league.rating.ledger import Lineup, Pattern
 from league.records import MatchResult, PolicyId
 
 if TYPE_CHECKING:

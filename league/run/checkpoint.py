@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from league.errors import SnapshotError
-from league.execution.core import Carry
+from league.execution.executor import Carry
 from league.learning.learner import Learner, part
 from league.policies import weights
 from league.storage.store import Store

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from torch import Tensor
 
 from league import files
-from league.config import from_dict
+from league.config.load import from_dict
 from league.errors import PolicyError
 from league.games.core import GameSpec
 from league.policies import weights

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from league.config.sections import RatingConfig
 from league.play.fixture import Fixture, compared, fixtures, rated_posts
 from league.records import PolicyId, Snapshot
 from league.run.roster import Roster
-from league.sections import RatingConfig
 
 
 def fixtures_for(settings: RatingConfig, roster: Roster, taken: Sequence[Snapshot], seed: int) -> list[Fixture]:

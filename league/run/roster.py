@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from league.config.sections import RatingConfig
 from league.errors import PolicyError
 from league.games.core import GameSpec
 from league.policies import weights
@@ -13,7 +14,6 @@ from league.policies.neural import fits, restore
 from league.records import PolicyId, Snapshot
 from league.run.anchors import make_anchor
 from league.run.ranking import GameFacts, Ranking
-from league.sections import RatingConfig
 
 _KEPT = 128
 """How many policies stay loaded."""

@@ -12,16 +12,18 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
-from league.config import RunConfig, blocking, from_dict, to_dict
-from league.describe import show
+from league.config.compare import blocking
+from league.config.explain import show
+from league.config.load import from_dict, to_dict
+from league.config.run import RunConfig
 from league.errors import ConfigError, PlanError, PolicyError, nearest
 from league.events import Exploited
-from league.execution.core import InlineExecutor
-from league.games.chance import fold
+from league.execution.executor import InlineExecutor
 from league.games.core import Game, GameSpec
-from league.games.native import NativeGame
+from league.games.counter_rng import fold
+from league.games.native.core import NativeGame
 from league.games.registry import make
-from league.learning.kinds import LEARNERS
+from league.learning.algorithms import LEARNERS
 from league.learning.learner import Learner
 from league.matchmaking.core import Matchmaker, log_uniform, make_matchmaker
 from league.policies import weights

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from league.config import RunConfig
+from league.config.run import RunConfig
 from league.threads import usable_cores
 
 FACT = "tuning"

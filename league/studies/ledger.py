@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from league import files
-from league.config import RunConfig, to_dict
+from league.config.load import to_dict
+from league.config.run import RunConfig
+from league.config.sections import GameConfig
 from league.records import MatchResult, PolicyId, Snapshot
 from league.run.ranking import FACT, GameFacts, refresh
-from league.sections import GameConfig
 from league.storage.provenance import provenance
 from league.storage.store import Store
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import torch
 
 from league.errors import PolicyError
-from league.games.chance import mix
 from league.games.core import Game, GameSpec
+from league.games.counter_rng import mix
 from league.play.fixture import Fixture, alike, fixtures, sides_of
 from league.play.match import play
 from league.play.table import Move, Table

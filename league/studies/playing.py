@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from league.execution.core import match_games
+from league.execution.executor import match_games
 from league.games.core import Game, GameSpec
 from league.run.setup import usual_slots
 from league.threads import Threads

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from league.config import RunConfig, from_dict, to_dict
+from league.config.load import from_dict, to_dict
+from league.config.run import RunConfig
 from league.errors import GameError, LeagueError, nearest
 from league.events import Event, RoundFinished
 from league.games.actions import Box, Discrete

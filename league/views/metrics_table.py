@@ -13,7 +13,7 @@ from league.views.grid import Column, Grid
 from league.views.text import clean, number, places, sparkline
 
 if TYPE_CHECKING:
-    from league.learning.signs import Sign
+    from league.learning.diagnostics.catalogue import Sign
     from league.storage.rows import MetricsRow
 
 NOTHING = "no round was trained yet"

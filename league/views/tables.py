@@ -13,7 +13,7 @@ from league.views.grid import Column, Grid
 from league.views.text import MISSING, aligned, clean, count, duration, fine, half_width, interval, number, places
 
 if TYPE_CHECKING:
-    from league.config import Resolved
+    from league.config.load import Resolved
     from league.games.registry import Listed
     from league.run.ranking import Refit
     from league.studies.match import MatchReport
@@ -335,7 +335,7 @@ def games_table(games: Iterable[Listed]) -> Grid:
 
 def config_table(values: Iterable[Resolved]) -> Grid:
     """Resolved settings with their sources; what is left at its default is dimmed."""
-    from league.describe import show
+    from league.config.explain import show
 
     columns = [
         Column(("key",), keep=3, least=20, wrap=True),

@@ -13,14 +13,14 @@ from reference_learning import Decision, Mlp, Student
 from torch import Tensor
 
 from league.execution import training
-from league.execution.training import Trained, TrainingTable
+from league.execution.training_table import Trained, TrainingTable
 from league.games.core import Game, GameSpec, Turn
 from league.games.registry import make
 from league.learning import actor_critic
-from league.learning.actor_critic import Mappo
-from league.learning.batch import Batch
+from league.learning.on_policy.actor_critic import Mappo
+from league.learning.on_policy.batch import Batch
+from league.learning.on_policy.update import update
 from league.learning.settings import MappoSettings
-from league.learning.update import update
 from league.play.rollout import collect
 from league.play.trajectory import Rollout
 from league.policies.core import Policy

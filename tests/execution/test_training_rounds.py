@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from league.errors import SnapshotError
-from league.execution.training import Trained, TrainingTable, score_of_sides, training_results
+from league.execution.training_table import Trained, TrainingTable, score_of_sides, training_results
 from league.games.actions import Discrete
-from league.games.connect_four import ConnectFour
 from league.games.core import Acting, Game, GameSpec, RoleSpec, State, Turn
-from league.games.native import NativeGame, Outcome
+from league.games.native.connect_four import ConnectFour
+from league.games.native.core import NativeGame, Outcome
 from league.games.registry import make
-from league.learning.actor_critic import Mappo
+from league.learning.on_policy.actor_critic import Mappo
 from league.learning.settings import MappoSettings
 from league.play.trajectory import Rollout
 from league.policies import weights

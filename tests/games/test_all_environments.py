@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from league.games.conformance import check
+from league.games.conformance.suite import check
 from league.games.core import GameSpec
 from league.games.registry import make
 from league.studies.survey import candidates

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from league.games import chance
-from league.games.chance import fold, mix, uniform
+from league.games.counter_rng import fold, mix, uniform
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 MASK = 2**64 - 1

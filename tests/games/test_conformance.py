@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from league.errors import GameError
-from league.games.conformance import check
+from league.games.conformance.suite import check
 from league.games.core import Acting, Game, GameSpec, State, Turn
-from league.games.kuhn import Kuhn
-from league.games.matrix import RockPaperScissors
-from league.games.native import NativeGame, Outcome
-from league.games.particle_games import Spread
+from league.games.native.core import NativeGame, Outcome
+from league.games.native.kuhn import Kuhn
+from league.games.native.matrix import RockPaperScissors
+from league.games.native.particle_scenarios import Spread
+from league.games.native.tictactoe import TicTacToe
 from league.games.registry import NATIVE, make
-from league.games.tictactoe import TicTacToe
 
 OPTIONS: dict[str, dict[str, object]] = {"matrix": {"payoff": [[1, -1], [-1, 1]]}}
 PAID_APART = {

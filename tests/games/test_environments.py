@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from league.errors import GameError
-from league.games.pettingzoo import PettingZooGame
+from league.games.pettingzoo.game import PettingZooGame
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it() -> None:
 import sys
 sys.modules |= dict.fromkeys(["rlcard", "pyspiel", "chess"])
 from league.errors import GameError
-from league.games.pettingzoo import PettingZooGame
+from league.games.pettingzoo.game import PettingZooGame
 for origin in ("pettingzoo:classic/leduc_holdem-v4", "openspiel:kuhn_poker", "pettingzoo:classic/chess-v6"):
     try:
         PettingZooGame(origin, 1)

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from league.games.chance import mix
-from league.games.foraging import LOAD, Foraging
-from league.games.pettingzoo import PettingZooGame
+from league.games.counter_rng import mix
+from league.games.native.foraging import LOAD, Foraging
+from league.games.pettingzoo.game import PettingZooGame
 from league.games.registry import make
 
 lbforaging = pytest.importorskip("lbforaging.foraging.environment", reason="the extra 'grids' is not installed")

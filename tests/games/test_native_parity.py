@@ -12,17 +12,17 @@ import pyspiel
 import pytest
 import torch
 
-from league.games.boards import BoardGame
-from league.games.cards import Betting, TablePoker
-from league.games.conformance import random_actions
-from league.games.connect_four import ConnectFour
-from league.games.kuhn import Kuhn
-from league.games.leduc import Leduc
-from league.games.matrix import BiasedRPS, Bimatrix, Blotto, Matrix, RockPaperScissors
-from league.games.native import NativeGame
-from league.games.othello import PASS, Othello
+from league.games.conformance.suite import random_actions
+from league.games.native.boards import BoardGame
+from league.games.native.cards import Betting, TablePoker
+from league.games.native.connect_four import ConnectFour
+from league.games.native.core import NativeGame
+from league.games.native.kuhn import Kuhn
+from league.games.native.leduc import Leduc
+from league.games.native.matrix import BiasedRPS, Bimatrix, Blotto, Matrix, RockPaperScissors
+from league.games.native.othello import PASS, Othello
+from league.games.native.tictactoe import TicTacToe
 from league.games.registry import make
-from league.games.tictactoe import TicTacToe
 
 EPISODES = 1000
 

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from league.errors import GameError
 from league.games.actions import Discrete
-from league.games.conformance import check, random_actions
+from league.games.conformance.suite import check, random_actions
 from league.games.core import Acting, Game, GameSpec, RoleSpec, State
-from league.games.native import Look, NativeGame, Outcome
-from league.games.padded import Padded
-from league.games.particles import Particles
-from league.games.pettingzoo import PettingZooGame
+from league.games.native.core import Look, NativeGame, Outcome
+from league.games.native.padded import Padded
+from league.games.native.particles import Particles
+from league.games.pettingzoo.game import PettingZooGame
 from league.games.registry import make
 
 EPISODES, CYCLES = 12, 25

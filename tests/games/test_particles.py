@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from league.errors import GameError
-from league.games.chance import mix
-from league.games.conformance import random_actions
+from league.games.conformance.suite import random_actions
 from league.games.core import Turn
-from league.games.particles import Particles
-from league.games.physics import Contacts, Curve, moved, root
+from league.games.counter_rng import mix
+from league.games.native.particle_physics import Contacts, Curve, moved, root
+from league.games.native.particles import Particles
 from league.games.registry import make
 
 NAMES = ["spread", "tag", "adversary", "speaker_listener", "reference"]

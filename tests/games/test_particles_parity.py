@@ -16,8 +16,8 @@ from gymnasium import spaces
 from torch import Tensor
 
 from league.games.core import State
-from league.games.particles import Particles
-from league.games.pettingzoo import PettingZooGame
+from league.games.native.particles import Particles
+from league.games.pettingzoo.game import PettingZooGame
 from league.games.registry import make
 
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from league.games.chance import mix
+from league.games.counter_rng import mix
 from league.games.registry import make
 
 SLOTS = 4096

@@ -17,7 +17,7 @@ from league.games.registry import NATIVE, catalogue, make
 OPTIONS: dict[str, dict[str, object]] = {"matrix": {"payoff": [[0, 1], [-1, 0]]}}
 
 OWN_GAME = """
-from league.games.tictactoe import TicTacToe
+from league.games.native.tictactoe import TicTacToe
 
 class Mine(TicTacToe):
     pass
@@ -67,7 +67,7 @@ def test_a_users_own_class_function_and_environment(own: str) -> None:
     assert type(make(f"{own}:Mine", 2)).__name__ == "Mine"
     assert make(f"{own}:coins", 2, options={"sides": 2}).slots == 2
     assert isinstance(make(f"{own}:environment", 2), Game)
-    assert make("league.games.kuhn:Kuhn", 4).spec.id == "kuhn"
+    assert make("league.games.native.kuhn:Kuhn", 4).spec.id == "kuhn"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_users_own_class_function_and_environment(own: str) -> None:
         ("foraging", {"size": 3, "players": 10}, ["foraging: players must be at most the field's 9 cells, not 10"]),
         ("foraging", {"sight": 0}, ["foraging: sight must be a whole number of 1 or more, not 0"]),
         ("no.such.module:Game", {}, ["there is no module 'no.such.module'"]),
-        ("league.games.kuhn:Khun", {}, ["league.games.kuhn has no 'Khun'", "'Kuhn'"]),
+        ("league.games.native.kuhn:Khun", {}, ["league.games.native.kuhn has no 'Khun'", "'Kuhn'"]),
         ("no_such_file.py:Game", {}, ["there is no file 'no_such_file.py'"]),
         ("pettingzo:classic/chess-v6", {}, ["there is no module 'pettingzo'", "did you mean 'pettingzoo'"]),
     ],

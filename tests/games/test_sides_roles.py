@@ -10,8 +10,8 @@ from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
 from league.errors import GameError
-from league.games.inference import roles_from, roles_of, sides_from, sides_from_returns
-from league.games.pettingzoo import PettingZooGame
+from league.games.pettingzoo.game import PettingZooGame
+from league.games.pettingzoo.roles import roles_from, roles_of, sides_from, sides_from_returns
 from league.games.registry import make
 
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from league.errors import GameError
 from league.games.actions import Box, Discrete, MultiDiscrete
-from league.games.conformance import check, random_actions
-from league.games.pettingzoo import PettingZooGame
+from league.games.conformance.suite import check, random_actions
+from league.games.pettingzoo.game import PettingZooGame
 from league.games.registry import make
 
 HERE = str(Path(__file__).parent / "odd.py")

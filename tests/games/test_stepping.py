@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from league.games.chance import mix
-from league.games.conformance import random_actions
+from league.games.conformance.suite import random_actions
 from league.games.core import Acting, Game, Turn
-from league.games.native import NativeGame
+from league.games.counter_rng import mix
+from league.games.native.core import NativeGame
 from league.games.registry import NATIVE, make
 
 OPTIONS: dict[str, dict[str, object]] = {"matrix": {"payoff": [[1, -1], [-1, 2]]}}

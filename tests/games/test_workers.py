@@ -19,9 +19,9 @@ import torch
 from dying import Duel, Mortal
 
 from league.errors import GameError
-from league.games.conformance import random_actions
+from league.games.conformance.suite import random_actions
 from league.games.core import Game, Turn
-from league.games.pettingzoo import PettingZooGame
+from league.games.pettingzoo.game import PettingZooGame
 from league.games.registry import make
 
 OWN = """
@@ -280,7 +280,7 @@ def test_close_ends_the_workers_and_may_be_called_twice() -> None:
 PARENT = """
 import os, pathlib, signal, sys, time, torch
 from league.games.registry import make
-from league.games.conformance import random_actions
+from league.games.conformance.suite import random_actions
 options = {{"what": "hang", "seed": {hangs}}}
 asked = []
 signal.signal(signal.SIGINT, lambda *_: asked.append(1))

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from league.games.registry import make
-from league.learning.actor_critic import Mappo
-from league.learning.advantages import gae, next_values
-from league.learning.batch import Batch
 from league.learning.learner import Lesson
+from league.learning.on_policy.actor_critic import Mappo
+from league.learning.on_policy.advantages import gae, next_values
+from league.learning.on_policy.batch import Batch
 from league.learning.settings import MappoSettings
 from league.play.rollout import collect, nothing_pending
 from league.play.table import Table

@@ -9,16 +9,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from league.config import load
+from league.config.load import load
 from league.errors import ConfigError
-from league.execution.training import TrainingTable
+from league.execution.training_table import TrainingTable
 from league.games.registry import make
-from league.learning.actor_critic import ActorCritic
-from league.learning.batch import Batch
-from league.learning.coma import Coma, baseline
 from league.learning.learner import Learned, Lesson
+from league.learning.on_policy.actor_critic import ActorCritic
+from league.learning.on_policy.batch import Batch
+from league.learning.on_policy.coma import Coma, baseline
+from league.learning.on_policy.update import _clipped
 from league.learning.settings import ComaSettings
-from league.learning.update import _clipped
 from league.orchestrator import League
 from league.policies.networks import Network, NetworkSpec
 from league.policies.settings import NetworkSettings

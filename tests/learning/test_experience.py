@@ -9,12 +9,12 @@ import torch
 from playing import Hashed, Relay
 from torch import Tensor
 
-from league.execution.training import shared
+from league.execution.training_table import shared
 from league.games.core import Game
 from league.games.registry import make
-from league.learning.experience import Segment, Sides, Waiting, segment
-from league.learning.replay import Replay, Window
-from league.learning.value import values_of
+from league.learning.off_policy.experience import Segment, Sides, Waiting, segment
+from league.learning.off_policy.replay import Replay, Window
+from league.learning.off_policy.value_learner import values_of
 from league.play.rollout import collect, nothing_pending
 from league.play.table import Table
 from league.play.trajectory import Rollout, chains, still_pending

@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from league.execution.training import TrainingTable
+from league.execution.training_table import TrainingTable
 from league.games.actions import ActionSpace, Box, Discrete, MultiDiscrete
-from league.games.chance import uniform
-from league.games.conformance import check
+from league.games.conformance.suite import check
 from league.games.core import Acting, Game, GameSpec, RoleSpec, State
-from league.games.native import NativeGame, Outcome
+from league.games.counter_rng import uniform
+from league.games.native.core import NativeGame, Outcome
 from league.games.registry import make
-from league.learning.actor_critic import Mappo
+from league.learning.on_policy.actor_critic import Mappo
 from league.learning.settings import MappoSettings
 from league.play.fixture import fixtures
 from league.play.match import play

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from league.execution.training import TrainingTable
+from league.execution.training_table import TrainingTable
 from league.games.registry import make
-from league.learning.kinds import LEARNERS
+from league.learning.algorithms import LEARNERS
 from league.learning.settings import ALGORITHMS
 from league.play.fixture import fixtures
 from league.play.match import play

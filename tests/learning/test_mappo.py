@@ -10,11 +10,11 @@ from torch import Tensor
 
 from league.errors import SnapshotError
 from league.games.registry import make
-from league.learning.actor_critic import Mappo
-from league.learning.batch import Batch
+from league.learning.on_policy.actor_critic import Mappo
+from league.learning.on_policy.batch import Batch
+from league.learning.on_policy.update import _minibatches, update
+from league.learning.on_policy.value_statistics import ValueStatistics
 from league.learning.settings import MappoSettings
-from league.learning.statistics import ValueStatistics
-from league.learning.update import _minibatches, update
 from league.policies.settings import NetworkSettings
 
 SPEC = make("leduc", 1).spec

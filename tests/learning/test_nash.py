@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from league.config import load
-from league.games.sequences import sequence_form
+from league.config.load import load
+from league.games.exact.unroll import sequence_form
 from league.orchestrator import League
 from league.studies.exploit import nash_conv
 

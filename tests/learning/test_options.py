@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from league.errors import SnapshotError
-from league.execution.training import Trained, TrainingTable
+from league.execution.training_table import Trained, TrainingTable
 from league.games.registry import make
-from league.learning.actor_critic import ActorCritic, Ippo, Mappo
-from league.learning.batch import Batch
 from league.learning.learner import Lesson
+from league.learning.on_policy.actor_critic import ActorCritic, Ippo, Mappo
+from league.learning.on_policy.batch import Batch
+from league.learning.on_policy.update import distance
 from league.learning.settings import IppoSettings, MappoSettings
-from league.learning.update import distance
 from league.policies.settings import NetworkSettings
 from league.records import Seating
 from league.threads import Threads

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from league.learning.experience import Segment
-from league.learning.replay import Replay
+from league.learning.off_policy.experience import Segment
+from league.learning.off_policy.replay import Replay
 from league.policies import weights
 
 SIDES = torch.tensor([[True, True], [True, False]])

@@ -11,15 +11,15 @@ from functools import cache
 import pytest
 import torch
 
-from league.config import load
-from league.execution.training import TrainingTable
+from league.config.load import load
+from league.execution.training_table import TrainingTable
 from league.games.registry import make
-from league.learning.history import Facts, Round, history, noise, together
+from league.learning.diagnostics.catalogue import KEPT, QUIET, SIGNS, WINDOW, Seen, begun
+from league.learning.diagnostics.history import Facts, Round, history, noise, together
+from league.learning.diagnostics.monitor import facts
+from league.learning.diagnostics.observations import observation_differences, peek
 from league.learning.settings import ALGORITHMS
-from league.learning.sights import observation_differences, peek
-from league.learning.signs import KEPT, QUIET, SIGNS, WINDOW, Seen, begun
 from league.records import Seating
-from league.run.lookout import facts
 from league.run.setup import new_learner
 
 Curve = Callable[[int], float]

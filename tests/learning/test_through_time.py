@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from league.execution.training import TrainingTable
+from league.execution.training_table import TrainingTable
 from league.games.core import Game
 from league.games.registry import make
-from league.learning.actor_critic import ActorCritic, Ippo, Mappo
-from league.learning.batch import Batch
-from league.learning.coma import Coma
 from league.learning.learner import Lesson
+from league.learning.on_policy.actor_critic import ActorCritic, Ippo, Mappo
+from league.learning.on_policy.batch import Batch
+from league.learning.on_policy.coma import Coma
+from league.learning.on_policy.update import _said
 from league.learning.settings import ComaSettings, IppoSettings, MappoSettings
-from league.learning.update import _said
 from league.play.trajectory import Rollout
 from league.policies.core import Policy
 from league.policies.distributions import distribution, log_prob

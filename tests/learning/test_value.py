@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from league.errors import ConfigError
-from league.execution.training import TrainingTable
+from league.execution.training_table import TrainingTable
 from league.games.registry import make
-from league.learning.kinds import LEARNERS
-from league.learning.mixers import Monotonic, Sum
-from league.learning.replay import Window
+from league.learning.algorithms import LEARNERS
+from league.learning.off_policy.mixers import Monotonic, Sum
+from league.learning.off_policy.replay import Window
+from league.learning.off_policy.value_learner import Qmix, ValueLearner, Vdn
 from league.learning.settings import ALGORITHMS
-from league.learning.value import Qmix, ValueLearner, Vdn
 from league.policies.core import Rows
 from league.policies.settings import NetworkSettings
 from league.records import Seating

@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from league.games.chance import mix
 from league.games.core import Game, GameSpec
+from league.games.counter_rng import mix
 from league.games.registry import make
-from league.learning.actor_critic import Mappo
+from league.learning.on_policy.actor_critic import Mappo
 from league.learning.settings import MappoSettings
 from league.play.rollout import collect, nothing_pending
 from league.play.table import Move, Table

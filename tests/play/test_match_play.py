@@ -13,9 +13,9 @@ from torch import Tensor
 
 from league.errors import PolicyError
 from league.games.actions import Discrete
-from league.games.chance import uniform
 from league.games.core import Acting, Game, GameSpec, RoleSpec, State
-from league.games.native import NativeGame, Outcome
+from league.games.counter_rng import uniform
+from league.games.native.core import NativeGame, Outcome
 from league.games.registry import make
 from league.play.fixture import Fixture, alike, compared, fixtures, rated_posts
 from league.play.match import placements, play, post_scores

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from league.errors import PolicyError
 from league.games.actions import Discrete
-from league.games.chance import mix
-from league.games.conformance import random_actions
+from league.games.conformance.suite import random_actions
 from league.games.core import Game
+from league.games.counter_rng import mix
 from league.games.registry import make
 from league.play.fixture import fixtures
 from league.play.match import play

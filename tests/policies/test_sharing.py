@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from league.config import from_dict, load, to_dict
+from league.config.load import from_dict, load, to_dict
 from league.errors import ConfigError
 from league.games.actions import Discrete
 from league.games.core import GameSpec, RoleSpec

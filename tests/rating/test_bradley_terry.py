@@ -15,9 +15,9 @@ from scipy.optimize import brentq, minimize
 from league.errors import RatingError
 from league.rating import bradley_terry as module
 from league.rating.bradley_terry import BradleyTerry, BradleyTerrySettings, fit, roster_variance
-from league.rating.choices import Choices
 from league.rating.core import POINTS, rate
 from league.rating.ledger import Ledger
+from league.rating.likelihood import Choices
 from league.records import MatchResult
 
 SD = 2000.0 / POINTS

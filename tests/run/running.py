@@ -12,7 +12,8 @@ from calling import Called as Called
 from calling import league as league
 
 from league import files
-from league.config import RunConfig, assigned
+from league.config.load import assigned
+from league.config.run import RunConfig
 from league.orchestrator import League
 from league.storage import audit
 from league.storage.store import Store

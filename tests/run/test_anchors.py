@@ -10,7 +10,7 @@ import pytest
 from calling import heavy_imports
 from running import TINY, Called, content, league, tiny, trained
 
-from league.config import assigned
+from league.config.load import assigned
 from league.errors import ConfigError
 from league.events import Event, RoundFinished
 from league.games.registry import make

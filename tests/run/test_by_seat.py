@@ -10,7 +10,8 @@ import pytest
 from running import content, league, trained
 
 from league.api import open_run
-from league.config import RunConfig, assigned
+from league.config.load import assigned
+from league.config.run import RunConfig
 from league.events import RoundFinished
 from league.files import canonical_json
 from league.orchestrator import League

@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 from running import league, trained
 
-from league.config import from_dict
+from league.config.load import from_dict
 
 CONFIG = {
     "threads": 1,

@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from running import content, league, tiny, trained
 
 from league.events import Event, RoundFinished, Warned
-from league.learning.signs import SIGNS
+from league.learning.diagnostics.catalogue import SIGNS
 from league.orchestrator import League
 from league.storage.store import Store
 

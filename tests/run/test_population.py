@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import torch
 
-from league.games.tictactoe import TicTacToe
+from league.games.native.tictactoe import TicTacToe
 from league.records import Plan, Seating
 
 

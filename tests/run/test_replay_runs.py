@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from running import COPIES, TINY, committed, content, league, tiny, trained
 
-from league.config import RunConfig
+from league.config.run import RunConfig
 from league.errors import PolicyError, SnapshotError
 from league.orchestrator import League
 from league.policies import weights

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from league.config.sections import RatingConfig
 from league.errors import ConfigError, PolicyError, SnapshotError
 from league.games.actions import Discrete
 from league.games.core import GameSpec, RoleSpec
@@ -15,7 +16,6 @@ from league.games.registry import make
 from league.records import MatchResult, Snapshot
 from league.run.rated import draw_others, fixtures_for
 from league.run.roster import Roster
-from league.sections import RatingConfig
 
 BOARD = make("tictactoe", 1).spec
 TEAM = replace(BOARD, id="team", sides=((0, 1),), outcome="score")

@@ -33,7 +33,7 @@ class Copies:
         return Plan(seated, (Exploit(one.name, other.name, other.latest, self.hyperparameters),))
 """
 GAMES = """
-from league.games.tictactoe import TicTacToe
+from league.games.native.tictactoe import TicTacToe
 
 class Raises(TicTacToe):
     def play(self, state, actions):

@@ -9,7 +9,7 @@ import pytest
 from running import league
 
 from league.api import open_run
-from league.config import assigned
+from league.config.load import assigned
 from league.games.actions import Discrete
 from league.games.registry import make
 from league.orchestrator import League

@@ -15,7 +15,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from torch.utils.flop_counter import FlopCounterMode
 
-from league.config import RunConfig, load
+from league.config.load import load
+from league.config.run import RunConfig
 from league.errors import ConfigError
 from league.games.registry import NATIVE, make
 from league.policies.networks import Network, NetworkSpec

@@ -15,7 +15,7 @@ from gymnasium import spaces
 from rich.cells import cell_len
 from rich.console import Console
 
-from league.config import load
+from league.config.load import load
 from league.games.registry import make
 from league.studies.check import learning
 from league.studies.check.audit import audit

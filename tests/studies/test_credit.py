@@ -15,7 +15,7 @@ from torch import Tensor
 from league.errors import ConfigError, PolicyError
 from league.games.actions import Discrete
 from league.games.core import Acting, Game, GameSpec, RoleSpec, State
-from league.games.native import NativeGame, Outcome
+from league.games.native.core import NativeGame, Outcome
 from league.games.registry import make
 from league.play.match import play
 from league.run.roster import Roster

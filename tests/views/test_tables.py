@@ -10,7 +10,7 @@ from announced import NASTY, snapshot, standing, standings
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
-from league.config import resolve_sources
+from league.config.load import resolve_sources
 from league.games.registry import Listed, catalogue
 from league.records import Rating, Snapshot
 from league.studies.match import MatchReport

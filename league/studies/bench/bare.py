@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from league.games.environments import Environment
+from league.games.pettingzoo.sources import Environment
 
 _DRAWN = 65536
 """Random numbers that are drawn beforehand, so that drawing them costs the environment nothing."""

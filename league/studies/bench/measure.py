@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 
-from league.config import RunConfig, to_dict
+from league.config.load import to_dict
+from league.config.run import RunConfig
 from league.errors import ConfigError, nearest
 from league.files import canonical_json, digest
 from league.games.registry import NATIVE, catalogue

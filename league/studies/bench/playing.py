@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from league.execution.core import InlineExecutor, PlayMatches
-from league.execution.training import Endless
+from league.execution.executor import InlineExecutor, PlayMatches
+from league.execution.training_table import Endless
 from league.games.core import Game
 from league.play.fixture import Fixture, compared, fixtures, rated_posts
 from league.play.table import Table

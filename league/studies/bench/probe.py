@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from league.config import RunConfig, assigned, to_dict
-from league.execution.core import InlineExecutor
+from league.config.load import assigned, to_dict
+from league.config.run import RunConfig
+from league.execution.executor import InlineExecutor
 from league.games.core import Game, GameSpec
-from league.games.native import NativeGame
+from league.games.native.core import NativeGame
 from league.games.registry import make
 from league.learning.settings import ActorCriticSettings
 from league.policies.neural import NeuralPolicy

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from league.config import differences
+from league.config.compare import differences
 from league.errors import ConfigError
 from league.files import read_capped
 

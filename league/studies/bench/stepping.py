@@ -9,10 +9,10 @@ import sys
 from torch import Tensor, arange
 
 from league.errors import GameError
-from league.games.chance import mix
-from league.games.conformance import random_actions
+from league.games.conformance.suite import random_actions
 from league.games.core import Game, State
-from league.games.native import NativeGame
+from league.games.counter_rng import mix
+from league.games.native.core import NativeGame
 from league.games.registry import make
 from league.studies.bench.probe import Effort, Probe, Subject, now
 

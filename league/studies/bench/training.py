@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from league.events import Event, RoundFinished
-from league.execution.core import InlineExecutor, TrainRound
-from league.games.chance import fold
+from league.execution.executor import InlineExecutor, TrainRound
+from league.games.counter_rng import fold
 from league.matchmaking.core import make_matchmaker
 from league.orchestrator import League
 from league.policies.core import Policy

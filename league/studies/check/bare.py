@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from league.games.drivers import takes_turns
-from league.games.environments import Environment
+from league.games.pettingzoo.driver import takes_turns
+from league.games.pettingzoo.sources import Environment
 from league.studies.check.notes import short
 
 Agent = Any

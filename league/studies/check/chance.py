@@ -145,7 +145,7 @@ def _batched(one: Subject, numbers: list[int], turns: int) -> list[Trace]:
     """As `traced`, of a game in batched torch with one slot."""
     import torch
 
-    from league.games.conformance import random_actions
+    from league.games.conformance.suite import random_actions
 
     game, found = one.game(1), []
     try:

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from league import __version__
-from league.config import RunConfig
+from league.config.run import RunConfig
 from league.errors import LeagueError
 from league.events import part
 from league.games.core import Game, GameSpec

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import prod
 
-from league.config import RunConfig
+from league.config.run import RunConfig
 from league.games.core import GameSpec
 from league.studies.bench.probe import QUICK
 from league.studies.bench.probe import subject as bench_subject

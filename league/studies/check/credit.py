@@ -12,7 +12,7 @@ from contextlib import closing
 
 import torch
 
-from league.config import RunConfig
+from league.config.run import RunConfig
 from league.events import part
 from league.games.core import Game, GameSpec
 from league.studies.check.learning import CLIMBS, lesson, shown, slots_for

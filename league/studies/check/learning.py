@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from league.config import RunConfig
-from league.execution.training import TrainingTable
-from league.games.chance import fold
+from league.config.run import RunConfig
+from league.execution.training_table import TrainingTable
 from league.games.core import Game, GameSpec, State, Turn
+from league.games.counter_rng import fold
 from league.policies.core import Policy
 from league.policies.scripted import make_scripted
 from league.records import Seating

@@ -16,10 +16,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from league.games.chance import fold, mix
-from league.games.conformance import examine, random_actions
+from league.games.conformance.suite import examine, random_actions
 from league.games.core import Game, GameSpec
-from league.games.native import NativeGame
+from league.games.counter_rng import fold, mix
+from league.games.native.core import NativeGame
 from league.studies.check.notes import Notes
 from league.studies.check.report import Mean, Play
 

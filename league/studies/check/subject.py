@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from league.games.environments import Source
+from league.games.pettingzoo.sources import Source
 from league.games.registry import make, source_of
 from league.studies.check.bare import Bare
 

@@ -1,0 +1,216 @@
+"""How a config is read: a TOML file, `--set` overrides, and validation in plain words."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from league.config.explain import Fields, explain, flatten, section
+from league.config.run import RunConfig
+from league.config.sections import (
+    MatchmakingConfig,
+    as_json,
+    kind_settings,
+    ships,
+)
+from league.errors import ConfigError, nearest
+from league.learning.settings import ALGORITHMS, AlgorithmSettings
+from league.matchmaking.core import MATCHMAKERS
+from league.settings import Settings
+
+DEFAULT_TOML = """\
+# Connect Four in three minutes: what `league run` plays when it is given no config.
+
+[game]
+id = "connect_four"
+
+[budget]
+minutes = 3
+
+[matchmaking]
+kind = "fictitious"  # half against itself, half against all of its past: plain self-play forgets and falls back
+self_play = 0.5
+
+[algorithm]
+slots = 1024  # wide and short: fewer turns of Python for as many decisions
+turns = 32
+discount = 1.0  # only the result counts, however late it comes
+learning_rate = 2e-3
+epochs = 2  # few passes over much play: on a CPU the update costs most
+max_grad_norm = 1.0
+entropy = 0.1  # much exploration at first, so that the pool of the past is varied
+entropy_end = 0.01
+entropy_steps = 600_000
+
+[network]
+actor = [256, 256, 256]
+critic = [256, 256]
+"""
+"""The config of `league run` without one; `configs/connect_four.toml` is the same text."""
+
+BUILT_IN = "built-in config"
+"""The source of values from `DEFAULT_TOML`."""
+
+_SELECTORS = {"game": "id", "matchmaking": "kind", "algorithm": "kind"}
+
+
+class Resolved(NamedTuple):
+    """A setting's final value and where it came from: "default", the config's path, `BUILT_IN` or "--set"."""
+
+    key: str
+    value: object
+    source: str
+
+
+def load(path: str | None, overrides: Sequence[str] = ()) -> RunConfig:
+    """The config of a TOML file (None: `DEFAULT_TOML`) with `--set KEY=VALUE` overrides, each a string "KEY=VALUE".
+
+    VALUE is TOML; a bare word is text, and `none` unsets. An override that changes the kind of matchmaking, or the
+    game, leaves behind the file's other keys of that section, which belong to the file's kind; one that changes the
+    kind of algorithm leaves behind those that the new kind has not. Of `DEFAULT_TOML`, another game or kind of
+    algorithm leaves behind all of [algorithm] and [network], which are tuned to its own.
+    Raises ConfigError, naming every fault with its source, its key and what would be right.
+    """
+    return _validated(*_merged(path, overrides))
+
+
+def resolve_sources(path: str | None, overrides: Sequence[str] = ()) -> list[Resolved]:
+    """Every setting that `load` gives with its value and its source. Raises ConfigError as `load` does."""
+    data, sources = _merged(path, overrides)
+    values = flatten(to_dict(_validated(data, sources)))
+    return [Resolved(key, value, _source(key, sources) or "default") for key, value in values.items()]
+
+
+def to_dict(config: RunConfig) -> dict[str, object]:
+    """Every setting with its value, as plain JSON data; `from_dict` is the way back."""
+    return config.model_dump(mode="json")
+
+
+def from_dict(data: Mapping[str, object], where: str = "stored config") -> RunConfig:
+    """The config that `to_dict` wrote; settings that it does not have yet take their defaults. Raises ConfigError."""
+    return _validated(data, dict.fromkeys(flatten(data), where))
+
+
+def assigned(data: Mapping[str, object], overrides: Sequence[str], where: str) -> RunConfig:
+    """The config that `to_dict` wrote as `data`, with overrides as in `load`. Raises ConfigError as `load` does."""
+    return _validated(*_overridden(json.loads(as_json(data)), where, overrides))
+
+
+def _merged(path: str | None, overrides: Sequence[str]) -> tuple[dict[str, object], dict[str, str]]:
+    """The data to validate, and the source of each of its leaves by dotted key."""
+    return _overridden(_read(path), path or BUILT_IN, overrides)
+
+
+def _overridden(
+    data: dict[str, object], origin: str, overrides: Sequence[str]
+) -> tuple[dict[str, object], dict[str, str]]:
+    changes = [_override(text) for text in overrides]
+    final = {key: one for keys, value, _ in changes for key, one in flatten({".".join(keys): value}).items()}
+    for table, selector in _SELECTORS.items():
+        given, declared = data.get(table, {}), section(RunConfig.model_fields[table])
+        if isinstance(given, Mapping) and declared is not None:
+            before = given.get(selector, declared.model_fields[selector].default)
+            now = final.get(f"{table}.{selector}", before)
+            if now != before:
+                # Algorithms share most of their settings: what the new kind knows, too, stays.
+                known = ALGORITHMS[now].model_fields if table == "algorithm" and now in ALGORITHMS else {}
+                data[table] = {key: value for key, value in given.items() if key in known}
+                if origin == BUILT_IN and table != "matchmaking":
+                    data.pop("algorithm", None)
+                    data.pop("network", None)
+    sources = dict.fromkeys(flatten(data), origin)
+    for keys, value, text in changes:
+        node = data
+        for depth, key in enumerate(keys[:-1], 1):
+            below = node.setdefault(key, {})
+            if not isinstance(below, dict):
+                raise ConfigError(f"--set {text}: '{'.'.join(keys[:depth])}' is a value and has no keys below it")
+            node = below
+        node[keys[-1]] = value
+        sources |= dict.fromkeys(flatten({".".join(keys): value}), "--set")
+    return data, sources
+
+
+def _read(path: str | None) -> dict[str, object]:
+    if path is None:
+        return tomllib.loads(DEFAULT_TOML)
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from error
+    except FileNotFoundError as error:
+        beside = [str(one) for one in Path(path).parent.glob("*.toml")]
+        raise ConfigError(f"there is no config file {path}{nearest(path, beside)}") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _override(text: str) -> tuple[list[str], object, str]:
+    key, equals, value = text.partition("=")
+    keys = [part.strip() for part in key.split(".")]
+    if not equals or not all(keys):
+        raise ConfigError(f"--set {text}: write it as KEY=VALUE, such as --set matchmaking.kind=naive")
+    return keys, _value(text, value.strip()), text
+
+
+def _value(text: str, value: str) -> object:
+    if value == "none":
+        return None
+    try:
+        parsed = tomllib.loads(f"value = {value}")
+        if list(parsed) == ["value"]:
+            return parsed["value"]
+    except tomllib.TOMLDecodeError as error:
+        if value[:1] in ('"', "'", "[", "{"):
+            raise ConfigError(f"--set {text}: the value is not valid TOML: {error}") from error
+    # TOML wants digits on both sides of the point; people do not.
+    return float(value) if re.fullmatch(r"[+-]?(\.\d+|\d+\.)", value) else value
+
+
+def _validated(data: Mapping[str, object], sources: Mapping[str, str]) -> RunConfig:
+    try:
+        return RunConfig.model_validate_json(as_json(data), strict=True)
+    except ValidationError as error:
+        faults = []
+        for fault in error.errors():
+            keys = [part for part in fault["loc"] if isinstance(part, str)]
+            origin = _source(".".join(keys), sources)
+            text = explain(keys, fault["type"], fault["msg"], RunConfig.model_fields, data, _fields)
+            faults.append(f"{origin}: {text}{_other_kind(keys, fault['type'], data)}" if origin else text)
+        raise ConfigError("\n".join(dict.fromkeys(faults))) from error
+
+
+def _fields(table: type[Settings], value: object) -> Fields:
+    """The settings of a section: in matchmaking and algorithm those of its kind, too."""
+    kinds = table is MatchmakingConfig or issubclass(table, AlgorithmSettings)
+    if not kinds or not isinstance(value, Mapping):
+        return table.model_fields
+    kind = value.get("kind", table.model_fields["kind"].default)
+    if table is MatchmakingConfig:
+        return table.model_fields | (kind_settings(kind).model_fields if ships(kind) else {})
+    return ALGORITHMS.get(str(kind), AlgorithmSettings).model_fields
+
+
+def _other_kind(keys: Sequence[str], fault: str, data: Mapping[str, object]) -> str:
+    """Whose setting an unknown key of matchmaking or algorithm is, where it is another kind's."""
+    if fault != "extra_forbidden" or keys[0] not in ("matchmaking", "algorithm"):
+        return ""
+    kinds = {kind: kind_settings(kind) for kind in MATCHMAKERS} if keys[0] == "matchmaking" else ALGORITHMS
+    having = [kind for kind, settings in kinds.items() if keys[1] in settings.model_fields]
+    return f" ('{keys[1]}' is a setting of kind {', '.join(having)})" if having else ""
+
+
+def _source(key: str, sources: Mapping[str, str]) -> str | None:
+    """Where a key was set: itself or a key below it, else the table that it was set within; None where nowhere."""
+    below = [source for one, source in sources.items() if (one + ".").startswith(key + ".")]
+    parts = key.split(".")
+    above = [".".join(parts[:depth]) for depth in range(len(parts) - 1, 0, -1)]
+    return next((source for source in (*reversed(below), *map(sources.get, above)) if source), None)

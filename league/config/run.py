@@ -1,0 +1,102 @@
+"""`RunConfig`: all that decides a run, composed of its sections."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, cast
+
+from pydantic import AfterValidator, Field, NonNegativeInt, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from league.config.explain import describe, show
+from league.config.sections import (
+    Algorithm,
+    BudgetConfig,
+    GameConfig,
+    MatchmakingConfig,
+    PopulationConfig,
+    RatingConfig,
+    ships,
+)
+from league.errors import nearest
+from league.learning.settings import AlgorithmSettings, MappoSettings
+from league.matchmaking.pbt import USUAL
+from league.policies.settings import NetworkSettings
+from league.settings import Settings
+
+
+def _is_device(value: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+        raise ValueError(f"must be auto, cpu, cuda or cuda:N, not {show(value)}")
+    return value
+
+
+def _cannot_vary(place: str, name: str, ends: Sequence[float], algorithm: AlgorithmSettings) -> str:
+    """Why a hyperparameter cannot move between these ends; empty where it can. place: the section that says so."""
+    values = algorithm.model_dump()
+    known = [one for one, value in values.items() if isinstance(value, float)]
+    if name not in known:
+        right = nearest(name, known) or f" (these can: {', '.join(known)})"
+        return f"not a number set in [algorithm] that can vary by learner{right}"
+    if name in ("magnet", "magnet_end") and place == "matchmaking" and not values["magnet"]:
+        return "there is no magnet to vary: algorithm.magnet must begin above 0"
+    try:
+        for end in ends:
+            type(algorithm).model_validate(values | {name: end})
+    except ValidationError:
+        right = describe(type(algorithm).model_fields[name])
+        return f"must lie where algorithm.{name} may: {right}, not {show(ends)}"
+    return ""
+
+
+class RunConfig(Settings):
+    """All that decides a run."""
+
+    seed: int = Field(0, ge=0, lt=2**63)
+    """Seed of everything random in the run."""
+    device: Annotated[str, AfterValidator(_is_device)] = "auto"
+    """Where networks run: cpu, cuda, cuda:N, or auto (CUDA where there is one)."""
+    threads: NonNegativeInt = 0
+    """Threads that share out updates and matches on the CPU; 0: one for each core. They change no result."""
+    workers: NonNegativeInt | None = None
+    """Processes that step environments in Python; 0: this one does; by default one for each core. They change no
+    result, and native games need none."""
+    tensorboard: bool = False
+    """`league run` also writes what it measures for TensorBoard, to the folder `tensorboard` in the run's (needs the
+    extra `tensorboard`)."""
+    game: GameConfig = GameConfig()
+    """What is played."""
+    population: PopulationConfig = PopulationConfig()
+    """Who learns."""
+    matchmaking: MatchmakingConfig = Field(default_factory=MatchmakingConfig)
+    """Who trains against whom."""
+    algorithm: Algorithm = MappoSettings()
+    """How learners learn."""
+    network: NetworkSettings = NetworkSettings()
+    """The shape of the networks."""
+    rating: RatingConfig = RatingConfig()
+    """How snapshots are rated."""
+    budget: BudgetConfig = BudgetConfig()
+    """When the run stops."""
+
+    @model_validator(mode="after")
+    def _names_hyperparameters(self) -> RunConfig:
+        named = {("population", "spread"): cast(Mapping[str, Sequence[float]], self.population.spread)}
+        if ships(self.matchmaking.kind):
+            ranges = cast(Mapping[str, Sequence[float]], self.matchmaking.settings.get("ranges", {}))
+            if {name: tuple(ends) for name, ends in ranges.items()} != USUAL:
+                named["matchmaking", "ranges"] = ranges
+        faults: list[InitErrorDetails] = [
+            {
+                "type": PydanticCustomError("value_error", "{wrong}", {"wrong": wrong}),
+                "loc": (*place, name),
+                "input": ends,
+            }
+            for place, varied in named.items()
+            for name, ends in varied.items()
+            if (wrong := _cannot_vary(place[0], name, ends, self.algorithm))
+        ]
+        if faults:
+            raise ValidationError.from_exception_data("RunConfig", faults)
+        return self

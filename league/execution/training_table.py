@@ -1,0 +1,337 @@
+"""A training table through one round: rollout, advantages, update, and what the episodes showed.
+
+A table seats one learner of every role. Its **carry** is all that play keeps between rounds: the games' state, episode
+numbers, lineups and pending decisions, as tensors and the names that its lineups mean.
+Letters in shapes: T turns, B slots, S seats, P posts, E episodes that ended.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from league.errors import SnapshotError
+from league.events import part
+from league.games.core import Game, GameSpec
+from league.games.counter_rng import fold, mix
+from league.learning.learner import Learner, Lesson
+from league.matchmaking.core import largest_remainder
+from league.play.match import post_scores
+from league.play.rollout import collect, nothing_pending
+from league.play.table import Table
+from league.play.trajectory import Pending, Rollout, chains, still_pending
+from league.policies.core import Policy
+from league.records import PolicyId, Seating, TrainingResult
+from league.threads import Threads
+
+_LEARNERS_OWN = ("memory", "joint")
+"""Of what is pending: what depends on the learner and not on the game alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What one table's round brought. metrics: by learner. phases: seconds by name. opponent_steps: decisions of
+    frozen policies."""
+
+    metrics: Mapping[str, Mapping[str, float]]
+    results: tuple[TrainingResult, ...]
+    phases: Mapping[str, float]
+    agent_steps: int
+    opponent_steps: int
+
+
+class TrainingTable:
+    """One table and its carry. number: which of the run's tables; job: the seed of everything drawn here.
+
+    team_reward: seats learn from the mean reward of their side, not from their own.
+    """
+
+    def __init__(
+        self, game: Game, number: int, job: int, threads: Threads | None = None, team_reward: bool = False
+    ) -> None:
+        self.game, self.number, self.job, self._seed = game, number, job, job
+        self._threads, self._team_reward = threads or Threads(1), team_reward
+        self._carry: dict[str, Tensor] = {}
+        self._names: tuple[PolicyId, ...] = ()
+        self._pending = {role.name: nothing_pending(game, role) for role in game.spec.roles}
+        self._context: dict[str, Tensor] = {}
+        self._table: Table | None = None
+
+    def seated(self) -> set[PolicyId]:
+        """The policies that unfinished episodes are played by."""
+        lineup = self._table.lineup if self._table is not None else self._carry.get("lineup")
+        return set() if lineup is None else {self._names[index] for index in lineup.unique().tolist()}
+
+    def round(
+        self,
+        number: int,
+        learners: Sequence[Learner],
+        frozen: Mapping[PolicyId, Policy],
+        seatings: Sequence[Seating],
+        turns: int,
+        tick: Callable[[float], None] = lambda fraction: None,
+    ) -> Trained:
+        """Play `turns` turns in every slot and update each learner. frozen: every other policy that is seated.
+
+        The learners are changed in place; equal carry, learners, seatings and number bring equal results.
+        """
+        began = time.perf_counter()
+        if not self.game.replays:
+            self._forget(number)
+        for learner in learners:
+            self._fit(learner)
+        table = self._seat(learners, frozen, seatings)
+        rollout = collect(table, turns, self._pending, part(tick, 0.0, 0.6))
+        if self._team_reward or any(learner.of_side for learner in learners):
+            rollout.reward = shared(self.game.spec, rollout.reward)
+        played = time.perf_counter()
+        phases = {"games": table.games_seconds, "inference": played - began - table.games_seconds}
+        metrics: dict[str, Mapping[str, float]] = {}
+        roles = {role.name: role for role in self.game.spec.roles}
+        linked = {name: chains(rollout, role) for name, role in roles.items()}
+        counts = {"advantages": time.perf_counter() - played, "update": 0.0}
+        decided = sum(int(rows.present.sum()) for rows in rollout.rows.values())
+        trained = 0
+        for index, learner in enumerate(learners):
+            role, share = learner.role.name, 0.4 / len(learners)
+            generator = torch.Generator().manual_seed(fold(self.job, number, index))
+            lesson = Lesson(rollout, linked[role], index, self._context.get(role), generator)
+            learned = learner.learn(lesson, part(tick, 0.6 + share * index, share), self._threads)
+            if learned.context is not None:
+                self._context[role] = learned.context
+            for phase, seconds in learned.seconds.items():
+                counts[phase] = counts.get(phase, 0.0) + seconds
+            trained += int(learned.metrics["agent_steps"])
+            decisions = _decisions(self.game.spec, rollout, learner.role.name, index)
+            metrics[learner.name] = learned.metrics | decisions | _returns(self.game.spec, rollout, index)
+        own = sum(int(((rows.owner < len(learners)) & rows.present).sum()) for rows in rollout.rows.values())
+        results = training_results(self.game.spec, rollout, self._names, [learner.name for learner in learners], number)
+        self._pending = {name: still_pending(rollout, role, linked[name]) for name, role in roles.items()}
+        return Trained(metrics, results, phases | counts, trained, decided - own)
+
+    def carry(self) -> tuple[dict[str, Tensor], tuple[PolicyId, ...]]:
+        """Tensors, and the policies' names that indices in them mean."""
+        if self._table is None:
+            return dict(self._carry), self._names
+        table = self._table
+        found = {f"game.{key}": value for key, value in self.game.save().items()}
+        found |= {"episode": table.episode, "clock": table.clock, "lineup": table.lineup}
+        found |= {"memory": table.memory} if table.memory.numel() else {}
+        found |= {f"context.{role}": context for role, context in self._context.items()}
+        for role, pending in self._pending.items():
+            for field in fields(Pending):
+                value = getattr(pending, field.name)
+                if value is not None:
+                    found[f"pending.{role}.{field.name}"] = value
+        return found, self._names
+
+    def restore(self, tensors: Mapping[str, Tensor], names: Sequence[PolicyId]) -> None:
+        """Go on from a carry (an empty one: from the beginning). Raises SnapshotError where it is not of this table."""
+        self._carry = {key: value.to(self.game.device) for key, value in tensors.items()}
+        self._names, self._table = tuple(names), None
+        contexts = {key.removeprefix("context."): key for key in self._carry if key.startswith("context.")}
+        self._context = {role: self._carry[key] for role, key in contexts.items()}
+        for role in self.game.spec.roles:
+            self._pending[role.name] = nothing_pending(self.game, role)
+            if tensors:
+                self._restore_pending(role.name, self._pending[role.name])
+        for key in ("episode", "clock", "lineup") if tensors else ():
+            if key not in self._carry or len(self._carry[key]) != self.game.slots:
+                raise self._misfit(key)
+
+    def _restore_pending(self, role: str, pending: Pending) -> None:
+        """Fill what a role has pending from the carry, where each tensor must have the shape that it has here."""
+        for field in fields(Pending):
+            key, here = f"pending.{role}.{field.name}", getattr(pending, field.name)
+            saved = self._carry.get(key)
+            if field.name in _LEARNERS_OWN:
+                setattr(pending, field.name, saved)
+                continue
+            # Masks are left out where every action is always legal.
+            if saved is None and here is not None and field.name != "mask":
+                raise self._misfit(key)
+            if saved is not None and (here is None or saved.shape != here.shape):
+                raise self._misfit(key)
+            setattr(pending, field.name, saved)
+
+    def _fit(self, learner: Learner) -> None:
+        """Make room for what a learner remembers. Raises SnapshotError where the carry is of one that differs."""
+        role = learner.role.name
+        pending, empty = (
+            self._pending[role],
+            nothing_pending(self.game, learner.role, learner.actor.memory, learner.joint),
+        )
+        shape = (*pending.valid.shape, learner.context)
+        context = torch.zeros(shape, device=self.game.device) if learner.context else None
+        begun = self._table is not None or bool(self._carry)
+        for name in _LEARNERS_OWN:
+            if not begun:
+                setattr(pending, name, getattr(empty, name))
+            elif _shape(getattr(pending, name)) != _shape(getattr(empty, name)):
+                raise self._misfit(f"pending.{role}.{name}")
+        if not begun and context is not None:
+            self._context[role] = context
+        elif _shape(self._context.get(role)) != _shape(context):
+            raise self._misfit(f"context.{role}")
+
+    def _misfit(self, key: str) -> SnapshotError:
+        return SnapshotError(f"table {self.number}: its carry in the checkpoint does not fit this game (at '{key}')")
+
+    def _forget(self, number: int) -> None:
+        """Begin a round with fresh episodes: what a game that does not replay was doing cannot be saved."""
+        self._table, self._carry, self._names = None, {}, ()
+        self._seed = fold(self.job, number)
+        self._pending = {role.name: nothing_pending(self.game, role) for role in self.game.spec.roles}
+        self._context = {}
+
+    def _seat(
+        self, learners: Sequence[Learner], frozen: Mapping[PolicyId, Policy], seatings: Sequence[Seating]
+    ) -> Table:
+        """The table of this round: unfinished episodes keep their lineup, new ones follow the seatings."""
+        live = [learner.name for learner in learners]
+        wanted = {policy for seating in seatings for policy in seating.lineup} | self.seated()
+        names = (*live, *sorted(wanted - set(live)))
+        number = {name: index for index, name in enumerate(names)}
+        policies: list[Policy] = [
+            *(learner.policy for learner in learners),
+            *(frozen[name] for name in names[len(live) :]),
+        ]
+        counts = largest_remainder([seating.share for seating in seatings], self.game.slots)
+        rows = [seating.lineup for seating, count in zip(seatings, counts, strict=True) for _ in range(count)]
+        lineup = torch.tensor([[number[policy] for policy in row] for row in rows], device=self.game.device)
+        old = torch.tensor([number.get(name, 0) for name in self._names], device=self.game.device)
+        unfinished = lineup[:0]
+        if self._table is not None:
+            unfinished = old[self._table.lineup]
+        elif self._carry:
+            unfinished = old[self._carry["lineup"]]
+        places = self._places(lineup, unfinished, len(names))
+        table = Table(self.game, policies, Endless(lineup, self._seed), places=places)
+        if self._table is not None:
+            old_table = self._table
+            table.go_on(old_table.turn, old_table.episode, old_table.clock, unfinished, old_table.memory)
+        elif self._carry:
+            state = {key.removeprefix("game."): value for key, value in self._carry.items() if key.startswith("game.")}
+            memory = self._carry.get("memory", table.memory[..., :0])
+            table.resume(state, self._carry["episode"], self._carry["clock"], unfinished, memory)
+            self._carry = {}
+        else:
+            table.start()
+        for pending in self._pending.values():
+            if len(old):
+                pending.owner = old[pending.owner.clamp(max=len(old) - 1)]
+        self._table, self._names = table, names
+        return table
+
+    def _places(self, new: Tensor, old: Tensor, policies: int) -> list[int]:
+        """At how many places each policy may sit, in unfinished episodes or in new ones: more rows it cannot have.
+
+        new: `[B, P]`, the lineups of new episodes. old: `[B, P]` or empty, those of unfinished ones.
+        """
+        seats = torch.tensor([len(post.seats) for post in self.game.spec.posts])
+        counts = torch.zeros(policies, dtype=torch.int64)
+        for lineup in (new.cpu(), old.cpu()):
+            counts.index_add_(0, lineup.flatten(), seats.repeat(len(lineup)))
+        found: list[int] = counts.tolist()
+        return found
+
+
+class Endless:
+    """A schedule that never ends: slot b plays what its seating says. lineup: `[B, P]`."""
+
+    def __init__(self, lineup: Tensor, job: int) -> None:
+        self._lineup, self._job = lineup, job
+
+    def lineups(self, episodes: Tensor) -> Tensor:
+        """See `Schedule.lineups`."""
+        return self._lineup[episodes % len(self._lineup)]
+
+    def seeds(self, episodes: Tensor) -> Tensor:
+        """See `Schedule.seeds`."""
+        return mix(self._job, 0, episodes)
+
+    def keys(self, episodes: Tensor) -> Tensor:
+        """See `Schedule.keys`."""
+        return mix(self._job, 1, episodes)
+
+
+def _shape(tensor: Tensor | None) -> torch.Size | None:
+    return None if tensor is None else tensor.shape
+
+
+def shared(spec: GameSpec, reward: Tensor) -> Tensor:
+    """`[T, B, S]` rewards by seat → the same, each seat's the mean of its side's."""
+    mean = torch.stack([reward[..., list(side)].mean(-1) for side in spec.sides], -1)
+    return mean[..., list(spec.side_of_seat)]
+
+
+def training_results(
+    spec: GameSpec, rollout: Rollout, names: Sequence[PolicyId], learners: Sequence[str], number: int
+) -> tuple[TrainingResult, ...]:
+    """What each learner scored against each lineup of others in the episodes that ended in a rollout."""
+    if not bool(rollout.ended.any()):
+        return ()
+    score = post_scores(spec, rollout.score[rollout.ended].double().cpu().numpy())
+    sides = score_of_sides(spec, rollout.score[rollout.ended].double())
+    lineups, which = rollout.lineup[rollout.ended].unique(dim=0, return_inverse=True)
+    sums: dict[tuple[str, str], list[float]] = {}
+    for index, lineup in enumerate(lineups.tolist()):
+        rows = (which == index).cpu().numpy()
+        for place, policy in enumerate(lineup):
+            if policy >= len(learners):
+                continue
+            others = [names[other] for post, other in enumerate(lineup) if post != place]
+            total = sums.setdefault((learners[policy], "+".join(others)), [0.0, 0.0, 0.0])
+            total[0] += float(rows.sum())
+            total[1] += float(sides[rows, spec.posts[place].side].sum())
+            total[2] += float(score[rows, place].sum())
+    return tuple(
+        TrainingResult(learner, number, opponent, int(count), result / count, returns / count)
+        for (learner, opponent), (count, result, returns) in sorted(sums.items())
+    )
+
+
+def score_of_sides(spec: GameSpec, score: Tensor) -> Tensor:
+    """`[E, S]` scores → `[E, sides]` results in [0, 1]: the share of the other sides beaten, half of equals."""
+    total = torch.stack([score[:, list(side)].sum(1) for side in spec.sides], 1)
+    if total.shape[1] == 1:
+        return torch.full_like(total, 0.5)
+    ahead = (total[:, :, None] > total[:, None, :]).sum(2) + 0.5 * ((total[:, :, None] == total[:, None, :]).sum(2) - 1)
+    return ahead / (total.shape[1] - 1)
+
+
+def _decisions(spec: GameSpec, rollout: Rollout, role: str, index: int) -> dict[str, float]:
+    """How many decisions a learner took at each of its role's seats, where the role has several."""
+    seats, rows = spec.role(role).seats, rollout.rows[role]
+    if len(seats) == 1:
+        return {}
+    counts = torch.bincount(rows.seat[rows.present & (rows.owner == index)], minlength=len(spec.seats)).tolist()
+    return {f"agent_steps/{spec.seats[seat]}": float(counts[seat]) for seat in seats}
+
+
+def _returns(spec: GameSpec, rollout: Rollout, index: int) -> dict[str, float]:
+    """Mean returns of a learner's finished episodes: over all its seats, per seat, and per side (sum over a team)."""
+    ended = rollout.ended
+    found = {"episodes": float(ended.sum())}
+    if not bool(ended.any()):
+        return found
+    post_of_seat = torch.tensor(spec.post_of_seat, device=ended.device)
+    score, mine = rollout.score[ended], rollout.lineup[ended][:, post_of_seat] == index
+    if not bool(mine.any()):
+        return found
+    found["episode_length"] = float(rollout.length[ended].double().mean())
+    if spec.can_truncate:
+        found["truncated"] = float(rollout.truncated[ended].any(1).double().mean())
+    found["return"] = float(score[mine].double().mean())
+    for seat, name in enumerate(spec.seats):
+        if bool(mine[:, seat].any()):
+            found[f"return/{name}"] = float(score[:, seat][mine[:, seat]].double().mean())
+    for side, seats in enumerate(spec.sides):
+        rows = mine[:, list(seats)].any(1)
+        if len(seats) > 1 and bool(rows.any()):
+            found[f"return/side{side}"] = float(score[rows][:, list(seats)].sum(1).double().mean())
+    return found

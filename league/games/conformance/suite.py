@@ -1,0 +1,290 @@
+"""The contract of a game, executable: plays a game at random and says what it breaks, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from league.games.conformance.monitor import Faults, Referee
+from league.games.core import Acting, Game, Turn
+from league.games.counter_rng import fold, mix, uniform
+
+Actions = dict[str, Tensor]
+_FUTURE = 12
+"""Turns for which a copy (a replay, a loaded state, a fork) must agree with its original."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How much play a passed check saw."""
+
+    episodes: int
+    turns: int
+
+
+def check(
+    factory: Callable[[int], Game],
+    *,
+    episodes: int = 20,
+    seed: int = 0,
+    slots: int = 4,
+    max_turns: int = 5000,
+    zero_sum: bool = False,
+) -> Checked:
+    """Hold a game to its contract (`league.games.core`) on uniformly random legal play.
+
+    factory: slots → a new game. episodes: at least so many are played to the end, within max_turns.
+    zero_sum: also require that the scores of an episode sum to zero.
+    Raises GameError with every rule that was broken and where it first was (slot, turn, seat).
+    """
+    checked, faults = examine(
+        factory, episodes=episodes, seed=seed, slots=slots, max_turns=max_turns, zero_sum=zero_sum
+    )
+    faults.report()
+    return checked
+
+
+def examine(
+    factory: Callable[[int], Game],
+    *,
+    episodes: int = 20,
+    seed: int = 0,
+    slots: int = 4,
+    max_turns: int = 5000,
+    zero_sum: bool = False,
+) -> tuple[Checked, Faults]:
+    """What `check` raises, as data. Arguments as there."""
+    with _made(factory, slots) as game:
+        faults = Faults(game.spec)
+        checked = _play(game, faults, episodes, seed, max_turns, zero_sum)
+        if game.replays and not faults.found:
+            with _made(factory, slots) as twin:
+                _check_replay(game, twin, faults, seed)
+                _check_seeds(game, twin, faults, seed)
+                _check_save(game, twin, faults, seed)
+        if game.can_fork and not faults.found:
+            _check_fork(game, faults, seed)
+        if not faults.found:
+            _check_forfeit(game, faults, seed)
+    return checked, faults
+
+
+def _play(game: Game, faults: Faults, episodes: int, seed: int, max_turns: int, zero_sum: bool) -> Checked:
+    """Random play, every turn of it held to the rules; stops at the first turn that breaks one."""
+    referee = Referee(game, faults, zero_sum)
+    turn, played = game.start(_seeds(game, seed, 0)), 0
+    referee.watch(turn, 0)
+    for count in range(1, max_turns + 1):
+        if faults.found:
+            return Checked(played, count)
+        turn = game.step(random_actions(game, turn, fold(seed, count)), _seeds(game, seed, count))
+        referee.watch(turn, count)
+        played += int(turn.ended.sum())
+        if played >= episodes:
+            return Checked(played, count)
+    faults.add(f"{episodes} episodes must end within {max_turns} turns of {game.slots} slots", f"{played} did")
+    return Checked(played, max_turns)
+
+
+def _check_replay(game: Game, twin: Game, faults: Faults, seed: int) -> None:
+    """Equal seeds and equal actions give equal turns, in another copy of the game too."""
+    turn, again = game.start(_seeds(game, seed, 0)), twin.start(_seeds(game, seed, 0))
+    _same("equal seeds and actions must give equal turns", turn, again, faults, 0)
+    _together("equal seeds and actions must give equal turns", game, turn, twin, faults, seed, 4 * _FUTURE)
+
+
+def _check_seeds(game: Game, twin: Game, faults: Faults, seed: int) -> None:
+    """An episode depends on its seed only: not on its slot, and not on how it began (a start, or an auto-reset)."""
+    equal = torch.full((game.slots,), fold(seed, 1), dtype=torch.int64, device=game.device)
+    turn = game.start(equal)
+    _same("equal seeds must give equal episodes in every slot", turn, _rows(turn, [0] * game.slots), faults, 0)
+    for count in range(1, 4 * _FUTURE + 1):
+        seeds = _seeds(game, seed, count)
+        turn = game.step(random_actions(game, turn, fold(seed, count)), seeds)
+        if bool(turn.ended.any()):
+            begun = turn.ended.nonzero()[:, 0].tolist()
+            rule = "an episode begun after another's end must be as one begun by start with the same seed"
+            _same(rule, _begun(_rows(turn, begun)), _begun(_rows(twin.start(seeds), begun)), faults, count)
+            return
+
+
+def _check_save(game: Game, twin: Game, faults: Faults, seed: int) -> None:
+    """A saved state is a copy, and another game that loads it goes on in the same way."""
+    turn = _advance(game, seed)
+    saved = game.save()
+    kept = {name: value.clone() for name, value in saved.items()}
+    loaded = twin.load(saved)
+    rule = "a game that loads a saved state must go on as the original"
+    _same(rule, _begun(turn), _begun(loaded), faults, _FUTURE)
+    faults.where("load brings no reward and ends no episode", (loaded.reward != 0).any(1) | loaded.ended, _FUTURE)
+    # Where episodes are cut off, long enough to see the usual ones' ends.
+    _together(rule, game, turn, twin, faults, seed + 1, _FUTURE * (2 if game.spec.can_truncate else 1))
+    for name, value in kept.items():
+        if not torch.equal(value, saved[name]):
+            faults.add(f"later steps must not change a saved state; '{name}' changed", f"after turn {_FUTURE}")
+
+
+def _check_fork(game: Game, faults: Faults, seed: int) -> None:
+    """A fork continues as its original, and playing it leaves the original as it was."""
+    turn = _advance(game, seed)
+    before, rows = game.save(), list(reversed(range(game.slots)))
+    order = torch.tensor(rows, device=game.device)
+    with closing(game.fork(order)) as fork:
+        forked = fork.load(fork.save())
+        _same(
+            "a fork must begin at its original's position", _begun(_rows(turn, rows)), _begun(forked), faults, _FUTURE
+        )
+        for count in range(_FUTURE):
+            forked = fork.step(random_actions(fork, forked, fold(seed, count)), _seeds(fork, seed, count))
+    for name, value in game.save().items():
+        if not torch.equal(value, before[name]):
+            faults.add(f"playing a fork must not change its original; '{name}' changed", f"after turn {_FUTURE}")
+    with closing(game.fork(order)) as fork:
+        for count in range(_FUTURE):
+            actions, seeds = random_actions(game, turn, fold(seed, count, 7)), _seeds(game, seed, count)
+            forked = fork.step({name: action[order] for name, action in actions.items()}, seeds[order])
+            turn = game.step(actions, seeds)
+            _same("a fork must continue as its original", _rows(turn, rows), forked, faults, _FUTURE + count)
+
+
+def _check_forfeit(game: Game, faults: Faults, seed: int) -> None:
+    """An illegal action ends the episode: the offender is worst, nobody else is blamed, and the next one begins."""
+    referee = Referee(game, faults, zero_sum=False)
+    turn = game.start(_seeds(game, seed, 0))
+    for count in range(1, 2 * _FUTURE):
+        actions = random_actions(game, turn, fold(seed, count, 11))
+        offender = torch.zeros_like(referee.done)
+        if count % 3 == 0:  # at different depths of the episodes
+            offender = _spoil(turn, actions, offender)
+        turn = game.step(actions, _seeds(game, seed, count))
+        blamed = torch.zeros_like(offender) if turn.forfeit is None else turn.forfeit
+        faults.where("an illegal action must be the offender's forfeit, and only its own", blamed != offender, count)
+        broken = offender.any(1)
+        faults.where("an illegal action must end the episode", broken & ~turn.ended, count)
+        worst = turn.score.masked_fill(~offender, -torch.inf).amax(1, keepdim=True)
+        guilty = torch.zeros_like(offender)
+        for side in game.spec.sides:
+            guilty[:, list(side)] = offender[:, list(side)].any(1, keepdim=True)
+        unpunished = broken[:, None] & ~guilty & (turn.score <= worst)
+        faults.where("after an illegal action the other sides must score more than the offender", unpunished, count)
+        turn.forfeit = None
+        referee.watch(turn, count)
+        if faults.found:
+            return
+
+
+def _spoil(turn: Turn, actions: Actions, offender: Tensor) -> Tensor:
+    """Make the first row in each slot that has an illegal action take it; says whose it is, `[B, S]`."""
+    for name, acting in turn.acts.items():
+        able, action = acting.present & ~offender.any(1, keepdim=True), actions[name]
+        if action.is_floating_point():
+            illegal = torch.full_like(action, torch.nan)
+        elif acting.mask is None or action.dim() > 2:
+            continue
+        else:
+            able, illegal = able & ~acting.mask.all(2), (~acting.mask).to(torch.uint8).argmax(2)
+        chosen = able & (able.cumsum(1) == 1)
+        actions[name] = torch.where(chosen.view(*chosen.shape, *[1] * (action.dim() - 2)), illegal, action)
+        offender = offender | torch.zeros_like(offender).scatter_reduce(1, acting.seat, chosen, "amax")
+    return offender
+
+
+def random_actions(game: Game, turn: Turn, seed: int) -> Actions:
+    """A uniformly random legal action for every row of every role: `[B, K, *shape]`. seed: all that it depends on."""
+    chosen = {}
+    for index, role in enumerate(game.spec.roles):
+        acting = turn.acts[role.name]
+        row = torch.arange(acting.seat.numel(), device=game.device).view(acting.seat.shape)
+        draw = uniform(row, seed, index)[..., None]
+        if role.actions.draws > 1:
+            draw = uniform(row[..., None], seed, index, torch.arange(role.actions.draws, device=game.device))
+        chosen[role.name] = role.actions.uniform(draw, acting.mask)
+    return chosen
+
+
+def _seeds(game: Game, seed: int, turn: int) -> Tensor:
+    return mix(torch.arange(game.slots, device=game.device), seed, turn)
+
+
+def _advance(game: Game, seed: int) -> Turn:
+    turn = game.start(_seeds(game, seed, 0))
+    for count in range(1, _FUTURE + 1):
+        turn = game.step(random_actions(game, turn, fold(seed, count)), _seeds(game, seed, count))
+    return turn
+
+
+def _together(rule: str, game: Game, turn: Turn, twin: Game, faults: Faults, seed: int, turns: int) -> None:
+    """Play both games with the same actions and seeds, and compare what they bring."""
+    for count in range(1, turns + 1):
+        actions, seeds = random_actions(game, turn, fold(seed, count)), _seeds(game, seed, count)
+        turn = game.step({name: action.clone() for name, action in actions.items()}, seeds)
+        _same(rule, turn, twin.step(actions, seeds), faults, count)
+
+
+def _same(rule: str, one: Turn, other: Turn, faults: Faults, count: int) -> None:
+    """Compare all that means something: rows of present seats, scores of ended episodes."""
+    for name in ("reward", "terminated", "truncated", "ended"):
+        faults.where(f"{rule}: {name} differs", getattr(one, name) != getattr(other, name), count)
+    if one.state is not None and other.state is not None:
+        faults.where(f"{rule}: state differs", (one.state != other.state).flatten(1).any(1), count)
+    if one.final_state is not None and other.final_state is not None:
+        wrong = (one.final_state != other.final_state).flatten(1).any(1) & one.truncated.any(1)
+        faults.where(f"{rule}: final_state differs", wrong, count)
+    if one.final_obs is not None and other.final_obs is not None:
+        for role, seen in one.final_obs.items():
+            cut = one.truncated[:, list(faults.spec.role(role).seats)]
+            wrong = (seen != other.final_obs[role]).flatten(2).any(2)
+            faults.where(f"{rule}: final_obs differs", wrong & cut, count, role)
+    faults.where(f"{rule}: score differs", (one.score != other.score) & one.ended[:, None], count)
+    for role, mine in one.acts.items():
+        theirs = other.acts[role]
+        faults.where(f"{rule}: present differs", mine.present != theirs.present, count, role)
+        for what in ("obs", "mask", "seat"):
+            left, right = getattr(mine, what), getattr(theirs, what)
+            if left is not None and right is not None:
+                rows = mine.present & theirs.present
+                wrong = (left != right).flatten(2).any(2) if left.dim() > 2 else left != right
+                faults.where(f"{rule}: {what} differs", wrong & rows, count, role)
+
+
+def _rows(turn: Turn, rows: list[int]) -> Turn:
+    """The same turn with only the given slots, in the given order."""
+
+    def pick(value: Tensor | None) -> Tensor | None:
+        return None if value is None else value[rows]
+
+    acts = {
+        name: Acting(acting.obs[rows], pick(acting.mask), acting.seat[rows], acting.present[rows])
+        for name, acting in turn.acts.items()
+    }
+    return Turn(
+        acts,
+        turn.reward[rows],
+        turn.terminated[rows],
+        turn.truncated[rows],
+        turn.ended[rows],
+        turn.score[rows],
+        pick(turn.state),
+        pick(turn.final_state),
+        pick(turn.forfeit),
+        None if turn.final_obs is None else {role: seen[rows] for role, seen in turn.final_obs.items()},
+    )
+
+
+def _begun(turn: Turn) -> Turn:
+    """The turn without what the last step brought: who acts and what they see."""
+    zero, never = torch.zeros_like(turn.reward), torch.zeros_like(turn.terminated)
+    return Turn(turn.acts, zero, never, never, torch.zeros_like(turn.ended), zero, turn.state)
+
+
+@contextmanager
+def _made(factory: Callable[[int], Game], slots: int) -> Iterator[Game]:
+    game = factory(slots)
+    try:
+        yield game
+    finally:
+        game.close()

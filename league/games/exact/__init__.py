@@ -1,0 +1,1 @@
+"""Small games in sequence form, for exact values and best responses."""

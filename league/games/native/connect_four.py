@@ -1,0 +1,40 @@
+"""Connect Four in batched torch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from league.games.native.boards import StoneGame
+
+_HEIGHT, _WIDTH = 6, 7
+_STRIDE = _HEIGHT + 1
+"""Bits a column: one more than it is high, always empty, so that no line runs from one column into the next."""
+
+
+class ConnectFour(StoneGame):
+    """Four in a row on 7 columns of 6. Action: the column; observation `[2, 6, 7]` uint8 (own, other), row 0 on top.
+
+    The same rules, actions and rewards as PettingZoo's `classic/connect_four_v3`, whose planes are `[6, 7, 2]`.
+    Bitboards as by Tromp (Fhourstones): bit `7 * column + height`.
+    """
+
+    def __init__(self, slots: int, device: torch.device | str = "cpu") -> None:
+        bits = [[_STRIDE * x + y for x in range(_WIDTH)] for y in reversed(range(_HEIGHT))]
+        super().__init__("connect_four", bits, _WIDTH, slots, device)
+        self._floor = torch.tensor([1 << bit for bit in bits[-1]], device=self.device)
+        self._top = torch.tensor([1 << bit for bit in bits[0]], device=self.device)
+        # Up, along a row, and along both diagonals.
+        self._step = torch.tensor([1, _STRIDE, _STRIDE - 1, _STRIDE + 1], device=self.device)[:, None]
+        self._two_steps = 2 * self._step
+
+    def filled(self, occupied: Tensor, action: Tensor) -> Tensor:
+        # Adding the column's lowest bit carries through its stones into its first empty cell.
+        return self._floor.index_select(0, action).add_(occupied).bitwise_or_(occupied)
+
+    def won(self, board: Tensor) -> Tensor:
+        pairs = (board >> self._step).bitwise_and_(board)
+        return (pairs >> self._two_steps).bitwise_and_(pairs).amax(0).bool()
+
+    def open(self, occupied: Tensor) -> Tensor:
+        return ((~occupied).unsqueeze(1) & self._top).bool()

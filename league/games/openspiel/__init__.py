@@ -1,0 +1,1 @@
+"""OpenSpiel's games: positions for search, and whole games for exact traversal."""

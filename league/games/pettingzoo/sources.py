@@ -1,0 +1,316 @@
+"""Where PettingZoo environments come from: an id and options in, a factory of bare environments out."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import os
+import pkgutil
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import ModuleType
+from typing import Any, Literal
+
+from league import plugins
+from league.errors import GameError, nearest
+
+Environment = Any
+"""A PettingZoo AECEnv or ParallelEnv: the library is untyped, and agents may be named by anything hashable."""
+
+Channels = Literal["first", "last"]
+FAMILIES = ("atari", "butterfly", "classic", "sisl")
+
+INSTALLED_BY = {
+    **dict.fromkeys(("rlcard", "shimmy", "pyspiel"), "selfplay-league[cards]"),
+    **dict.fromkeys(("pymunk", "Box2D"), "selfplay-league[physics]"),
+    **dict.fromkeys(("lbforaging", "rware"), "selfplay-league[grids]"),
+    "magent2": "selfplay-league[magent]",
+    "chess": "selfplay-league[chess]",
+}
+"""What a missing module is installed by, where the extra of its family is not the answer."""
+
+GYMNASIUM = {"lbf": "lbforaging", "rware": "rware"}
+"""Packages of Gymnasium environments with one part of their spaces for each agent, by what their ids begin with."""
+
+MODULES = {"mpe2": "mpe2", "magent2": "magent2.environments"}
+"""Packages of environments beside PettingZoo's own, by what their ids begin with: the module that has them."""
+
+_NAME = re.compile(r"(?P<name>[a-z][a-z0-9_]*)[-_]v(?P<version>\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a game's environments come from.
+
+    id: the canonical spelling. version: the environment's own. family: "classic", "butterfly", …, "mpe2", "magent2",
+    "lbf", "rware", "openspiel", or "custom" for a factory of the user's. name: without family and version.
+    build: makes one environment. channels: where the environment's images keep their channels.
+    takes: the environment's options that have a default, as far as signatures tell, with the default.
+    """
+
+    id: str
+    version: str
+    family: str
+    name: str
+    build: Callable[[], Environment]
+    channels: Channels = "last"
+    takes: Mapping[str, object] = field(default_factory=dict)
+
+
+def find(
+    origin: str | Callable[..., Environment], options: Mapping[str, object], wrappers: Sequence[str] = ()
+) -> Source:
+    """The source of an id (`pettingzoo:FAMILY/NAME-vN`, `mpe2:NAME_vN`, `magent2:NAME_vN`, `openspiel:NAME`, `lbf:ID`,
+    `rware:ID`) or of a user's factory.
+
+    options: keyword arguments of the environment (for OpenSpiel: parameters of the game). wrappers: callables by name
+    (`package.module:Name`, `file.py:Name`) that are put around each environment, the first one innermost.
+    Raises GameError for an unknown or retired name, an unknown option, and a package that is not installed.
+    """
+    source = _unwrapped(origin, options)
+    if not wrappers:
+        return source
+    around = [plugins.load(wrapper, "wrapper", GameError) for wrapper in wrappers]
+
+    def build() -> Environment:
+        environment = source.build()
+        for name, wrap in zip(wrappers, around, strict=True):
+            try:
+                environment = wrap(environment)
+            except Exception as error:  # whatever a user's own code raises is the user's to mend
+                raise GameError(f"{source.id}: the wrapper '{name}' failed: {type(error).__name__}: {error}") from error
+        return environment
+
+    return replace(source, build=build)
+
+
+def _unwrapped(origin: str | Callable[..., Environment], options: Mapping[str, object]) -> Source:
+    # Environments draw through SDL even where nobody looks; without a display they fail, or greet on stdout.
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    from gymnasium import logger
+
+    # What Gymnasium warns of (render modes, precision of bounds) nobody here can mend.
+    logger.min_level = logger.ERROR
+    if not isinstance(origin, str):
+        name = getattr(origin, "__qualname__", type(origin).__qualname__)
+        game = f"{getattr(origin, '__module__', type(origin).__module__)}:{name}"
+        _check_options(game, origin, options)
+        return Source(game, "0", "custom", name, _factory(game, "", origin, options), takes=_takes(origin))
+    package, _, name = origin.partition(":")
+    if package == "openspiel":
+        return _openspiel(name, options)
+    if package in MODULES:
+        return _from_package(origin, MODULES[package], package, name, options)
+    if package in GYMNASIUM:
+        return _gymnasium(package, name, options)
+    family, slash, name = name.partition("/")
+    if package == "pettingzoo" and family == "mpe":
+        raise GameError(f"'{origin}' has moved out of PettingZoo{_moved_to_mpe2(name)}")
+    if package == "pettingzoo" and slash and family in FAMILIES:
+        return _from_package(origin, f"pettingzoo.{family}", family, name, options)
+    raise GameError(f"unknown game '{origin}'{nearest(origin, known_ids())}")
+
+
+def known_ids() -> tuple[str, ...]:
+    """The ids of all installed environments of PettingZoo, mpe2 and magent2, found without importing them."""
+    found = [
+        f"pettingzoo:{family}/{name}-v{version}"
+        for family in FAMILIES
+        for name, version in sorted(_installed(f"pettingzoo.{family}").items())
+    ]
+    others = [
+        f"{package}:{name}_v{version}"
+        for package, module in MODULES.items()
+        for name, version in sorted(_installed(module).items())
+    ]
+    return (*found, *others)
+
+
+def _from_package(origin: str, package: str, family: str, text: str, options: Mapping[str, object]) -> Source:
+    """An environment that lives in the module `PACKAGE.NAME_vN`."""
+    match = _NAME.fullmatch(text)
+    installed = _installed(package)
+    ids = {
+        name: f"{family}:{name}_v{version}" if family in MODULES else f"pettingzoo:{family}/{name}-v{version}"
+        for name, version in installed.items()
+    }
+    if not installed and family in MODULES:
+        _guarded(origin, family, lambda: _module(package))
+    if match is None or match["name"] not in installed:
+        raise GameError(f"unknown game '{origin}'{nearest(origin, ids.values())}")
+    name, version = match["name"], match["version"]
+    if version != installed[name]:
+        raise GameError(f"'{origin}' is not the version that is installed: use '{ids[name]}'")
+    module = _guarded(ids[name], family, lambda: _module(f"{package}.{name}_v{version}"))
+    _check_options(ids[name], module.raw_env, options)
+    build = _factory(ids[name], family, lambda **kw: _bare(module, kw), options)
+    return Source(ids[name], version, family, name, build, takes=_takes(module.raw_env))
+
+
+def _gymnasium(package: str, name: str, options: Mapping[str, object]) -> Source:
+    """A registered Gymnasium environment of a package, whose spaces have one part for each agent."""
+    game, module = f"{package}:{name}", GYMNASIUM[package]
+    _guarded(game, package, lambda: _module(module))
+    import gymnasium
+
+    known = [id for id, spec in gymnasium.registry.items() if str(spec.entry_point).startswith(f"{module}.")]
+    if name not in known:
+        raise GameError(f"{module} has no environment '{name}'{nearest(name, known)}")
+
+    def make() -> Environment:
+        from league.games.pettingzoo.tuple_env import TupleEnv
+
+        # Without the wrappers that check every call; a limit of steps is the environment's own.
+        return TupleEnv(game, gymnasium.make(name, disable_env_checker=True, **dict[str, Any](options)).unwrapped)
+
+    version = name.rpartition("-v")[2]
+    return Source(game, version, package, name, _factory(game, package, make, {}))
+
+
+def _openspiel(name: str, options: Mapping[str, object]) -> Source:
+    """A game of OpenSpiel, through Shimmy's AEC wrapper."""
+    game = f"openspiel:{name}"
+    pyspiel = _guarded(game, "openspiel", lambda: _module("pyspiel"))
+    shimmy = _guarded(game, "openspiel", lambda: _module("shimmy.openspiel_compatibility"))
+    if "(" in name:
+        raise GameError(
+            f"'{game}': give parameters as options of the game, not in its name: '{game.partition('(')[0]}'"
+        )
+    types = {kind.short_name: kind for kind in pyspiel.registered_games()}
+    if name not in types:
+        raise GameError(f"OpenSpiel has no game '{name}'{nearest(name, types)}")
+    # OpenSpiel would refuse these as well, but only after it has written to stderr.
+    parameters = types[name].parameter_specification
+    for option in options:
+        if option not in parameters:
+            raise GameError(f"{game} has no option '{option}'{nearest(option, parameters)}")
+    config = dict(options) or None
+
+    def make() -> Environment:
+        return _by_the_rules(shimmy.OpenSpielCompatibilityV0(game_name=name, config=config))
+
+    build = _factory(game, "openspiel", make, {})
+    return Source(game, "0", "openspiel", name, build, channels="first", takes=dict(parameters))
+
+
+def _by_the_rules(environment: Environment) -> Environment:
+    """Shimmy's wrapper (2.0) without two faults: episodes end by the game's rules only, and rewards are paid once.
+
+    It counts chance's moves against `max_game_length`, which does not, and so cuts Kuhn poker off after one bet. And it
+    pays the rewards of the last move, which are none where chance moved since, and are paid again for every seat that
+    has yet to choose in a simultaneous move.
+    """
+    settle = environment._update_termination_truncation
+    paid: tuple[object, list[float]] = (None, [])
+
+    def never_cut_off() -> None:
+        settle()
+        environment.truncations = dict.fromkeys(environment.agents, False)
+
+    def pay_what_is_new() -> None:
+        nonlocal paid
+        state, returns = environment.game_state, environment.game_state.returns()
+        before = paid[1] if paid[0] is state else [0.0] * len(returns)
+        paid = state, returns
+        new = (now - then for now, then in zip(returns, before, strict=True))
+        environment.rewards = dict(zip(environment.agents, new, strict=True))
+
+    environment._update_termination_truncation = never_cut_off
+    environment._update_rewards = pay_what_is_new
+    return environment
+
+
+def _bare(module: ModuleType, options: Mapping[str, object]) -> Environment:
+    """Without the wrappers that check every call, which this adapter needs no more; parallel where it can be."""
+    environment = module.raw_env(**options)
+    if not hasattr(module, "parallel_env"):
+        return environment
+    from pettingzoo.utils.conversions import parallel_to_aec_wrapper
+
+    from league.games.pettingzoo.aec_to_parallel import Cycles
+
+    if isinstance(environment, parallel_to_aec_wrapper):
+        return environment.env
+    if environment.metadata.get("is_parallelizable", False):
+        return Cycles(environment)
+    return module.parallel_env(**options)
+
+
+def _factory(
+    game: str, family: str, make: Callable[..., Environment], options: Mapping[str, object]
+) -> Callable[[], Environment]:
+    return lambda: _guarded(game, family, lambda: make(**options))
+
+
+def _guarded(game: str, family: str, make: Callable[[], Any]) -> Any:
+    """What `make` makes, with a missing package or a refused option told in the user's words."""
+    try:
+        return make()
+    except ImportError as error:
+        missing = (error.name or "").partition(".")[0]
+        extra = INSTALLED_BY.get(missing, f"pettingzoo[{family}]" if family in FAMILIES else missing or family)
+        raise GameError(f"{game} needs '{missing or error}', which is missing: pip install '{extra}'") from error
+    except GameError:
+        raise
+    except Exception as error:
+        raise GameError(f"{game} cannot be made: {type(error).__name__}: {error}") from error
+
+
+def _takes(make: Callable[..., object], depth: int = 2) -> dict[str, object]:
+    """Options and their defaults; of one that hands on whatever it is given, also those of what it calls by name."""
+    try:
+        parameters = inspect.signature(make).parameters.values()
+    except (TypeError, ValueError):  # some callables written in C have none
+        return {}
+    found = {one.name: one.default for one in parameters if one.default is not one.empty}
+    if depth and any(one.kind is one.VAR_KEYWORD for one in parameters):
+        function = vars(make).get("__init__") if isinstance(make, type) else make
+        names = getattr(getattr(function, "__code__", None), "co_names", ())
+        for called in map(getattr(function, "__globals__", {}).get, names):
+            if inspect.isfunction(called) or inspect.isclass(called):
+                found = _takes(called, depth - 1) | found
+    return found
+
+
+def _check_options(game: str, make: Callable[..., Environment], options: Mapping[str, object]) -> None:
+    try:
+        parameters = inspect.signature(make).parameters
+    except ValueError:  # some callables written in C have none: the call itself will tell
+        return
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return
+    for option in options:
+        if option not in parameters:
+            known = ", ".join(sorted(parameters)) or "none"
+            raise GameError(f"{game} has no option '{option}'{nearest(option, parameters)} (it has: {known})")
+
+
+def _module(name: str) -> ModuleType:
+    with warnings.catch_warnings():
+        # PettingZoo deprecates importing its modules in favour of `make`, which gives wrapped environments only.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return importlib.import_module(name)
+
+
+def _installed(package: str) -> dict[str, str]:
+    """Version by name of the environments in a package, found without importing it."""
+    top, *below = package.split(".")
+    spec = importlib.util.find_spec(top)
+    if spec is None:
+        return {}
+    folders = [os.path.join(folder, *below) for folder in spec.submodule_search_locations or ()]
+    matches = (_NAME.fullmatch(module.name) for module in pkgutil.iter_modules(folders))
+    return {match["name"]: match["version"] for match in matches if match}
+
+
+def _moved_to_mpe2(text: str) -> str:
+    """The answer to a retired `pettingzoo:mpe/…`: its name in the package mpe2."""
+    name, installed = re.sub(r"[-_]v\d+$", "", text), _installed("mpe2")
+    if name in installed:
+        return f": use 'mpe2:{name}_v{installed[name]}'"
+    ids = [f"mpe2:{name}_v{version}" for name, version in installed.items()]
+    return f" into the package mpe2{nearest(f'mpe2:{text}', ids)}"

@@ -1,0 +1,1 @@
+"""Value-based algorithms that learn from a replay buffer: QMIX and VDN."""

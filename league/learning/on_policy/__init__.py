@@ -1,0 +1,1 @@
+"""Actor-critic algorithms that learn from the latest rollout: MAPPO, IPPO and COMA."""
