@@ -12,11 +12,11 @@ from reference import Happened, Lesson, Says, SlowTable
 from reference_learning import Decision, Mlp, Student
 from torch import Tensor
 
-from league.execution import training
+from league.execution import training_table
 from league.execution.training_table import Trained, TrainingTable
 from league.games.core import Game, GameSpec, Turn
 from league.games.registry import make
-from league.learning import actor_critic
+from league.learning.on_policy import actor_critic
 from league.learning.on_policy.actor_critic import Mappo
 from league.learning.on_policy.batch import Batch
 from league.learning.on_policy.update import update
@@ -124,7 +124,7 @@ class Both:
             self.batches.append(batch)
             return update(learner, batch, *args, **kwargs)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(training, "collect", noted_collect)
+        monkeypatch.setattr(training_table, "collect", noted_collect)
         monkeypatch.setattr(actor_critic, "update", noted_update)
 
     def round(self, number: int) -> tuple[Trained, Lesson]:

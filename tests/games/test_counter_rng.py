@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from league.games import chance
+from league.games import counter_rng
 from league.games.counter_rng import fold, mix, uniform
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -50,9 +50,9 @@ def test_parts_may_be_integers_or_tensors(parts: list[int], one: int, plain: lis
 @given(st.lists(INT64, min_size=1, max_size=3), INT64)
 def test_other_devices_than_the_cpu_hash_alike(parts: list[int], begun: int) -> None:
     """Their way is plain torch, which a CPU can go as well."""
-    words = chance._tensors([torch.tensor([part, 7]) for part in parts])
-    folded = chance._folded(chance._tensors([begun]), words, chance._SIGNED, chance._logical_shift)
-    hashed = folded ^ chance._logical_shift(folded, 31)
+    words = counter_rng._tensors([torch.tensor([part, 7]) for part in parts])
+    folded = counter_rng._folded(counter_rng._tensors([begun]), words, counter_rng._SIGNED, counter_rng._logical_shift)
+    hashed = folded ^ counter_rng._logical_shift(folded, 31)
     assert int(hashed[0]) & MASK == splitmix_on(begun & MASK, *parts)
     assert [int(word[1]) for word in words] == [7] * len(parts)
 
