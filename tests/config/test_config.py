@@ -17,7 +17,7 @@ from league.games.registry import NATIVE
 from league.learning.settings import ALGORITHMS
 from league.matchmaking.core import MATCHMAKERS, make_matchmaker
 
-CONFIGS = Path(__file__).parent.parent / "configs"
+CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def fault(text: str, tmp_path: Path, *overrides: str) -> str:
