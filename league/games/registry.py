@@ -75,8 +75,8 @@ def make(
 ) -> Game:
     """The game called `id`, with `slots` copies of it, its tensors on `device`.
 
-    options: of the game itself, and `pad` (`padded.Padded`); of an environment also how it is adapted
-    (`adapting.Adapting`).
+    options: of the game itself, and `pad` (`padded.Padded`); of an environment also those of the adapter
+    (`pettingzoo.options.AdapterOptions`).
     id: a name of `NATIVE`; `pettingzoo:…`, `mpe2:…`, `magent2:…`, `openspiel:…`, `lbf:…` or `rware:…`; else
     `package.module:Name` or `file.py:Name`, where Name is a Game class or a function
     `(slots, device, **options) -> Game` (its first parameter is called
@@ -115,10 +115,10 @@ def source_of(id: str, options: Mapping[str, object] | None = None) -> Source | 
     origin = id if kind in _ADAPTED else plugins.load(id, "game", GameError, _ADAPTED)
     if not isinstance(origin, str) and _is_batched(origin):
         return None
-    from league.games.pettingzoo.options import adapting
+    from league.games.pettingzoo.options import split_options
 
-    own, given = adapting(options or {})
-    return find(origin, given, own.wrappers)
+    adapter, given = split_options(options or {})
+    return find(origin, given, adapter.wrappers)
 
 
 def catalogue() -> list[Listed]:

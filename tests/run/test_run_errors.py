@@ -186,7 +186,7 @@ def test_a_missing_extra(away: Path) -> None:
     )
     called = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert called.returncode == 2
-    assert called.stderr.startswith("league: pettingzoo:classic/leduc_holdem-v4 needs 'rlcard', which is missing")
+    assert called.stderr.startswith("league: pettingzoo:classic/leduc_holdem-v4 needs 'rlcard', which is not installed")
     assert "pip install 'selfplay-league[cards]'" in called.stderr
     assert "Traceback" not in called.stderr
 

@@ -16,10 +16,9 @@ from league.errors import GameError
 from league.games.core import GameSpec
 from league.games.exact.sequence_form import MOST, SequenceForm, Unrolling, not_zero_sum, too_large, with_move
 from league.games.pettingzoo.driver import Driver, drive
-from league.games.pettingzoo.options import adapting
+from league.games.pettingzoo.options import split_options
 from league.games.pettingzoo.sources import find
-from league.games.pettingzoo.spaces import Looks
-from league.games.pettingzoo.vector_env import agents_of
+from league.games.pettingzoo.spaces import ObservationOptions, agents_of
 
 
 def unroll(spec: GameSpec) -> SequenceForm:
@@ -27,13 +26,13 @@ def unroll(spec: GameSpec) -> SequenceForm:
 
     Raises GameError where it is not zero-sum, cannot be walked through, or has more than `MOST` histories.
     """
-    wanted, given = adapting(spec.options)
-    if wanted.wrappers:
+    adapter, given = split_options(spec.options)
+    if adapter.wrappers:
         raise GameError(f"{spec.id} cannot be traversed: game.wrappers may remember what came before")
     source = find(spec.id, given)
     environment = source.build()
-    looks = Looks(wanted.channels or source.channels, wanted.shrink, wanted.pad)
-    driver = drive(source.id, environment, *agents_of(source.id, environment, looks))
+    observations = ObservationOptions(adapter.channels or source.channels, adapter.shrink, adapter.pad)
+    driver = drive(source.id, environment, *agents_of(source.id, environment, observations))
     driver.reset(0)
     game = environment.game_state.get_game()
     _walkable(spec, game)
@@ -78,7 +77,7 @@ def _walk(spec: GameSpec, driver: Driver, root: Any) -> SequenceForm:
         environment.game_state = state
         environment._update_action_masks()
         environment._update_observations()
-        return driver.look(seat)
+        return driver.observe_with_mask(seat)
 
     # A position; what seat 0 has chosen there where the seats choose at once; both sequences; how likely chance is.
     walk: deque[tuple[Any, int | None, tuple[int, int], float]] = deque([(root, None, (0, 0), 1.0)])

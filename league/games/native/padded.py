@@ -19,7 +19,7 @@ from league.games.native.core import Look, NativeGame, Outcome
 
 
 class Padded(NativeGame):
-    """The game `game` with all seats in one role, as `pad` of `adapting.Adapting` makes it of an environment.
+    """The game `game` with all seats in one role, as the option `pad` (`AdapterOptions`) makes it of an environment.
 
     Observations are one row of W numbers, zeros behind; A actions, of which those that a seat does not have are never
     legal. The role is called as the game's own where that has one only, else "player". State, rules and the critic's

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from league.games.counter_rng import fold
-from league.games.pettingzoo.driver import Driver
+from league.games.pettingzoo.driver import Driver, fold_seed
 from league.games.pettingzoo.sources import find
-from league.games.pettingzoo.vector_env import fold_seed
 
 _MEMORY_MB = 1000
 

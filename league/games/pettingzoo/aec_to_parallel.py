@@ -1,4 +1,4 @@
-"""A parallelizable AEC environment as a ParallelEnv, in half the time that PettingZoo's own conversion takes."""
+"""A parallelizable AEC environment as a ParallelEnv, in half the time of PettingZoo's own conversion."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from pettingzoo.utils.conversions import aec_to_parallel_wrapper
 
 
-class Cycles(aec_to_parallel_wrapper):  # type: ignore[misc]
-    """`aec_to_parallel_wrapper` (PettingZoo 1.27), step for step, but for one thing: it does not call `last()`.
+class CyclesAsParallel(aec_to_parallel_wrapper):  # type: ignore[misc]
+    """`aec_to_parallel_wrapper` (PettingZoo 1.27) with the same results, except that it does not call `last()`.
 
-    The original asks `last()` of every agent before it acts, which makes the environment observe once more for each,
-    and throws the answer away; in MPE that is nearly half of a step.
+    The original calls `last()` before every agent's action and discards the result, but the environment computes an
+    observation for it; in MPE that is nearly half of a step.
     """
 
     def step(self, actions: Mapping[Any, Any]) -> tuple[dict[Any, Any], ...]:

@@ -12,20 +12,23 @@ import numpy as np
 import numpy.typing as npt
 
 from league.errors import GameError
-from league.games.pettingzoo.sources import Environment
+from league.games.pettingzoo.sources import Environment, Source
 from league.games.pettingzoo.spaces import Encoding
 
 Floats = npt.NDArray[np.float32]
-Shown = Sequence[npt.NDArray[Any] | None]
+SeatObservations = Sequence[npt.NDArray[Any] | None]
+"""By seat, its encoded observation, or None where its episode is over."""
+
+_DRAWN = ("tictactoe", "connect_four")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Step:
-    """What one turn of one environment brought.
+    """The result of one turn of one environment.
 
-    reward: by seat. terminated, truncated: the seats whose episode ends now; none is in both. ended: nobody acts any
-    more. final_state, final_obs: the global state where some seat was truncated, and by seat what it saw, encoded, None
-    where its episode was over before.
+    reward: by seat. terminated, truncated: the seats whose episode ends now; no seat is in both. ended: no seat acts
+    any more. final_state, final_obs: the global state and the seats' observations after the turn, where some seat was
+    truncated; otherwise None and empty.
     """
 
     reward: list[float]
@@ -33,41 +36,42 @@ class Step:
     truncated: list[int]
     ended: bool
     final_state: Floats | None = None
-    final_obs: Shown = ()
+    final_obs: SeatObservations = ()
 
 
 class Driver(ABC):
     """One environment and its current episode.
 
-    acting: seats that choose an action now. done: by seat, whose episode is over. native_state: take the global state
-    from the environment's own `state()` (else it is all seats' observations in seat order, zeros for the dead; or where
-    there are `groups` of seats, the mean observation of each group's living).
-    cut_is_end: an episode cut off at the environment's horizon counts as terminated, as where the rules set it.
+    acting: seats that choose an action now. done: by seat, whether its episode is over.
+    uses_env_state: take the global state from the environment's own `state()`. Otherwise it is all seats' observations
+        in seat order, with zeros for seats that are done; or, where there are `mean_groups` of seats, the mean
+        observation of the seats in each group that are not done.
+    horizon_is_terminal: a truncation by the environment counts as a termination.
     """
 
     acting: tuple[int, ...] = ()
 
-    def __init__(self, game: str, env: Environment, agents: Sequence[Any], seen: Sequence[Encoding]) -> None:
-        self.game, self.env, self.agents, self.seen = game, env, agents, seen
-        self.index = {agent: seat for seat, agent in enumerate(agents)}
-        self.act = [encoding.action for encoding in seen]
+    def __init__(self, game: str, env: Environment, agents: Sequence[Any], encodings: Sequence[Encoding]) -> None:
+        self.game, self.env, self.agents, self.encodings = game, env, agents, encodings
         self.done = [False] * len(agents)
-        self.native_state = self.cut_is_end = False
-        self.groups: Sequence[Sequence[int]] = ()
+        self.uses_env_state = self.horizon_is_terminal = False
+        self.mean_groups: Sequence[Sequence[int]] = ()
+        self._seat_by_agent = {agent: seat for seat, agent in enumerate(agents)}
+        self._decode = [encoding.decode_action for encoding in encodings]
 
     def reset(self, seed: int) -> None:
-        """Begin an episode. seed: below 2**31. Raises GameError where nobody is to act."""
+        """Begin an episode. seed: below 2**31. Raises GameError where no seat acts."""
         self.done = [False] * len(self.agents)
         self._reset(seed)
         if not self.acting:
             raise GameError(f"{self.game}: after reset(seed={seed}) the environment has no agent that acts")
 
     def step(self, actions: Sequence[Any]) -> Step:
-        """Take one turn. actions: by seat, as `Encoding.action` takes them; what stands at a seat that does not act is
-        not read.
+        """Take one turn. actions: by seat, as `Encoding.decode_action` takes them; entries of seats that do not act are
+        ignored.
 
-        Seats whose flags never came are over with the last turn, in the way of those who ended then. What an
-        environment still pays to agents that are over belongs to no decision, and is dropped.
+        If the environment ends without flags for some seats, they end with the others, by termination or truncation.
+        Rewards that an environment pays to agents whose episode is over belong to no decision and are dropped.
         """
         before, reward = self.done, [0.0] * len(self.agents)
         step = self._step(actions, reward)
@@ -86,19 +90,19 @@ class Driver(ABC):
         return step
 
     @abstractmethod
-    def look(self, seat: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
-        """What a seat that acts sees now, encoded, and its mask `[A]`, nonzero where legal, or None without one.
+    def observe_with_mask(self, seat: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+        """The encoded observation of a seat that acts, and its mask `[A]` (nonzero where legal), or None without one.
 
-        The environment is asked once. Raises GameError where the mask allows nothing.
+        The environment is asked once. Raises GameError where the mask allows no action.
         """
 
     @abstractmethod
     def observe(self, seat: int) -> npt.NDArray[Any]:
-        """What any seat sees now, encoded."""
+        """The encoded observation of any seat."""
 
     def state(self) -> Floats:
         """`[state]` float32: the global state of the current position, for the critic."""
-        return self._state(() if self.native_state else self._shown())
+        return self._state(() if self.uses_env_state else self._observations())
 
     @abstractmethod
     def _reset(self, seed: int) -> None: ...
@@ -106,47 +110,48 @@ class Driver(ABC):
     @abstractmethod
     def _step(self, actions: Sequence[Any], reward: list[float]) -> Step: ...
 
-    def _final(self, cut: Sequence[int], done: Sequence[bool]) -> tuple[Floats | None, Shown]:
-        """`final_state` and `final_obs` of a step that cuts seats off. done: by seat, whose episode was over before."""
-        if not cut:
+    def _final(self, truncated: Sequence[int], before: Sequence[bool]) -> tuple[Floats | None, SeatObservations]:
+        """`final_state` and `final_obs` of a step. before: `done` before it."""
+        if not truncated:
             return None, ()
-        # Copies: some environments go on writing into what they have shown.
-        shown = [None if over else self.observe(seat).copy() for seat, over in enumerate(done)]
-        return self._state(shown), shown
+        # Copies: some environments keep writing into the observations that they have returned.
+        observations = [None if over else self.observe(seat).copy() for seat, over in enumerate(before)]
+        return self._state(observations), observations
 
-    def _shown(self) -> Shown:
-        """By seat, what it sees now, encoded, None for those who are done."""
+    def _observations(self) -> SeatObservations:
         return [None if over else self.observe(seat) for seat, over in enumerate(self.done)]
 
-    def _state(self, shown: Shown) -> Floats:
-        """The global state, which is made of what every seat sees unless the environment has one of its own."""
-        if self.native_state:
+    def _state(self, observations: SeatObservations) -> Floats:
+        """The global state: the environment's own, or made of the observations of all seats."""
+        if self.uses_env_state:
             return np.asarray(self.env.state(), dtype=np.float32).reshape(-1)
-        if self.groups:
-            return np.concatenate([self._mean(shown, seats) for seats in self.groups])
+        if self.mean_groups:
+            return np.concatenate([self._mean(observations, seats) for seats in self.mean_groups])
         parts = [
-            np.zeros(seen.size, dtype=np.float32) if one is None else one.reshape(-1)
-            for seen, one in zip(self.seen, shown, strict=True)
+            np.zeros(encoding.size, dtype=np.float32) if one is None else one.reshape(-1)
+            for encoding, one in zip(self.encodings, observations, strict=True)
         ]
         return np.concatenate(parts, dtype=np.float32, casting="unsafe")
 
-    def _mean(self, shown: Shown, seats: Sequence[int]) -> Floats:
-        total, living = np.zeros(self.seen[seats[0]].size, dtype=np.float32), 0
+    def _mean(self, observations: SeatObservations, seats: Sequence[int]) -> Floats:
+        total, living = np.zeros(self.encodings[seats[0]].size, dtype=np.float32), 0
         for seat in seats:
-            one = shown[seat]
+            one = observations[seat]
             if one is not None:
                 total += one.reshape(-1)
                 living += 1
         return total / np.float32(max(living, 1))
 
-    def _settle(self, terminations: Mapping[Any, bool], truncations: Mapping[Any, bool]) -> tuple[list[int], list[int]]:
-        """The flags that are new, as seats terminated and truncated; a seat is over only once."""
+    def _newly_done(
+        self, terminations: Mapping[Any, bool], truncations: Mapping[Any, bool]
+    ) -> tuple[list[int], list[int]]:
+        """The seats that are terminated and truncated by flags that are new; marks them as done."""
         over: list[int] = []
         cut: list[int] = []
         if any(terminations.values()) or any(truncations.values()):
-            for agent, seat in self.index.items():
+            for agent, seat in self._seat_by_agent.items():
                 if not self.done[seat]:
-                    if terminations.get(agent, False) or (self.cut_is_end and truncations.get(agent, False)):
+                    if terminations.get(agent, False) or (self.horizon_is_terminal and truncations.get(agent, False)):
                         over.append(seat)
                     elif truncations.get(agent, False):
                         cut.append(seat)
@@ -155,23 +160,24 @@ class Driver(ABC):
 
     def _seat(self, agent: Any) -> int:
         try:
-            return self.index[agent]
+            return self._seat_by_agent[agent]
         except KeyError:
             raise GameError(f"{self.game}: agent '{agent}' is not among the environment's possible_agents") from None
 
-    def _looked(
+    def _encode_with_mask(
         self, seat: int, observation: Any, infos: Mapping[Any, Any]
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
-        agent, seen = self.agents[seat], self.seen[seat]
-        raw = observation["action_mask"] if seen.masked else (infos.get(agent) or {}).get("action_mask")
+        agent, encoding = self.agents[seat], self.encodings[seat]
+        in_observation = encoding.mask_in_observation
+        raw = observation["action_mask"] if in_observation else (infos.get(agent) or {}).get("action_mask")
         if raw is None:
-            return seen.encode(observation), seen.legal
+            return encoding.encode(observation), encoding.own_actions
         mask = np.asarray(raw)
-        if seen.legal is not None:
-            mask = np.concatenate((mask, np.zeros(len(seen.legal) - len(mask), dtype=mask.dtype)))
+        if encoding.own_actions is not None:
+            mask = np.concatenate((mask, np.zeros(len(encoding.own_actions) - len(mask), dtype=mask.dtype)))
         if not np.count_nonzero(mask):
-            raise GameError(f"{self.game}: agent '{agent}' is to act, but its action mask allows nothing")
-        return seen.encode(observation), mask
+            raise GameError(f"{self.game}: it is agent '{agent}''s turn, but its action mask allows no action")
+        return encoding.encode(observation), mask
 
 
 class TurnDriver(Driver):
@@ -179,30 +185,38 @@ class TurnDriver(Driver):
 
     def _reset(self, seed: int) -> None:
         self.env.reset(seed=seed)
-        self._pass_over_the_dead()
+        self._skip_dead_agents()
 
     def _step(self, actions: Sequence[Any], reward: list[float]) -> Step:
-        env, (seat,), done = self.env, self.acting, self.done
-        before = dict(env._cumulative_rewards)
-        env.step(self.act[seat](actions[seat]))
-        # An agent's `last()` is what it was given since it last acted. Whoever acts has just read its own, so what
-        # stands there now is new; for the others the difference is. (Summing `rewards` instead would count twice
-        # where an environment leaves them standing; so would looking again after the dead are stepped.)
-        before[self.agents[seat]] = 0.0
+        env, (seat,), before = self.env, self.acting, self.done
+        rewards_before = dict(env._cumulative_rewards)
+        env.step(self._decode[seat](actions[seat]))
+        # An agent's cumulative reward counts from its own last action. The agent that acts has just read its own, so
+        # all that stands there now is new; for the others the difference is. (Summing `rewards` instead would count
+        # twice where an environment does not clear them; so would reading again after dead agents are skipped.)
+        rewards_before[self.agents[seat]] = 0.0
         for name, total in env._cumulative_rewards.items():
-            reward[self._seat(name)] = float(total - before.get(name, 0.0))
-        over, cut = self._settle(env.terminations, env.truncations)
-        final = self._final(cut, done)
-        self._pass_over_the_dead()
-        return Step(reward, over, cut, not self.acting, *final)
+            reward[self._seat(name)] = float(total - rewards_before.get(name, 0.0))
+        over, cut = self._newly_done(env.terminations, env.truncations)
+        state, observations = self._final(cut, before)
+        self._skip_dead_agents()
+        return Step(
+            reward=reward,
+            terminated=over,
+            truncated=cut,
+            ended=not self.acting,
+            final_state=state,
+            final_obs=observations,
+        )
 
-    def look(self, seat: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
-        return self._looked(seat, self.env.observe(self.agents[seat]), self.env.infos)
+    def observe_with_mask(self, seat: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+        return self._encode_with_mask(seat, self.env.observe(self.agents[seat]), self.env.infos)
 
     def observe(self, seat: int) -> npt.NDArray[Any]:
-        return self.seen[seat].encode(self.env.observe(self.agents[seat]))
+        return self.encodings[seat].encode(self.env.observe(self.agents[seat]))
 
-    def _pass_over_the_dead(self) -> None:
+    def _skip_dead_agents(self) -> None:
+        """Step dead agents (`step(None)`) until a live one is selected, and set `acting`."""
         env = self.env
         for _ in range(len(self.agents) + 1):
             if not env.agents or False not in self.done:
@@ -213,7 +227,7 @@ class TurnDriver(Driver):
                 self.acting = (self._seat(agent),)
                 return
             env.step(None)
-        raise GameError(f"{self.game}: the environment does not remove agents that are over (step(None) has no effect)")
+        raise GameError(f"{self.game}: the environment does not remove dead agents (step(None) has no effect)")
 
 
 class ParallelDriver(Driver):
@@ -224,41 +238,68 @@ class ParallelDriver(Driver):
         self._find_acting()
 
     def _step(self, actions: Sequence[Any], reward: list[float]) -> Step:
-        done, agents, act = self.done, self.agents, self.act
+        before, agents, decode = self.done, self.agents, self._decode
         self._raw, rewards, terminations, truncations, self._infos = self.env.step(
-            {agents[seat]: act[seat](actions[seat]) for seat in self.acting}
+            {agents[seat]: decode[seat](actions[seat]) for seat in self.acting}
         )
         for agent, value in rewards.items():
             reward[self._seat(agent)] = float(value)
-        over, cut = self._settle(terminations, truncations)
-        final = self._final(cut, done)
+        over, cut = self._newly_done(terminations, truncations)
+        state, observations = self._final(cut, before)
         self._find_acting()
-        return Step(reward, over, cut, not self.acting, *final)
+        return Step(
+            reward=reward,
+            terminated=over,
+            truncated=cut,
+            ended=not self.acting,
+            final_state=state,
+            final_obs=observations,
+        )
 
-    def look(self, seat: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
-        return self._looked(seat, self._raw[self.agents[seat]], self._infos)
+    def observe_with_mask(self, seat: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+        return self._encode_with_mask(seat, self._raw[self.agents[seat]], self._infos)
 
     def observe(self, seat: int) -> npt.NDArray[Any]:
-        agent, seen = self.agents[seat], self.seen[seat]
+        agent, encoding = self.agents[seat], self.encodings[seat]
         if agent not in self._raw:
-            return np.zeros(seen.shape, dtype=seen.dtype)
-        return seen.encode(self._raw[agent])
+            return np.zeros(encoding.shape, dtype=encoding.dtype)
+        return encoding.encode(self._raw[agent])
 
     def _find_acting(self) -> None:
         self.acting = tuple([seat for seat in map(self._seat, self.env.agents) if not self.done[seat]])
 
 
-def drive(game: str, env: Environment, agents: Sequence[Any], seen: Sequence[Encoding]) -> Driver:
-    """The driver that fits an environment. Raises GameError for what is no PettingZoo environment."""
-    return (TurnDriver if takes_turns(game, env) else ParallelDriver)(game, env, agents, seen)
+def drive(game: str, env: Environment, agents: Sequence[Any], encodings: Sequence[Encoding]) -> Driver:
+    """The driver for an environment. Raises GameError for an object that is not a PettingZoo environment."""
+    return (TurnDriver if takes_turns(game, env) else ParallelDriver)(game, env, agents, encodings)
 
 
 def takes_turns(game: str, env: Environment) -> bool:
-    """Whether agents act in turn (AEC) or at once (Parallel). Raises GameError for what is neither."""
+    """Whether agents act in turn (AEC) or at once (Parallel). Raises GameError for anything else."""
     from pettingzoo import AECEnv, ParallelEnv
 
     if isinstance(env, AECEnv):
         return True
     if isinstance(env, ParallelEnv):
         return False
-    raise GameError(f"{game} gave a {type(env).__name__}, which is neither a PettingZoo AECEnv nor a ParallelEnv")
+    raise GameError(f"{game} returned a {type(env).__name__}, which is neither a PettingZoo AECEnv nor a ParallelEnv")
+
+
+def fold_seed(seed: int) -> int:
+    """A 64-bit seed as the 31 bits that environments take; seeds below 2**31 stay as they are."""
+    seed &= (1 << 64) - 1
+    return (seed ^ (seed >> 31) ^ (seed >> 62)) & 0x7FFFFFFF
+
+
+def has_text(source: Source) -> bool:
+    """Whether positions can be shown as text."""
+    return source.family == "openspiel" or (source.family == "classic" and source.name in _DRAWN)
+
+
+def text_of(source: Source, driver: Driver) -> str:
+    """A position as text: tic-tac-toe and Connect Four as boards (X moves first), otherwise OpenSpiel's own text."""
+    if source.family == "openspiel":
+        return str(driver.env.game_state)
+    own, other = driver.observe(0)
+    marks = np.where(own > 0, "X", np.where(other > 0, "O", "."))
+    return "\n".join(" ".join(row) for row in marks)

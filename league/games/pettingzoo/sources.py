@@ -30,13 +30,13 @@ INSTALLED_BY = {
     "magent2": "selfplay-league[magent]",
     "chess": "selfplay-league[chess]",
 }
-"""What a missing module is installed by, where the extra of its family is not the answer."""
+"""What installs a missing module, where it is not the extra of its family."""
 
 GYMNASIUM = {"lbf": "lbforaging", "rware": "rware"}
-"""Packages of Gymnasium environments with one part of their spaces for each agent, by what their ids begin with."""
+"""Packages of Gymnasium environments whose spaces have one part for each agent, by the prefix of their ids."""
 
 MODULES = {"mpe2": "mpe2", "magent2": "magent2.environments"}
-"""Packages of environments beside PettingZoo's own, by what their ids begin with: the module that has them."""
+"""Packages of environments besides PettingZoo's own, by the prefix of their ids: the module that holds them."""
 
 _NAME = re.compile(r"(?P<name>[a-z][a-z0-9_]*)[-_]v(?P<version>\d+)")
 
@@ -45,10 +45,10 @@ _NAME = re.compile(r"(?P<name>[a-z][a-z0-9_]*)[-_]v(?P<version>\d+)")
 class Source:
     """Where a game's environments come from.
 
-    id: the canonical spelling. version: the environment's own. family: "classic", "butterfly", …, "mpe2", "magent2",
-    "lbf", "rware", "openspiel", or "custom" for a factory of the user's. name: without family and version.
-    build: makes one environment. channels: where the environment's images keep their channels.
-    takes: the environment's options that have a default, as far as signatures tell, with the default.
+    id: in canonical spelling. version: the environment's own. family: "classic", "butterfly", …, "mpe2", "magent2",
+    "lbf", "rware", "openspiel", or "custom" for a user's factory. name: without family and version.
+    build: makes one environment. channels: the position of the channels in the environment's images.
+    option_defaults: the environment's options that have a default, with the default, as far as signatures show them.
     """
 
     id: str
@@ -57,7 +57,7 @@ class Source:
     name: str
     build: Callable[[], Environment]
     channels: Channels = "last"
-    takes: Mapping[str, object] = field(default_factory=dict)
+    option_defaults: Mapping[str, object] = field(default_factory=dict)
 
 
 def find(
@@ -67,20 +67,20 @@ def find(
     `rware:ID`) or of a user's factory.
 
     options: keyword arguments of the environment (for OpenSpiel: parameters of the game). wrappers: callables by name
-    (`package.module:Name`, `file.py:Name`) that are put around each environment, the first one innermost.
+    (`package.module:Name`, `file.py:Name`) that wrap each environment, the first one innermost.
     Raises GameError for an unknown or retired name, an unknown option, and a package that is not installed.
     """
     source = _unwrapped(origin, options)
     if not wrappers:
         return source
-    around = [plugins.load(wrapper, "wrapper", GameError) for wrapper in wrappers]
+    wraps = [plugins.load(wrapper, "wrapper", GameError) for wrapper in wrappers]
 
     def build() -> Environment:
         environment = source.build()
-        for name, wrap in zip(wrappers, around, strict=True):
+        for name, wrap in zip(wrappers, wraps, strict=True):
             try:
                 environment = wrap(environment)
-            except Exception as error:  # whatever a user's own code raises is the user's to mend
+            except Exception as error:  # a user's own code may raise anything
                 raise GameError(f"{source.id}: the wrapper '{name}' failed: {type(error).__name__}: {error}") from error
         return environment
 
@@ -88,18 +88,20 @@ def find(
 
 
 def _unwrapped(origin: str | Callable[..., Environment], options: Mapping[str, object]) -> Source:
-    # Environments draw through SDL even where nobody looks; without a display they fail, or greet on stdout.
+    # Environments open SDL even where nothing is rendered: without a display they fail, and pygame prints a banner.
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     from gymnasium import logger
 
-    # What Gymnasium warns of (render modes, precision of bounds) nobody here can mend.
+    # Gymnasium's warnings (render modes, precision of bounds) concern the environment's author, not the user.
     logger.min_level = logger.ERROR
     if not isinstance(origin, str):
         name = getattr(origin, "__qualname__", type(origin).__qualname__)
         game = f"{getattr(origin, '__module__', type(origin).__module__)}:{name}"
         _check_options(game, origin, options)
-        return Source(game, "0", "custom", name, _factory(game, "", origin, options), takes=_takes(origin))
+        return Source(
+            game, "0", "custom", name, _factory(game, "", origin, options), option_defaults=_option_defaults(origin)
+        )
     package, _, name = origin.partition(":")
     if package == "openspiel":
         return _openspiel(name, options)
@@ -144,11 +146,11 @@ def _from_package(origin: str, package: str, family: str, text: str, options: Ma
         raise GameError(f"unknown game '{origin}'{nearest(origin, ids.values())}")
     name, version = match["name"], match["version"]
     if version != installed[name]:
-        raise GameError(f"'{origin}' is not the version that is installed: use '{ids[name]}'")
+        raise GameError(f"'{origin}' is not the installed version: use '{ids[name]}'")
     module = _guarded(ids[name], family, lambda: _module(f"{package}.{name}_v{version}"))
     _check_options(ids[name], module.raw_env, options)
     build = _factory(ids[name], family, lambda **kw: _bare(module, kw), options)
-    return Source(ids[name], version, family, name, build, takes=_takes(module.raw_env))
+    return Source(ids[name], version, family, name, build, option_defaults=_option_defaults(module.raw_env))
 
 
 def _gymnasium(package: str, name: str, options: Mapping[str, object]) -> Source:
@@ -164,7 +166,7 @@ def _gymnasium(package: str, name: str, options: Mapping[str, object]) -> Source
     def make() -> Environment:
         from league.games.pettingzoo.tuple_env import TupleEnv
 
-        # Without the wrappers that check every call; a limit of steps is the environment's own.
+        # Without Gymnasium's wrappers: they check every call, and the environments limit their steps themselves.
         return TupleEnv(game, gymnasium.make(name, disable_env_checker=True, **dict[str, Any](options)).unwrapped)
 
     version = name.rpartition("-v")[2]
@@ -191,52 +193,27 @@ def _openspiel(name: str, options: Mapping[str, object]) -> Source:
     config = dict(options) or None
 
     def make() -> Environment:
-        return _by_the_rules(shimmy.OpenSpielCompatibilityV0(game_name=name, config=config))
+        from league.games.openspiel.environment import corrected
+
+        return corrected(shimmy.OpenSpielCompatibilityV0(game_name=name, config=config))
 
     build = _factory(game, "openspiel", make, {})
-    return Source(game, "0", "openspiel", name, build, channels="first", takes=dict(parameters))
-
-
-def _by_the_rules(environment: Environment) -> Environment:
-    """Shimmy's wrapper (2.0) without two faults: episodes end by the game's rules only, and rewards are paid once.
-
-    It counts chance's moves against `max_game_length`, which does not, and so cuts Kuhn poker off after one bet. And it
-    pays the rewards of the last move, which are none where chance moved since, and are paid again for every seat that
-    has yet to choose in a simultaneous move.
-    """
-    settle = environment._update_termination_truncation
-    paid: tuple[object, list[float]] = (None, [])
-
-    def never_cut_off() -> None:
-        settle()
-        environment.truncations = dict.fromkeys(environment.agents, False)
-
-    def pay_what_is_new() -> None:
-        nonlocal paid
-        state, returns = environment.game_state, environment.game_state.returns()
-        before = paid[1] if paid[0] is state else [0.0] * len(returns)
-        paid = state, returns
-        new = (now - then for now, then in zip(returns, before, strict=True))
-        environment.rewards = dict(zip(environment.agents, new, strict=True))
-
-    environment._update_termination_truncation = never_cut_off
-    environment._update_rewards = pay_what_is_new
-    return environment
+    return Source(game, "0", "openspiel", name, build, channels="first", option_defaults=dict(parameters))
 
 
 def _bare(module: ModuleType, options: Mapping[str, object]) -> Environment:
-    """Without the wrappers that check every call, which this adapter needs no more; parallel where it can be."""
+    """An environment without the wrappers that check every call, which the driver replaces; parallel where possible."""
     environment = module.raw_env(**options)
     if not hasattr(module, "parallel_env"):
         return environment
     from pettingzoo.utils.conversions import parallel_to_aec_wrapper
 
-    from league.games.pettingzoo.aec_to_parallel import Cycles
+    from league.games.pettingzoo.aec_to_parallel import CyclesAsParallel
 
     if isinstance(environment, parallel_to_aec_wrapper):
         return environment.env
     if environment.metadata.get("is_parallelizable", False):
-        return Cycles(environment)
+        return CyclesAsParallel(environment)
     return module.parallel_env(**options)
 
 
@@ -247,21 +224,21 @@ def _factory(
 
 
 def _guarded(game: str, family: str, make: Callable[[], Any]) -> Any:
-    """What `make` makes, with a missing package or a refused option told in the user's words."""
+    """What `make` makes. Raises GameError where a package is missing or the environment cannot be made."""
     try:
         return make()
     except ImportError as error:
         missing = (error.name or "").partition(".")[0]
         extra = INSTALLED_BY.get(missing, f"pettingzoo[{family}]" if family in FAMILIES else missing or family)
-        raise GameError(f"{game} needs '{missing or error}', which is missing: pip install '{extra}'") from error
+        raise GameError(f"{game} needs '{missing or error}', which is not installed: pip install '{extra}'") from error
     except GameError:
         raise
     except Exception as error:
         raise GameError(f"{game} cannot be made: {type(error).__name__}: {error}") from error
 
 
-def _takes(make: Callable[..., object], depth: int = 2) -> dict[str, object]:
-    """Options and their defaults; of one that hands on whatever it is given, also those of what it calls by name."""
+def _option_defaults(make: Callable[..., object], depth: int = 2) -> dict[str, object]:
+    """Options and their defaults; where `make` passes on `**kwargs`, also those of the functions that it calls."""
     try:
         parameters = inspect.signature(make).parameters.values()
     except (TypeError, ValueError):  # some callables written in C have none
@@ -272,14 +249,14 @@ def _takes(make: Callable[..., object], depth: int = 2) -> dict[str, object]:
         names = getattr(getattr(function, "__code__", None), "co_names", ())
         for called in map(getattr(function, "__globals__", {}).get, names):
             if inspect.isfunction(called) or inspect.isclass(called):
-                found = _takes(called, depth - 1) | found
+                found = _option_defaults(called, depth - 1) | found
     return found
 
 
 def _check_options(game: str, make: Callable[..., Environment], options: Mapping[str, object]) -> None:
     try:
         parameters = inspect.signature(make).parameters
-    except ValueError:  # some callables written in C have none: the call itself will tell
+    except ValueError:  # some callables written in C have none: the call itself will fail
         return
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return
@@ -291,7 +268,7 @@ def _check_options(game: str, make: Callable[..., Environment], options: Mapping
 
 def _module(name: str) -> ModuleType:
     with warnings.catch_warnings():
-        # PettingZoo deprecates importing its modules in favour of `make`, which gives wrapped environments only.
+        # PettingZoo deprecates importing its modules in favour of `make`, which only makes wrapped environments.
         warnings.simplefilter("ignore", DeprecationWarning)
         return importlib.import_module(name)
 
@@ -308,7 +285,7 @@ def _installed(package: str) -> dict[str, str]:
 
 
 def _moved_to_mpe2(text: str) -> str:
-    """The answer to a retired `pettingzoo:mpe/…`: its name in the package mpe2."""
+    """How an error about a retired `pettingzoo:mpe/…` ends: the environment's name in the package mpe2."""
     name, installed = re.sub(r"[-_]v\d+$", "", text), _installed("mpe2")
     if name in installed:
         return f": use 'mpe2:{name}_v{installed[name]}'"

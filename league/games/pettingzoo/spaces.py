@@ -1,4 +1,4 @@
-"""How one agent of an environment sees and acts: a Gymnasium space in, shapes and an encoding out. Knows no torch."""
+"""One agent's Gymnasium spaces as arrays: how observations are encoded and actions decoded. Imports no torch."""
 
 from __future__ import annotations
 
@@ -12,40 +12,41 @@ from gymnasium import spaces
 
 from league.errors import GameError
 from league.games.actions import ActionSpace, Box, Discrete, MultiDiscrete
-from league.games.pettingzoo.sources import Channels
+from league.games.pettingzoo.sources import Channels, Environment
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
-    """How a game's observations are read. channels: where images keep theirs. shrink: how many times smaller images are
-    made. pad: all agents see and act alike, as `padded` makes them."""
+class ObservationOptions:
+    """How observations are encoded: the adapter options `channels`, `shrink` and `pad`, settled."""
 
     channels: Channels
     shrink: int = 1
     pad: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Encoding:
-    """An agent's observations and actions as arrays.
+    """How one agent's observations become arrays, and how its actions become what the environment takes.
 
-    shape: of an observation: `(channels, height, width)` for images, else `(length,)`. dtype: "uint8" for planes of
-    bits, bytes and one-hots; "int8" where small integers go below zero; else "float32". actions: what one decision is.
-    masked: the observation space carries an action mask. legal: `[A]`, the actions that there are, where others of the
-    role have more; else None. depth: numbers in which this game gives an action, 0 where it gives a bare one.
+    shape: of an observation: `(channels, height, width)` for images, otherwise `(length,)`. dtype: "uint8" for bits,
+    bytes and one-hots; "int8" where small integers go below zero; otherwise "float32". actions: what one decision is.
+    observation_space: without the action mask. mask_in_observation: the observation is a dict that holds the mask.
+    key: of the observation in that dict, or None. channels_last: images are transposed. shrink: as the option.
+    action_length: how many numbers an action takes in this game's arrays; 0 where it is a bare number.
+    own_actions: `[A]` bool, the actions that this agent has, where others of its role have more; otherwise None.
     """
 
     shape: tuple[int, ...]
     dtype: str
     actions: ActionSpace
-    masked: bool
-    space: spaces.Space[Any]
-    acts: spaces.Space[Any]
-    key: str | None
-    transposed: bool
+    observation_space: spaces.Space[Any]
+    action_space: spaces.Space[Any]
+    mask_in_observation: bool = False
+    key: str | None = None
+    channels_last: bool = False
     shrink: int = 1
-    depth: int = 0
-    legal: npt.NDArray[np.bool_] | None = None
+    action_length: int = 0
+    own_actions: npt.NDArray[np.bool_] | None = None
 
     @property
     def size(self) -> int:
@@ -53,41 +54,41 @@ class Encoding:
         return int(np.prod(self.shape))
 
     @property
-    def kind(self) -> tuple[tuple[int, ...], str, ActionSpace]:
-        """What agents must share for one policy's weights to serve them all."""
+    def signature(self) -> tuple[tuple[int, ...], str, ActionSpace]:
+        """What agents must have in common for one policy's weights to serve them all."""
         return self.shape, self.dtype, self.actions
 
     def encode(self, observation: Any) -> npt.NDArray[Any]:
-        """`[*shape]`, of the environment's own dtype: it is converted where it is written."""
+        """`[*shape]`, in the environment's own dtype: it is converted where it is written."""
         if self.key is not None:
             observation = observation[self.key]
         elif isinstance(observation, Mapping):
             observation = {key: value for key, value in observation.items() if key != "action_mask"}
-        if not isinstance(self.space, spaces.Box):
-            observation = spaces.flatten(self.space, observation)
+        if not isinstance(self.observation_space, spaces.Box):
+            observation = spaces.flatten(self.observation_space, observation)
         array = np.asarray(observation)
-        if self.transposed:
+        if self.channels_last:
             array = array.transpose(2, 0, 1)
         if self.shrink > 1:
-            array = _smaller(array, self.shrink)
+            array = _shrunk(array, self.shrink)
         if array.size != self.size:
             padded = np.zeros(self.shape, dtype=array.dtype)
             padded[: array.size] = array.reshape(-1)
             return padded
         return array.reshape(self.shape)
 
-    def action(self, chosen: Any) -> Any:
-        """What the environment is given for an action of ours: a number, or where the game has a depth, that many."""
-        acts = self.acts
-        if isinstance(acts, spaces.Discrete):
-            return int(chosen[0] if self.depth else chosen) + int(acts.start)
-        values = np.asarray(chosen[: self.actions.draws], dtype=acts.dtype).reshape(acts.shape)
-        if isinstance(acts, spaces.MultiDiscrete):
-            return values + acts.start
-        return np.clip(values, acts.low, acts.high) if isinstance(acts, spaces.Box) else values
+    def decode_action(self, chosen: Any) -> Any:
+        """What the environment takes for an action of ours: a number, or `action_length` numbers."""
+        space = self.action_space
+        if isinstance(space, spaces.Discrete):
+            return int(chosen[0] if self.action_length else chosen) + int(space.start)
+        values = np.asarray(chosen[: self.actions.draws], dtype=space.dtype).reshape(space.shape)
+        if isinstance(space, spaces.MultiDiscrete):
+            return values + space.start
+        return np.clip(values, space.low, space.high) if isinstance(space, spaces.Box) else values
 
-    def any_action(self, rng: np.random.Generator, mask: npt.NDArray[Any] | None) -> Any:
-        """A legal action at random, as `action` takes it. mask: `[A]`, or None."""
+    def random_action(self, rng: np.random.Generator, mask: npt.NDArray[Any] | None) -> Any:
+        """A random legal action, in the form that `decode_action` takes. mask: `[A]`, or None."""
         space = self.actions
         if isinstance(space, Discrete):
             found = [int(rng.integers(space.n) if mask is None else rng.choice(np.flatnonzero(mask)))]
@@ -97,14 +98,35 @@ class Encoding:
             found = [int(rng.choice(np.flatnonzero(part))) for part in parts]
         else:
             return rng.uniform(space.low, space.high).astype(np.float32).tolist()
-        return found if self.depth else found[0]
+        return found if self.action_length else found[0]
 
 
-def encoding(game: str, agent: str, seen: spaces.Space[Any], acts: spaces.Space[Any], looks: Looks) -> Encoding:
+def agents_of(
+    game: str, environment: Environment, options: ObservationOptions
+) -> tuple[tuple[Any, ...], tuple[Encoding, ...]]:
+    """An environment's agents in seat order, and the encoding of each.
+
+    Raises GameError where there are no agents, or where an observation or action space is not supported.
+    """
+    agents = tuple(getattr(environment, "possible_agents", None) or ())
+    if not agents:
+        raise GameError(
+            f"{game}: a {type(environment).__name__} without possible_agents is not a PettingZoo environment"
+        )
+    encodings = [
+        make_encoding(game, str(agent), environment.observation_space(agent), environment.action_space(agent), options)
+        for agent in agents
+    ]
+    return agents, _padded(game, encodings) if options.pad else _with_one_action_length(encodings)
+
+
+def make_encoding(
+    game: str, agent: str, seen: spaces.Space[Any], acts: spaces.Space[Any], options: ObservationOptions
+) -> Encoding:
     """The encoding of an agent with observation space `seen` and action space `acts`.
 
-    Images come out with their channels first. Anything but images becomes one row of numbers,
-    discrete parts one-hot. Raises GameError for actions and observations that are no fixed number of numbers.
+    Images get their channels first. Everything else becomes one row of numbers, with discrete parts one-hot. Raises
+    GameError for spaces that are not a fixed number of numbers.
     """
     actions = _actions(game, agent, acts)
     masked, key, inner = False, None, seen
@@ -113,36 +135,49 @@ def encoding(game: str, agent: str, seen: spaces.Space[Any], acts: spaces.Space[
         rest = {name: space for name, space in seen.spaces.items() if name != "action_mask"}
         inner, key = (rest["observation"], "observation") if set(rest) == {"observation"} else (spaces.Dict(rest), None)
     image = isinstance(inner, spaces.Box) and len(inner.shape) == 3
-    transposed, shrink = image and looks.channels == "last", looks.shrink if image else 1
+    channels_last, shrink = image and options.channels == "last", options.shrink if image else 1
     if isinstance(inner, spaces.Box):
         height, width, depth = inner.shape if image else (0, 0, 0)
-        planes = (depth, height, width) if transposed else inner.shape
+        planes = (depth, height, width) if channels_last else inner.shape
         shape = (planes[0], planes[1] // shrink, planes[2] // shrink) if image else (int(np.prod(inner.shape)),)
         if not all(shape):
-            raise GameError(f"{game}: shrink = {shrink} leaves nothing of agent '{agent}''s images of {planes[1:]}")
-        dtype = _small(inner)
+            raise GameError(
+                f"{game}: shrink = {shrink} is too large for agent '{agent}''s images of {planes[1]} by {planes[2]}"
+            )
+        dtype = _box_dtype(inner)
     else:
         shape, dtype = (_flat_length(game, agent, inner),), "float32"
         if isinstance(inner, spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
             dtype = "uint8"
-    return Encoding(shape, dtype, actions, masked, inner, acts, key, transposed, shrink)
+    return Encoding(
+        shape=shape,
+        dtype=dtype,
+        actions=actions,
+        observation_space=inner,
+        action_space=acts,
+        mask_in_observation=masked,
+        key=key,
+        channels_last=channels_last,
+        shrink=shrink,
+    )
 
 
-def alike(encodings: Sequence[Encoding]) -> tuple[Encoding, ...]:
-    """The encodings of a game's agents, made to agree on the number of numbers in which an action is given."""
+def _with_one_action_length(encodings: Sequence[Encoding]) -> tuple[Encoding, ...]:
+    """The encodings of a game's agents with one `action_length`, so that their actions fit one array."""
     if all(isinstance(one.actions, Discrete) for one in encodings):
         return tuple(encodings)
-    depth = max(one.actions.draws for one in encodings)
-    return tuple(replace(one, depth=depth) for one in encodings)
+    length = max(one.actions.draws for one in encodings)
+    return tuple(replace(one, action_length=length) for one in encodings)
 
 
-def padded(game: str, encodings: Sequence[Encoding]) -> tuple[Encoding, ...]:
-    """The same with what all agents see as one row of numbers, as long as the longest, zeros behind, and as many
-    actions as who has most, those that an agent does not have never legal. Raises GameError unless all choose one of n.
+def _padded(game: str, encodings: Sequence[Encoding]) -> tuple[Encoding, ...]:
+    """The encodings under `pad`: one observation length (zeros are appended) and one number of actions.
+
+    Actions that an agent does not have are never legal. Raises GameError unless all agents choose one of n actions.
     """
     counts = [one.actions.n for one in encodings if isinstance(one.actions, Discrete)]
     if len(counts) < len(encodings):
-        raise GameError(f"{game}: pad = true is for games whose agents choose one of a number of actions")
+        raise GameError(f"{game}: pad = true needs agents with Discrete actions")
     length, most = max(one.size for one in encodings), max(counts)
     dtypes = {one.dtype for one in encodings}
     dtype = dtypes.pop() if len(dtypes) == 1 else "float32"
@@ -152,17 +187,17 @@ def padded(game: str, encodings: Sequence[Encoding]) -> tuple[Encoding, ...]:
             shape=(length,),
             dtype=dtype,
             actions=Discrete(most),
-            legal=None if count == most else np.arange(most) < count,
+            own_actions=None if count == most else np.arange(most) < count,
         )
         for one, count in zip(encodings, counts, strict=True)
     )
 
 
-def _smaller(planes: npt.NDArray[Any], times: int) -> npt.NDArray[Any]:
-    """`[C, H, W]` → `[C, H // times, W // times]`, the means of squares; what is left over at the edges is left out."""
+def _shrunk(planes: npt.NDArray[Any], times: int) -> npt.NDArray[Any]:
+    """`[C, H, W]` → `[C, H // times, W // times]`, the means of squares; rows and columns left over are dropped."""
     channels, height, width = planes.shape[0], planes.shape[1] // times, planes.shape[2] // times
-    whole = planes[:, : height * times, : width * times].reshape(channels, height, times, width, times)
-    smaller: npt.NDArray[Any] = whole.mean((2, 4)).astype(planes.dtype)
+    squares = planes[:, : height * times, : width * times].reshape(channels, height, times, width, times)
+    smaller: npt.NDArray[Any] = squares.mean((2, 4)).astype(planes.dtype)
     return smaller
 
 
@@ -176,16 +211,17 @@ def _actions(game: str, agent: str, acts: spaces.Space[Any]) -> ActionSpace:
     if isinstance(acts, spaces.Box):
         if not (np.isfinite(acts.low).all() and np.isfinite(acts.high).all() and acts.low.size):
             raise GameError(
-                f"{game}: agent '{agent}' acts in {acts}, which has no bounds: a wrapper (game.wrappers) can give it "
-                "some"
+                f"{game}: agent '{agent}' has the action space {acts}, which is unbounded: add bounds with a wrapper "
+                "(game.wrappers)"
             )
         return Box(*(tuple(end.astype(np.float32).reshape(-1).tolist()) for end in (acts.low, acts.high)))
     raise GameError(
-        f"{game}: agent '{agent}' acts in {acts}; Discrete, MultiDiscrete, MultiBinary and Box actions are supported"
+        f"{game}: agent '{agent}' has the action space {acts}, which is not supported: use Discrete, MultiDiscrete, "
+        "MultiBinary or Box"
     )
 
 
-def _small(box: spaces.Box) -> str:
+def _box_dtype(box: spaces.Box) -> str:
     if box.dtype in (np.dtype(np.uint8), np.dtype(np.bool_)):
         return "uint8"
     if box.dtype == np.dtype(np.int8):
@@ -196,7 +232,7 @@ def _small(box: spaces.Box) -> str:
 def _flat_length(game: str, agent: str, space: spaces.Space[Any]) -> int:
     if isinstance(space, spaces.Text) or not space.is_np_flattenable:
         raise GameError(
-            f"{game}: agent '{agent}' observes {space}, which is not a fixed number of numbers; "
-            "Box, Discrete, and Dict or Tuple of these are supported"
+            f"{game}: agent '{agent}' has the observation space {space}, which is not a fixed number of numbers: use "
+            "Box, Discrete, or Dict or Tuple of these"
         )
     return int(spaces.flatdim(space))

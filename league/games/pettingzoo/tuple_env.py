@@ -15,7 +15,7 @@ from league.errors import GameError
 class TupleEnv(ParallelEnv):  # type: ignore[misc]
     """All agents act at once and their episodes end together. Agents are called `agent_0`, `agent_1`, …
 
-    Raises GameError where the spaces are no tuples of one length.
+    Raises GameError unless both spaces are tuples of one length.
     """
 
     metadata: dict[str, Any] = {"name": "tuple", "is_parallelizable": True}  # noqa: RUF012
@@ -49,7 +49,7 @@ class TupleEnv(ParallelEnv):  # type: ignore[misc]
         return self._by_agent(observations), dict.fromkeys(self.agents, info)
 
     def step(self, actions: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
-        """See `ParallelEnv.step`. What the environment says of the end holds for all, or agent by agent."""
+        """See `ParallelEnv.step`. The environment's reward and flags are shared by all agents, or one per agent."""
         agents = self.possible_agents
         observations, rewards, terminated, truncated, info = self.env.step(tuple(actions[agent] for agent in agents))
         over, cut = (np.broadcast_to(np.asarray(flag, dtype=bool), len(agents)) for flag in (terminated, truncated))
@@ -64,7 +64,7 @@ class TupleEnv(ParallelEnv):  # type: ignore[misc]
         )
 
     def render(self) -> None:
-        """There is nothing to see."""
+        """Renders nothing."""
 
     def close(self) -> None:
         """See `ParallelEnv.close`."""

@@ -1,4 +1,4 @@
-"""The sheet on which environments play (`bank.py`) as the tensors of a `Turn`."""
+"""A `SharedBuffer` as the tensors of a `Turn`."""
 
 from __future__ import annotations
 
@@ -10,59 +10,63 @@ import torch
 from torch import Tensor
 
 from league.games.core import Acting, RoleSpec, Turn
-from league.games.pettingzoo.vector_env import Sheet
+from league.games.pettingzoo.shared_buffer import SharedBuffer
 
-TORCH = {name: getattr(torch, name) for name in ("uint8", "int8", "float32", "int64", "bool")}
+TORCH_DTYPES = {name: getattr(torch, name) for name in ("uint8", "int8", "float32", "int64", "bool")}
 """torch's dtypes by numpy's names."""
 
 _View = tuple[torch.dtype, tuple[int, ...], tuple[int, ...], int]
 """dtype, shape, stride, and offset in numbers of the dtype."""
 
 
-class Showing:
-    """Reads turns off one sheet, for a game with these roles, onto a device."""
+class TurnView:
+    """Copies turns from one buffer to a device, for a game with these roles."""
 
-    def __init__(self, sheet: Sheet, roles: Sequence[RoleSpec], device: torch.device) -> None:
-        self._sheet, self._roles, self._device = sheet, roles, device
-        self._shown, self._final = self._views(0, sheet.shown), self._views(len(sheet.shown), sheet.final)
+    def __init__(self, buffer: SharedBuffer, roles: Sequence[RoleSpec], device: torch.device) -> None:
+        self._buffer, self._roles, self._device = buffer, roles, device
+        self._turn_views = self._views(0, buffer.turn_bytes)
+        self._final_views = self._views(len(buffer.turn_bytes), buffer.final_bytes)
         zeros = torch.zeros(1, device=device)
-        self._nothing = {name: zeros.to(dtype).expand(shape) for name, (dtype, shape, _, _) in self._final.items()}
+        self._no_final = {
+            name: zeros.to(dtype).expand(shape) for name, (dtype, shape, _, _) in self._final_views.items()
+        }
 
     def turn(self) -> Turn:
-        """What the sheet shows, copied: it is written again on the next turn."""
-        sheet, shown = self._sheet, self._copied(self._sheet.shown, self._shown)
-        # As large as all that agents see, and mostly zeros: copied only where it is not.
-        final = self._copied(sheet.final, self._final) if self._final and sheet.truncated.any() else self._nothing
+        """The current turn, as a copy: the buffer is written again on the next turn."""
+        buffer, now = self._buffer, self._copied(self._buffer.turn_bytes, self._turn_views)
+        # As large as everything that agents observe, and mostly zeros: copied only where it is not.
+        any_final = self._final_views and buffer.truncated.any()
+        final = self._copied(buffer.final_bytes, self._final_views) if any_final else self._no_final
         acts = {
-            role.name: Acting(shown[f"obs.{i}"], shown.get(f"mask.{i}"), shown[f"seat.{i}"], shown[f"present.{i}"])
+            role.name: Acting(now[f"obs.{i}"], now.get(f"mask.{i}"), now[f"seat.{i}"], now[f"present.{i}"])
             for i, role in enumerate(self._roles)
         }
         return Turn(
-            acts,
-            shown["paid"],
-            shown["terminated"],
-            shown["truncated"],
-            shown["ended"],
-            shown["score"],
-            shown.get("state"),
-            final.get("final_state"),
-            shown["forfeit"],
-            {role.name: final[f"final_obs.{i}"] for i, role in enumerate(self._roles)} if final else None,
+            acts=acts,
+            reward=now["reward"],
+            terminated=now["terminated"],
+            truncated=now["truncated"],
+            ended=now["ended"],
+            score=now["score"],
+            state=now.get("state"),
+            final_state=final.get("final_state"),
+            forfeit=now["forfeit"],
+            final_obs={role.name: final[f"final_obs.{i}"] for i, role in enumerate(self._roles)} if final else None,
         )
 
     def _copied(self, part: npt.NDArray[np.uint8], views: dict[str, _View]) -> dict[str, Tensor]:
         whole = torch.from_numpy(part).to(self._device, copy=True)
-        typed = {dtype: whole.view(dtype) for dtype in TORCH.values()}
+        typed = {dtype: whole.view(dtype) for dtype in TORCH_DTYPES.values()}
         return {
             name: typed[dtype].as_strided(shape, stride, offset)
             for name, (dtype, shape, stride, offset) in views.items()
         }
 
     def _views(self, first: int, part: npt.NDArray[np.uint8]) -> dict[str, _View]:
-        """The fields that lie in a part of the sheet, which begins with byte `first`."""
+        """The fields in a part of the buffer that begins at byte `first`."""
         views = {}
-        for name, (offset, shape, dtype) in self._sheet.places.items():
+        for name, (offset, shape, dtype) in self._buffer.fields.items():
             if first <= offset < first + len(part):
-                kind = TORCH[dtype]
+                kind = TORCH_DTYPES[dtype]
                 views[name] = kind, shape, torch.empty(shape, device="meta").stride(), (offset - first) // kind.itemsize
         return views

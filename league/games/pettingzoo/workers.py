@@ -1,120 +1,123 @@
-"""Environments in worker processes: banks that play on one sheet of shared memory, and the messages that drive them.
+"""Environments in worker processes: each has an `EnvBatch` of its own, and all play on one shared buffer.
 
-A worker is a fresh Python process that imports numpy and the environment, not torch, and builds its environments
-itself, from names and plain values. Parent and worker speak over a socket: one short message each way a turn. Arrays
-are never sent; they lie in anonymous memory, which needs no name and is gone with the last process that holds it.
+A worker is a fresh Python process that imports numpy and the environment, not torch. It builds its environments itself,
+from names and plain values. Parent and workers exchange one short message each way a turn (`worker_messages`).
 """
 
 from __future__ import annotations
 
 import ast
-import mmap
 import os
 import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import traceback
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from functools import partial
 from typing import NoReturn
-
-import numpy as np
-import numpy.typing as npt
 
 from league import plugins
 from league.errors import GameError
+from league.games.pettingzoo import worker_messages as messages
+from league.games.pettingzoo.shared_buffer import BatchSpec, RoleLayout, SharedBuffer
 from league.games.pettingzoo.sources import Environment, find
-from league.games.pettingzoo.spaces import Looks
-from league.games.pettingzoo.vector_env import Bank, Plan, RolePlan, Sheet, make_driver, text_of
+from league.games.pettingzoo.spaces import ObservationOptions
+from league.games.pettingzoo.vector_env import EnvBatch
 
-_HEAD = struct.Struct("<cI")
-_OPEN, _PLAN, _SEAT, _TURN, _RENDER, _CLOSE = (bytes([letter]) for letter in b"opstrc")
-_DONE, _REFUSED, _FAILED = (bytes([letter]) for letter in b".gx")
-_PATIENCE = 5.0
-"""Seconds that a worker has to close its environments before it is killed."""
+_CLOSE_SECONDS = 5.0
+"""How long a worker may take to close its environments before it is killed."""
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
-class Workers:
-    """`count` processes, each with a `Bank` of its own: slot b is stepped by process b modulo `count`.
+class WorkerPool:
+    """An `EnvBackend` of `count` processes: slot b is stepped by process b modulo `count`.
 
-    origin: an id that `environments.find` knows, or where `own`, a factory's name that `plugins.load` knows. options:
-    of the environment, plain values; wrappers: names of what is put around it. The processes start at once and import
-    what they need while the parent goes on;
-    `open` must be called before anything else.
+    origin: an id for `sources.find`, or, where `user_code`, the name of a factory for `plugins.load`. options: of the
+    environment, plain values. wrappers: names of what wraps it. The processes start at once and import what they need
+    while the parent goes on; `configure` must be called before anything else.
 
-    An environment that raises in a worker, and a worker that dies, is a GameError here that says which slot was being
-    stepped. After a death, or an interrupt in the middle of a turn, all workers are ended.
+    An environment that raises in a worker, and a worker that dies, is a GameError here that names the slot that was
+    being stepped. After a death, or an interrupt in the middle of a turn, all workers are ended.
     Raises GameError where options are not plain values, and where processes cannot be started.
     """
 
     def __init__(
-        self, game: str, origin: str, own: bool, options: Mapping[str, object], wrappers: Sequence[str], count: int
+        self,
+        game: str,
+        origin: str,
+        *,
+        user_code: bool,
+        options: Mapping[str, object],
+        wrappers: Sequence[str],
+        count: int,
     ) -> None:
         self._game, self._count = game, count
-        order = {"origin": origin, "own": own, "options": dict(options), "wrappers": [*wrappers], "count": count}
-        text = _plain(game, order)
+        order = {
+            "origin": origin,
+            "user_code": user_code,
+            "options": dict(options),
+            "wrappers": [*wrappers],
+            "count": count,
+        }
+        text = messages.literal(game, order)
         self._processes: list[subprocess.Popen[bytes]] = []
         self._wires: list[socket.socket] = []
-        self._end = weakref.finalize(self, _end, self._processes, self._wires)
-        self._plan: Plan
-        self._sheet: Sheet | None = None
+        self._kill = weakref.finalize(self, _kill, self._processes, self._wires)
+        self._spec: BatchSpec
+        self._buffer: SharedBuffer | None = None
         try:
             for _ in range(count):
-                self._start()
+                self._start_process()
         except OSError as error:
-            self._end()
+            self._kill()
             raise GameError(f"{game}: {count} worker processes cannot be started: {error}") from error
-        self._tell(_OPEN, text)
+        self._send_all(messages.OPEN, text)
 
-    def open(self, plan: Plan) -> None:
-        """Say what only a parent finds out. Raises GameError where a worker cannot find or import the environment."""
-        self._hear()
-        self._plan = plan
-        self._ask(_PLAN, repr(asdict(plan)))
+    def configure(self, spec: BatchSpec) -> None:
+        """Send what only the parent finds out. Raises GameError where a worker cannot import the environment."""
+        self._receive_all()
+        self._spec = spec
+        self._request(messages.SPEC, repr(asdict(spec)))
 
-    def seat(self, slots: int) -> Sheet:
-        """See `Stage.seat`."""
-        size = Sheet.size(self._plan, slots, self._count)
-        memory = _anonymous(size)
+    def resize(self, slots: int) -> SharedBuffer:
+        """See `EnvBackend.resize`."""
+        size = SharedBuffer.size(self._spec, slots, self._count)
+        memory = messages.new_memory(size)
         try:
-            sheet = Sheet(self._plan, slots, self._count, _mapped(memory, size))
-            self._ask(_SEAT, str(slots), memory)
+            buffer = SharedBuffer(self._spec, slots, self._count, messages.mapped(memory, size))
+            self._request(messages.RESIZE, str(slots), memory)
         finally:
             os.close(memory)
-        self._sheet = sheet
-        return sheet
+        self._buffer = buffer
+        return buffer
 
-    def turn(self) -> None:
-        """See `Stage.turn`."""
-        self._ask(_TURN)
+    def step(self) -> None:
+        """See `EnvBackend.step`."""
+        self._request(messages.STEP)
 
     def render(self, slot: int) -> str:
-        """See `Stage.render`."""
-        return self._ask(_RENDER, str(slot))[slot % self._count]
+        """See `EnvBackend.render`."""
+        return self._request(messages.RENDER, str(slot))[slot % self._count]
 
     def close(self) -> None:
-        """See `Stage.close`; may be called twice."""
-        if not self._end.alive:
+        """See `EnvBackend.close`; may be called twice."""
+        if not self._kill.alive:
             return
-        # Whoever is dead or does not listen is killed in the end.
+        # Workers that are dead or do not answer are killed in the end.
         for wire in self._wires:
             with suppress(OSError):
-                _send(wire, _CLOSE)
+                messages.send(wire, messages.CLOSE)
         for process in self._processes:
             with suppress(subprocess.TimeoutExpired):
-                process.wait(_PATIENCE)
-        self._end()
+                process.wait(_CLOSE_SECONDS)
+        self._kill()
 
-    def _start(self) -> None:
+    def _start_process(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._wires.append(ours)
         with theirs:
@@ -131,55 +134,58 @@ class Workers:
                 )
             )
 
-    def _ask(self, what: bytes, text: str = "", memory: int | None = None) -> list[str]:
+    def _request(self, what: bytes, text: str = "", memory: int | None = None) -> list[str]:
+        """Send a message to all workers and wait for their answers."""
         try:
-            self._tell(what, text, memory)
-            return self._hear()
+            self._send_all(what, text, memory)
+            return self._receive_all()
         except GameError:
             raise
         except BaseException:  # an interrupt: nobody could tell any more which answer belongs to which message
-            self._end()
+            self._kill()
             raise
 
-    def _tell(self, what: bytes, text: str = "", memory: int | None = None) -> None:
-        """Send a message to all workers."""
-        if not self._end.alive:
+    def _send_all(self, what: bytes, text: str = "", memory: int | None = None) -> None:
+        if not self._kill.alive:
             raise GameError(f"{self._game}: its worker processes have ended; make the game anew")
         for number, wire in enumerate(self._wires):
             try:
-                _send(wire, what, text)
+                messages.send(wire, what, text)
                 if memory is not None:
-                    socket.send_fds(wire, [b"m"], [memory])
+                    messages.send_memory(wire, memory)
             except OSError:
-                self._mourn(number)
+                self._worker_died(number)
 
-    def _hear(self) -> list[str]:
-        """Wait for the answers of all workers. Raises GameError for the first fault."""
+    def _receive_all(self) -> list[str]:
+        """Wait for the answers of all workers. Raises GameError for the first error among them."""
         answers: list[tuple[bytes, str]] = []
         try:
-            answers.extend(map(_receive, self._wires))
+            answers.extend(map(messages.receive, self._wires))
         except (EOFError, OSError):
-            self._mourn(len(answers))
+            self._worker_died(len(answers))
         for number, (status, answer) in enumerate(answers):
-            if status == _REFUSED:
+            if status == messages.REFUSED:
                 raise GameError(answer)
-            if status == _FAILED:
-                raise GameError(f"{self._game}: {self._place(number)} failed in its worker process: {answer}")
+            if status == messages.FAILED:
+                raise GameError(f"{self._game}: {self._stepped_by(number)} failed in its worker process: {answer}")
         return [answer for _, answer in answers]
 
-    def _place(self, number: int) -> str:
-        return "an environment" if self._sheet is None else f"slot {int(self._sheet.current[number])}'s environment"
+    def _stepped_by(self, number: int) -> str:
+        """What a worker was stepping, in words."""
+        return "an environment" if self._buffer is None else f"slot {int(self._buffer.stepping[number])}'s environment"
 
-    def _mourn(self, number: int) -> NoReturn:
-        """Say how a worker died, and end the others."""
+    def _worker_died(self, number: int) -> NoReturn:
+        """End the other workers, and raise a GameError that says how this one died."""
         process = self._processes[number]
         try:
-            code = process.wait(_PATIENCE)
+            code = process.wait(_CLOSE_SECONDS)
         except subprocess.TimeoutExpired:  # it has closed its end of the socket, but lives
             code = 0
-        self._end()
+        self._kill()
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
-        raise GameError(f"{self._game}: the worker process of {self._place(number)} {how}; the games in it are lost")
+        raise GameError(
+            f"{self._game}: the worker process of {self._stepped_by(number)} {how}; the episodes in progress are lost"
+        )
 
 
 def name_of(game: str, origin: Callable[..., Environment]) -> str:
@@ -187,8 +193,8 @@ def name_of(game: str, origin: Callable[..., Environment]) -> str:
     module, name = getattr(origin, "__module__", None), getattr(origin, "__qualname__", "")
     if module == "__main__" or getattr(sys.modules.get(str(module)), name, None) is not origin:
         raise GameError(
-            f"{game}: worker processes cannot find this environment by name: define it at the top of a module and give "
-            "it as package.module:Name or file.py:Name, or use no workers"
+            f"{game}: worker processes cannot find this environment by name: define it at the top level of a module "
+            "and pass it as package.module:Name or file.py:Name, or use workers = 0"
         )
     return f"{module}:{name}"
 
@@ -197,28 +203,28 @@ def serve(wire: int, number: int) -> None:
     """The life of worker `number`: answer the messages that come over the socket `wire`, until told to close."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(fileno=wire) as parent:
-        threading.Thread(target=_end_with_parent, args=(wire,), daemon=True).start()
+        threading.Thread(target=_exit_with_parent, args=(wire,), daemon=True).start()
         worker = _Worker(number)
         while True:
             try:
-                what, text = _receive(parent)
-                memory = socket.recv_fds(parent, 1, 1)[1][0] if what == _SEAT else -1
-                if what == _CLOSE:
+                what, text = messages.receive(parent)
+                memory = messages.receive_memory(parent) if what == messages.RESIZE else -1
+                if what == messages.CLOSE:
                     return worker.close()
-                status, answer = _tried(worker, what, text, memory)
-                _send(parent, status, answer)
+                status, answer = _answer(worker, what, text, memory)
+                messages.send(parent, status, answer)
             except (EOFError, ConnectionError):  # the parent is gone, and nobody wants the answer
                 return
 
 
-def _tried(worker: _Worker, what: bytes, text: str, memory: int) -> tuple[bytes, str]:
-    """What a message is answered with, whatever the environment raises."""
+def _answer(worker: _Worker, what: bytes, text: str, memory: int) -> tuple[bytes, str]:
+    """The answer to a message, whatever the environment raises."""
     try:
-        return _DONE, worker.answer(what, text, memory)
+        return messages.DONE, worker.handle(what, text, memory)
     except GameError as error:
-        return _REFUSED, str(error)
+        return messages.REFUSED, str(error)
     except Exception as error:
-        return _FAILED, f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
+        return messages.FAILED, f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
 
 
 class _Worker:
@@ -226,45 +232,45 @@ class _Worker:
 
     def __init__(self, number: int) -> None:
         self._number = number
-        self._bank: Bank | None = None
+        self._batch: EnvBatch | None = None
 
     def close(self) -> None:
         """Close the environments."""
-        if self._bank is not None:
-            self._bank.close()
+        if self._batch is not None:
+            self._batch.close()
 
-    def answer(self, what: bytes, text: str, memory: int) -> str:
-        """Do what a message says."""
-        if what == _OPEN:
+    def handle(self, what: bytes, text: str, memory: int) -> str:
+        """Do what a message asks for."""
+        if what == messages.OPEN:
             self._order = ast.literal_eval(text)
-            origin = self._order["origin"]
-            place = plugins.load(origin, "game", GameError) if self._order["own"] else origin
-            self._source = find(place, self._order["options"], self._order["wrappers"])
+            name = self._order["origin"]
+            origin = plugins.load(name, "game", GameError) if self._order["user_code"] else name
+            self._source = find(origin, self._order["options"], self._order["wrappers"])
             return ""
-        if what == _PLAN:
-            values = ast.literal_eval(text)
-            roles = tuple(RolePlan(**role) for role in values["roles"])
-            self._plan = Plan(**values | {"roles": roles, "looks": Looks(**values["looks"])})
-            make, draw = partial(make_driver, self._source, self._plan), partial(text_of, self._source)
-            self._bank = Bank(make, self._plan, draw, self._number, self._order["count"])
-            return ""
-        assert self._bank is not None
         count: int = self._order["count"]
-        if what == _SEAT:
+        if what == messages.SPEC:
+            values = ast.literal_eval(text)
+            roles = tuple(RoleLayout(**role) for role in values["roles"])
+            observations = ObservationOptions(**values["observations"])
+            self._spec = BatchSpec(**values | {"roles": roles, "observations": observations})
+            self._batch = EnvBatch(self._source, self._spec, self._number, count)
+            return ""
+        assert self._batch is not None
+        if what == messages.RESIZE:
             slots = int(text)
-            size = Sheet.size(self._plan, slots, count)
+            size = SharedBuffer.size(self._spec, slots, count)
             try:
-                self._bank.sit(Sheet(self._plan, slots, count, _mapped(memory, size)))
+                self._batch.attach(SharedBuffer(self._spec, slots, count, messages.mapped(memory, size)))
             finally:
                 os.close(memory)
-        elif what == _TURN:
-            self._bank.turn()
+        elif what == messages.STEP:
+            self._batch.step()
         elif int(text) % count == self._number:
-            return self._bank.render(int(text))
+            return self._batch.render(int(text))
         return ""
 
 
-def _end_with_parent(wire: int) -> None:
+def _exit_with_parent(wire: int) -> None:
     """End this process as soon as the other end of the socket is closed, even where an environment never returns."""
     gone = select.poll()
     gone.register(wire, 0)
@@ -272,60 +278,9 @@ def _end_with_parent(wire: int) -> None:
     os._exit(1)
 
 
-def _end(processes: Iterable[subprocess.Popen[bytes]], wires: Iterable[socket.socket]) -> None:
+def _kill(processes: Iterable[subprocess.Popen[bytes]], wires: Iterable[socket.socket]) -> None:
     for wire in wires:
         wire.close()
     for process in processes:
         process.kill()
         process.wait()
-
-
-def _send(wire: socket.socket, what: bytes, text: str = "") -> None:
-    data = text.encode()
-    wire.sendall(_HEAD.pack(what, len(data)) + data)
-
-
-def _receive(wire: socket.socket) -> tuple[bytes, str]:
-    """A message and its text. Raises EOFError where the other end is closed."""
-    what, length = _HEAD.unpack(_exactly(wire, _HEAD.size))
-    return what, _exactly(wire, length).decode() if length else ""
-
-
-def _exactly(wire: socket.socket, length: int) -> bytes:
-    data = wire.recv(length)
-    while data and len(data) < length:
-        more = wire.recv(length - len(data))
-        data = data + more if more else b""
-    if not data:
-        raise EOFError
-    return data
-
-
-def _anonymous(size: int) -> int:
-    """A descriptor of `size` bytes of shared memory without a name."""
-    if hasattr(os, "memfd_create"):
-        memory = os.memfd_create("league")
-    else:
-        with tempfile.TemporaryFile() as file:
-            memory = os.dup(file.fileno())
-    os.ftruncate(memory, size)
-    return memory
-
-
-def _mapped(memory: int, size: int) -> npt.NDArray[np.uint8]:
-    return np.frombuffer(mmap.mmap(memory, size), dtype=np.uint8)
-
-
-def _plain(game: str, order: Mapping[str, object]) -> str:
-    """Python's own text of plain values. Raises GameError where it would not be read back as the same."""
-    text = repr(order)
-    try:
-        same = ast.literal_eval(text) == order
-    except (ValueError, SyntaxError):
-        same = False
-    if not same:
-        raise GameError(
-            f"{game}: options for worker processes must be plain values (numbers, text, lists, tables), not "
-            f"{order['options']!r}; use no workers"
-        )
-    return text

@@ -51,7 +51,7 @@ def fewest(one: Subject, agents: int, seed: int) -> Fewest:
 
 def counts(one: Subject) -> dict[str, int]:
     """Parameters that may be a number of agents, with the number that is configured (at least 2)."""
-    takes: Mapping[str, object] = {} if one.source is None else one.source.takes
+    takes: Mapping[str, object] = {} if one.source is None else one.source.option_defaults
     return {
         name: value
         for name, value in {**takes, **one.options}.items()

@@ -66,7 +66,7 @@ def test_a_padded_game_goes_as_the_padded_environment(name: str) -> None:
     assert role.seats == tuple(range(len(game.spec.seats)))
     seeds = torch.arange(EPISODES)
     theirs = other.start(seeds)
-    worlds = [slot.driver.env.unwrapped.world for slot in other._stage._slots]  # type: ignore[attr-defined]
+    worlds = [slot.driver.env.unwrapped.world for slot in other._backend._slots]  # type: ignore[attr-defined]
     game.start(seeds)
     mine = game.load(copied(game, worlds))  # type: ignore[arg-type]
     unlike = 0.0

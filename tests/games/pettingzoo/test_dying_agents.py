@@ -84,7 +84,7 @@ def test_simultaneous_agent_dies_with_a_reward_and_flags_that_never_came_follow_
 
 
 def test_the_dead_are_left_out_of_the_mean_that_a_critic_sees(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("league.games.pettingzoo.game._LONGEST", 1)
+    monkeypatch.setattr("league.games.pettingzoo.probe._MAX_STATE_NUMBERS", 1)
     game = PettingZooGame(Duel, 1)
     assert game.spec.state_shape == (5,), "one role, whose observation is one of five"
     turn, living = game.start(torch.tensor([0])), []

@@ -16,8 +16,8 @@ from gymnasium.utils import seeding
 from league.errors import GameError
 from league.games.conformance.suite import check, random_actions
 from league.games.core import Turn
+from league.games.pettingzoo.driver import fold_seed
 from league.games.pettingzoo.game import PettingZooGame
-from league.games.pettingzoo.vector_env import fold_seed
 
 Script = list[dict[str, int]]
 
@@ -291,7 +291,7 @@ def test_where_many_see_much_the_critic_sees_the_mean_of_each_role(
     workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = PettingZooGame("mpe2:simple_tag_v3", 2)
-    monkeypatch.setattr("league.games.pettingzoo.game._LONGEST", 62 * 4 - 1)
+    monkeypatch.setattr("league.games.pettingzoo.probe._MAX_STATE_NUMBERS", 62 * 4 - 1)
     game = PettingZooGame("mpe2:simple_tag_v3", 2, "cpu", workers)
     assert (whole.spec.state_shape, game.spec.state_shape) == ((62,), (30,))
     turn = game.start(torch.tensor([0, 1]))

@@ -11,7 +11,7 @@ from pettingzoo import ParallelEnv
 
 from league.errors import GameError
 from league.games.pettingzoo.game import PettingZooGame
-from league.games.pettingzoo.roles import roles_from, roles_of, sides_from, sides_from_returns
+from league.games.pettingzoo.roles import infer_roles, parse_roles, parse_sides, sides_from_returns
 from league.games.registry import make
 
 
@@ -64,13 +64,13 @@ def test_roles_differ_in_shapes() -> None:
     ],
 )
 def test_roles_by_name_and_kind(agents: list[str], kinds: str, expected: dict[str, tuple[int, ...]]) -> None:
-    assert roles_of(agents, list(kinds)) == expected
+    assert infer_roles(agents, list(kinds)) == expected
 
 
 def test_the_user_says_roles_and_sides() -> None:
     agents = ["red_0", "blue_0", "red_1"]
-    assert roles_from("g", {"x": ["red_0", "red_1"], "y": ["blue_0"]}, agents, "aba") == {"x": (0, 2), "y": (1,)}
-    assert sides_from("g", [["blue_0"], ["red_1", "red_0"]], agents) == ((1,), (2, 0))
+    assert parse_roles("g", {"x": ["red_0", "red_1"], "y": ["blue_0"]}, agents, "aba") == {"x": (0, 2), "y": (1,)}
+    assert parse_sides("g", [["blue_0"], ["red_1", "red_0"]], agents) == ((1,), (2, 0))
     spec = PettingZooGame(
         "mpe2:simple_tag_v3",
         1,
@@ -88,8 +88,8 @@ def test_the_user_says_roles_and_sides() -> None:
     [
         ({"roles": {"all": ["adversary_0", "adversary_1", "adversary_2", "agent_0"]}}, "cannot hold both.*agent_0"),
         ({"roles": ["adversary_0"]}, "roles must be a table"),
-        ({"roles": {"a": ["adversary_0"]}}, "exactly once; look at adversary_1, adversary_2, agent_0"),
-        ({"sides": [["adversary_0", "agent_1"]]}, "'agent_1', which is no agent; did you mean 'agent_0'"),
+        ({"roles": {"a": ["adversary_0"]}}, "exactly once; check adversary_1, adversary_2, agent_0"),
+        ({"sides": [["adversary_0", "agent_1"]]}, "'agent_1', which is not an agent; did you mean 'agent_0'"),
         ({"sides": "adversary_0"}, "sides must be a list of lists"),
         ({"sides": ["adversary_0"]}, "sides must hold lists of agents, not 'adversary_0'"),
         ({"sides": [["adversary_0", "adversary_0"], ["adversary_1", "adversary_2", "agent_0"]]}, "exactly once"),

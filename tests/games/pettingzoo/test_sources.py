@@ -38,7 +38,7 @@ def test_what_cannot_be_made_is_refused_with_what_would_be_right(
 
 
 def test_a_factory_of_something_else_is_refused() -> None:
-    with pytest.raises(GameError, match="without possible_agents is no PettingZoo environment"):
+    with pytest.raises(GameError, match="without possible_agents is not a PettingZoo environment"):
         PettingZooGame(dict, 1)
 
 
@@ -56,8 +56,9 @@ for origin in ("pettingzoo:classic/leduc_holdem-v4", "openspiel:kuhn_poker", "pe
         print(error)
 """
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    missing = "which is not installed: pip install"
     assert shown.splitlines() == [
-        "pettingzoo:classic/leduc_holdem-v4 needs 'rlcard', which is missing: pip install 'selfplay-league[cards]'",
-        "openspiel:kuhn_poker needs 'pyspiel', which is missing: pip install 'selfplay-league[cards]'",
-        "pettingzoo:classic/chess-v6 needs 'chess', which is missing: pip install 'selfplay-league[chess]'",
+        f"pettingzoo:classic/leduc_holdem-v4 needs 'rlcard', {missing} 'selfplay-league[cards]'",
+        f"openspiel:kuhn_poker needs 'pyspiel', {missing} 'selfplay-league[cards]'",
+        f"pettingzoo:classic/chess-v6 needs 'chess', {missing} 'selfplay-league[chess]'",
     ]
