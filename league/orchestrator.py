@@ -342,7 +342,7 @@ class League:
         for sentence in differences(self.store.provenance()[-1], here):
             self.bus.emit(Warned(self.round_number, sentence))
         self.store.add_provenance(here)
-        for note in dict.fromkeys(learner.note for learner in self.learners if learner.note):
+        for note in dict.fromkeys(learner.notice for learner in self.learners if learner.notice):
             self.bus.emit(Warned(self.round_number, note))
         if self._tuning_news:
             self.bus.emit(Warned(self.round_number, self._tuning_news))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from league.learning.on_policy.actor_critic import Mappo
+from league.learning.on_policy.ppo import Mappo
 from league.policies.networks import Network
 
 MOVING = 0.99

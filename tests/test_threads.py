@@ -15,7 +15,7 @@ from league.errors import PolicyError
 from league.execution.training_table import TrainingTable
 from league.games.actions import Discrete
 from league.games.registry import make
-from league.learning.on_policy.actor_critic import Mappo
+from league.learning.on_policy.ppo import Mappo
 from league.learning.settings import MappoSettings
 from league.play.fixture import fixtures
 from league.play.match import play
@@ -151,7 +151,7 @@ def trained(name: str, threads: Threads, precision: str) -> bytes:
     role = game.spec.roles[0]
     settings = MappoSettings.model_validate({"epochs": 2, "minibatch": 64, "precision": precision})
     learner = Mappo("live", game.spec, role, NETWORK, settings, 3)
-    learner.piece = 16
+    learner.microbatch_rows = 16
     old = Mappo("", game.spec, role, NETWORK, settings, 4).policy
     table = TrainingTable(game, 0, 5, threads)
     frozen: dict[str, Policy] = {"old": old, "random": Random(role.name, role.actions)}

@@ -18,7 +18,7 @@ from league.errors import SnapshotError
 from league.events import part
 from league.games.core import Game, GameSpec
 from league.games.counter_rng import fold, mix
-from league.learning.learner import Learner, Lesson
+from league.learning.learner import Learner, TrainingInput
 from league.matchmaking.core import largest_remainder
 from league.play.match import post_scores
 from league.play.rollout import collect, nothing_pending
@@ -86,7 +86,7 @@ class TrainingTable:
             self._fit(learner)
         table = self._seat(learners, frozen, seatings)
         rollout = collect(table, turns, self._pending, part(tick, 0.0, 0.6))
-        if self._team_reward or any(learner.of_side for learner in learners):
+        if self._team_reward or any(learner.uses_team_reward for learner in learners):
             rollout.reward = shared(self.game.spec, rollout.reward)
         played = time.perf_counter()
         phases = {"games": table.games_seconds, "inference": played - began - table.games_seconds}
@@ -99,15 +99,21 @@ class TrainingTable:
         for index, learner in enumerate(learners):
             role, share = learner.role.name, 0.4 / len(learners)
             generator = torch.Generator().manual_seed(fold(self.job, number, index))
-            lesson = Lesson(rollout, linked[role], index, self._context.get(role), generator)
-            learned = learner.learn(lesson, part(tick, 0.6 + share * index, share), self._threads)
-            if learned.context is not None:
-                self._context[role] = learned.context
-            for phase, seconds in learned.seconds.items():
+            inputs = TrainingInput(
+                rollout=rollout,
+                chains=linked[role],
+                owner=index,
+                critic_memory=self._context.get(role),
+                generator=generator,
+            )
+            found = learner.learn(inputs, part(tick, 0.6 + share * index, share), self._threads)
+            if found.critic_memory is not None:
+                self._context[role] = found.critic_memory
+            for phase, seconds in found.seconds.items():
                 counts[phase] = counts.get(phase, 0.0) + seconds
-            trained += int(learned.metrics["agent_steps"])
+            trained += int(found.metrics["agent_steps"])
             decisions = _decisions(self.game.spec, rollout, learner.role.name, index)
-            metrics[learner.name] = learned.metrics | decisions | _returns(self.game.spec, rollout, index)
+            metrics[learner.name] = found.metrics | decisions | _returns(self.game.spec, rollout, index)
         own = sum(int(((rows.owner < len(learners)) & rows.present).sum()) for rows in rollout.rows.values())
         results = training_results(self.game.spec, rollout, self._names, [learner.name for learner in learners], number)
         self._pending = {name: still_pending(rollout, role, linked[name]) for name, role in roles.items()}
@@ -163,10 +169,10 @@ class TrainingTable:
         role = learner.role.name
         pending, empty = (
             self._pending[role],
-            nothing_pending(self.game, learner.role, learner.actor.memory, learner.joint),
+            nothing_pending(self.game, learner.role, learner.actor.memory, learner.needs_joint_actions),
         )
-        shape = (*pending.valid.shape, learner.context)
-        context = torch.zeros(shape, device=self.game.device) if learner.context else None
+        shape = (*pending.valid.shape, learner.critic_memory_width)
+        context = torch.zeros(shape, device=self.game.device) if learner.critic_memory_width else None
         begun = self._table is not None or bool(self._carry)
         for name in _LEARNERS_OWN:
             if not begun:

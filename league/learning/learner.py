@@ -1,6 +1,6 @@
-"""A learner: what trains. Its actor plays as a policy; what it learns with, and how, is its algorithm's own.
+"""`Learner`: the interface behind which all algorithms live (`learning.algorithms` lists them).
 
-`Learner` is the small interface behind which all algorithms live (`learning.kinds` lists them).
+A learner's actor plays as a policy. What else it trains, and how, is up to its algorithm.
 """
 
 from __future__ import annotations
@@ -8,9 +8,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Generic
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import TypeVar
 
 from league.errors import SnapshotError
 from league.events import Tick
@@ -23,54 +25,60 @@ from league.policies.normalisation import RunningMoments
 from league.policies.settings import NetworkSettings
 from league.threads import Threads
 
-_OBSERVING = ("actor", "critic")
+_NORMALISING = ("actor", "critic")
+"""Networks that may normalise their inputs."""
+
 _MOMENTS = ("count", "mean", "squares")
 
-ALONE = Threads(1)
-"""Nobody to share the work with."""
+SINGLE_THREAD = Threads(1)
+"""No sharing of work: everything is computed by the caller's thread."""
+
+SettingsT = TypeVar("SettingsT", bound=AlgorithmSettings, covariant=True, default=AlgorithmSettings)
+"""The settings class of an algorithm; plain `Learner` is a learner of any algorithm."""
 
 
-@dataclass(slots=True)
-class Lesson:
-    """What the rollout of a table holds for one of its learners.
+@dataclass(slots=True, kw_only=True)
+class TrainingInput:
+    """What a table's rollout holds for one of its learners.
 
-    chain: of the learner's role. owner: the learner's number among the table's policies. context: what its critic
-    remembers of each seat's episode before the rollout's first decision, `[B, R, M]`; None where it has no memory.
-    generator: all that chance in learning depends on.
+    chains: of the learner's role. owner: the learner's index among the table's policies. critic_memory: `[B, R, M]`,
+    what its critic remembers of each seat's episode before the rollout's first decision; None without memory.
+    generator: the only source of randomness in the update.
     """
 
     rollout: Rollout
-    chain: Chains
+    chains: Chains
     owner: int
-    context: Tensor | None
+    critic_memory: Tensor | None
     generator: torch.Generator
 
 
 @dataclass(slots=True)
-class Learned:
-    """What a lesson brought. metrics: by name. seconds: by phase. context: as in `Lesson`, for the next one."""
+class UpdateResult:
+    """Metrics by name, seconds by phase, and the critic's memory for the next `TrainingInput`."""
 
     metrics: dict[str, float]
     seconds: dict[str, float] = field(default_factory=dict)
-    context: Tensor | None = None
+    critic_memory: Tensor | None = None
 
 
-class Learner(ABC):
-    """What trains. Its actor plays as a policy; hyperparameters override the settings (PBT changes them).
+class Learner(ABC, Generic[SettingsT]):
+    """What trains: an actor, which plays as a policy, and everything that its algorithm learns it with.
 
-    steps: agent-steps trained. skipped: updates in a row without one finite gradient step. piece: rows that one
-    thread computes at once, at most. context: width of its critic's memory, 0 where it has none.
-    note: what its user should know of how it learns this game; empty for nothing.
-    joint: it learns from what every seat did on the turn of a decision.
-    of_side: it learns from its side's mean reward, whatever `game.reward` says: all at its table are paid so.
+    hyperparameters: values that replace those of the settings (PBT changes them). steps: agent-steps trained. skipped:
+    consecutive updates without a single finite gradient step. microbatch_rows: the most rows that one thread computes
+    at once. notice: what the user should know about how it learns this game, or empty. critic_memory_width: of its
+    critic's memory, 0 for none. needs_joint_actions: it learns from the actions of all seats on the turn of each
+    decision. uses_team_reward: it always learns from the mean reward of its side, whatever `game.reward` says; so does
+    every learner at its table.
     """
 
-    note: str = ""
-    gain: float
-    """Scale of the actor's last layer at the beginning."""
-    context: int = 0
-    joint: bool = False
-    of_side: bool = False
+    notice: str = ""
+    actor_gain: float
+    """Scale of the initial weights of the actor's last layer."""
+    critic_memory_width: int = 0
+    needs_joint_actions: bool = False
+    uses_team_reward: bool = False
 
     def __init__(
         self,
@@ -78,18 +86,19 @@ class Learner(ABC):
         game: GameSpec,
         role: RoleSpec,
         network: NetworkSettings,
-        settings: AlgorithmSettings,
+        settings: SettingsT,
         seed: int,
         device: torch.device | str = "cpu",
         hyperparameters: Mapping[str, float] | None = None,
     ) -> None:
-        self.name, self.game, self.role, self.base = name, game, role, settings
+        self.name, self.game, self.role = name, game, role
+        self.base_settings: SettingsT = settings
         self.device = torch.device(device)
         self.hyperparameters = dict(hyperparameters or {})
         self.steps, self.skipped = 0, 0
-        self.piece = 2048
+        self.microbatch_rows = 2048
         generator = torch.Generator().manual_seed(seed)
-        self.actor = Network(actor_spec(game, role, network), self.gain, generator, network.initialisation).to(
+        self.actor = Network(actor_spec(game, role, network), self.actor_gain, generator, network.initialisation).to(
             self.device
         )
         self._build(network, generator)
@@ -97,46 +106,49 @@ class Learner(ABC):
         self._moments = {
             name: RunningMoments(one.spec.inputs)
             for name, one in self.networks().items()
-            if name in _OBSERVING and isinstance(one, Network) and one.spec.normalised
+            if name in _NORMALISING and isinstance(one, Network) and one.spec.normalised
         }
 
     @property
-    def settings(self) -> AlgorithmSettings:
+    def settings(self) -> SettingsT:
         """The settings in force: the run's, with this learner's own hyperparameters."""
-        return self.base.model_copy(update=self.hyperparameters)
+        return self.base_settings.model_copy(update=self.hyperparameters)
 
     @property
     def policy(self) -> NeuralPolicy:
-        """The live policy, as it plays in training: it changes with every update."""
+        """The live policy, as it plays in training; every update changes it."""
         return NeuralPolicy(self.role.name, self.actor)
 
     def frozen(self) -> NeuralPolicy:
-        """The policy as it is now, as a snapshot plays it, untouched by later updates."""
-        return NeuralPolicy(self.role.name, self._twin())
+        """A copy of the current policy as a snapshot plays it; later updates do not change it."""
+        return NeuralPolicy(self.role.name, self._copy_of_actor())
 
     def learning_rate(self) -> float:
-        """Adam's step size now."""
+        """Adam's current step size."""
         settings = self.settings
         return annealed(settings.learning_rate, settings.learning_rate_end, settings.learning_rate_steps, self.steps)
 
     @abstractmethod
-    def learn(self, lesson: Lesson, tick: Tick = lambda fraction: None, threads: Threads = ALONE) -> Learned:
-        """Learn from a rollout, in place; counts `steps` and `skipped`.
+    def learn(
+        self, inputs: TrainingInput, tick: Tick = lambda fraction: None, threads: Threads = SINGLE_THREAD
+    ) -> UpdateResult:
+        """Learn from a rollout, in place; updates `steps` and `skipped`.
 
-        tick: called with the share that is done; what it raises ends the update. threads: share the work out; how many
-        there are changes no result. A gradient step that is not finite is skipped and leaves the weights as they were.
+        tick: called with the fraction that is done; an exception that it raises ends the update. threads: share the
+        work; their number does not change the result. A gradient step with a non-finite loss or gradient is skipped
+        and leaves the weights as they were.
         """
 
-    def begin_with(self, policy: NeuralPolicy) -> None:
-        """Take over the weights and moments of a policy of the same architecture, before anything was learnt."""
+    def initialise_from(self, policy: NeuralPolicy) -> None:
+        """Take over the weights and input moments of a policy of the same architecture, before any training."""
         self.actor.load_state_dict(policy.actor.state_dict())
         if "actor" in self._moments:
             mean, deviation = self.actor.moments()
-            if bool(mean.any() or (deviation != 1).any()):  # or the policy has never learned
+            if bool(mean.any() or (deviation != 1).any()):  # else the policy was never trained
                 self._moments["actor"].begin(mean, deviation)
 
-    def observe(self, inputs: Mapping[str, Tensor]) -> None:
-        """Take inputs, `[n, ...]` by network, into the moments by which networks normalise them from now on."""
+    def update_moments(self, inputs: Mapping[str, Tensor]) -> None:
+        """Add inputs, `[n, ...]` by network, to the moments with which networks normalise them from now on."""
         networks = self.networks()
         for name, moments in self._moments.items():
             moments.update(inputs[name])
@@ -146,14 +158,14 @@ class Learner(ABC):
 
     @abstractmethod
     def networks(self) -> dict[str, nn.Module]:
-        """Everything with weights, by the name under which checkpoints have it; the actor first."""
+        """Everything with weights, by its name in checkpoints; the actor first."""
 
     @abstractmethod
     def parameters(self) -> list[Tensor]:
-        """What the optimiser moves, in its order."""
+        """The parameters that the optimiser updates, in its order."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything that learning depends on, by name: weights, optimiser, statistics (not copied)."""
+        """The whole training state by name: weights, optimiser, statistics (not copied)."""
         found: dict[str, Tensor] = {}
         for name, network in self.networks().items():
             found |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
@@ -165,65 +177,72 @@ class Learner(ABC):
         return found
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take over what `tensors` gave. Raises SnapshotError where it does not fit."""
+        """The inverse of `tensors`. Raises SnapshotError where they do not fit."""
         for name, network in self.networks().items():
             self._load_network(name, network, tensors)
         self.optimiser = self._new_optimiser()
         for index, parameter in enumerate(self.parameters()):
-            state = part(tensors, f"adam.{index}.")
+            state = with_prefix(tensors, f"adam.{index}.")
             if state:
                 self.optimiser.state[parameter] = {key: value.to(self.device).clone() for key, value in state.items()}
         for name, moments in self._moments.items():
             for key in _MOMENTS:
                 if (saved := tensors.get(f"moments.{name}.{key}")) is None:
-                    raise SnapshotError(f"learner {self.name}: the checkpoint lacks what its {name} has seen ({key})")
+                    raise SnapshotError(f"learner {self.name}: the checkpoint lacks its {name}'s input moments ({key})")
                 setattr(moments, key, saved.to("cpu", copy=True))
 
-    def experience(self) -> dict[str, Tensor]:
-        """What it keeps of its own rounds, beside the segments: not taken over by others, as `tensors` may be."""
+    def replay_state(self) -> dict[str, Tensor]:
+        """The state of its replay buffer beside the segments. PBT copies `tensors`, but not this."""
         return {}
 
-    def segments(self, write: Callable[[Mapping[str, Tensor]], str]) -> list[str]:
-        """Ids of the segments of its replay buffer, the oldest first. write: gives those that have none theirs."""
+    def replay_segments(self, write: Callable[[Mapping[str, Tensor]], str]) -> list[str]:
+        """Ids of the segments of its replay buffer, oldest first. write: stores a new segment and returns its id."""
         return []
 
-    def remember(self, experience: Mapping[str, Tensor], segments: Sequence[tuple[str, Mapping[str, Tensor]]]) -> None:
-        """Go on with what `experience` gave, and the segments by id. Raises SnapshotError where they do not fit."""
-        if experience or segments:
-            raise SnapshotError(f"learner {self.name}: the checkpoint has a replay buffer, which it has no use for")
+    def load_replay(self, state: Mapping[str, Tensor], segments: Sequence[tuple[str, Mapping[str, Tensor]]]) -> None:
+        """The inverse of `replay_state` and `replay_segments`. Raises SnapshotError where they do not fit.
+
+        segments: id and tensors, oldest first.
+        """
+        if state or segments:
+            raise SnapshotError(f"learner {self.name}: the checkpoint has a replay buffer, but its algorithm has none")
 
     @abstractmethod
     def _build(self, network: NetworkSettings, generator: torch.Generator) -> None:
-        """Make everything beside the actor. generator: what weights are drawn from."""
+        """Create everything beside the actor. generator: from which initial weights are drawn."""
 
-    def _twin(self) -> Network:
-        """A copy of the actor as it is now."""
-        twin = Network(self.actor.spec, self.gain, torch.Generator())
-        twin.load_state_dict(self.actor.state_dict())
-        return twin.to(self.device)
+    def _copy_of_actor(self) -> Network:
+        copy = Network(self.actor.spec, self.actor_gain, torch.Generator())
+        copy.load_state_dict(self.actor.state_dict())
+        return copy.to(self.device)
 
-    def _groups(self) -> list[dict[str, object]]:
-        """The optimiser's groups of parameters."""
+    def _parameter_groups(self) -> list[dict[str, object]]:
+        """Parameter groups of the optimiser."""
         return [{"params": self.parameters()}]
 
     def _new_optimiser(self) -> torch.optim.Adam:
         settings = self.settings
-        return torch.optim.Adam(self._groups(), lr=settings.learning_rate, eps=settings.adam_epsilon, fused=True)
+        return torch.optim.Adam(
+            self._parameter_groups(), lr=settings.learning_rate, eps=settings.adam_epsilon, fused=True
+        )
 
     def _load_network(self, name: str, network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         try:
-            network.load_state_dict(part(tensors, f"{name}."))
+            network.load_state_dict(with_prefix(tensors, f"{name}."))
         except RuntimeError as error:
             raise SnapshotError(f"learner {self.name}: the checkpoint does not fit its {name}: {error}") from None
 
 
-def approach(network: nn.Module, other: nn.Module, rate: float) -> None:
-    """Move a network's weights and buffers this share of the way to those of another of the same architecture."""
+def move_towards(network: nn.Module, other: nn.Module, rate: float) -> None:
+    """Polyak averaging: move weights and buffers the fraction `rate` of the way to another network's.
+
+    Both networks have the same architecture; `network` is changed in place.
+    """
     here, there = network.state_dict(), other.state_dict()
     for name, value in here.items():
         value.lerp_(there[name], rate)
 
 
-def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors whose names begin so, by what follows."""
+def with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix`, by the rest of their names."""
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

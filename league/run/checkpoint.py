@@ -13,7 +13,7 @@ from torch import Tensor
 
 from league.errors import SnapshotError
 from league.execution.executor import Carry
-from league.learning.learner import Learner, part
+from league.learning.learner import Learner, with_prefix
 from league.policies import weights
 from league.storage.store import Store
 
@@ -29,8 +29,8 @@ def save(store: Store, learners: Sequence[Learner], carries: Mapping[int, Carry]
 
     for learner in learners:
         tensors |= {f"learner.{learner.name}.{key}": value for key, value in learner.tensors().items()}
-        tensors |= {f"experience.{learner.name}.{key}": value for key, value in learner.experience().items()}
-        if segments := learner.segments(write):
+        tensors |= {f"experience.{learner.name}.{key}": value for key, value in learner.replay_state().items()}
+        if segments := learner.replay_segments(write):
             replay[learner.name] = segments
     for table, (state, seated) in carries.items():
         tensors |= {f"table.{table}.{key}": value for key, value in state.items()}
@@ -49,13 +49,13 @@ def load(store: Store, id: str, learners: Sequence[Learner]) -> dict[int, Carry]
         raise SnapshotError(f"{id[:8]} is not a checkpoint of a run")
     replay = _replay(metadata)
     for learner in learners:
-        learner.load(part(tensors, f"learner.{learner.name}."))
+        learner.load(with_prefix(tensors, f"learner.{learner.name}."))
         segments = [
             (segment, weights.read(store.replay_folder, segment, finite=False)[1])
             for segment in replay.get(learner.name, ())
         ]
-        learner.remember(part(tensors, f"experience.{learner.name}."), segments)
-    return {int(table): (part(tensors, f"table.{table}."), tuple(seated)) for table, seated in names.items()}
+        learner.load_replay(with_prefix(tensors, f"experience.{learner.name}."), segments)
+    return {int(table): (with_prefix(tensors, f"table.{table}."), tuple(seated)) for table, seated in names.items()}
 
 
 def sweep(store: Store) -> None:

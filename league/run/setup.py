@@ -149,7 +149,7 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
         if before is not None and tuning.to_dict() != before:
             store.put_fact(FACT, tuning.to_dict())
         for learner in learners:
-            learner.piece = tuning.piece
+            learner.microbatch_rows = tuning.piece
         keep_facts(store, roster.game)
         roster.load(store)
         roster.join(anchors)
@@ -245,7 +245,7 @@ def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> dict[s
                 f"population.init = '{text}': its network says {says[0]}, and that of learner {learner.name} is to say "
                 f"{says[1]}; begin with a policy of a run whose algorithm.kind is of the same sort"
             )
-        learner.begin_with(policy)
+        learner.initialise_from(policy)
         if found.id is not None:
             parents[learner.name] = found.id
     return parents
@@ -322,7 +322,7 @@ def explore(learner: Learner, values: Mapping[str, float]) -> None:
             f"(there are: {', '.join(numbers)})"
         )
     try:
-        type(learner.base).model_validate(learner.base.model_dump() | dict(values))
+        type(learner.base_settings).model_validate(learner.base_settings.model_dump() | dict(values))
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise PlanError(f"exploit of '{learner.name}': hyperparameters that cannot be used: {wrong}") from error

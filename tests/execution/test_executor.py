@@ -9,7 +9,7 @@ from league.execution.executor import InlineExecutor, PlayMatches, TrainRound
 from league.games.actions import Discrete
 from league.games.core import Game
 from league.games.registry import make
-from league.learning.on_policy.actor_critic import Mappo
+from league.learning.on_policy.ppo import Mappo
 from league.learning.settings import MappoSettings
 from league.play.fixture import fixtures
 from league.policies.scripted import Random

@@ -16,10 +16,8 @@ from league.execution import training_table
 from league.execution.training_table import Trained, TrainingTable
 from league.games.core import Game, GameSpec, Turn
 from league.games.registry import make
-from league.learning.on_policy import actor_critic
-from league.learning.on_policy.actor_critic import Mappo
 from league.learning.on_policy.batch import Batch
-from league.learning.on_policy.update import update
+from league.learning.on_policy.ppo import Mappo
 from league.learning.settings import MappoSettings
 from league.play.rollout import collect
 from league.play.trajectory import Rollout
@@ -110,7 +108,7 @@ class Both:
             for number, role in enumerate(self.spec.roles)
         ]
         for learner in self.learners:
-            learner.piece = 10  # several pieces a minibatch
+            learner.microbatch_rows = 10  # several pieces a minibatch
         self.frozen = frozen_of(self.spec, case.network)
         self.table = TrainingTable(self.game, 0, JOB)
         students = [Student(learner) for learner in self.learners]
@@ -120,12 +118,14 @@ class Both:
             self.rollouts.append(collect(*args, **kwargs))  # type: ignore[arg-type]
             return self.rollouts[-1]
 
-        def noted_update(learner: Mappo, batch: Batch, *args: object, **kwargs: object) -> dict[str, float]:
+        real = Mappo.update
+
+        def noted_update(learner: Mappo, batch: Batch, *args: object) -> dict[str, float]:
             self.batches.append(batch)
-            return update(learner, batch, *args, **kwargs)  # type: ignore[arg-type]
+            return real(learner, batch, *args)  # type: ignore[arg-type]
 
         monkeypatch.setattr(training_table, "collect", noted_collect)
-        monkeypatch.setattr(actor_critic, "update", noted_update)
+        monkeypatch.setattr(Mappo, "update", noted_update)
 
     def round(self, number: int) -> tuple[Trained, Lesson]:
         """One round of both; `rollouts[-1]` and the last `batches` are this round's."""

@@ -16,7 +16,7 @@ from league.games.core import Acting, Game, GameSpec, RoleSpec, State, Turn
 from league.games.native.connect_four import ConnectFour
 from league.games.native.core import NativeGame, Outcome
 from league.games.registry import make
-from league.learning.on_policy.actor_critic import Mappo
+from league.learning.on_policy.ppo import Mappo
 from league.learning.settings import MappoSettings
 from league.play.trajectory import Rollout
 from league.policies import weights

@@ -15,7 +15,7 @@ from league.games.core import Acting, Game, GameSpec, RoleSpec, State
 from league.games.counter_rng import uniform
 from league.games.native.core import NativeGame, Outcome
 from league.games.registry import make
-from league.learning.on_policy.actor_critic import Mappo
+from league.learning.on_policy.ppo import Mappo
 from league.learning.settings import MappoSettings
 from league.play.fixture import fixtures
 from league.play.match import play

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from league.games.core import Game, GameSpec
 from league.games.counter_rng import mix
 from league.games.registry import make
-from league.learning.on_policy.actor_critic import Mappo
+from league.learning.on_policy.ppo import Mappo
 from league.learning.settings import MappoSettings
 from league.play.rollout import collect, nothing_pending
 from league.play.table import Move, Table

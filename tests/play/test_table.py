@@ -13,7 +13,7 @@ from league.errors import PolicyError
 from league.games.actions import Discrete
 from league.games.core import Game
 from league.games.registry import make
-from league.learning.on_policy.actor_critic import Mappo
+from league.learning.on_policy.ppo import Mappo
 from league.learning.settings import MappoSettings
 from league.play.rollout import collect, nothing_pending
 from league.play.table import Table

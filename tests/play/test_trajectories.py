@@ -10,7 +10,7 @@ from torch import Tensor
 from league.games.conformance.suite import check
 from league.games.core import Game, GameSpec
 from league.games.registry import make
-from league.learning.on_policy.actor_critic import Mappo
+from league.learning.on_policy.ppo import Mappo
 from league.learning.settings import MappoSettings
 from league.play.trajectory import Chains, Rollout, chains, still_pending
 from league.policies.core import Policy

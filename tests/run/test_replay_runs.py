@@ -110,11 +110,11 @@ def test_taking_over_another_learner_leaves_a_learner_its_own_experience(tmp_pat
     with League(config("budget.rounds=3", "matchmaking.exploit_steps=100000"), folder) as run:
         run.run()
         source, target = run.learners
-        before = {key: value.clone() for key, value in target.experience().items()}
+        before = {key: value.clone() for key, value in target.replay_state().items()}
         target.load({key: value.clone() for key, value in source.tensors().items()})
-        assert all(bool((value == before[key]).all()) for key, value in target.experience().items())
+        assert all(bool((value == before[key]).all()) for key, value in target.replay_state().items())
         assert all(bool((value == source.tensors()[key]).all()) for key, value in target.tensors().items())
-        ids = [learner.segments(lambda tensors: "") for learner in (source, target)]
+        ids = [learner.replay_segments(lambda tensors: "") for learner in (source, target)]
         assert not set(ids[0]) & set(ids[1])
 
 

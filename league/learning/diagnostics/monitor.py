@@ -73,7 +73,9 @@ def _unheeded(learner: Learner) -> frozenset[str]:
     """Keys of the config that change nothing for a learner: those of other algorithms, and how rewards are shared."""
     own = type(learner.settings).model_fields
     others = {name for settings in ALGORITHMS.values() for name in settings.model_fields if name not in own}
-    return frozenset({f"algorithm.{name}" for name in others} | ({"game.reward"} if learner.of_side else set()))
+    return frozenset(
+        {f"algorithm.{name}" for name in others} | ({"game.reward"} if learner.uses_team_reward else set())
+    )
 
 
 def _numbers(settings: Mapping[str, object]) -> dict[str, float]:

@@ -194,7 +194,7 @@ def _chains(rollout: Rollout, sides: Sides, owner: int, waiting: Waiting) -> _Ch
     ends = torch.zeros((2, longest, slots * count), dtype=torch.int64, device=device)
     ends[0].scatter_add_(0, place, (belongs & over).to(torch.int64))
     ends[1].scatter_add_(0, place, (belongs & over & cut.any(2)).to(torch.int64))
-    # All seats of a side are paid the same (see `Learner.of_side`).
+    # All seats of a side are paid the same (see `Learner.uses_team_reward`).
     paid = rollout.reward[..., [side[0] for side in sides.all]].flatten(1)
     begun = waiting["reward"] if waiting else torch.zeros_like(paid[0])
     # Turn by turn, since the order in which a device adds floats to one place in one call is not fixed.

@@ -16,20 +16,23 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import TypeVar
 
 from league.errors import ConfigError, SnapshotError
 from league.events import Tick
 from league.games.actions import Discrete
-from league.learning.learner import ALONE, Learned, Learner, Lesson, approach, part
+from league.learning.learner import SINGLE_THREAD, Learner, TrainingInput, UpdateResult, move_towards, with_prefix
 from league.learning.off_policy.experience import Segment, Sides, Waiting, segment
 from league.learning.off_policy.mixers import Monotonic, Sum
 from league.learning.off_policy.replay import Drawn, Replay, Window
-from league.learning.on_policy.update import distance
-from league.learning.settings import QmixSettings, ReplaySettings, annealed
+from league.learning.on_policy.losses import regression_loss
+from league.learning.settings import QmixSettings, ReplaySettings, VdnSettings, annealed
 from league.policies.networks import Network
 from league.policies.neural import NeuralPolicy
 from league.policies.settings import NetworkSettings
 from league.threads import Threads
+
+ReplayT = TypeVar("ReplayT", bound=ReplaySettings, covariant=True, default=ReplaySettings)
 
 _MEASURED = ("td_loss", "q_value", "target", "grad_norm")
 
@@ -46,22 +49,15 @@ class Worth:
     target: Tensor
 
 
-class ValueLearner(Learner):
+class ValueLearner(Learner[ReplayT]):
     """A learner of action values. A subclass says how a side's are mixed.
 
     updates: gradient steps so far. Raises ConfigError for games that it cannot learn.
     """
 
-    gain = 0.1
-    of_side = True
+    actor_gain = 0.1
+    uses_team_reward = True
     waiting: Waiting
-
-    @property
-    def settings(self) -> ReplaySettings:
-        """See `Learner.settings`."""
-        settings = super().settings
-        assert isinstance(settings, ReplaySettings)
-        return settings
 
     @property
     def policy(self) -> NeuralPolicy:
@@ -94,34 +90,36 @@ class ValueLearner(Learner):
         super().load(tensors)
         self.updates = int(tensors.get("updates", torch.tensor(0)))
 
-    def begin_with(self, policy: NeuralPolicy) -> None:
-        """See `Learner.begin_with`."""
-        super().begin_with(policy)
+    def initialise_from(self, policy: NeuralPolicy) -> None:
+        """See `Learner.initialise_from`."""
+        super().initialise_from(policy)
         self.target.load_state_dict(self.actor.state_dict())
 
-    def experience(self) -> dict[str, Tensor]:
-        """See `Learner.experience`: priorities, and the decisions that wait."""
+    def replay_state(self) -> dict[str, Tensor]:
+        """See `Learner.replay_state`: priorities, and the decisions that wait."""
         return self.replay.tensors() | {f"waiting.{key}": value for key, value in self.waiting.items()}
 
-    def segments(self, write: Callable[[Mapping[str, Tensor]], str]) -> list[str]:
-        """See `Learner.segments`."""
+    def replay_segments(self, write: Callable[[Mapping[str, Tensor]], str]) -> list[str]:
+        """See `Learner.replay_segments`."""
         return self.replay.ids(write)
 
-    def remember(self, experience: Mapping[str, Tensor], segments: Sequence[tuple[str, Mapping[str, Tensor]]]) -> None:
-        """See `Learner.remember`."""
+    def load_replay(self, state: Mapping[str, Tensor], segments: Sequence[tuple[str, Mapping[str, Tensor]]]) -> None:
+        """See `Learner.load_replay`."""
         try:
-            self.replay.load([(id, Segment.of(tensors, self.device)) for id, tensors in segments], experience)
+            self.replay.load([(id, Segment.of(tensors, self.device)) for id, tensors in segments], state)
         except (KeyError, RuntimeError, IndexError) as error:
             raise SnapshotError(f"learner {self.name}: its replay buffer does not fit: {error}") from None
-        self.waiting = {key: value.to(self.device) for key, value in part(experience, "waiting.").items()}
+        self.waiting = {key: value.to(self.device) for key, value in with_prefix(state, "waiting.").items()}
 
-    def learn(self, lesson: Lesson, tick: Tick = lambda fraction: None, threads: Threads = ALONE) -> Learned:
+    def learn(
+        self, inputs: TrainingInput, tick: Tick = lambda fraction: None, threads: Threads = SINGLE_THREAD
+    ) -> UpdateResult:
         """See `Learner.learn`."""
         began, settings = time.perf_counter(), self.settings
         found, self.waiting = segment(
-            lesson.rollout,
+            inputs.rollout,
             self.sides,
-            lesson.owner,
+            inputs.owner,
             self.waiting,
             settings.chunk,
             settings.burn_in if self.actor.memory else 0,
@@ -132,20 +130,20 @@ class ValueLearner(Learner):
         metrics = {"epsilon": self.epsilon(), "learning_rate": self.learning_rate()}
         # Whole rounds leave the buffer, so that it may be full a little before it holds `capacity`.
         if self.replay.decisions >= settings.warmup or self.replay.full:
-            metrics |= self._update(lesson.generator, found.decisions, tick, threads)
+            metrics |= self._update(inputs.generator, found.decisions, tick, threads)
         steps = found.steps
         self.steps += steps
         acted = found.rows["present"]
-        self.observe({"actor": found.rows["obs"][acted]})
+        self.update_moments({"actor": found.rows["obs"][acted]})
         metrics |= {"agent_steps": float(steps), "buffer": float(self.replay.decisions)}
-        return Learned(metrics, {"advantages": middle - began, "update": time.perf_counter() - middle})
+        return UpdateResult(metrics, {"advantages": middle - began, "update": time.perf_counter() - middle})
 
     @property
     def looks_at_state(self) -> bool:
         """Whether the mixer is given the game's state."""
         return isinstance(self.mixer, Monotonic) and self.game.state_shape is not None
 
-    def judge(self, window: Window, threads: Threads = ALONE) -> Worth:
+    def judge(self, window: Window, threads: Threads = SINGLE_THREAD) -> Worth:
         """What sequences are worth, and what they should be: y = r + γ Q_tot'(next), along the side's decisions."""
         settings, rows = self.settings, window.rows
         burn_in = len(rows["side"]) - settings.chunk - 1
@@ -187,7 +185,7 @@ class ValueLearner(Learner):
             count = learns.sum()
             drew += count
             error = torch.where(learns, judged.value - judged.target, 0.0)
-            loss = (distance(error, settings) * drawn.weight).sum() / count
+            loss = (regression_loss(error, settings.value_loss, settings.huber_delta) * drawn.weight).sum() / count
             self.optimiser.zero_grad(set_to_none=True)
             if settings.priority > 0:
                 self._prioritise(drawn, window, judged, error, burn_in)
@@ -227,8 +225,8 @@ class ValueLearner(Learner):
         if rate is None:
             rate = 1.0 if self.updates % settings.target_every == 0 else 0.0
         if rate:
-            approach(self.target, self.actor, rate)
-            approach(self.target_mixer, self.mixer, rate)
+            move_towards(self.target, self.actor, rate)
+            move_towards(self.target_mixer, self.mixer, rate)
 
     def _state(self, rows: Mapping[str, Tensor]) -> Tensor | None:
         """What a mixer is given, `[C + 1, Q, F]`: the state, or what the side's seats see; and which side it is."""
@@ -255,11 +253,11 @@ class ValueLearner(Learner):
         settings = self.settings
         self.sides = Sides.of(self.game, self.role, self.device)
         self.mixer = self._new_mixer(generator).to(self.device)
-        self.target = self._twin().requires_grad_(False)
+        self.target = self._copy_of_actor().requires_grad_(False)
         self.target_mixer = self._new_mixer(torch.Generator()).to(self.device).requires_grad_(False)
         self.target_mixer.load_state_dict(self.mixer.state_dict())
         if self.sides.there.shape[1] == 1:
-            self.note = (
+            self.notice = (
                 f"{self.name}: sides of one seat have nothing to mix, so that {settings.kind} is double DQN here"
             )
         self.updates = 0
@@ -272,7 +270,7 @@ class ValueLearner(Learner):
 
     def _check(self) -> None:
         """Raises ConfigError for games whose actions or sides it cannot learn."""
-        kind = self.base.kind
+        kind = self.base_settings.kind
         if not isinstance(self.role.actions, Discrete):
             raise ConfigError(
                 f"algorithm.kind = '{kind}' learns one of n actions, but {self.role.name} of {self.game.id} has "
@@ -288,19 +286,18 @@ class ValueLearner(Learner):
                 )
 
 
-class Qmix(ValueLearner):
+class Qmix(ValueLearner[QmixSettings]):
     """A monotonic mixture that depends on the state (Rashid et al. 2018, arXiv:1803.11485)."""
 
     def _new_mixer(self, generator: torch.Generator) -> nn.Module:
         settings = self.settings
-        assert isinstance(settings, QmixSettings)
         seats = self.sides.seats.shape[1]
         if seats == 1:
             return Sum()
         return Monotonic(seats, self._state_width(), settings.mixer, settings.hypernetwork, generator)
 
 
-class Vdn(ValueLearner):
+class Vdn(ValueLearner[VdnSettings]):
     """The sum of the seats' values (Sunehag et al. 2018, arXiv:1706.05296)."""
 
     def _new_mixer(self, generator: torch.Generator) -> nn.Module:

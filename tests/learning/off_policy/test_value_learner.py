@@ -121,11 +121,11 @@ def test_the_target_becomes_the_network_after_so_many_steps_or_follows_it() -> N
     taught(one, "two_step", 1)
     first = one.target.state_dict()["head.0.weight"].clone()
     assert not torch.equal(first, one.actor.state_dict()["head.0.weight"])
-    one.base = one.settings.model_copy(update={"updates": 1})
+    one.base_settings = one.settings.model_copy(update={"updates": 1})
     taught(one, "two_step", 1)
     for to, source in ((one.target, one.actor), (one.target_mixer, one.mixer)):
         assert all(torch.equal(value, source.state_dict()[name]) for name, value in to.state_dict().items())
-    one.base = one.settings.model_copy(update={"target_rate": 0.25})
+    one.base_settings = one.settings.model_copy(update={"target_rate": 0.25})
     before = one.target.state_dict()["head.0.weight"].clone()
     taught(one, "two_step", 1)
     now = one.actor.state_dict()["head.0.weight"]

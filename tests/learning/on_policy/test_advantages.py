@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from league.games.registry import make
-from league.learning.learner import Lesson
-from league.learning.on_policy.actor_critic import Mappo
+from league.learning.learner import TrainingInput
 from league.learning.on_policy.advantages import gae, next_values
 from league.learning.on_policy.batch import Batch
+from league.learning.on_policy.ppo import Mappo
 from league.learning.settings import MappoSettings
 from league.play.rollout import collect, nothing_pending
 from league.play.table import Table
@@ -111,7 +111,9 @@ def rollout_of(
 
 
 def batch_of(rollout: Rollout, chain: Chains, learner: Mappo, owner: int) -> Batch:
-    return learner.batch(Lesson(rollout, chain, owner, None, torch.Generator()))[0]
+    return learner.batch(
+        TrainingInput(rollout=rollout, chains=chain, owner=owner, critic_memory=None, generator=torch.Generator())
+    )[0]
 
 
 def critic_says(learner: Mappo, inputs: Tensor, seat: int) -> float:

@@ -13,11 +13,12 @@ from league.config.load import load
 from league.errors import ConfigError
 from league.execution.training_table import TrainingTable
 from league.games.registry import make
-from league.learning.learner import Learned, Lesson
+from league.learning.learner import TrainingInput, UpdateResult
 from league.learning.on_policy.actor_critic import ActorCritic
+from league.learning.on_policy.advantages import counterfactual_baseline
 from league.learning.on_policy.batch import Batch
-from league.learning.on_policy.coma import Coma, baseline
-from league.learning.on_policy.update import _clipped
+from league.learning.on_policy.coma import Coma
+from league.learning.on_policy.update import clip_gradients
 from league.learning.settings import ComaSettings
 from league.orchestrator import League
 from league.policies.networks import Network, NetworkSpec
@@ -25,10 +26,12 @@ from league.policies.settings import NetworkSettings
 from league.records import Seating
 from league.threads import Threads
 
+Noted = tuple[Coma, TrainingInput, Batch]
+
 SLOTS, TURNS = 6, 9
 
 
-def lesson_of(name: str, monkeypatch: pytest.MonkeyPatch, **settings: object) -> list[tuple[Coma, Lesson, Batch]]:
+def inputs_of(name: str, monkeypatch: pytest.MonkeyPatch, **settings: object) -> list[Noted]:
     """What COMA makes of the second round of self-play, before it learns from it."""
     game = make(name, SLOTS, options={"max_cycles": 6} if name in ("spread", "tag") else {})
     network = NetworkSettings(actor=(10,), critic=(12,))
@@ -37,12 +40,12 @@ def lesson_of(name: str, monkeypatch: pytest.MonkeyPatch, **settings: object) ->
     for learner in learners:  # begin less uniform than learners do
         with torch.no_grad():
             learner.actor.head[-1].weight.mul_(100.0)  # type: ignore[operator]
-    found: list[tuple[Coma, Lesson, Batch]] = []
+    found: list[Noted] = []
     real = ActorCritic.batch
 
-    def noted(learner: Coma, lesson: Lesson, threads: Threads) -> tuple[Batch, Tensor | None]:
-        batch, context = real(learner, lesson, threads)
-        found.append((learner, lesson, batch))
+    def noted(learner: Coma, inputs: TrainingInput, threads: Threads) -> tuple[Batch, Tensor | None]:
+        batch, context = real(learner, inputs, threads)
+        found.append((learner, inputs, batch))
         return batch, context
 
     monkeypatch.setattr(Coma, "batch", noted)
@@ -70,11 +73,11 @@ def told(learner: Coma, state: Tensor, seat: int, did: dict[int, int]) -> Tensor
 def test_the_baseline_is_the_marginalisation_over_ones_own_action(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Value and advantage against every joint action in which one seat alone does something else."""
     compared = 0
-    for learner, lesson, batch in lesson_of(name, monkeypatch):
-        rollout, rows = lesson.rollout, lesson.rollout.rows[learner.role.name]
-        chosen = lesson.chain.known & (lesson.chain.terminated | lesson.chain.follows)
+    for learner, inputs, batch in inputs_of(name, monkeypatch):
+        rollout, rows = inputs.rollout, inputs.rollout.rows[learner.role.name]
+        chosen = inputs.chains.known & (inputs.chains.terminated | inputs.chains.follows)
         before = SLOTS * len(learner.role.seats)
-        for number, row in enumerate(lesson.chain.row[chosen].tolist()):
+        for number, row in enumerate(inputs.chains.row[chosen].tolist()):
             if row < before:
                 continue
             t, rest = divmod(row - before, SLOTS * rows.seat.shape[2])
@@ -106,8 +109,11 @@ def test_the_baseline_is_the_marginalisation_over_ones_own_action(name: str, mon
 
 
 def test_the_baseline_weighs_each_action_by_its_probability() -> None:
-    chance, worth = torch.tensor([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0]]), torch.tensor([[4.0, 0.0, 8.0], [9.0, 3.0, 9.0]])
-    assert baseline(chance, worth).tolist() == [4.0, 3.0]
+    probabilities, values = (
+        torch.tensor([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0]]),
+        torch.tensor([[4.0, 0.0, 8.0], [9.0, 3.0, 9.0]]),
+    )
+    assert counterfactual_baseline(probabilities, values).tolist() == [4.0, 3.0]
 
 
 def test_returns_lean_on_the_value_of_the_next_action_and_end_where_it_is_not_known(
@@ -115,8 +121,8 @@ def test_returns_lean_on_the_value_of_the_next_action_and_end_where_it_is_not_kn
 ) -> None:
     """Lambda-returns summed up term by term; what is cut off or goes on beyond the rollout is left out."""
     discount, lam = 0.9, 0.7
-    ((learner, lesson, batch),) = lesson_of("spread", monkeypatch, discount=discount, gae_lambda=lam)
-    chain = lesson.chain
+    ((learner, inputs, batch),) = inputs_of("spread", monkeypatch, discount=discount, gae_lambda=lam)
+    chain = inputs.chains
     chosen = chain.known & (chain.terminated | chain.follows)
     assert bool(chain.truncated.any())
     assert not bool((chosen & (chain.truncated | chain.awaits)).any())
@@ -132,7 +138,7 @@ def test_returns_lean_on_the_value_of_the_next_action_and_end_where_it_is_not_kn
 
 
 def test_the_actor_takes_one_pass_and_the_critic_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    ((learner, _, _),) = lesson_of("spread", monkeypatch, epochs=3, minibatch=10_000)
+    ((learner, _, _),) = inputs_of("spread", monkeypatch, epochs=3, minibatch=10_000)
     actor, critic = learner.actor.head[-1].weight, learner.critic.head[-1].weight
     # Two rounds: one gradient step of the actor in each, three of the critic.
     assert learner.optimiser.state[actor]["step"] == 2  # type: ignore[index]
@@ -141,7 +147,7 @@ def test_the_actor_takes_one_pass_and_the_critic_all(monkeypatch: pytest.MonkeyP
 
 def test_actions_must_be_one_of_n() -> None:
     game = make("spread", 1, options={"continuous_actions": True})
-    with pytest.raises(ConfigError, match="needs one of n actions at every seat"):
+    with pytest.raises(ConfigError, match="needs discrete actions at every seat"):
         Coma("", game.spec, game.spec.roles[0], NetworkSettings(), ComaSettings(), 1)
 
 
@@ -151,7 +157,7 @@ def test_norms_of_gradients_lie_where_the_networks_do_though_only_the_critic_has
     actor, critic = Network(spec).to("meta"), Network(spec).to("meta")
     for parameter in critic.parameters():
         parameter.grad = torch.zeros_like(parameter)
-    norms = _clipped((actor, critic), 0.5)
+    norms = clip_gradients((actor, critic), 0.5)
     assert (norms.device.type, norms.shape) == ("meta", (2,))
 
 
@@ -161,7 +167,7 @@ def test_norms_of_gradients_are_those_before_they_are_scaled_down() -> None:
     for parameter in critic.parameters():
         parameter.grad = torch.ones_like(parameter)
     # Ten numbers: four inputs' weights and a bias for each of two outputs.
-    assert _clipped((actor, critic), 0.5).tolist() == pytest.approx([0.0, 10**0.5])
+    assert clip_gradients((actor, critic), 0.5).tolist() == pytest.approx([0.0, 10**0.5])
     assert sum(float(parameter.grad.square().sum()) for parameter in critic.parameters()) == pytest.approx(0.25)
 
 
@@ -172,9 +178,9 @@ def test_seats_are_paid_what_their_side_is(tmp_path: Path) -> None:
             learner = league.learners[0]
             real, found = learner.learn, []
 
-            def learn(lesson: Lesson, *others: Any) -> Learned:
-                found.append(lesson.rollout.reward.clone())
-                return real(lesson, *others)
+            def learn(inputs: TrainingInput, *others: Any) -> UpdateResult:
+                found.append(inputs.rollout.reward.clone())
+                return real(inputs, *others)
 
             learner.learn = learn  # type: ignore[method-assign]
             league.run()

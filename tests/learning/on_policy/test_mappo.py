@@ -10,9 +10,8 @@ from torch import Tensor
 
 from league.errors import SnapshotError
 from league.games.registry import make
-from league.learning.on_policy.actor_critic import Mappo
-from league.learning.on_policy.batch import Batch
-from league.learning.on_policy.update import _minibatches, update
+from league.learning.on_policy.batch import Batch, partition
+from league.learning.on_policy.ppo import Mappo
 from league.learning.on_policy.value_statistics import ValueStatistics
 from league.learning.settings import MappoSettings
 from league.policies.settings import NetworkSettings
@@ -78,7 +77,7 @@ def test_the_losses_of_one_minibatch_by_hand(value_clip: float, normalised: bool
     # The values before the update: half of them as the critic has them, the others moved beyond the clip.
     data = replace(data, value=output + 0.5 * (torch.arange(40) % 2))
     now = log_probs(learner, data.obs, data.mask, data.seat)  # type: ignore[arg-type]
-    metrics = update(learner, data, generator())
+    metrics = learner.update(data, generator())
 
     advantage = (data.advantage - data.advantage.mean()) / (data.advantage.std() + 1e-8)
     policy, clipped, entropy, divergence, value = 0.0, 0, 0.0, 0.0, 0.0
@@ -108,7 +107,7 @@ def test_the_gradient_is_that_of_the_stated_loss() -> None:
     settings = {"epochs": 1, "minibatch": 64, "entropy": 0.3, "max_grad_norm": 0.01, "value_clip": 0.0}
     learner, twin = new_learner(**settings), new_learner(**settings)
     data = batch(40, learner=learner)
-    update(learner, data, generator())
+    learner.update(data, generator())
     assert data.mask is not None
     logits = twin.actor(data.obs, data.seat).masked_fill(~data.mask, -1e9)
     distribution = torch.distributions.Categorical(logits=logits)
@@ -129,7 +128,7 @@ def test_forced_moves_have_no_entropy_and_give_no_nan() -> None:
     learner = new_learner(epochs=2, minibatch=8)
     data = batch(16)
     mask = torch.zeros(16, 3, dtype=torch.bool).scatter_(1, data.action[:, None], True)
-    metrics = update(learner, replace(data, mask=mask, log_prob=torch.zeros(16)), generator())
+    metrics = learner.update(replace(data, mask=mask, log_prob=torch.zeros(16)), generator())
     assert metrics["entropy"] == 0.0
     assert metrics["skipped_steps"] == 0.0
     assert all(bool(value.isfinite().all()) for value in learner.tensors().values())
@@ -139,19 +138,19 @@ def test_forced_moves_have_no_entropy_and_give_no_nan() -> None:
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_step_that_is_not_finite_changes_nothing(field: str, bad: float) -> None:
     learner = new_learner(epochs=2, minibatch=64)
-    update(learner, batch(40, 1, learner), generator())
+    learner.update(batch(40, 1, learner), generator())
     before, data = copies(learner), batch(40, 2, learner)
     wrong = getattr(data, field).clone()
     wrong[3] = bad if field != "log_prob" else -bad
     data = replace(data, **{field: wrong})
     for count in (1, 2):
-        metrics = update(learner, data, generator())
+        metrics = learner.update(data, generator())
         assert metrics["skipped_steps"] == 2.0
         assert learner.skipped == count
     after = {name: value for name, value in learner.tensors().items() if not name.startswith("values.")}
     assert same(after, {name: value for name, value in before.items() if not name.startswith("values.")})
     assert all(bool(value.isfinite().all()) for value in learner.tensors().values())
-    update(learner, batch(40, 3, learner), generator())
+    learner.update(batch(40, 3, learner), generator())
     assert learner.skipped == 0
 
 
@@ -160,7 +159,7 @@ def test_one_bad_minibatch_does_not_stop_the_others() -> None:
     data = batch(40, learner=learner)
     data.log_prob[0] = float("nan")
     before = copies(learner)
-    metrics = update(learner, data, generator())
+    metrics = learner.update(data, generator())
     assert metrics["skipped_steps"] == 1.0
     assert learner.skipped == 0
     assert not torch.equal(before["actor.head.0.weight"], learner.tensors()["actor.head.0.weight"])
@@ -171,9 +170,9 @@ def test_target_kl_ends_the_update_early() -> None:
     data = batch(64)
     stopped, free = new_learner(target_kl=1e-9, epochs=4, minibatch=16), new_learner(epochs=4, minibatch=16)
     loose = new_learner(target_kl=100.0, epochs=4, minibatch=16)
-    assert update(stopped, data, generator())["epochs"] == 1.0
-    assert update(free, data, generator())["epochs"] == 4.0
-    assert update(loose, data, generator())["epochs"] == 4.0
+    assert stopped.update(data, generator())["epochs"] == 1.0
+    assert free.update(data, generator())["epochs"] == 4.0
+    assert loose.update(data, generator())["epochs"] == 4.0
     assert same(copies(free), copies(loose))
 
 
@@ -182,15 +181,15 @@ def test_target_kl_ends_the_update_early() -> None:
     [(10, 4, [4, 4, 2]), (9, 4, [4, 4]), (8, 4, [4, 4]), (1, 4, [1]), (5, 100, [5]), (6, 4, [4, 2]), (5, 4, [4])],
 )
 def test_minibatches_are_a_random_partition(count: int, size: int, sizes: list[int]) -> None:
-    parts = _minibatches(count, size, generator(1), torch.device("cpu"))
+    parts = partition(count, size, generator(1), torch.device("cpu"))
     assert [len(part) for part in parts] == sizes
     rows = torch.cat(parts).tolist()
     assert len(set(rows)) == len(rows)
     assert set(rows) <= set(range(count))
-    again = _minibatches(count, size, generator(1), torch.device("cpu"))
+    again = partition(count, size, generator(1), torch.device("cpu"))
     assert torch.cat(again).tolist() == rows
     if count > 5:
-        assert torch.cat(_minibatches(count, size, generator(2), torch.device("cpu"))).tolist() != rows
+        assert torch.cat(partition(count, size, generator(2), torch.device("cpu"))).tolist() != rows
 
 
 def test_the_entropy_bonus_moves_in_a_straight_line() -> None:
@@ -206,23 +205,23 @@ def test_the_entropy_bonus_moves_in_a_straight_line() -> None:
 
 def test_hyperparameters_override_the_settings_in_the_next_update() -> None:
     learner = new_learner(epochs=1, learning_rate=1e-3)
-    assert update(learner, batch(8), generator())["learning_rate"] == 1e-3
+    assert learner.update(batch(8), generator())["learning_rate"] == 1e-3
     learner.hyperparameters["learning_rate"] = 1e-30
     before = copies(learner)
-    assert update(learner, batch(8), generator())["learning_rate"] == 1e-30
+    assert learner.update(batch(8), generator())["learning_rate"] == 1e-30
     assert torch.equal(before["actor.head.0.weight"], learner.tensors()["actor.head.0.weight"])
 
 
 def test_a_reloaded_learner_goes_on_bit_by_bit() -> None:
     one, other = new_learner(1), new_learner(2)
-    update(one, batch(50, 1, one), generator(1))
+    one.update(batch(50, 1, one), generator(1))
     saved = copies(one)
     # What was saved must not be changed by learning on.
     other.load(saved)
     other.steps = one.steps
     assert same(copies(other), saved)
     data = batch(50, 2, one)
-    assert update(one, data, generator(2)) == update(other, data, generator(2))
+    assert one.update(data, generator(2)) == other.update(data, generator(2))
     assert same(copies(one), copies(other))
     assert not same(copies(one), saved)
     third = new_learner(3)
@@ -232,10 +231,10 @@ def test_a_reloaded_learner_goes_on_bit_by_bit() -> None:
 
 def test_what_is_loaded_is_a_copy() -> None:
     source, target = new_learner(1), new_learner(2)
-    update(source, batch(20, 1, source), generator())
+    source.update(batch(20, 1, source), generator())
     target.load(source.tensors())
     before = copies(target)
-    update(source, batch(20, 2, source), generator())
+    source.update(batch(20, 2, source), generator())
     assert same(copies(target), before)
 
 
@@ -251,7 +250,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused(missing: str) -> None:
 def test_nothing_to_learn_from_is_no_update() -> None:
     learner = new_learner()
     before = copies(learner)
-    assert update(learner, batch(0), generator()) == {"agent_steps": 0.0}
+    assert learner.update(batch(0), generator()) == {"agent_steps": 0.0}
     assert same(copies(learner), before)
 
 
@@ -276,7 +275,7 @@ def test_the_value_clip_holds_when_the_statistics_jump() -> None:
     with torch.no_grad():
         value = learner.critic(data.inputs, data.seat)[:, 0]
     data = replace(data, value=value, target=value + 1000.0)
-    metrics = update(learner, data, generator())
+    metrics = learner.update(data, generator())
     goal = learner.values.normalised(data.target)
     # The critic has not moved yet, so the clip cannot bite.
     assert metrics["value_loss"] == pytest.approx(float(0.5 * (value - goal).square().mean()), rel=1e-5)

@@ -11,10 +11,11 @@ from torch import Tensor
 from league.errors import SnapshotError
 from league.execution.training_table import Trained, TrainingTable
 from league.games.registry import make
-from league.learning.learner import Lesson
-from league.learning.on_policy.actor_critic import ActorCritic, Ippo, Mappo
+from league.learning.learner import TrainingInput
+from league.learning.on_policy.actor_critic import ActorCritic
 from league.learning.on_policy.batch import Batch
-from league.learning.on_policy.update import distance
+from league.learning.on_policy.losses import regression_loss
+from league.learning.on_policy.ppo import Ippo, Mappo
 from league.learning.settings import IppoSettings, MappoSettings
 from league.policies.settings import NetworkSettings
 from league.records import Seating
@@ -40,13 +41,13 @@ class Bench:
         (role,) = self.game.spec.roles
         self.learner: ActorCritic = made("agent", self.game.spec, role, look, given, 3)
         self.table = TrainingTable(self.game, 0, 5)
-        self.lessons: list[tuple[Lesson, Batch]] = []
+        self.lessons: list[tuple[TrainingInput, Batch]] = []
         self.number = 0
         real = ActorCritic.batch
 
-        def noted(learner: ActorCritic, lesson: Lesson, threads: Threads) -> tuple[Batch, Tensor | None]:
-            batch, context = real(learner, lesson, threads)
-            self.lessons.append((lesson, batch))
+        def noted(learner: ActorCritic, inputs: TrainingInput, threads: Threads) -> tuple[Batch, Tensor | None]:
+            batch, context = real(learner, inputs, threads)
+            self.lessons.append((inputs, batch))
             return batch, context
 
         monkeypatch.setattr(ActorCritic, "batch", noted)
@@ -72,8 +73,8 @@ def test_step_sizes_of_actor_and_critic_move_together(monkeypatch: pytest.Monkey
 
 def test_hubers_loss_is_linear_beyond_its_delta() -> None:
     error = torch.tensor([-4.0, -0.5, 0.0, 1.0, 3.0])
-    squared = distance(error, MappoSettings())
-    huber = distance(error, MappoSettings(value_loss="huber", huber_delta=1.0))
+    squared = regression_loss(error, "squared", 10.0)
+    huber = regression_loss(error, "huber", 1.0)
     assert squared.tolist() == [8.0, 0.125, 0.0, 0.5, 4.5]
     assert huber.tolist() == [3.5, 0.125, 0.0, 0.5, 2.5]
 
@@ -83,9 +84,9 @@ def test_rewards_are_scaled_in_what_is_learnt_and_not_in_what_is_shown(monkeypat
     shown = plain.round()
     scaled = Bench(monkeypatch, learning_rate=1e-30, gae_lambda=1.0, value_normalisation=False, reward_scale=0.1)
     assert scaled.round()["return"] == shown["return"]
-    (lesson, batch), (_, less) = plain.lessons[0], scaled.lessons[0]
+    (inputs, batch), (_, less) = plain.lessons[0], scaled.lessons[0]
     # With lambda 1, and where the rules or the rollout do not cut it off, a target is the sum of what follows.
-    over = lesson.chain.known & ~lesson.chain.truncated & ~lesson.chain.follows
+    over = inputs.chains.known & ~inputs.chains.truncated & ~inputs.chains.follows
     assert less.target.abs().mean() < 0.5 * batch.target.abs().mean()
     assert not bool(over.all())
 
@@ -125,7 +126,7 @@ def test_the_magnet_of_a_learner_that_begins_with_a_policy_is_that_policy(monkey
     learner, other = (Bench(monkeypatch, magnet=0.1, magnet_rate=0.0).learner for _ in range(2))
     with torch.no_grad():
         other.actor.head[-1].bias.add_(1.0)
-    learner.begin_with(other.frozen())
+    learner.initialise_from(other.frozen())
     assert learner.magnet is not None
     for network in (learner.actor, learner.magnet):
         assert all(torch.equal(value, network.state_dict()[key]) for key, value in other.actor.state_dict().items())
@@ -162,7 +163,7 @@ def test_observations_are_normalised_by_what_was_learned_from_before(monkeypatch
     again = Bench(monkeypatch, network={"normalise_observations": True}).learner
     again.load(saved)
     assert all(torch.equal(value, saved[name]) for name, value in again.tensors().items())
-    with pytest.raises(SnapshotError, match="lacks what its actor has seen"):
+    with pytest.raises(SnapshotError, match="lacks its actor's input moments"):
         again.load({name: value for name, value in saved.items() if "moments" not in name})
 
 
@@ -170,14 +171,14 @@ def test_a_learner_that_begins_with_a_policy_goes_on_from_its_moments(monkeypatc
     bench = Bench(monkeypatch, network={"normalise_observations": True})
     norm = bench.learner.actor.norm
     policy = bench.learner.frozen()
-    bench.learner.begin_with(policy)
+    bench.learner.initialise_from(policy)
     bench.round()
     first = bench.lessons[-1][1].obs
     torch.testing.assert_close(norm.mean, first.mean(0), rtol=1e-4, atol=1e-5, msg="a policy that never learned")
     assert len(first) < 1_000, "a hundredth of what moments taken over stand for"
     mean, deviation = torch.linspace(-3, 3, 18), torch.linspace(2, 9, 18)
     policy.actor.normalise_with(mean, deviation)
-    bench.learner.begin_with(policy)
+    bench.learner.initialise_from(policy)
     bench.round()
     torch.testing.assert_close(norm.mean, mean, rtol=0.02, atol=0.02)
     torch.testing.assert_close(norm.deviation, deviation, rtol=0.02, atol=0.02)
@@ -202,15 +203,15 @@ def test_ippos_critic_sees_what_the_seat_sees(monkeypatch: pytest.MonkeyPatch) -
     """Values, and what an episode was cut off in, from the seat's own observations."""
     bench = Bench(monkeypatch, "ippo", gae_lambda=0.0, discount=0.9, value_normalisation=False, learning_rate=1e-30)
     bench.round()
-    (lesson, batch), learner = bench.lessons[0], bench.learner
+    (inputs, batch), learner = bench.lessons[0], bench.learner
     assert learner.critic.spec.inputs == learner.role.obs_shape
 
     def says(obs: Tensor, seat: int) -> float:
         with torch.no_grad():
             return float(learner.critic(obs[None], torch.tensor([seat]))[0, 0])
 
-    chain, rows, cut = lesson.chain, lesson.rollout.rows["agent"], 0
-    before, final = SLOTS * 3, lesson.rollout.final_obs
+    chain, rows, cut = inputs.chains, inputs.rollout.rows["agent"], 0
+    before, final = SLOTS * 3, inputs.rollout.final_obs
     assert final is not None
     for number, (d, n) in enumerate(chain.known.nonzero().tolist()):
         t, rest = divmod(int(chain.row[d, n]) - before, SLOTS * 3)

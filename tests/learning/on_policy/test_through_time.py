@@ -12,11 +12,12 @@ from torch import Tensor
 from league.execution.training_table import TrainingTable
 from league.games.core import Game
 from league.games.registry import make
-from league.learning.learner import Lesson
-from league.learning.on_policy.actor_critic import ActorCritic, Ippo, Mappo
+from league.learning.learner import TrainingInput
+from league.learning.on_policy.actor_critic import ActorCritic
 from league.learning.on_policy.batch import Batch
 from league.learning.on_policy.coma import Coma
-from league.learning.on_policy.update import _said
+from league.learning.on_policy.forward import forward
+from league.learning.on_policy.ppo import Ippo, Mappo
 from league.learning.settings import ComaSettings, IppoSettings, MappoSettings
 from league.play.trajectory import Rollout
 from league.policies.core import Policy
@@ -43,7 +44,7 @@ class Studied:
 
     game: Game
     learners: list[ActorCritic]
-    lessons: list[tuple[ActorCritic, Lesson, Batch]] = field(default_factory=list)
+    lessons: list[tuple[ActorCritic, TrainingInput, Batch]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.table = TrainingTable(self.game, 0, 5)
@@ -52,9 +53,9 @@ class Studied:
     def rounds(self, monkeypatch: pytest.MonkeyPatch, count: int) -> Iterator[None]:
         real = ActorCritic.batch
 
-        def noted(learner: ActorCritic, lesson: Lesson, threads: Threads) -> tuple[Batch, Tensor | None]:
-            batch, context = real(learner, lesson, threads)
-            self.lessons.append((learner, lesson, batch))
+        def noted(learner: ActorCritic, inputs: TrainingInput, threads: Threads) -> tuple[Batch, Tensor | None]:
+            batch, context = real(learner, inputs, threads)
+            self.lessons.append((learner, inputs, batch))
             return batch, context
 
         monkeypatch.setattr(ActorCritic, "batch", noted)
@@ -92,7 +93,9 @@ def test_actors_say_in_the_update_what_they_said_at_the_table(
     for _ in bench.rounds(monkeypatch, 3):
         for learner, _, batch in bench.lessons:
             assert batch.chunks is not None
-            take, logits, _ = _said(learner, batch, torch.arange(batch.chunks.index.shape[1]), learns=True)
+            chunks = torch.arange(batch.chunks.index.shape[1])
+            outputs = forward(learner.actor, learner.critic, batch, chunks, with_actor=True)
+            take, logits = outputs.take, outputs.logits
             assert logits is not None
             assert sorted(take.tolist()) == list(range(len(batch.action))), "every decision is in one chunk"
             mask = None if batch.mask is None else batch.mask[take]
@@ -150,24 +153,25 @@ def test_critics_remember_each_episode_from_its_beginning_and_over_rounds(
     slow = {learner.name: Slow(learner, number) for number, learner in enumerate(bench.learners)}
     compared = 0
     for _ in bench.rounds(monkeypatch, 3):
-        for learner, lesson, batch in bench.lessons:
-            values = slow[learner.name].values(lesson.rollout)
-            mine = lesson.chain.valid & lesson.chain.known
-            rows = lesson.chain.row[mine].tolist()
-            owned = [row for row in rows if _owner(lesson, learner, row) == lesson.owner]
+        for learner, inputs, batch in bench.lessons:
+            values = slow[learner.name].values(inputs.rollout)
+            mine = inputs.chains.valid & inputs.chains.known
+            rows = inputs.chains.row[mine].tolist()
+            owned = [row for row in rows if _owner(inputs, learner, row) == inputs.owner]
             wanted = torch.tensor([values[row] for row in owned])
             torch.testing.assert_close(batch.value, wanted, rtol=1e-5, atol=1e-5)
             assert batch.chunks is not None
-            _, _, said = _said(learner, batch, torch.arange(batch.chunks.index.shape[1]), learns=False)
+            outputs = forward(learner.actor, learner.critic, batch, torch.arange(batch.chunks.index.shape[1]), False)
+            assert outputs.logits is None
             take = batch.chunks.index[batch.chunks.there]
-            torch.testing.assert_close(said[:, 0], batch.value[take], rtol=1e-5, atol=1e-5)
+            torch.testing.assert_close(outputs.critic[:, 0], batch.value[take], rtol=1e-5, atol=1e-5)
             compared += len(owned)
     assert compared > 100
 
 
-def _owner(lesson: Lesson, learner: ActorCritic, row: int) -> int:
+def _owner(inputs: TrainingInput, learner: ActorCritic, row: int) -> int:
     name = learner.role.name
-    pending, rows = lesson.rollout.pending[name], lesson.rollout.rows[name]
+    pending, rows = inputs.rollout.pending[name], inputs.rollout.rows[name]
     return int(torch.cat((pending.owner.flatten(), rows.owner.flatten()))[row])
 
 
