@@ -1,4 +1,4 @@
-"""Options of games, checked before they can do harm. Imports no torch."""
+"""Checks of a game's options, for its constructor. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import math
 from league.errors import GameError
 
 
-def whole(game: str, name: str, value: object, least: int = 1) -> None:
-    """Raise a GameError unless an option is a whole number of at least `least`."""
+def check_whole(game: str, name: str, value: object, least: int = 1) -> None:
+    """Raise GameError unless an option is a whole number of at least `least`."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise GameError(f"{game}: {name} must be a whole number of {least} or more, not {value!r}")
 
 
-def number(game: str, name: str, value: object, low: float, high: float) -> None:
-    """Raise a GameError unless an option is a finite number from `low` to `high`."""
+def check_number(game: str, name: str, value: object, low: float, high: float) -> None:
+    """Raise GameError unless an option is a finite number from `low` to `high`."""
     right = isinstance(value, int | float) and not isinstance(value, bool)
     if not isinstance(value, int | float) or not right or not math.isfinite(value) or not low <= value <= high:
         ends = f"from {low:g} to {high:g}" if math.isfinite(low) else f"of {high:g} or less"
         raise GameError(f"{game}: {name} must be a number {ends}, not {value!r}")
 
 
-def switch(game: str, name: str, value: object) -> None:
-    """Raise a GameError unless an option is true or false."""
+def check_bool(game: str, name: str, value: object) -> None:
+    """Raise GameError unless an option is true or false."""
     if not isinstance(value, bool):
         raise GameError(f"{game}: {name} must be true or false, not {value!r}")

@@ -86,7 +86,7 @@ def visit_logits(visits: Tensor, proved: Tensor, legal: Tensor) -> Tensor:
 def why_not(spec: GameSpec) -> str | None:
     """Why `MCTS` cannot play a native game, or None where it can."""
     if spec.state_shape is not None:
-        return "who acts there does not see the whole position"
+        return "the acting seat does not see the whole position"
     if len(spec.roles) != 1 or spec.roles[0].acting != 1 or not isinstance(spec.roles[0].actions, Discrete):
         return "its seats do not act one after another in a single role"
     if spec.outcome != "placements" and spec.score_range is None:

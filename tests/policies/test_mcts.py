@@ -141,10 +141,10 @@ def test_what_is_no_number_of_simulations(text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("kuhn", "who acts there does not see the whole position"),
+        ("kuhn", "the acting seat does not see the whole position"),
         ("rps", "its seats do not act one after another"),
-        ("openspiel:kuhn_poker", "who acts there does not see the whole position"),
-        ("openspiel:goofspiel", "its seats do not act one after another"),
+        ("openspiel:kuhn_poker", "the acting seat does not see the whole position"),
+        ("openspiel:goofspiel", "its seats act at once"),
     ],
 )
 def test_games_that_it_cannot_search(name: str, reason: str) -> None:

@@ -113,7 +113,10 @@ def assert_refused(*args: str | Path, saying: str) -> None:
             "run tiny.toml --set rating.anchors=['nowhere.py:Bot']",
             "'rating.anchors': policy 'nowhere.py:Bot': there is no",
         ),
-        ("run --game kuhn --set rating.anchors=['mcts=5']", "not kuhn: who acts there does not see the whole position"),
+        (
+            "run --game kuhn --set rating.anchors=['mcts=5']",
+            "not kuhn: the acting seat does not see the whole",
+        ),
         (
             "run --game kuhn --set rating.anchors=['one-ply']",
             "'rating.anchors': one-ply plays board games of two seats",

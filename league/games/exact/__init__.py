@@ -1,1 +1,1 @@
-"""Small games in sequence form, for exact values and best responses."""
+"""Exact traversal of small two-player zero-sum games: `unroll` walks through a game and builds its sequence form."""

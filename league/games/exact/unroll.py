@@ -1,70 +1,74 @@
-"""A game in sequence form: matrix games, table poker, and the games of OpenSpiel that are small enough."""
+"""The sequence form of a game: matrix games, Kuhn and Leduc poker, and small games of OpenSpiel."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import torch
 
 from league.errors import GameError
 from league.games.core import Game
-from league.games.native.cards import TablePoker
+from league.games.exact.sequence_form import (
+    MAX_HISTORIES,
+    SequenceForm,
+    SequenceFormBuilder,
+    not_zero_sum,
+    too_large,
+    with_move,
+)
+from league.games.exact.unroll_openspiel import unroll_openspiel
 from league.games.native.matrix import Bimatrix
-
-if TYPE_CHECKING:
-    pass
-
-from league.games.exact.sequence_form import MOST, SequenceForm, Unrolling, not_zero_sum, too_large, with_move
-from league.games.exact.unroll_openspiel import unroll
+from league.games.native.poker import TabularPoker
 
 
 def sequence_form(game: Game) -> SequenceForm:
-    """The whole of a game. Raises GameError where it is not of two seats against each other, not zero-sum, too large
-    (`MOST`), or of a kind whose rules cannot be asked for everything that may happen."""
+    """The sequence form of a game.
+
+    Raises GameError unless it has two seats against each other, is zero-sum, has at most `MAX_HISTORIES` histories, and
+    is of a kind whose rules list all that may happen.
+    """
     spec = game.spec
     if len(spec.seats) != 2 or len(spec.sides) != 2:
         raise GameError(
-            f"{spec.id} is played by {len(spec.seats)} seat{'s' * (len(spec.seats) != 1)} on {len(spec.sides)} "
-            f"side{'s' * (len(spec.sides) != 1)}: it takes two seats against each other to be exploited"
+            f"{spec.id} has {len(spec.seats)} seat{'s' * (len(spec.seats) != 1)} on {len(spec.sides)} "
+            f"side{'s' * (len(spec.sides) != 1)}: exploitability needs a game of two seats against each other"
         )
     if isinstance(game, Bimatrix):
-        return _of_matrix(game)
-    if isinstance(game, TablePoker):
-        return _of_poker(game)
+        return _unroll_matrix(game)
+    if isinstance(game, TabularPoker):
+        return _unroll_poker(game)
     if spec.id.startswith("openspiel:"):
-        return unroll(spec)
+        return unroll_openspiel(spec)
     raise GameError(
-        f"{spec.id} cannot be traversed: that can be done with matrix games, kuhn, leduc, and the zero-sum games of "
-        "OpenSpiel that are small enough (openspiel:NAME)"
+        f"{spec.id} cannot be traversed: only matrix games, kuhn, leduc, and small zero-sum games of OpenSpiel "
+        "(openspiel:NAME) can"
     )
 
 
-def _of_matrix(game: Bimatrix) -> SequenceForm:
+def _unroll_matrix(game: Bimatrix) -> SequenceForm:
     rows, columns, _ = game.payoff.shape
     payoff = game.payoff.double().cpu().numpy()
     if (payoff.sum(2) != 0).any():
         raise not_zero_sum(game.spec.id)
-    if rows * columns > MOST:
+    if rows * columns > MAX_HISTORIES:
         raise too_large(game.spec.id)
     acts, _ = game.look(game.deal(torch.zeros(1, dtype=torch.int64)))
-    seen = {
+    obs = {
         seat: acting.obs[0, k].cpu().numpy()
         for acting in acts.values()
         for k, seat in enumerate(acting.seat[0].tolist())
     }
-    unrolling = Unrolling(game.spec)
-    first = unrolling.decision(0, "row", 0, lambda: (seen[0], None)) + 1
+    builder = SequenceFormBuilder(game.spec)
+    first = builder.add_decision(0, "row", 0, lambda: (obs[0], None)) + 1
     for row in range(rows):
-        # Whoever chooses at the same time does not see what the other chose.
-        second = unrolling.decision(1, "column", 0, lambda: (seen[1], None)) + 1
+        # The seats choose at once: the column seat does not see the row.
+        second = builder.add_decision(1, "column", 0, lambda: (obs[1], None)) + 1
         for column in range(columns):
-            unrolling.end((first + row, second + column), float(payoff[row, column, 0]))
-    return unrolling.form()
+            builder.add_terminal((first + row, second + column), float(payoff[row, column, 0]))
+    return builder.build()
 
 
-def _of_poker(game: TablePoker) -> SequenceForm:
+def _unroll_poker(game: TabularPoker) -> SequenceForm:
     nodes, deals = len(game.nodes), len(game.deals)
-    if nodes * deals > MOST:
+    if nodes * deals > MAX_HISTORIES:
         raise too_large(game.spec.id)
     acts, _ = game.look(
         {"node": torch.arange(nodes).repeat_interleave(deals), "deal": torch.arange(deals).repeat(nodes)}
@@ -72,17 +76,17 @@ def _of_poker(game: TablePoker) -> SequenceForm:
     acting, children, payoff = acts["player"], game.children.tolist(), game.payoff[..., 0].tolist()
     assert acting.mask is not None
     obs, mask = acting.obs[:, 0].cpu().numpy(), acting.mask[:, 0].cpu().numpy()
-    unrolling = Unrolling(game.spec)
-    # By node and deal, both seats' sequences; a node stands before all that follow it.
+    builder = SequenceFormBuilder(game.spec)
+    # By node and deal, both seats' sequences; every node comes before its successors.
     sequences: dict[tuple[int, int], tuple[int, int]] = {(0, deal): (0, 0) for deal in range(deals)}
     for node, betting in enumerate(game.nodes):
         seat = betting.seat
         for deal in range(deals):
             so_far, row = sequences.pop((node, deal)), node * deals + deal
             if betting.over:
-                unrolling.end(so_far, payoff[node][deal] / deals)
+                builder.add_terminal(so_far, payoff[node][deal] / deals)
                 continue
-            here = unrolling.decision(
+            here = builder.add_decision(
                 seat,
                 obs[row].tobytes(),
                 so_far[seat],
@@ -91,4 +95,4 @@ def _of_poker(game: TablePoker) -> SequenceForm:
             for action, child in enumerate(children[node]):
                 if child != node:
                     sequences[child, deal] = with_move(so_far, seat, here + 1 + action)
-    return unrolling.form()
+    return builder.build()

@@ -1,4 +1,4 @@
-"""Two seats placing stones on a grid as bitboards: what board games share, and what tic-tac-toe and Connect Four do."""
+"""Board games on bitboards: the base of all (`BoardGame`), and of games that only place stones (`StoneGame`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from league.games.actions import Discrete
 from league.games.core import Acting, GameSpec, RoleSpec, State
-from league.games.native.core import NativeGame, Outcome
+from league.games.native.core import ActsAndState, NativeGame, Outcome
 
 
 class BoardGame(NativeGame):
@@ -19,13 +19,27 @@ class BoardGame(NativeGame):
     State: `boards` `[B, 2]` int64, bitboards of the mover's and of the other's stones; `mover` `[B]` int64, the seat to
     act. Observation: `[2, height, width]` uint8, the mover's own stones and the other's, row 0 on top.
 
-    A subclass says which bit each cell has (`bits`: `[height][width]`, row 0 on top) and what the rules are.
+    A subclass defines the bit of each cell (`bits`: `[height][width]`, row 0 on top) and the rules.
     """
 
     def __init__(self, name: str, bits: list[list[int]], actions: int, slots: int, device: torch.device | str) -> None:
         shape = (2, len(bits), len(bits[0]))
-        role = RoleSpec("player", (0, 1), 1, shape, torch.uint8, Discrete(actions))
-        spec = GameSpec(name, "1", ("player_0", "player_1"), ((0,), (1,)), (role,), score_range=(-1.0, 1.0))
+        role = RoleSpec(
+            name="player",
+            seats=(0, 1),
+            acting=1,
+            obs_shape=shape,
+            obs_dtype=torch.uint8,
+            actions=Discrete(actions),
+        )
+        spec = GameSpec(
+            id=name,
+            version="1",
+            seats=("player_0", "player_1"),
+            sides=((0,), (1,)),
+            roles=(role,),
+            score_range=(-1.0, 1.0),
+        )
         super().__init__(spec, slots, device)
         self._shape = shape
         # The last of 64 bits is the sign of an int64.
@@ -45,16 +59,16 @@ class BoardGame(NativeGame):
 class StoneGame(BoardGame):
     """A game of placing stones: the seats alternate, a line wins, a full board is a draw.
 
-    A subclass says where a move puts its stone, what wins and what is legal. No rule reads another slot or waits for
-    the device.
+    A subclass defines where a move puts its stone, what wins, and which moves are legal. The rules of a slot read no
+    other slot, and nothing waits for the device.
     """
 
     def __init__(self, name: str, bits: list[list[int]], actions: int, slots: int, device: torch.device | str) -> None:
         super().__init__(name, bits, actions, slots, device)
         self._full = sum(1 << bit for row in bits for bit in row)
-        gain = torch.tensor([[1.0, -1.0], [-1.0, 1.0]], device=self.device)
-        self._scores = torch.cat((gain * 0, gain))
-        """By mover, and 2 more where the mover has won."""
+        win = torch.tensor([[1.0, -1.0], [-1.0, 1.0]], device=self.device)
+        self._scores = torch.cat((win * 0, win))
+        """`[4, 2]`: row `mover`, or `mover + 2` where the mover has won."""
 
     @abstractmethod
     def filled(self, occupied: Tensor, action: Tensor) -> Tensor:
@@ -81,14 +95,14 @@ class StoneGame(BoardGame):
         return {"boards": torch.stack((other, own), 1), "mover": mover ^ 1}, outcome
 
     def renewed(self, state: State, ended: Tensor, seeds: Tensor) -> State:
-        # Whatever the seed, an episode begins with zeros.
+        # Every episode begins with zeros, whatever its seed.
         running = ~ended
         return {"boards": state["boards"] * running.unsqueeze(1), "mover": state["mover"] * running}
 
-    def look(self, state: State) -> tuple[dict[str, Acting], Tensor | None]:
+    def look(self, state: State) -> ActsAndState:
         boards, seat = state["boards"], state["mover"].unsqueeze(1)
         own, other = boards.unbind(1)
-        # bool viewed as bytes: no copy, and networks turn bytes into floats much faster than bools.
+        # bool viewed as bytes: no copy, and networks convert bytes to floats much faster than bools.
         planes = (boards.unsqueeze(2) & self._cells).bool().view(torch.uint8).view(-1, 1, *self._shape)
         mask = self.open(own | other).unsqueeze(1)
         return {"player": Acting(planes, mask, seat, torch.ones_like(seat, dtype=torch.bool))}, None

@@ -9,14 +9,14 @@ from league.games.native.boards import StoneGame
 
 _HEIGHT, _WIDTH = 6, 7
 _STRIDE = _HEIGHT + 1
-"""Bits a column: one more than it is high, always empty, so that no line runs from one column into the next."""
+"""Bits per column: one more than its height. The extra bit is always empty, so that no line crosses into the next."""
 
 
 class ConnectFour(StoneGame):
     """Four in a row on 7 columns of 6. Action: the column; observation `[2, 6, 7]` uint8 (own, other), row 0 on top.
 
     The same rules, actions and rewards as PettingZoo's `classic/connect_four_v3`, whose planes are `[6, 7, 2]`.
-    Bitboards as by Tromp (Fhourstones): bit `7 * column + height`.
+    Bitboards as in Tromp's Fhourstones: bit `7 * column + height`.
     """
 
     def __init__(self, slots: int, device: torch.device | str = "cpu") -> None:

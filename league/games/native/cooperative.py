@@ -1,4 +1,4 @@
-"""Matrix games of two seats that share what they get, for checking learners: two-step, climbing, penalty.
+"""Cooperative matrix games of two seats, for checking learners: two-step, climbing, penalty.
 
 Letters in shapes: B slots, M places, A actions.
 """
@@ -11,27 +11,26 @@ import torch
 from torch import Tensor
 
 from league.games.actions import Discrete
-from league.games.core import Acting, GameSpec, RoleSpec, State
-from league.games.native.core import Look, NativeGame, Outcome
-from league.games.options import number, whole
+from league.games.core import GameSpec, RoleSpec, State
+from league.games.native.core import ActsAndState, NativeGame, Outcome, all_acting
+from league.games.native.matrix import PayoffMatrix
+from league.games.options import check_number, check_whole
 
-Table = Sequence[Sequence[float]]
 
+class SharedPayoffGame(NativeGame):
+    """`turns` simultaneous moves of two seats on one side, at places with a payoff matrix each.
 
-class Shared(NativeGame):
-    """`turns` simultaneous moves of two seats on one side, at places whose tables say what both get.
-
-    payoffs: of each place, by the first seat's action (rows) and the second's. after: of each place, where a pair of
-    actions leads; an episode begins at place 0 and ends with its last turn, by the rules. Observation of both seats and
-    the critic's state: `[M]` float32, one-hot of the place. State: `place` and `turn` `[B]` int64, `score` `[B, 2]`.
-    best: the highest score there is, worst: the lowest.
+    payoffs: by place, the payoff of both seats by the first seat's action (rows) and the second's. after: by place, the
+    next place after a pair of actions. An episode begins at place 0 and ends with its last turn, by the rules.
+    Observation of both seats and the critic's state: `[M]` float32, one-hot of the place. State: `place` and `turn`
+    `[B]` int64, `score` `[B, 2]`. best, worst: the highest and lowest possible score.
     """
 
     def __init__(
         self,
         name: str,
-        payoffs: Sequence[Table],
-        after: Sequence[Table],
+        payoffs: Sequence[PayoffMatrix],
+        after: Sequence[PayoffMatrix],
         turns: int,
         slots: int,
         device: torch.device | str,
@@ -41,13 +40,20 @@ class Shared(NativeGame):
         options: Mapping[str, object],
     ) -> None:
         self._places, self._actions, self._turns = len(payoffs), len(payoffs[0]), turns
-        role = RoleSpec("agent", (0, 1), 2, (self._places,), torch.float32, Discrete(self._actions))
+        role = RoleSpec(
+            name="agent",
+            seats=(0, 1),
+            acting=2,
+            obs_shape=(self._places,),
+            obs_dtype=torch.float32,
+            actions=Discrete(self._actions),
+        )
         spec = GameSpec(
-            name,
-            "1",
-            ("agent_0", "agent_1"),
-            ((0, 1),),
-            (role,),
+            id=name,
+            version="1",
+            seats=("agent_0", "agent_1"),
+            sides=((0, 1),),
+            roles=(role,),
             outcome="score",
             score_range=(worst, best),
             state_shape=(self._places,),
@@ -56,7 +62,7 @@ class Shared(NativeGame):
         super().__init__(spec, slots, device)
         self._payoffs = torch.tensor(payoffs, dtype=torch.float32, device=self.device).view(-1, 1).repeat(1, 2)
         self._after = torch.tensor(after, device=self.device).long().flatten()
-        self._seen = torch.eye(self._places, device=self.device)
+        self._one_hot = torch.eye(self._places, device=self.device)
         self._seats = torch.arange(2, device=self.device)
 
     def deal(self, seeds: Tensor) -> State:
@@ -71,33 +77,31 @@ class Shared(NativeGame):
         after = {"place": self._after.index_select(0, move), "turn": turn, "score": score}
         return after, Outcome(reward, turn >= self._turns, score)
 
-    def look(self, state: State) -> Look:
-        seen = self._seen.index_select(0, state["place"])
-        obs, shape = seen.unsqueeze(1).repeat(1, 2, 1), (len(seen), 2)
-        acting = Acting(obs, None, self._seats.expand(shape), torch.ones(shape, dtype=torch.bool, device=self.device))
-        return {"agent": acting}, seen
+    def look(self, state: State) -> ActsAndState:
+        place = self._one_hot.index_select(0, state["place"])
+        return {"agent": all_acting(place.unsqueeze(1).repeat(1, 2, 1), self._seats)}, place
 
     def text(self, state: State) -> str:
         place, size = int(state["place"][0]), self._actions**2
         rows = self._payoffs[place * size : (place + 1) * size, 0].view(self._actions, self._actions).tolist()
-        table = "\n".join("   ".join(f"{value:g}" for value in row) for row in rows)
+        matrix = "\n".join("   ".join(f"{value:g}" for value in row) for row in rows)
         turn, score = int(state["turn"][0]), float(state["score"][0, 0])
-        return f"{table}\nplace {place}, turn {turn} of {self._turns}, so far {score:g}"
+        return f"{matrix}\nplace {place}, turn {turn} of {self._turns}, so far {score:g}"
 
 
-class Repeated(Shared):
-    """The same table `turns` times in a row: all that is seen is always the same."""
+class RepeatedMatrixGame(SharedPayoffGame):
+    """The same payoff matrix `turns` times in a row, with a constant observation."""
 
     def __init__(
         self,
         name: str,
-        payoff: Table,
+        payoff: PayoffMatrix,
         turns: int,
         slots: int,
         device: torch.device | str,
         options: Mapping[str, object],
     ) -> None:
-        whole(name, "turns", turns)
+        check_whole(name, "turns", turns)
         low, high = min(min(row) for row in payoff), max(max(row) for row in payoff)
         stay = [[0] * len(payoff) for _ in payoff]
         super().__init__(
@@ -113,11 +117,12 @@ class Repeated(Shared):
         )
 
 
-class TwoStep(Shared):
+class TwoStep(SharedPayoffGame):
     """The two-step game of Rashid et al. 2018 (QMIX, arXiv:1803.11485, section 5 and table 1).
 
-    In the first turn, which pays nothing, the first seat's action chooses the place of the second: where everything
-    pays 7, or where [[0, 1], [1, 8]] does. The best is 8; whoever cannot tell apart what the seats do together takes 7.
+    In the first turn, which pays nothing, the first seat's action chooses the payoff matrix of the second turn: 7 for
+    every pair of actions, or [[0, 1], [1, 8]]. The best score is 8; a learner that cannot represent the value of joint
+    actions settles for 7.
     """
 
     def __init__(self, slots: int, device: torch.device | str = "cpu") -> None:
@@ -126,24 +131,24 @@ class TwoStep(Shared):
         super().__init__("two_step", payoffs, after, 2, slots, device, worst=0.0, best=8.0, options={})
 
 
-class Climbing(Repeated):
+class Climbing(RepeatedMatrixGame):
     """The climbing game of Claus and Boutilier 1998 ("The Dynamics of Reinforcement Learning in Cooperative Multiagent
     Systems"), `turns` times in a row as in Papoudakis et al. 2021 (arXiv:2006.07869).
 
-    The best pair of actions, 11, lies beside the worst, -30; 25 turns bring 275 at best.
+    The best pair of actions, 11, is next to the worst, -30; the best score of 25 turns is 275.
     """
 
     def __init__(self, slots: int, device: torch.device | str = "cpu", *, turns: int = 25) -> None:
         super().__init__("climbing", [[11, -30, 0], [-30, 7, 6], [0, 0, 5]], turns, slots, device, {})
 
 
-class Penalty(Repeated):
+class Penalty(RepeatedMatrixGame):
     """The penalty game of Claus and Boutilier 1998, `turns` times in a row as in Papoudakis et al. 2021.
 
-    Two pairs of actions pay 10, and who misses the other's choice of pair brings both `k`, 0 or less. 25 turns bring
-    250 at best.
+    Two pairs of actions pay 10; mixing them up pays both seats `k`, which is 0 or less. The best score of 25 turns is
+    250.
     """
 
     def __init__(self, slots: int, device: torch.device | str = "cpu", *, k: float = -100, turns: int = 25) -> None:
-        number("penalty", "k", k, -float("inf"), 0)
+        check_number("penalty", "k", k, -float("inf"), 0)
         super().__init__("penalty", [[k, 0, 10], [0, 2, 0], [10, 0, k]], turns, slots, device, {"k": k})

@@ -1,6 +1,6 @@
-"""Games in batched torch: pure functions of explicit state, with auto-reset, forks and forfeits around them.
+"""Games in batched torch: rules are pure functions of explicit state; auto-reset, forks and forfeits surround them.
 
-Letters in shapes: as in `core.py`; N of any number of slots.
+Letters in shapes: as in `games/core.py`; N is any number of slots.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from league.errors import GameError
 from league.games.actions import Discrete
 from league.games.core import Acting, Game, GameSpec, State, Turn
 
-Look = tuple[dict[str, Acting], Tensor | None]
-"""Who acts, by role, and the critic's global state or None."""
+ActsAndState = tuple[dict[str, Acting], Tensor | None]
+"""The acting seats by role, and the critic's global state `[N, *state_shape]` or None."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a native game's `play` brings, before any new episode begins. Shapes as in `Turn`.
+    """The result of a native game's `play`, before any new episode begins. Shapes as in `Turn`.
 
     reward: `[B, S]`. ended: `[B]`, by the rules or cut off. score: `[B, S]`, valid where ended.
     truncated: `[B]`, those of `ended` that were cut off; None where the game cannot truncate.
@@ -35,16 +35,16 @@ class Outcome:
 
 
 class NativeGame(Game):
-    """A game in batched torch: pure functions of explicit state; auto-reset, forks and forfeits live here.
+    """A game in batched torch. A subclass passes its `spec` and defines `deal`, `play`, `look` and `text`.
 
-    A subclass gives `spec`, `deal`, `play`, `look` and `text`; its state tensors are `[B, ...]` on one device.
-    Where it can truncate, all seats of a role act at once, in the order of `role.seats`, so that one look at the last
-    position shows what each saw in it. Raises GameError where they do not.
+    Its state tensors are `[B, ...]` on one device. If it can truncate, all seats of a role must act at once, in the
+    order of `role.seats`, so that `look` at the last position gives every seat's final observation; raises GameError
+    otherwise.
     """
 
     can_fork = True
     forfeits: tuple[float, float] = (-1.0, 1.0)
-    """What a forfeit costs the offender's side and brings the others, where the spec has no score range."""
+    """Scores of a forfeit, for the offender's side and for the others, where the spec has no score range."""
 
     def __init__(self, spec: GameSpec, slots: int, device: torch.device | str = "cpu") -> None:
         self.spec, self.slots, self.device = spec, slots, torch.device(device)
@@ -56,28 +56,28 @@ class NativeGame(Game):
         self.state: State = {}
         self._acts: dict[str, Acting] = {}
         side = torch.tensor(spec.side_of_seat, device=self.device)
-        self._together = side[:, None] == side
+        self._same_side = side[:, None] == side
 
     @abstractmethod
     def deal(self, seeds: Tensor) -> State:
-        """Fresh state for `len(seeds)` episodes; all chance of the episode is drawn here from the seeds."""
+        """The state of `len(seeds)` new episodes. All chance of an episode is drawn here from its seed, `[N]` int64."""
 
     @abstractmethod
     def play(self, state: State, actions: Mapping[str, Tensor]) -> tuple[State, Outcome]:
-        """The state after legal actions (`[N, K, *shape]` by role), as new tensors, and what it brought."""
+        """The state after legal actions (`[N, K, *shape]` by role), as new tensors, and the result."""
 
     @abstractmethod
-    def look(self, state: State) -> Look:
-        """Who acts in each position and what they see, and the critic's global state (or None)."""
+    def look(self, state: State) -> ActsAndState:
+        """The seats that act in each position with their observations, and the critic's global state (or None)."""
 
     @abstractmethod
     def text(self, state: State) -> str:
         """One position (a state of one slot) as text."""
 
     def renewed(self, state: State, ended: Tensor, seeds: Tensor) -> State:
-        """The state with a new episode in every slot whose last one ended; writes into nothing that it is given.
+        """The state with a new episode in every slot whose episode ended; the arguments are not changed.
 
-        ended: `[B]` bool. seeds: `[B]` int64. A subclass may do it faster, with the same outcome.
+        ended: `[B]` bool. seeds: `[B]` int64. A subclass may override it with a faster equivalent.
         """
         fresh = self.deal(seeds)
         return {
@@ -92,14 +92,17 @@ class NativeGame(Game):
 
     def step(self, actions: Mapping[str, Tensor], seeds: Tensor) -> Turn:
         illegal = None
-        # A look is cheap on a CPU and saves most of this; elsewhere it would wait for the device.
+        # Reading the tensors is cheap on a CPU and usually saves the rest; elsewhere it would wait for the device.
         if self.device.type != "cpu" or not self._all_legal(actions):
-            legal = {name: self._legal_now(name, action) for name, action in actions.items()}
+            legal = {
+                name: self.spec.role(name).actions.legal(action, self._acts[name].mask)
+                for name, action in actions.items()
+            }
             illegal = self._illegal(legal)
-            actions = {name: self._mended(name, action, legal[name]) for name, action in actions.items()}
+            actions = {name: self._legalized(name, action, legal[name]) for name, action in actions.items()}
         state, outcome = self.play(self.state, actions)
         if illegal is not None:
-            outcome = self._forfeited(outcome, illegal)
+            outcome = self._with_forfeits(outcome, illegal)
         final = self._final(state, outcome)
         self.state = self.renewed(state, outcome.ended, seeds)
         return self._turn(outcome, illegal, final)
@@ -123,36 +126,53 @@ class NativeGame(Game):
     def render(self, slot: int) -> str:
         return self.text({key: value[slot : slot + 1] for key, value in self.state.items()})
 
-    def _final(self, state: State, outcome: Outcome) -> Look | None:
-        """A look at episodes that were cut off, before others begin in their slots; None where none was."""
-        # To look twice on every turn is dear. A look at `truncated` is cheap on a CPU; elsewhere it would wait.
+    def _final(self, state: State, outcome: Outcome) -> ActsAndState | None:
+        """`look` at episodes that were truncated, before new ones begin in their slots; None where none was."""
+        # A second `look` on every turn is expensive. Reading `truncated` is cheap on a CPU; elsewhere it would wait.
         if outcome.truncated is None or (self.device.type == "cpu" and not outcome.truncated.any().item()):
             return None
         if self.device.type == "cpu" and (outcome.truncated & ~outcome.ended).any().item():
-            raise GameError(f"{self.spec.id}: an episode that is cut off has ended: set Outcome.ended, too")
+            raise GameError(f"{self.spec.id}: a truncated episode has ended: set Outcome.ended, too")
         return self.look(state)
 
-    def _turn(self, outcome: Outcome | None, illegal: Tensor | None, final: Look | None = None) -> Turn:
+    def _turn(self, outcome: Outcome | None, illegal: Tensor | None, final: ActsAndState | None = None) -> Turn:
         self._acts, state = self.look(self.state)
         shape = (self.slots, len(self.spec.seats))
         never = torch.zeros(shape, dtype=torch.bool, device=self.device)
         if outcome is None:
             zero = torch.zeros(shape, device=self.device)
-            return Turn(self._acts, zero, never, never, never[:, 0], zero, state)
+            return Turn(
+                acts=self._acts,
+                reward=zero,
+                terminated=never,
+                truncated=never,
+                ended=never[:, 0],
+                score=zero,
+                state=state,
+            )
         terminated, truncated = outcome.ended.unsqueeze(1).expand(shape), never
-        last, seen = None, None
+        final_state, final_obs = None, None
         if outcome.truncated is not None:
             truncated = outcome.truncated.unsqueeze(1).expand(shape).clone()
             terminated = terminated & ~truncated
-            # Where nothing was cut off a final state means nothing, but a Turn has one on every device or on none.
-            acts, last = final or (self._acts, state)
-            seen = {role: acting.obs for role, acting in acts.items()}
+            # Without a truncation the final state is ignored, but the Turn must have one on a CPU and elsewhere alike.
+            acts, final_state = final or (self._acts, state)
+            final_obs = {role: acting.obs for role, acting in acts.items()}
         return Turn(
-            self._acts, outcome.reward, terminated, truncated, outcome.ended, outcome.score, state, last, illegal, seen
+            acts=self._acts,
+            reward=outcome.reward,
+            terminated=terminated,
+            truncated=truncated,
+            ended=outcome.ended,
+            score=outcome.score,
+            state=state,
+            final_state=final_state,
+            forfeit=illegal,
+            final_obs=final_obs,
         )
 
     def _all_legal(self, actions: Mapping[str, Tensor]) -> bool:
-        """Whether every action is, absent rows included: one look at the tensors, for a CPU."""
+        """Whether every action is legal, also in rows where nobody acts: read on a CPU only."""
         for role, action in actions.items():
             mask, space = self._acts[role].mask, self.spec.role(role).actions
             if not isinstance(space, Discrete):
@@ -166,33 +186,36 @@ class NativeGame(Game):
                     return False
         return True
 
-    def _legal_now(self, role: str, action: Tensor) -> Tensor:
-        return self.spec.role(role).actions.legal(action, self._acts[role].mask)
-
-    def _mended(self, role: str, action: Tensor, legal: Tensor) -> Tensor:
-        """The actions, with the first legal one where what was chosen is not."""
+    def _legalized(self, role: str, action: Tensor, legal: Tensor) -> Tensor:
+        """The actions, with the first legal one in place of each illegal one. legal: `[B, K]` bool."""
         space, acting = self.spec.role(role).actions, self._acts[role]
         draw = torch.zeros((*acting.seat.shape, space.draws), device=action.device)
         first = space.uniform(draw, acting.mask).to(action.dtype)
         return torch.where(legal.view(*legal.shape, *(1 for _ in space.shape)), action, first)
 
     def _illegal(self, legal: Mapping[str, Tensor]) -> Tensor:
-        """`[B, S]` bool: seats that were to act and chose an action that is not legal. legal: by role, `[B, K]`."""
+        """`[B, S]` bool: the seats that acted and chose an illegal action. legal: by role, `[B, K]`."""
         illegal = torch.zeros((self.slots, len(self.spec.seats)), dtype=torch.bool, device=self.device)
         for name, right in legal.items():
             acting = self._acts[name]
             wrong = acting.present & ~right
-            # A seat acts at most once a turn, but rows without an actor may name the same seat: hence the maximum.
+            # A seat acts at most once a turn, but rows where nobody acts may name the same seat: hence the maximum.
             illegal = illegal | torch.zeros_like(illegal).scatter_reduce(1, acting.seat, wrong, "amax")
         return illegal
 
-    def _forfeited(self, outcome: Outcome, illegal: Tensor) -> Outcome:
-        """An illegal move ends the episode by the rules: the offenders' sides get the worst score, others the best."""
+    def _with_forfeits(self, outcome: Outcome, illegal: Tensor) -> Outcome:
+        """Illegal actions end episodes as by the rules: offending sides get the worst score, the others the best."""
         low, high = self.spec.score_range or self.forfeits
         broken = illegal.any(1)
-        guilty = (illegal.unsqueeze(2) & self._together).any(1)
-        verdict = torch.where(guilty, low, high).to(outcome.score.dtype)
+        offending = (illegal.unsqueeze(2) & self._same_side).any(1)
+        verdict = torch.where(offending, low, high).to(outcome.score.dtype)
         score = torch.where(broken[:, None], verdict, outcome.score)
         reward = torch.where(broken[:, None], verdict, outcome.reward)
         cut = None if outcome.truncated is None else outcome.truncated & ~broken
         return replace(outcome, reward=reward, ended=outcome.ended | broken, score=score, truncated=cut)
+
+
+def all_acting(obs: Tensor, seats: Tensor) -> Acting:
+    """All seats of a role act at once, and every action is legal. obs: `[N, K, *obs_shape]`. seats: `[K]` int64."""
+    shape = obs.shape[:2]
+    return Acting(obs, None, seats.expand(shape), torch.ones(shape, dtype=torch.bool, device=obs.device))

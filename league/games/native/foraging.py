@@ -1,4 +1,4 @@
-"""Level-Based Foraging in batched torch: agents on a field load food that is as heavy as some of them together.
+"""Level-Based Foraging in batched torch: agents on a grid load food, which may take several of them together.
 
 Letters in shapes: B slots, S seats (= agents), F foods, N entities, C cells of the field.
 """
@@ -12,38 +12,40 @@ from torch import Tensor
 
 from league.errors import GameError
 from league.games.actions import Discrete
-from league.games.core import Acting, GameSpec, RoleSpec, State
+from league.games.core import GameSpec, RoleSpec, State
 from league.games.counter_rng import uniform
-from league.games.native.core import Look, NativeGame, Outcome
-from league.games.native.layout import renewed, slot_first, slot_last, table
-from league.games.options import switch, whole
+from league.games.native.core import ActsAndState, NativeGame, Outcome, all_acting
+from league.games.native.layout import renew_ended, slot_first, slot_first_float32, slot_last
+from league.games.options import check_bool, check_whole
 
 LOAD = 5
 _MOVES = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1), (0, 0))
 """By action, along rows and columns: none, north, south, west, east, load."""
-_LOWEST = 3
-"""A food is at most as heavy as so many agents are strong, those of the lowest levels."""
+_LOADERS = 3
+"""A food's level is at most the sum of so many agents' levels, the lowest ones."""
 
 
 class Foraging(NativeGame):
-    """`players` agents and `food` foods with levels on a field of `size` by `size` cells: lbforaging 2.0's environment.
+    """`players` agents and `food` foods with levels on a field of `size` by `size` cells, as in lbforaging 2.0.
 
     Christianos, Schäfer and Albrecht 2020 (SEAC, arXiv:2006.07169); Papoudakis et al. 2021 (arXiv:2006.07869). The
     defaults are those of `Foraging-8x8-2p-2f-coop-v3`.
 
-    Agents stay, move one cell, or load. Who moves off the field or onto a food stays; so do all who want to be in one
-    cell. Agents that load beside the same food at once load it where their levels together reach its own. It brings
-    each of them its own share of their levels, times the food's share of all foods' levels: all foods bring 1 to all
-    seats together. The episode ends with the last food, or after `max_cycles` turns, which is by the rules, as there.
+    Agents stay, move one cell, or load. An agent that would leave the field or enter a food's cell stays; so do all
+    agents that want to enter the same cell. Agents that load next to a food at once succeed if their levels together
+    reach its level. The reward of each is its share of their levels times the food's share of all foods' levels: all
+    foods bring 1 to all seats together. The episode ends with the last food, or after `max_cycles` turns, which counts
+    as the end by the rules, as in lbforaging.
 
-    levels: agents have from 1 to so many. A food has from 1 to as many as the three lowest agents together, and exactly
-    so many where `coop`. sight: how far agents see along rows and columns; left out, everything.
-    Observation `[3 F + 3 S]`: row, column and level of the foods in sight, row by row, then of oneself and of the other
-    agents in sight; -1, -1, 0 for what is not. Rows and columns count from the edge of what is seen.
+    levels: the highest level of an agent; the lowest is 1. A food's level is from 1 to the sum of the three lowest
+    agents' levels, and always that sum where `coop`. sight: how far agents see along rows and columns; by default,
+    everything.
+    Observation `[3 F + 3 S]`: row, column and level of the visible foods, row by row, then of oneself and of the other
+    visible agents; -1, -1, 0 for each that is not visible. Rows and columns count from the edge of the visible area.
 
     State: `place` `[B, S, 2]`, `level` `[B, S]`, `food` `[B, F, 3]` (row, column, level, 0 once it is loaded; in the
     order of rows), `spawned` `[B]` (levels of all foods) and `cycle` `[B]`, int64; `score` `[B, S]` float32. In memory
-    they lie slot last. For the critic: all observations in seat order. Raises GameError for what does not fit.
+    they are slot last. The critic's state: all observations in seat order. Raises GameError for invalid options.
     """
 
     def __init__(
@@ -61,15 +63,15 @@ class Foraging(NativeGame):
     ) -> None:
         given = {"size": size, "players": players, "food": food, "levels": levels, "max_cycles": max_cycles}
         for name, value in given.items():
-            whole("foraging", name, value, 3 if name == "size" else 1)
-        switch("foraging", "coop", coop)
+            check_whole("foraging", name, value, 3 if name == "size" else 1)
+        check_bool("foraging", "coop", coop)
         if players > size**2:
-            raise GameError(f"foraging: players must be at most the field's {size**2} cells, not {players}")
+            raise GameError(f"foraging: players must be at most {size**2}, the number of cells, not {players}")
         self._size, self._players, self._foods, self._coop = size, players, food, coop
         self._sight, self._levels, self._cycles = size, levels, max_cycles
         options: dict[str, object] = {**given, "coop": coop}
         if sight is not None:
-            whole("foraging", "sight", sight)
+            check_whole("foraging", "sight", sight)
             self._sight, options["sight"] = min(sight, size), sight
         super().__init__(_spec(players, 3 * (food + players), options), slots, device)
         self._moves = torch.tensor(_MOVES, device=self.device).t().contiguous()
@@ -81,7 +83,7 @@ class Foraging(NativeGame):
         row, column = self._cells // size, self._cells % size
         self._within = (row > 0) & (row < size - 1) & (column > 0) & (column < size - 1)
         away, aside = (row[:, None] - row).abs(), (column[:, None] - column).abs()
-        # No two foods touch, not even at corners, or lie two cells apart along a row or column.
+        # No two foods touch, not even at corners, or are two cells apart along a row or column.
         self._apart = (torch.maximum(away, aside) > 1) & ((away + aside != 2) | (away == aside))
 
     def deal(self, seeds: Tensor) -> State:
@@ -89,9 +91,9 @@ class Foraging(NativeGame):
         counters = torch.arange(2 * (players + foods), device=self.device)
         drawn = uniform(seeds[:, None], counters)
         where, strength = drawn.split(players + foods, 1)
-        # Never reaches their number: for every such product of 24 bits float32 rounds down.
+        # Stays below `levels`: float32 rounds every such product of 24 bits down.
         level = (strength[:, :players] * self._levels).long() + 1
-        heaviest = level.sort(1).values[:, :_LOWEST].sum(1, keepdim=True)
+        heaviest = level.sort(1).values[:, :_LOADERS].sum(1, keepdim=True)
         weight = (strength[:, players:] * heaviest).long() + 1
         if self._coop:
             weight = heaviest.expand(-1, foods)
@@ -107,7 +109,7 @@ class Foraging(NativeGame):
             else:
                 free = free & self._apart.index_select(0, chosen[-1])
         agents, cell = torch.stack(chosen[:players], 1), torch.stack(chosen[players:], 1)
-        # Where no more foods fit, there are fewer.
+        # There are fewer foods where no more fit.
         weight = weight * torch.stack(there[players:], 1)
         cell, order = cell.sort(1)
         weight = weight.gather(1, order)
@@ -148,12 +150,12 @@ class Foraging(NativeGame):
             "score": slot_first(score),
         }
         over = (food[2].sum(0) == 0) | (cycle >= self._cycles)
-        return after, Outcome(table(reward), over, table(score))
+        return after, Outcome(slot_first_float32(reward), over, slot_first_float32(score))
 
     def renewed(self, state: State, ended: Tensor, seeds: Tensor) -> State:
-        return renewed(self, state, ended, seeds)
+        return renew_ended(self, state, ended, seeds)
 
-    def look(self, state: State) -> Look:
+    def look(self, state: State) -> ActsAndState:
         place, food, level = (slot_last(state[name]).float() for name in ("place", "food", "level"))
         seats, slots = self._players, len(state["cycle"])
         agents = torch.cat((place, level.unsqueeze(0))).index_select(1, self._others)
@@ -162,19 +164,17 @@ class Foraging(NativeGame):
         if self._sight == self._size:
             seen = self._packed(food.unsqueeze(0), food[2:].unsqueeze(0) > 0).expand(seats, -1, -1, -1)
         else:
-            # Where the edge of what a seat sees lies, by axis and seat.
+            # The edge of each seat's visible area, by axis and seat.
             edge = place.transpose(0, 1) - place.transpose(0, 1).clamp(max=self._sight)
             near = (foods[:, :2] - place.transpose(0, 1).unsqueeze(2)).abs() <= self._sight
-            seen = self._packed(_less(foods, edge), (near.all(1) & (foods[:, 2] > 0)).unsqueeze(1))
-            agents = _less(agents, edge)
-            # Agents are seen as far as the longest sight reaches from that edge, which is farther than foods are.
+            seen = self._packed(_relative(foods, edge), (near.all(1) & (foods[:, 2] > 0)).unsqueeze(1))
+            agents = _relative(agents, edge)
+            # Agents are visible up to twice the sight from that edge, which is farther than foods, as in lbforaging.
             inside = ((agents[:, :2] >= 0) & (agents[:, :2] <= 2 * self._sight)).all(1, keepdim=True)
             agents = self._packed(agents, inside)
         whole = torch.cat((seen, agents), 2).transpose(1, 2).flatten(0, 2)
-        critic = table(whole)
-        obs, shape = critic.unflatten(1, (seats, -1)), (slots, seats)
-        acting = Acting(obs, None, self._seats.expand(shape), torch.ones(shape, dtype=torch.bool, device=self.device))
-        return {"agent": acting}, critic
+        critic = slot_first_float32(whole)
+        return {"agent": all_acting(critic.unflatten(1, (seats, -1)), self._seats)}, critic
 
     def text(self, state: State) -> str:
         """The field, foods as their levels and agents as letters, and a line for each agent."""
@@ -189,31 +189,39 @@ class Foraging(NativeGame):
             lines.append(f"{sign} {self.spec.seats[seat]}: level {level}, score {score:.3f}")
         return "\n".join([*map("".join, grid), *lines, f"cycle {int(state['cycle'][0])} of {self._cycles}"])
 
-    def _packed(self, things: Tensor, there: Tensor) -> Tensor:
-        """`[S, 3, N, B]`: those of `things` that are there, in their order, then -1, -1, 0 for each that is not.
+    def _packed(self, things: Tensor, visible: Tensor) -> Tensor:
+        """`[S, 3, N, B]`: the visible `things` in their order, then -1, -1, 0 for each that is not.
 
-        there: `[S, 1, N, B]` bool.
+        visible: `[S, 1, N, B]` bool.
         """
         count = things.shape[2]
-        rank = torch.where(there, there.cumsum(2) - 1, count)
+        rank = torch.where(visible, visible.cumsum(2) - 1, count)
         shape = (things.shape[0], 3, count + 1, things.shape[3])
         packed = self._absent.unsqueeze(2).expand(shape).clone()
         return packed.scatter_(2, rank.expand(things.shape), things)[:, :, :count]
 
 
-def _less(things: Tensor, edge: Tensor) -> Tensor:
-    """`[S, 3, N, B]`: things whose rows and columns count from each seat's edge, `[S, 2, B]`."""
+def _relative(things: Tensor, edge: Tensor) -> Tensor:
+    """`[S, 3, N, B]`: things with rows and columns counted from each seat's edge, `[S, 2, B]`."""
     return torch.cat((things[:, :2] - edge.unsqueeze(2), things[:, 2:]), 1)
 
 
 def _spec(players: int, width: int, options: Mapping[str, object]) -> GameSpec:
     seats = tuple(range(players))
+    role = RoleSpec(
+        name="agent",
+        seats=seats,
+        acting=players,
+        obs_shape=(width,),
+        obs_dtype=torch.float32,
+        actions=Discrete(len(_MOVES)),
+    )
     return GameSpec(
-        "foraging",
-        "1",
-        tuple(f"agent_{seat}" for seat in seats),
-        (seats,),
-        (RoleSpec("agent", seats, players, (width,), torch.float32, Discrete(len(_MOVES))),),
+        id="foraging",
+        version="1",
+        seats=tuple(f"agent_{seat}" for seat in seats),
+        sides=(seats,),
+        roles=(role,),
         outcome="score",
         score_range=(0.0, 1.0),
         state_shape=(players * width,),

@@ -7,13 +7,13 @@ from itertools import permutations
 import torch
 
 from league.games.core import State
-from league.games.native.cards import Betting, TablePoker, one_hot
+from league.games.native.poker import Betting, TabularPoker, one_hot
 
 PASS, BET = 0, 1
 _CARDS = "JQK"
 
 
-class Kuhn(TablePoker):
+class Kuhn(TabularPoker):
     """Kuhn poker with OpenSpiel's actions (0 pass, 1 bet) and payoffs (ante 1, bet 1).
 
     Kuhn 1950, "A Simplified Two-Person Poker". Observation `[9]` uint8: own card (3), then for each of up to three
@@ -40,17 +40,17 @@ class Kuhn(TablePoker):
     def strength(self, deal: tuple[int, ...], seat: int) -> int:
         return deal[seat]
 
-    def view(self, node: Betting, deal: tuple[int, ...], seat: int) -> list[int]:
+    def observation(self, node: Betting, deal: tuple[int, ...], seat: int) -> list[int]:
         return one_hot(deal[seat], 3) + _bits(node)
 
-    def state_view(self, node: Betting, deal: tuple[int, ...]) -> list[int]:
+    def full_information(self, node: Betting, deal: tuple[int, ...]) -> list[int]:
         return one_hot(deal[0], 3) + one_hot(deal[1], 3) + _bits(node)
 
     def text(self, state: State) -> str:
         node, deal = self.nodes[int(state["node"][0])], self.deals[int(state["deal"][0])]
-        said = ", ".join(("pass", "bet")[action] for action in node.rounds[0]) or "none"
+        betting = ", ".join(("pass", "bet")[action] for action in node.rounds[0]) or "none"
         cards = f"player_0 {_CARDS[deal[0]]}, player_1 {_CARDS[deal[1]]}"
-        return f"cards: {cards}\nbetting: {said}\npot: {sum(node.paid)}\nplayer_{node.seat} to act"
+        return f"cards: {cards}\nbetting: {betting}\npot: {sum(node.paid)}\nplayer_{node.seat} to act"
 
 
 def _bits(node: Betting) -> list[int]:

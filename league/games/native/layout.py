@@ -1,4 +1,4 @@
-"""Slot last in memory, slot first to all who ask: batched games are fastest along their longest dimension."""
+"""Memory layout: tensors are stored slot last, because batched operations are fastest along the longest dimension."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from league.games.native.core import NativeGame
 
 
 def slot_last(value: Tensor) -> Tensor:
-    """`[B, S, 2]` → `[2, S, B]`, and likewise any other: a view where it lies so in memory, as from `slot_first`."""
+    """Reverses all dimensions, as `[B, S, 2]` → `[2, S, B]`. A view of a tensor that came from `slot_first`."""
     return value.permute(*reversed(range(value.dim()))).contiguous()
 
 
 def slot_first(value: Tensor) -> Tensor:
-    """The way back: a view."""
+    """The inverse of `slot_last`, always a view."""
     return value.permute(*reversed(range(value.dim())))
 
 
-def table(rows: Tensor) -> Tensor:
-    """`[N, B]` → `[B, N]` float32, in memory of its own."""
+def slot_first_float32(rows: Tensor) -> Tensor:
+    """`[N, B]` → `[B, N]` float32, as a contiguous copy."""
     return torch.empty((rows.shape[1], rows.shape[0]), dtype=torch.float32, device=rows.device).copy_(rows.t())
 
 
-def renewed(game: NativeGame, state: State, ended: Tensor, seeds: Tensor) -> State:
-    """As `NativeGame.renewed`, for games whose deals are dear: only what has ended is dealt, on a CPU.
+def renew_ended(game: NativeGame, state: State, ended: Tensor, seeds: Tensor) -> State:
+    """`NativeGame.renewed` for games with an expensive `deal`: on a CPU, only ended episodes are dealt anew.
 
-    Elsewhere to count what has ended would wait for the device.
+    On other devices, counting them would wait for the device.
     """
     if ended.device.type != "cpu":
         return NativeGame.renewed(game, state, ended, seeds)

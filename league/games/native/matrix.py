@@ -1,4 +1,4 @@
-"""Matrix games: two seats choose at once, and a table says what each gets. Ships three of them."""
+"""Matrix games: two seats choose at once, and payoff matrices give the score of each."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from torch import Tensor
 
 from league.errors import GameError
 from league.games.actions import Discrete
-from league.games.core import Acting, GameSpec, RoleSpec, State
-from league.games.native.core import NativeGame, Outcome
-from league.games.options import whole
+from league.games.core import GameSpec, RoleSpec, State
+from league.games.native.core import ActsAndState, NativeGame, Outcome, all_acting
+from league.games.options import check_whole
 
-Table = Sequence[Sequence[float]]
-_MOST_DIVISIONS = 4096
+PayoffMatrix = Sequence[Sequence[float]]
+"""`[R][C]`, by the row seat's and the column seat's action."""
+
+_MAX_DIVISIONS = 4096
 
 
 class Bimatrix(NativeGame):
-    """One simultaneous move: `row` and `column` `[R, C]` float32 say what each seat gets. Observation: `[1]`, always 1.
+    """One simultaneous move. row, column: the payoffs of each seat, `[R, C]` float32. Observation: `[1]`, always 1.
 
-    Where both seats see the same game (the column's table is the row's transposed), they share one role "player";
-    otherwise there are the roles "row" and "column". A zero-sum game of only wins, draws and losses (1, 0, -1) is
-    decided by placements, any other by its score.
+    In a symmetric game (the column seat's payoffs are the row seat's transposed) the seats share one role "player";
+    otherwise the roles are "row" and "column". A zero-sum game with payoffs 1, 0 and -1 only is decided by placements,
+    any other by its score.
 
     Public, for exact traversal: `payoff` `[R, C, 2]` float32.
     """
@@ -45,7 +47,7 @@ class Bimatrix(NativeGame):
         self._payoff = self.payoff.flatten(0, 1)
 
     def deal(self, seeds: Tensor) -> State:
-        # One move is the whole episode, so there is nothing to remember; a state only says how many slots there are.
+        # One move is the whole episode, so the state holds nothing but the number of slots.
         return {"move": torch.zeros_like(seeds)}
 
     def play(self, state: State, actions: Mapping[str, Tensor]) -> tuple[State, Outcome]:
@@ -56,14 +58,10 @@ class Bimatrix(NativeGame):
         score = self._payoff.index_select(0, torch.add(column, row, alpha=self._columns))
         return state, Outcome(score, torch.ones_like(row, dtype=torch.bool), score)
 
-    def look(self, state: State) -> tuple[dict[str, Acting], Tensor | None]:
-        slots, acts = len(state["move"]), {}
-        for role in self.spec.roles:
-            shape = (slots, role.acting)
-            seat = self._seats[role.name].expand(shape)
-            obs = torch.ones((*shape, 1), device=self.device)
-            acts[role.name] = Acting(obs, None, seat, torch.ones(shape, dtype=torch.bool, device=self.device))
-        return acts, None
+    def look(self, state: State) -> ActsAndState:
+        slots = len(state["move"])
+        obs = {role.name: torch.ones((slots, role.acting, 1), device=self.device) for role in self.spec.roles}
+        return {name: all_acting(one, self._seats[name]) for name, one in obs.items()}, None
 
     def text(self, state: State) -> str:
         rows = self.payoff.tolist()
@@ -71,20 +69,25 @@ class Bimatrix(NativeGame):
 
 
 class Matrix(Bimatrix):
-    """A matrix game from a user's own table.
+    """A matrix game with the user's own payoffs.
 
-    payoff: what the row seat gets, by its action (rows) and the column seat's (columns). payoff_column: what the column
-    seat gets, by the same indices; left out, the game is zero-sum. Raises GameError for tables that do not fit.
+    payoff: the row seat's, by its action (rows) and the column seat's (columns). payoff_column: the column seat's, with
+    the same indices; without it, the game is zero-sum. Raises GameError for matrices of unequal or ragged shape.
     """
 
     def __init__(
-        self, slots: int, device: torch.device | str = "cpu", *, payoff: Table, payoff_column: Table | None = None
+        self,
+        slots: int,
+        device: torch.device | str = "cpu",
+        *,
+        payoff: PayoffMatrix,
+        payoff_column: PayoffMatrix | None = None,
     ) -> None:
         row = _read(payoff, "payoff")
         column = -row if payoff_column is None else _read(payoff_column, "payoff_column")
         if row.shape != column.shape:
             shapes = f"{tuple(row.shape)} and {tuple(column.shape)}"
-            raise GameError(f"matrix: payoff and payoff_column must have one shape; theirs are {shapes}")
+            raise GameError(f"matrix: payoff and payoff_column must have the same shape; theirs are {shapes}")
         options: dict[str, object] = {"payoff": row.tolist()}
         if payoff_column is not None:
             options["payoff_column"] = column.tolist()
@@ -112,19 +115,19 @@ class BiasedRPS(Bimatrix):
 
 
 class Blotto(Bimatrix):
-    """Colonel Blotto (Borel 1921): both seats divide `troops` over `fields`; who wins more fields wins (1, 0, -1).
+    """Colonel Blotto (Borel 1921): both seats divide `troops` over `fields`; the seat with more fields wins (1, 0, -1).
 
-    A field goes to whoever sent more troops there, and to nobody on equal numbers. Actions are all the `divisions` in
+    A field goes to the seat that sent more troops there, and to nobody on equal numbers. Actions are all `divisions` in
     lexicographic order, as in OpenSpiel's `blotto`. Raises GameError where there are none, or more than 4096.
     """
 
     def __init__(self, slots: int, device: torch.device | str = "cpu", *, troops: int = 5, fields: int = 3) -> None:
         for name, value in (("troops", troops), ("fields", fields)):
-            whole("blotto", name, value)
-        if comb(troops + fields - 1, fields - 1) > _MOST_DIVISIONS:
+            check_whole("blotto", name, value)
+        if comb(troops + fields - 1, fields - 1) > _MAX_DIVISIONS:
             raise GameError(
                 f"blotto: {troops} troops over {fields} fields can be divided in "
-                f"{comb(troops + fields - 1, fields - 1)} ways; at most {_MOST_DIVISIONS} can be played"
+                f"{comb(troops + fields - 1, fields - 1)} ways; the limit is {_MAX_DIVISIONS}"
             )
         self.divisions = tuple(_divisions(troops, fields))
         sent = torch.tensor(self.divisions, dtype=torch.float32)
@@ -142,13 +145,13 @@ def _divisions(troops: int, fields: int) -> list[tuple[int, ...]]:
     return found
 
 
-def _read(table: Table, name: str) -> Tensor:
+def _read(matrix: PayoffMatrix, name: str) -> Tensor:
     try:
-        payoff = torch.tensor([[float(value) for value in line] for line in table])
+        payoff = torch.tensor([[float(value) for value in line] for line in matrix])
     except (TypeError, ValueError) as error:
-        raise GameError(f"matrix: {name} must be rows of numbers, all of one length; {error}") from error
+        raise GameError(f"matrix: {name} must be rows of numbers of equal length: {error}") from error
     if payoff.dim() != 2 or payoff.numel() == 0 or not bool(payoff.isfinite().all()):
-        raise GameError(f"matrix: {name} must be rows of finite numbers, at least one by one; it is {table!r}")
+        raise GameError(f"matrix: {name} must be a non-empty matrix of finite numbers, not {matrix!r}")
     return payoff
 
 
@@ -156,20 +159,28 @@ def _spec(name: str, row: Tensor, column: Tensor, options: Mapping[str, object])
     zero_sum = bool((row == -column).all())
     unit = bool(row.sign().eq(row).all())
     if row.shape[0] == row.shape[1] and bool((row == column.T).all()):
-        roles: tuple[RoleSpec, ...] = (RoleSpec("player", (0, 1), 2, (1,), torch.float32, Discrete(row.shape[0])),)
+        roles: tuple[RoleSpec, ...] = (_role("player", (0, 1), row.shape[0]),)
     else:
-        roles = (
-            RoleSpec("row", (0,), 1, (1,), torch.float32, Discrete(row.shape[0])),
-            RoleSpec("column", (1,), 1, (1,), torch.float32, Discrete(row.shape[1])),
-        )
+        roles = _role("row", (0,), row.shape[0]), _role("column", (1,), row.shape[1])
     both = torch.stack((row, column))
     return GameSpec(
-        name,
-        "1",
-        ("player_0", "player_1"),
-        ((0,), (1,)),
-        roles,
+        id=name,
+        version="1",
+        seats=("player_0", "player_1"),
+        sides=((0,), (1,)),
+        roles=roles,
         outcome="placements" if zero_sum and unit else "score",
         score_range=(float(both.min()), float(both.max())),
         options=options,
+    )
+
+
+def _role(name: str, seats: tuple[int, ...], actions: int) -> RoleSpec:
+    return RoleSpec(
+        name=name,
+        seats=seats,
+        acting=len(seats),
+        obs_shape=(1,),
+        obs_dtype=torch.float32,
+        actions=Discrete(actions),
     )

@@ -11,27 +11,28 @@ from torch import Tensor
 
 from league.games.core import Acting, State
 from league.games.native.boards import BoardGame
-from league.games.native.core import Outcome
+from league.games.native.core import ActsAndState, Outcome
 
 _SIZE = 8
 PASS = _SIZE * _SIZE
-"""The action of who cannot place a stone."""
+"""The action of a seat that cannot place a stone."""
 _START = ((28, 35), (27, 36))
-"""Cells of the stones of seat 0 (black) and of seat 1 (white) at first."""
+"""Cells of the first stones of seat 0 (black) and of seat 1 (white)."""
 _OPENING = (19, 26, 37, 44)
 """Where seat 0 may place its first stone."""
 _INNER_COLUMNS, _INNER_ROWS = 0x7E7E7E7E7E7E7E7E, 0x00FFFFFFFFFFFF00
 _STEPS = ((1, _INNER_COLUMNS), (8, _INNER_ROWS), (7, _INNER_COLUMNS & _INNER_ROWS), (9, _INNER_COLUMNS & _INNER_ROWS))
 """Bits from a cell to its neighbours along a row, a column and both diagonals, and the cells that can lie between two
-others on such a line. A run within them never crosses an edge, nor does a step from it: no shift needs another mask."""
+others on such a line. Neither a run within them nor a step from it crosses an edge, so shifts need no other mask."""
 
 
 class Othello(BoardGame):
     """Othello on 8 x 8, with OpenSpiel's `othello` actions and rules; seat 0 is black and begins.
 
-    Action: the cell, 8 * row + column, row 0 on top, or 64, to pass, which is legal only where no stone can be placed.
+    Action: the cell, 8 * row + column, row 0 on top, or 64 to pass, which is legal only where no stone can be placed.
     A stone turns over every run of the other's stones between it and another of one's own. The game is over when nobody
-    can place a stone: more stones win (1, -1), equally many draw (0, 0). Observation `[2, 8, 8]` uint8: own, other.
+    can place a stone: the seat with more stones wins (1, -1), equal numbers draw (0, 0).
+    Observation `[2, 8, 8]` uint8: own, other.
     State, besides `boards` and `mover`: `open` `[B]` int64, the cells where the mover may place a stone.
 
     Runs are found with shifts along all lines at once, doubling (Kogge and Stone 1973, as in Edax by Delorme).
@@ -43,7 +44,7 @@ class Othello(BoardGame):
         self._step = torch.tensor([step for step, _ in _STEPS], device=self.device).unsqueeze(1)
         self._two_steps = 2 * self._step
         self._between = torch.tensor([between for _, between in _STEPS], device=self.device).unsqueeze(1)
-        # What an action places: to pass is to place nothing.
+        # The stone of each action: a pass places none.
         self._stones = torch.cat((self._cells, self._cells.new_zeros(1)))
         self._columns = torch.tensor([1 << column for column in range(_SIZE)], dtype=torch.uint8, device=self.device)
         self._boards = torch.tensor([sum(1 << cell for cell in cells) for cells in _START], device=self.device)
@@ -60,17 +61,17 @@ class Othello(BoardGame):
         stone = self._stones.index_select(0, actions["player"].flatten())
         turned = self._turned(stone, own, other)
         own, other = own ^ (stone | turned), other ^ turned
-        # The other moves next; the game is over only if the one who has just moved could not go on either.
+        # The other seat moves next; the game is over only if neither seat can place a stone.
         following = self._open(torch.cat((other, own)), torch.cat((own, other)))
         following, again = following.view(2, -1).unbind(0)
         ended = (following | again) == 0
-        ahead = (_stones(own) - _stones(other)).sign().mul_(1 - 2 * mover).mul_(ended)
+        ahead = (_count(own) - _count(other)).sign().mul_(1 - 2 * mover).mul_(ended)
         score = ahead.unsqueeze(1) * self._signs
         return {"boards": torch.stack((other, own), 1), "mover": mover ^ 1, "open": following}, Outcome(
             score, ended, score
         )
 
-    def look(self, state: State) -> tuple[dict[str, Acting], Tensor | None]:
+    def look(self, state: State) -> ActsAndState:
         seat, place = state["mover"].unsqueeze(1), state["open"].unsqueeze(1)
         planes = self._spread(state["boards"]).view(torch.uint8).view(-1, 1, *self._shape)
         mask = torch.cat((self._spread(place), place == 0), 1).unsqueeze(1)
@@ -108,7 +109,7 @@ class Othello(BoardGame):
         return up, down
 
 
-def _stones(boards: Tensor) -> Tensor:
+def _count(boards: Tensor) -> Tensor:
     """`[N]` int64: how many bits are set, summed in pairs, fours and eights (SWAR)."""
     boards = boards - ((boards >> 1) & 0x5555555555555555)
     boards = (boards & 0x3333333333333333) + ((boards >> 2) & 0x3333333333333333)

@@ -1,4 +1,4 @@
-"""A native game whose seats all see and act alike, so that one policy can serve them all.
+"""A native game with equal observation shapes and numbers of actions for all seats, so that one policy serves all.
 
 Letters in shapes: B slots, K acting seats, S seats, W numbers of the longest observation, A of the most actions.
 """
@@ -15,30 +15,30 @@ from torch.nn.functional import pad
 from league.errors import GameError
 from league.games.actions import Discrete
 from league.games.core import Acting, GameSpec, RoleSpec, State
-from league.games.native.core import Look, NativeGame, Outcome
+from league.games.native.core import ActsAndState, NativeGame, Outcome
 
 
 class Padded(NativeGame):
     """The game `game` with all seats in one role, as the option `pad` (`AdapterOptions`) makes it of an environment.
 
-    Observations are one row of W numbers, zeros behind; A actions, of which those that a seat does not have are never
-    legal. The role is called as the game's own where that has one only, else "player". State, rules and the critic's
-    state are the game's. Raises GameError unless all seats choose one of a number of actions, and, where there are
-    several roles, act at once.
+    Observations are one row of W numbers, padded with zeros; there are A actions, and those that a seat does not have
+    are never legal. The role keeps the name of the game's only role; several become "player". State, rules and the
+    critic's state are the game's. Raises GameError unless all actions are Discrete and, where there are several roles,
+    all seats act at once.
     """
 
     def __init__(self, game: NativeGame) -> None:
         roles, id = game.spec.roles, game.spec.id
         counts = [role.actions.n for role in roles if isinstance(role.actions, Discrete)]
         if len(counts) < len(roles):
-            raise GameError(f"{id}: pad = true is for games whose agents choose one of a number of actions")
+            raise GameError(f"{id}: pad = true needs agents with Discrete actions")
         if len(roles) > 1 and any(role.acting < len(role.seats) for role in roles):
-            raise GameError(f"{id}: pad = true is for games with one role, or whose seats all act at once")
+            raise GameError(f"{id}: pad = true needs a game with one role, or one whose seats all act at once")
         self._game, self._roles = game, roles
         self._width = max(int(torch.Size(role.obs_shape).numel()) for role in roles)
         super().__init__(_spec(game.spec, self._width, max(counts)), game.slots, game.device)
         self.forfeits = game.forfeits
-        # Roles stand side by side; seats in order are read from there.
+        # Roles stand one after another; this brings their rows into seat order.
         order = [seat for role in roles for seat in role.seats]
         self._order = None if order == sorted(order) else torch.tensor(order, device=self.device).argsort()
         self._seats = {role.name: torch.tensor(role.seats, device=self.device) for role in roles}
@@ -60,7 +60,7 @@ class Padded(NativeGame):
             return self._game.play(state, {self._roles[0].name: chosen})
         return self._game.play(state, {name: chosen.index_select(1, seats) for name, seats in self._seats.items()})
 
-    def look(self, state: State) -> Look:
+    def look(self, state: State) -> ActsAndState:
         acts, critic = self._game.look(state)
         (name,) = (role.name for role in self.spec.roles)
         rows = [acts[role.name] for role in self._roles]
@@ -76,7 +76,7 @@ class Padded(NativeGame):
         }, critic
 
     def _masks(self, rows: list[Acting]) -> Tensor | None:
-        """`[B, K, A]`: what the game's own masks allow of the actions that a seat has; None where that is all."""
+        """`[B, K, A]`: the legal actions among those that a seat has; None where all are legal."""
         if not self._masked and all(one.mask is None for one in rows):
             return None
         masks = []
@@ -86,7 +86,7 @@ class Padded(NativeGame):
         return self._in_order(masks)
 
     def _in_order(self, parts: list[Tensor]) -> Tensor:
-        """Rows of the game's roles as rows of seats in order."""
+        """Rows of the game's roles as rows in seat order."""
         whole = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
         return whole if self._order is None or len(parts) == 1 else whole.index_select(1, self._order)
 
@@ -94,11 +94,11 @@ class Padded(NativeGame):
 def _spec(spec: GameSpec, width: int, actions: int) -> GameSpec:
     dtypes = {role.obs_dtype for role in spec.roles}
     role = RoleSpec(
-        spec.roles[0].name if len(spec.roles) == 1 else "player",
-        tuple(range(len(spec.seats))),
-        sum(role.acting for role in spec.roles),
-        (width,),
-        dtypes.pop() if len(dtypes) == 1 else torch.float32,
-        Discrete(actions),
+        name=spec.roles[0].name if len(spec.roles) == 1 else "player",
+        seats=tuple(range(len(spec.seats))),
+        acting=sum(role.acting for role in spec.roles),
+        obs_shape=(width,),
+        obs_dtype=dtypes.pop() if len(dtypes) == 1 else torch.float32,
+        actions=Discrete(actions),
     )
     return replace(spec, roles=(role,), options={**spec.options, "pad": True})

@@ -1,4 +1,4 @@
-"""The multi-particle scenarios that research plays most: spread, tag, adversary, speaker-listener, reference.
+"""The most used multi-particle scenarios: spread, tag, adversary, speaker-listener, reference.
 
 Each is the environment of the same name in mpe2 1.1.1 (`simple_spread_v3` and so on): its agents, physics,
 observations, actions, rewards and options. Lowe et al. 2017, "Multi-Agent Actor-Critic for Mixed
@@ -12,22 +12,31 @@ import math
 import torch
 from torch import Tensor
 
-from league.games.native.particle_physics import Curve, length, root, squared, squared_distances, total
-from league.games.native.particles import Agent, Land, Particles, Rows, View
-from league.games.options import number, whole
+from league.games.native.particle_game import ParticleGame
+from league.games.native.particle_physics import (
+    InterpolatedFunction,
+    exact_sqrt,
+    length,
+    ordered_sum,
+    squared_distances,
+    squared_length,
+)
+from league.games.native.particle_world import Agent, Landmarks, ObservationRows, WorldRows
+from league.games.options import check_number, check_whole
 
 _FAR = 2 * math.sqrt(2)
-"""The longest way within the square from -1 to 1."""
-_CAUGHT = 10.0
+"""The longest distance within the square from -1 to 1."""
+_CATCH_REWARD = 10.0
 _EDGE = 0.9
 
 
-class Spread(Particles):
-    """`N` agents together cover `N` landmarks, and should not touch (`simple_spread_v3`).
+class Spread(ParticleGame):
+    """`N` agents cover `N` landmarks together, without touching (`simple_spread_v3`).
 
-    Reward: `1 - local_ratio` of what all share, less the distance from each landmark to the agent nearest to it, and
-    `local_ratio` of one's own, -1 for every agent that one touches. Observation `[4 + 2N + 4(N - 1)]`: own speed and
-    place, landmarks, others, and two zeros for each other (mpe2's messages, which nobody sends).
+    Reward: `(1 - local_ratio) * shared + local_ratio * own`, where `shared` is minus the sum of the distances from each
+    landmark to its nearest agent, and `own` is -1 for every agent that this one touches.
+    Observation `[4 + 2N + 4(N - 1)]`: own velocity and position, landmarks, others, and two zeros for each other
+    (mpe2's messages, which nobody sends).
     """
 
     def __init__(
@@ -41,15 +50,15 @@ class Spread(Particles):
         continuous_actions: bool = False,
         dtype: str = "float32",
     ) -> None:
-        whole("spread", "N", N)
-        number("spread", "local_ratio", local_ratio, 0, 1)
+        check_whole("spread", "N", N)
+        check_number("spread", "local_ratio", local_ratio, 0, 1)
         agents = [Agent(f"agent_{seat}", "agent", radius=0.15) for seat in range(N)]
         self._ratio, self._reach = local_ratio, 2 * agents[0].radius
         worst = -(1 - local_ratio) * N * _FAR - local_ratio * (N - 1)
         super().__init__(
             "spread",
             agents,
-            Land(N),
+            Landmarks(N),
             slots,
             device,
             options={"N": N, "local_ratio": local_ratio},
@@ -60,7 +69,7 @@ class Spread(Particles):
             contact=True,
         )
 
-    def views(self, rows: Rows) -> list[View]:
+    def observations(self, rows: WorldRows) -> list[ObservationRows]:
         seats = range(len(self._agents))
         return [
             rows.speed(seat)
@@ -74,19 +83,19 @@ class Spread(Particles):
     def rewards(self, place: Tensor, landmark: Tensor, goal: Tensor) -> Tensor:
         seats = place.shape[1]
         square = squared_distances(place, torch.cat((place, landmark), 1))
-        # Everybody is near itself.
+        # Every agent touches itself.
         touched = (square[:, :seats] < self._reach**2).to(place.dtype).sum(1).sub_(1)
-        shared = total(root(square[:, seats:].amin(0)))
+        shared = ordered_sum(exact_sqrt(square[:, seats:].amin(0)))
         return (shared * (self._ratio - 1)).sub(touched.mul_(self._ratio))
 
 
-class Tag(Particles):
+class Tag(ParticleGame):
     """`num_adversaries` hunt `num_good` faster agents around `num_obstacles` obstacles (`simple_tag_v3`).
 
-    Reward: every adversary gets 10 for every pair of an adversary and a good agent that touch; a good agent -10 for
-    every adversary that touches it, and less the farther it is from the middle, from 0.9 on, along each axis.
-    Observation `[4 + 2 obstacles + 2 others + 2 good others]`: own speed and place, obstacles, others, speeds of good
-    agents.
+    Reward: every adversary gets 10 for each pair of an adversary and a good agent that touch. A good agent gets -10 for
+    each adversary that touches it, and a penalty that grows with each coordinate's distance from 0 beyond 0.9.
+    Observation `[4 + 2 obstacles + 2 others + 2 good others]`: own velocity and position, obstacles, others, velocities
+    of the good agents.
     """
 
     def __init__(
@@ -101,30 +110,30 @@ class Tag(Particles):
         continuous_actions: bool = False,
         dtype: str = "float32",
     ) -> None:
-        whole("tag", "num_good", num_good)
-        whole("tag", "num_adversaries", num_adversaries)
-        whole("tag", "num_obstacles", num_obstacles, least=0)
+        check_whole("tag", "num_good", num_good)
+        check_whole("tag", "num_adversaries", num_adversaries)
+        check_whole("tag", "num_obstacles", num_obstacles, least=0)
         hunters = [
-            Agent(f"adversary_{i}", "adversary", radius=0.075, push=3.0, top=1.0) for i in range(num_adversaries)
+            Agent(f"adversary_{i}", "adversary", radius=0.075, force=3.0, max_speed=1.0) for i in range(num_adversaries)
         ]
-        good = [Agent(f"agent_{i}", "agent", radius=0.05, push=4.0, top=1.3) for i in range(num_good)]
+        good = [Agent(f"agent_{i}", "agent", radius=0.05, force=4.0, max_speed=1.3) for i in range(num_good)]
         self._hunters, self._reach = num_adversaries, hunters[0].radius + good[0].radius
         super().__init__(
             "tag",
             [*hunters, *good],
-            Land(num_obstacles, within=0.9, radius=0.2),
+            Landmarks(num_obstacles, within=0.9, radius=0.2),
             slots,
             device,
             options={"num_good": num_good, "num_adversaries": num_adversaries, "num_obstacles": num_obstacles},
             max_cycles=max_cycles,
             continuous=continuous_actions,
             dtype=dtype,
-            bounds=(-_CAUGHT * num_adversaries, _CAUGHT * num_adversaries * num_good),
+            bounds=(-_CATCH_REWARD * num_adversaries, _CATCH_REWARD * num_adversaries * num_good),
             contact=True,
         )
-        self._outside = Curve(_outside, 1.0, 1 + math.log(10) / 2, self._dtype, self.device)
+        self._outside = InterpolatedFunction(_outside, 1.0, 1 + math.log(10) / 2, self._dtype, self.device)
 
-    def views(self, rows: Rows) -> list[View]:
+    def observations(self, rows: WorldRows) -> list[ObservationRows]:
         seats = range(len(self._agents))
         good = [seat for seat in seats if self._agents[seat].role == "agent"]
         return [
@@ -139,19 +148,19 @@ class Tag(Particles):
     def rewards(self, place: Tensor, landmark: Tensor, goal: Tensor) -> Tensor:
         good = place[:, self._hunters :]
         square = squared_distances(place[:, : self._hunters], good)
-        caught = (square < self._reach**2).to(place.dtype).sum(0).mul_(_CAUGHT)
+        caught = (square < self._reach**2).to(place.dtype).sum(0).mul_(_CATCH_REWARD)
         away = good.abs()
-        # The penalty for leaving is continuous: linear from 0.9 to 1, and from there on exponential, 10 at most.
-        left = (away - _EDGE).mul_(10).clamp_(0, 1).add_(self._outside.at(away))
+        # The penalty for leaving is continuous: linear from 0.9 to 1, then exponential, at most 10.
+        penalty = (away - _EDGE).mul_(10).clamp_(0, 1).add_(self._outside.at(away))
         all_caught = caught.sum(0, keepdim=True).expand(self._hunters, -1)
-        return torch.cat((all_caught, (-caught).sub_(left[0]).sub_(left[1])))
+        return torch.cat((all_caught, (-caught).sub_(penalty[0]).sub_(penalty[1])))
 
 
-class Adversary(Particles):
+class Adversary(ParticleGame):
     """One of `N` landmarks is the goal: `N` agents know which, the adversary does not (`simple_adversary_v3`).
 
-    Reward: the adversary gets minus its distance to the goal; agents share the adversary's distance less their nearest
-    one's. Observation of the adversary `[4N]`: landmarks, others; of an agent `[4N + 2]`: the goal first.
+    Reward: the adversary gets minus its distance to the goal; the agents share its distance minus that of the nearest
+    agent. Observation of the adversary `[4N]`: landmarks, others; of an agent `[4N + 2]`: the goal first.
     """
 
     def __init__(
@@ -164,13 +173,13 @@ class Adversary(Particles):
         continuous_actions: bool = False,
         dtype: str = "float32",
     ) -> None:
-        whole("adversary", "N", N)
+        check_whole("adversary", "N", N)
         agents = [Agent("adversary_0", "adversary", radius=0.15)]
         agents += [Agent(f"agent_{i}", "agent", radius=0.15) for i in range(N)]
         super().__init__(
             "adversary",
             agents,
-            Land(N),
+            Landmarks(N),
             slots,
             device,
             options={"N": N},
@@ -182,7 +191,7 @@ class Adversary(Particles):
             hints=2,
         )
 
-    def views(self, rows: Rows) -> list[View]:
+    def observations(self, rows: WorldRows) -> list[ObservationRows]:
         seats = range(len(self._agents))
         return [
             (rows.hinted_place(0, seat) if seat else [])
@@ -200,13 +209,13 @@ class Adversary(Particles):
         return torch.cat((-adversary, shared.expand(agents.shape)))
 
 
-class SpeakerListener(Particles):
+class SpeakerListener(ParticleGame):
     """A speaker that sees the goal's colour tells a listener which of three landmarks it is
     (`simple_speaker_listener_v4`).
 
     Reward of both: minus the square of the listener's distance to the goal. Actions: of the speaker, one of 3 words; of
-    the listener, a move. Observation of the speaker `[3]`: the goal's colour; of the listener `[11]`: own speed,
-    landmarks, what was said in the last cycle.
+    the listener, a move. Observation of the speaker `[3]`: the goal's colour; of the listener `[11]`: own velocity,
+    landmarks, the message of the last cycle.
     """
 
     def __init__(
@@ -219,13 +228,13 @@ class SpeakerListener(Particles):
         dtype: str = "float32",
     ) -> None:
         agents = [
-            Agent("speaker_0", "speaker", radius=0.075, push=0.0, words=3),
+            Agent("speaker_0", "speaker", radius=0.075, force=0.0, words=3),
             Agent("listener_0", "listener", radius=0.075),
         ]
         super().__init__(
             "speaker_listener",
             agents,
-            Land(3),
+            Landmarks(3),
             slots,
             device,
             options={},
@@ -238,23 +247,24 @@ class SpeakerListener(Particles):
         )
         self._colours = torch.arange(3, device=self.device).unsqueeze(1)
 
-    def views(self, rows: Rows) -> list[View]:
+    def observations(self, rows: WorldRows) -> list[ObservationRows]:
         return [rows.hint(0, 1, 2), rows.speed(1) + rows.landmarks(1) + rows.message(0)]
 
     def hints(self, landmark: Tensor, goal: Tensor) -> list[Tensor]:
         return [_colour(goal == self._colours, 0.15, 0.65, landmark)]
 
     def rewards(self, place: Tensor, landmark: Tensor, goal: Tensor) -> Tensor:
-        return squared(place[:, 1:] - _chosen(landmark, goal)).neg_().expand(2, -1)
+        return squared_length(place[:, 1:] - _chosen(landmark, goal)).neg_().expand(2, -1)
 
 
-class Reference(Particles):
+class Reference(ParticleGame):
     """Two agents move and speak; each has to reach one of three landmarks that only the other knows
     (`simple_reference_v3`).
 
-    Reward: `local_ratio` of minus the other's distance to its goal, and `1 - local_ratio` of the mean of both. Action:
-    a move + 5 times one of 10 words. Observation `[21]`: own speed, landmarks, the colour of the other's goal, what the
-    other said in the last cycle.
+    Reward: `local_ratio * other + (1 - local_ratio) * mean`, where `other` is minus the other's distance to its goal,
+    and `mean` is the mean of that over both agents. Action:
+    a move + 5 times one of 10 words. Observation `[21]`: own velocity, landmarks, the colour of the other's goal, the
+    other's message of the last cycle.
     """
 
     def __init__(
@@ -267,12 +277,12 @@ class Reference(Particles):
         continuous_actions: bool = False,
         dtype: str = "float32",
     ) -> None:
-        number("reference", "local_ratio", local_ratio, 0, 1)
+        check_number("reference", "local_ratio", local_ratio, 0, 1)
         self._ratio = local_ratio
         super().__init__(
             "reference",
             [Agent(f"agent_{i}", "agent", radius=0.05, words=10) for i in range(2)],
-            Land(3),
+            Landmarks(3),
             slots,
             device,
             options={"local_ratio": local_ratio},
@@ -285,7 +295,7 @@ class Reference(Particles):
         )
         self._colours = torch.arange(3, device=self.device).view(1, 3, 1)
 
-    def views(self, rows: Rows) -> list[View]:
+    def observations(self, rows: WorldRows) -> list[ObservationRows]:
         colours = [range(0, 3), range(3, 6)]
         return [
             rows.speed(seat) + rows.landmarks(seat) + rows.hint(*colours[seat]) + rows.message(1 - seat)
@@ -296,22 +306,22 @@ class Reference(Particles):
         return [_colour(goal.unsqueeze(1) == self._colours, 0.25, 0.75, landmark).flatten(0, 1)]
 
     def rewards(self, place: Tensor, landmark: Tensor, goal: Tensor) -> Tensor:
-        # What a seat is told of is the goal of the other.
+        # Each seat observes the other's goal.
         away = length(place.flip(1) - _chosen(landmark, goal)).neg_()
         both = (away[0] + away[1]).mul_((1 - self._ratio) / 2)
         return away.mul_(self._ratio).add_(both)
 
 
 def _chosen(landmark: Tensor, goal: Tensor) -> Tensor:
-    """`[2, L, B]`, `[G, B]` → `[2, G, B]`: where the goals are."""
+    """`[2, L, B]`, `[G, B]` → `[2, G, B]`: the positions of the goals."""
     return landmark.gather(1, goal.expand(2, *goal.shape))
 
 
 def _colour(own: Tensor, dull: float, bright: float, like: Tensor) -> Tensor:
-    """Landmarks' colours: each has one of three channels bright. own: bool, whether a channel is the goal's."""
+    """The goal's colour: one of three channels is bright. own: bool, whether a channel is the goal's."""
     return own.to(like.dtype).mul_(bright - dull).add_(dull)
 
 
 def _outside(away: Tensor) -> Tensor:
-    """What is lost beyond 1 besides the loss at 1."""
+    """The penalty beyond 1, less the penalty at 1."""
     return torch.exp(2 * away - 2) - 1

@@ -1,4 +1,4 @@
-"""A game that only memory wins: name at the end what was shown at the beginning."""
+"""A game that can only be won with memory: name at the end the cue that was shown at the beginning."""
 
 from __future__ import annotations
 
@@ -8,37 +8,44 @@ import torch
 from torch import Tensor
 
 from league.games.actions import Discrete
-from league.games.core import Acting, GameSpec, RoleSpec, State
+from league.games.core import GameSpec, RoleSpec, State
 from league.games.counter_rng import uniform
-from league.games.native.core import Look, NativeGame, Outcome
-from league.games.options import whole
+from league.games.native.core import ActsAndState, NativeGame, Outcome, all_acting
+from league.games.options import check_whole
 
-_SHOWN, _WAITING, _ASKED = 0, 1, 2
+_CUE, _WAIT, _ANSWER = 0, 1, 2
 
 
 class Recall(NativeGame):
     """Both seats are shown the same one of `cues`, once; `delay` turns later both must name it, at once.
 
     Observation `[cues + 3]` uint8: the cue, one-hot, on the first turn and zeros from then on; and the phase, one-hot:
-    the cue is shown, nothing is, or the answer is due. Actions: one of `cues`; they count on the last turn only. A
-    seat's score is 1 where it alone is right, -1 where the other alone is, else 0, so that a match says who remembers.
+    the cue is shown, waiting, or the answer is due. Actions: one of `cues`; only the last turn's count. A seat's score
+    is 1 where it alone is right, -1 where the other alone is right, otherwise 0, so that a match compares memories.
     State: `cue` and `turn` `[B]` int64; for the critic `[cues + 3]`, the cue and the phase.
 
-    What is seen when the answer is due is always the same, so that without memory nobody is right more often than once
-    in `cues`. The last `delay + 2` observations have the cue among them; fewer have not.
+    The observation when the answer is due is always the same: without memory nobody is right more often than once in
+    `cues`. The last `delay + 2` observations include the cue; fewer do not.
     """
 
     def __init__(self, slots: int, device: torch.device | str = "cpu", *, cues: int = 4, delay: int = 6) -> None:
-        whole("recall", "cues", cues, least=2)
-        whole("recall", "delay", delay, least=0)
+        check_whole("recall", "cues", cues, least=2)
+        check_whole("recall", "delay", delay, least=0)
         self._cues, self._delay = cues, delay
-        role = RoleSpec("player", (0, 1), 2, (cues + 3,), torch.uint8, Discrete(cues))
+        role = RoleSpec(
+            name="player",
+            seats=(0, 1),
+            acting=2,
+            obs_shape=(cues + 3,),
+            obs_dtype=torch.uint8,
+            actions=Discrete(cues),
+        )
         spec = GameSpec(
-            "recall",
-            "1",
-            ("player_0", "player_1"),
-            ((0,), (1,)),
-            (role,),
+            id="recall",
+            version="1",
+            seats=("player_0", "player_1"),
+            sides=((0,), (1,)),
+            roles=(role,),
             score_range=(-1.0, 1.0),
             state_shape=(cues + 3,),
             options={"cues": cues, "delay": delay},
@@ -46,28 +53,27 @@ class Recall(NativeGame):
         super().__init__(spec, slots, device)
         self._cue = torch.eye(cues, dtype=torch.uint8, device=self.device)
         self._phase = torch.eye(3, dtype=torch.uint8, device=self.device)
-        phases = [_SHOWN] + [_WAITING] * delay + [_ASKED]
+        phases = [_CUE] + [_WAIT] * delay + [_ANSWER]
         self._phase_of = torch.tensor(phases, device=self.device)
         self._seats = torch.arange(2, device=self.device)
 
     def deal(self, seeds: Tensor) -> State:
-        # Never reaches their number: for every such product of 24 bits float32 rounds down.
+        # Stays below the number of cues: float32 rounds every such product of 24 bits down.
         return {"cue": uniform(seeds).mul_(self._cues).long(), "turn": torch.zeros_like(seeds)}
 
     def play(self, state: State, actions: Mapping[str, Tensor]) -> tuple[State, Outcome]:
         ended = state["turn"] == self._delay + 1
         right = ((actions["player"] == state["cue"].unsqueeze(1)) & ended.unsqueeze(1)).float()
         score = right - right.flip(1)
-        # An ended slot's turn is past its last until a new episode begins there: a look must find a phase for it.
+        # `look` needs a phase for an ended slot, too, until a new episode begins there.
         turn = (state["turn"] + 1).clamp_(max=self._delay + 1)
         return {"cue": state["cue"], "turn": turn}, Outcome(score, ended, score)
 
-    def look(self, state: State) -> Look:
+    def look(self, state: State) -> ActsAndState:
         cue = self._cue.index_select(0, state["cue"])
         phase = self._phase.index_select(0, self._phase_of.index_select(0, state["turn"]))
-        seen = torch.cat((cue * phase[:, _SHOWN : _SHOWN + 1], phase), 1)
-        obs, shape = seen.unsqueeze(1).repeat(1, 2, 1), (len(seen), 2)
-        acting = Acting(obs, None, self._seats.expand(shape), torch.ones(shape, dtype=torch.bool, device=self.device))
+        seen = torch.cat((cue * phase[:, _CUE : _CUE + 1], phase), 1)
+        acting = all_acting(seen.unsqueeze(1).repeat(1, 2, 1), self._seats)
         return {"player": acting}, torch.cat((cue, phase), 1).float()
 
     def text(self, state: State) -> str:

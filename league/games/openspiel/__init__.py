@@ -1,1 +1,1 @@
-"""OpenSpiel's games: positions for search, and whole games for exact traversal."""
+"""OpenSpiel's games: as PettingZoo environments, and positions for its own tree search."""

@@ -19,10 +19,9 @@ _MEMORY_MB = 1000
 
 
 def positions(driver: Driver, episodes: Iterable[tuple[int, Sequence[Sequence[int]]]]) -> list[object]:
-    """A `pyspiel.State` of one's own for each episode, given as its seed and its actions so far, by turn and seat.
+    """A new `pyspiel.State` for each episode, which is given as its seed and its actions so far, by turn and seat.
 
-    driver: of an environment of the game that nobody plays with. So it does not matter in which process the episodes
-    themselves are played.
+    driver: of an environment that nobody plays with. The episodes themselves may be played in any process.
     """
     found = []
     for seed, turns in episodes:
@@ -34,11 +33,11 @@ def positions(driver: Driver, episodes: Iterable[tuple[int, Sequence[Sequence[in
 
 
 def why_not(name: str, options: Mapping[str, object]) -> str | None:
-    """Why OpenSpiel's search cannot play its game `name`, or None where it can. options: as the environment takes them.
+    """Why OpenSpiel's search cannot play its game `name`, or None where it can. options: of the environment.
 
     Raises GameError where the package is missing.
     """
-    # Says what is wrong in the user's words, where anything is.
+    # Raises a GameError in the user's terms if the package or the game is missing.
     find(f"openspiel:{name}", {})
     import pyspiel
 
@@ -46,19 +45,19 @@ def why_not(name: str, options: Mapping[str, object]) -> str | None:
     given = {key: value for key, value in options.items() if key in known}
     kind = pyspiel.load_game(name, given).get_type()
     if kind.information != pyspiel.GameType.Information.PERFECT_INFORMATION:
-        return "who acts there does not see the whole position"
+        return "the acting seat does not see the whole position"
     if kind.dynamics != pyspiel.GameType.Dynamics.SEQUENTIAL:
-        return "its seats do not act one after another"
+        return "its seats act at once"
     if kind.reward_model != pyspiel.GameType.RewardModel.TERMINAL:
-        return "it pays before it ends"
+        return "it pays rewards before its end"
     return None
 
 
 def search(states: Sequence[Any], simulations: int, actions: int, exploration: float) -> tuple[Tensor, Tensor, Tensor]:
-    """What `simulations` of `pyspiel.MCTSBot`, with random rollouts, find in each position.
+    """`simulations` of `pyspiel.MCTSBot` with random rollouts from each position.
 
-    `[N, A]` visits; `[N, A]` what a move brings in [-1, 1] where that is proved, else NaN; `[N, A]` legal moves. What
-    is drawn depends on the moves that led to a position, and on nothing else. exploration: for scores in [-1, 1].
+    Returns visits `[N, A]`; proved scores `[N, A]` in [-1, 1], NaN where nothing is proved; and legal moves `[N, A]`.
+    Random numbers depend only on the moves that led to a position. exploration: for scores in [-1, 1].
     """
     import pyspiel
 

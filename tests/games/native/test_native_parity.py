@@ -14,13 +14,13 @@ import torch
 
 from league.games.conformance.suite import random_actions
 from league.games.native.boards import BoardGame
-from league.games.native.cards import Betting, TablePoker
 from league.games.native.connect_four import ConnectFour
 from league.games.native.core import NativeGame
 from league.games.native.kuhn import Kuhn
 from league.games.native.leduc import Leduc
 from league.games.native.matrix import BiasedRPS, Bimatrix, Blotto, Matrix, RockPaperScissors
 from league.games.native.othello import PASS, Othello
+from league.games.native.poker import Betting, TabularPoker
 from league.games.native.tictactoe import TicTacToe
 from league.games.registry import make
 
@@ -170,7 +170,7 @@ POKER = [(Kuhn, "kuhn_poker", _deal_kuhn), (Leduc, "leduc_poker", _deal_leduc)]
 
 @pytest.mark.parametrize(("make", "name", "deal"), POKER)
 def test_poker_has_openspiels_moves_ends_and_rewards(
-    make: type[TablePoker], name: str, deal: Callable[[Any, tuple[int, ...]], None]
+    make: type[TabularPoker], name: str, deal: Callable[[Any, tuple[int, ...]], None]
 ) -> None:
     game, theirs = make(EPISODES), pyspiel.load_game(name)
     for dealt, episode in played(game, seed=3):
@@ -194,7 +194,7 @@ INFORMATION = [
 
 @pytest.mark.parametrize(("make", "name", "deal", "suits", "count"), INFORMATION)
 def test_poker_observations_tell_apart_exactly_openspiels_information_states(
-    make: type[TablePoker], name: str, deal: Callable[[Any, tuple[int, ...]], None], suits: int, count: int
+    make: type[TabularPoker], name: str, deal: Callable[[Any, tuple[int, ...]], None], suits: int, count: int
 ) -> None:
     """In random play, and then in every position there is (Leduc has 288 information states up to suits)."""
     game, theirs = make(EPISODES), pyspiel.load_game(name)
@@ -236,7 +236,7 @@ def _walk(theirs: Any, deal: Callable[[Any, tuple[int, ...]], None], cards: tupl
 
 @pytest.mark.parametrize(("make", "name", "deal"), POKER)
 def test_poker_walks_openspiels_whole_tree(
-    make: type[TablePoker], name: str, deal: Callable[[Any, tuple[int, ...]], None]
+    make: type[TabularPoker], name: str, deal: Callable[[Any, tuple[int, ...]], None]
 ) -> None:
     """Every deal and every betting sequence ends with OpenSpiel's payoff; nothing is left to chance."""
     game, theirs, ends = make(1), pyspiel.load_game(name), 0
@@ -252,7 +252,7 @@ def test_poker_walks_openspiels_whole_tree(
 
 
 @pytest.mark.parametrize("make", [Kuhn, Leduc])
-def test_poker_deals_every_deal_about_equally_often(make: type[TablePoker]) -> None:
+def test_poker_deals_every_deal_about_equally_often(make: type[TabularPoker]) -> None:
     game, each = make(1), 200
     counts = game.deal(torch.arange(each * len(game.deals)))["deal"].bincount(minlength=len(game.deals))
     # Chi-square over its degrees of freedom is near 1 for a fair deal.

@@ -14,9 +14,9 @@ from league.errors import GameError
 from league.games.actions import Discrete
 from league.games.conformance.suite import check, random_actions
 from league.games.core import Acting, Game, GameSpec, RoleSpec, State
-from league.games.native.core import Look, NativeGame, Outcome
+from league.games.native.core import ActsAndState, NativeGame, Outcome
 from league.games.native.padded import Padded
-from league.games.native.particles import Particles
+from league.games.native.particle_game import ParticleGame
 from league.games.pettingzoo.game import PettingZooGame
 from league.games.registry import make
 
@@ -42,7 +42,7 @@ class Scattered(NativeGame):
         score = torch.stack((even[:, 0], odd[:, 0], even[:, 1], odd[:, 1]), 1).float()
         return state, Outcome(score, torch.ones_like(even[:, 0], dtype=torch.bool), score)
 
-    def look(self, state: State) -> Look:
+    def look(self, state: State) -> ActsAndState:
         acts = {}
         for role in self.spec.roles:
             seat = torch.tensor(role.seats).expand(len(state["seed"]), -1)
@@ -141,7 +141,7 @@ def test_the_particle_game_within_is_the_one_that_plays() -> None:
     assert isinstance(game, Padded)
     turn = game.start(torch.arange(3))
     plain = make("tag", 3)
-    assert isinstance(plain, Particles)
+    assert isinstance(plain, ParticleGame)
     twin = plain.start(torch.arange(3))
     assert game.forfeits == plain.forfeits
     assert game.render(1) == plain.render(1)

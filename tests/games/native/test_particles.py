@@ -13,17 +13,17 @@ from league.errors import GameError
 from league.games.conformance.suite import random_actions
 from league.games.core import Turn
 from league.games.counter_rng import mix
-from league.games.native.particle_physics import Contacts, Curve, moved, root
-from league.games.native.particles import Particles
+from league.games.native.particle_game import ParticleGame
+from league.games.native.particle_physics import ContactForces, InterpolatedFunction, exact_sqrt, integrate
 from league.games.registry import make
 
 NAMES = ["spread", "tag", "adversary", "speaker_listener", "reference"]
 CPU = torch.device("cpu")
 
 
-def particles(name: str, slots: int, **options: object) -> Particles:
+def particles(name: str, slots: int, **options: object) -> ParticleGame:
     game = make(name, slots, options=options)
-    assert isinstance(game, Particles)
+    assert isinstance(game, ParticleGame)
     return game
 
 
@@ -31,7 +31,7 @@ def seeds(slots: int, number: int = 0) -> Tensor:
     return mix(torch.arange(slots), number)
 
 
-def begun(game: Particles, close: bool = True) -> Turn:
+def begun(game: ParticleGame, close: bool = True) -> Turn:
     """New episodes, in which everybody is near each other if `close`: then there is much to compute."""
     game.start(seeds(game.slots))
     state = game.save()
@@ -140,20 +140,20 @@ def test_what_a_speaker_says_is_heard_after_its_cycle() -> None:
 
 def test_two_touching_discs_push_each_other_apart() -> None:
     """By hand: 0.1 deep, the force is 100 * 0.1 along x; one move of 5 along x takes half of it back."""
-    contacts = Contacts([0.15, 0.15], [], torch.float64, CPU)
+    contacts = ContactForces([0.15, 0.15], [], torch.float64, CPU)
     place = torch.tensor([[[0.0], [0.2]], [[0.0], [0.0]]], dtype=torch.float64)
     force = contacts.forces(place)
     assert force[0].flatten().tolist() == pytest.approx([-10.0, 10.0])
     assert force[1].flatten().tolist() == [0.0, 0.0]
     force[0, 0] += 5.0
     speed = torch.tensor([[[2.0], [0.0]], [[0.0], [0.0]]], dtype=torch.float64)
-    place, speed = moved(place, speed, force, torch.tensor([[math.inf], [0.5]], dtype=torch.float64))
+    place, speed = integrate(place, speed, force, torch.tensor([[math.inf], [0.5]], dtype=torch.float64))
     assert place[0].flatten().tolist() == pytest.approx([0.2, 0.2])
     assert speed[0].flatten().tolist() == pytest.approx([2 * 0.75 - 0.5, 0.5])
 
 
 def test_curves_are_as_exact_as_they_say() -> None:
-    curve = Curve(torch.exp, -1.0, 1.0, torch.float64, CPU)
+    curve = InterpolatedFunction(torch.exp, -1.0, 1.0, torch.float64, CPU)
     x = torch.linspace(-1, 1, 10_001, dtype=torch.float64)
     assert (curve.at(x) - x.exp()).abs().max() < 1e-2 * math.e * (2 / 4096) ** 3
     ends = curve.at(torch.tensor([-5.0, 1.0, 7.0, math.inf], dtype=torch.float64))
@@ -163,7 +163,7 @@ def test_curves_are_as_exact_as_they_say() -> None:
 def test_roots_are_rounded_exactly() -> None:
     square = torch.rand(1001, generator=torch.Generator().manual_seed(0))
     exact = np.sqrt(square.double().numpy()).astype(np.float32)
-    assert root(square).tolist() == exact.tolist()
+    assert exact_sqrt(square).tolist() == exact.tolist()
 
 
 @pytest.mark.parametrize("name", NAMES)

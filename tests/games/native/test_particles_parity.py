@@ -16,7 +16,7 @@ from gymnasium import spaces
 from torch import Tensor
 
 from league.games.core import State
-from league.games.native.particles import Particles
+from league.games.native.particle_game import ParticleGame
 from league.games.pettingzoo.game import PettingZooGame
 from league.games.registry import make
 
@@ -67,7 +67,7 @@ def crowd(env: Any, rng: np.random.Generator, episode: int) -> None:
             entity.state.p_vel = rng.normal(0, 0.5, 2)
 
 
-def copied(game: Particles, worlds: list[Any]) -> State:
+def copied(game: ParticleGame, worlds: list[Any]) -> State:
     """The state of mpe2's worlds as ours."""
 
     def stacked(values: list[list[Any]], dtype: torch.dtype) -> Tensor:
@@ -125,7 +125,7 @@ def compare(
 ) -> tuple[dict[str, float], Seen]:
     """Play whole episodes in both; the largest differences by what differs, and what was seen."""
     game = make(name, episodes, options={**options, "dtype": dtype})
-    assert isinstance(game, Particles)
+    assert isinstance(game, ParticleGame)
     rng, envs, seen = np.random.default_rng(7), [theirs(name, options) for _ in range(episodes)], Seen()
     for episode, env in enumerate(envs):
         env.reset(seed=episode)
