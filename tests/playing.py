@@ -80,7 +80,18 @@ class Relay(Game):
             )
             for role in self.spec.roles
         }
-        return Turn(now.acts, reward, terminated, truncated, ended, score, now.state, final, forfeit, seen)
+        return Turn(
+            acts=now.acts,
+            reward=reward,
+            terminated=terminated,
+            truncated=truncated,
+            ended=ended,
+            score=score,
+            state=now.state,
+            final_state=final,
+            forfeit=forfeit,
+            final_obs=seen,
+        )
 
     def save(self) -> State:
         return {
@@ -137,7 +148,15 @@ class Relay(Game):
                 if into.mask is not None:
                     into.mask[b, row, self._illegal(b, seat)] = False
         never, zero = torch.zeros((self.slots, 3), dtype=torch.bool), torch.zeros((self.slots, 3))
-        return Turn(acts, zero, never, never, never[:, 0], zero, self._states())
+        return Turn(
+            acts=acts,
+            reward=zero,
+            terminated=never,
+            truncated=never,
+            ended=never[:, 0],
+            score=zero,
+            state=self._states(),
+        )
 
 
 @dataclass(frozen=True)

@@ -235,7 +235,7 @@ def run_check(overrides: Overrides, seconds: float, steps: int, as_json: bool) -
 
 def list_games(attempt: bool, only: str | None, as_json: bool) -> None:
     """`league games`."""
-    from league.games.registry import catalogue
+    from league.games.catalogue import catalogue
 
     if attempt:
         return _try_games([part.strip() for part in (only or "").split(",") if part.strip()], as_json)

@@ -1,7 +1,7 @@
-"""What one decision is: one of n actions, one of each of several, or a point in a box. Imports no torch.
+"""Action spaces: what one decision is. Imports no torch.
 
-How likely a decision is under what a policy says of it stands in `policies/distributions.py`.
-Letters in shapes: D numbers in one action, W numbers that a policy says of one decision.
+The probability of a decision under a policy's output is computed in `policies/distributions.py`.
+Letters in shapes: D numbers in one action, W numbers that a policy outputs for one decision.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ Number = TypeVar("Number", int, float)
 
 @dataclass(frozen=True, slots=True)
 class Discrete:
-    """One of `n` actions: an int64 from 0 to n - 1. A policy says a logit of each."""
+    """One of `n` actions: an int64 from 0 to n - 1. A policy outputs one logit for each."""
 
     n: int
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one action."""
+        """The shape of one action."""
         return ()
 
     @property
     def draws(self) -> int:
-        """How many uniform numbers choosing one takes."""
+        """How many uniform random numbers one decision takes."""
         return 1
 
     @property
     def width(self) -> int:
-        """W: numbers that a policy says of one decision; where there are masks, they have as many."""
+        """W: how many numbers a policy outputs for one decision, and the length of a mask."""
         return self.n
 
     def legal(self, action: Tensor, mask: Tensor | None) -> Tensor:
-        """`[...]` bool, whether actions `[...]` are in the space and allowed by the mask `[..., W]`."""
+        """`[...]` bool: whether actions `[...]` are in the space and allowed by the mask `[..., W]`."""
         inside = (action >= 0) & (action < self.n)
         if mask is None:
             return inside
         return inside & mask.gather(-1, action.clamp(0, self.n - 1)[..., None])[..., 0]
 
     def uniform(self, draw: Tensor, mask: Tensor | None) -> Tensor:
-        """Every legal action with equal probability: `[...]`, from numbers in [0, 1), `[..., 1]`."""
+        """A uniformly random legal action, `[...]`, from numbers in [0, 1), `[..., 1]`."""
         if mask is None:
             return (draw[..., 0] * self.n).long()
         wanted = (draw * mask.sum(-1, keepdim=True)).long()
@@ -56,14 +56,14 @@ class Discrete:
         return found
 
     def to_json(self) -> object:
-        """As a snapshot's metadata has it; see `from_json`."""
+        """The space as it stands in a snapshot's metadata; see `from_json`."""
         return self.n
 
 
 @dataclass(frozen=True, slots=True)
 class MultiDiscrete:
-    """One action of each of D parts: `[D]` int64, part d from 0 to sizes[d] - 1. A policy says the parts' logits, one
-    part after the other."""
+    """One action in each of D parts: `[D]` int64, part d from 0 to sizes[d] - 1. A policy outputs the logits of all
+    parts in a row."""
 
     sizes: tuple[int, ...]
 
@@ -83,7 +83,7 @@ class MultiDiscrete:
         return sum(self.sizes)
 
     def parts(self, values: Tensor | None) -> list[Tensor] | list[None]:
-        """What belongs to each part, of `[..., W]`; of None, as many of it."""
+        """`[..., W]` split into the parts; None becomes a None for each."""
         return [None] * len(self.sizes) if values is None else list(values.split(list(self.sizes), -1))
 
     def legal(self, action: Tensor, mask: Tensor | None) -> Tensor:
@@ -111,8 +111,8 @@ class MultiDiscrete:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A point in a box: `[D]` float32, number d from low[d] to high[d]. A policy says D means and D logarithms of
-    standard deviations, of a Gaussian that is squashed into the box. There are no masks."""
+    """A point in a box: `[D]` float32, number d from low[d] to high[d]. A policy outputs D means and D logarithms of
+    standard deviations of a Gaussian that is squashed into the box. There are no masks."""
 
     low: tuple[float, ...]
     high: tuple[float, ...]
@@ -120,9 +120,7 @@ class Box:
     def __post_init__(self) -> None:
         good = len(self.low) == len(self.high) > 0
         if not good or not all(-math.inf < a < b < math.inf for a, b in zip(self.low, self.high, strict=True)):
-            raise GameError(
-                f"a box of actions needs finite bounds, the lower ones below: not {self.low} and {self.high}"
-            )
+            raise GameError(f"a Box of actions needs finite bounds with low below high, not {self.low} and {self.high}")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -140,7 +138,7 @@ class Box:
         return 2 * len(self.low)
 
     def legal(self, action: Tensor, mask: Tensor | None) -> Tensor:
-        """See `Discrete.legal`; actions are `[..., D]`. What is not a number is outside."""
+        """See `Discrete.legal`; actions are `[..., D]`. NaN is illegal."""
         low, high = self.bounds(action)
         return ((action >= low) & (action <= high)).all(-1)
 
@@ -150,7 +148,7 @@ class Box:
         return low + draw * (high - low)
 
     def bounds(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        """`low` and `high`, `[D]`, as tensors of the kind of `like`."""
+        """`low` and `high`, `[D]`, as tensors with the dtype and device of `like`."""
         return like.new_tensor(self.low), like.new_tensor(self.high)
 
     def to_json(self) -> object:
@@ -162,7 +160,7 @@ ActionSpace = Discrete | MultiDiscrete | Box
 
 
 def from_json(value: object) -> ActionSpace:
-    """The inverse of `to_json`. Raises ValueError for what it never gave."""
+    """The inverse of `to_json`. Raises ValueError for any other value."""
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return Discrete(value)
     try:
@@ -171,11 +169,11 @@ def from_json(value: object) -> ActionSpace:
         if isinstance(value, Mapping) and set(value) == {"low", "high"}:
             return Box(tuple(_numbers(value["low"], float)), tuple(_numbers(value["high"], float)))
     except (TypeError, GameError) as error:
-        raise ValueError(f"these are no actions: {value!r} ({error})") from error
-    raise ValueError(f"these are no actions: {value!r}")
+        raise ValueError(f"this is not an action space: {value!r} ({error})") from error
+    raise ValueError(f"this is not an action space: {value!r}")
 
 
 def _numbers(values: object, kind: type[Number]) -> list[Number]:
     if not isinstance(values, Sequence) or isinstance(values, str):
-        raise TypeError(f"{values!r} is no list")
+        raise TypeError(f"{values!r} is not a list")
     return [kind(value) for value in values]

@@ -19,19 +19,19 @@ from league.games.actions import ActionSpace, Box
 from league.records import Post
 
 _NAMED = 4
-"""Seats of a post that are named one by one, where there are no more."""
+"""The largest number of seats that are named one by one."""
 
 State = dict[str, Tensor]
-"""The whole state of B games: named tensors, each `[B, ...]`."""
+"""The complete state of B games: named tensors, each `[B, ...]`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoleSpec:
-    """Seats that one policy's weights can take, and what they see and do.
+    """Seats that one policy's weights can take, with their observations and actions.
 
-    seats: every seat of this role. acting: K, how many of them act at once (1 in turn-based games, all of them in
+    seats: all seats of this role. acting: K, how many of them act at once (1 in turn-based games, all of them in
     simultaneous ones). obs_shape: of one observation; three dimensions are planes `(channels, height, width)`.
-    actions: what one decision is.
+    actions: what one decision is. Raises GameError where that is not an action space.
     """
 
     name: str
@@ -50,7 +50,7 @@ class RoleSpec:
 
     @property
     def action_dtype(self) -> torch.dtype:
-        """Of actions: int64, or float32 in a box."""
+        """int64, or float32 for a Box."""
         return torch.float32 if isinstance(self.actions, Box) else torch.int64
 
 
@@ -60,11 +60,11 @@ class GameSpec:
 
     id, version: what a snapshot is bound to; the version rises when rules, observations or actions change.
     seats: seat names. sides: seats that share one outcome; every seat is on exactly one side.
-    can_truncate: an episode may be cut off for reasons outside the rules; the bootstrap then needs `final_state`, so
-        the game must have a `state_shape`.
+    can_truncate: an episode may be cut off for reasons outside the rules, such as a time limit. The critic then
+        bootstraps from `final_state`, so the game must have a `state_shape`.
     outcome: "placements" (win, draw, loss) or "score" (its size matters: poker, cooperative games).
     score_range: lowest and highest possible score of a seat, or None where unknown.
-    state_shape: of the critic's global state, or None: what an acting seat observes is the whole state.
+    state_shape: of the critic's global state, or None where an acting seat's observation is the whole state.
     by_seat: whether every seat is a post of its own (`split`).
     """
 
@@ -105,7 +105,7 @@ class GameSpec:
 
     @property
     def scored(self) -> bool:
-        """Whether the size of a score counts: it does in games of scores, and wherever there is nobody to beat."""
+        """Whether the size of a score counts: if the outcome is "score", and in every game with only one side."""
         return self.outcome == "score" or len(self.sides) == 1
 
     @cached_property
@@ -151,10 +151,9 @@ class GameSpec:
 class Acting:
     """The seats of one role that act now.
 
-    obs: `[B, K, *obs_shape]`. mask: `[B, K, A]` bool, True where legal, or None where every action is; A is the
-    `width` of the role's actions.
-    seat: `[B, K]` int64. present: `[B, K]` bool, False where nobody acts (then obs, mask and seat mean nothing,
-    though seat is a valid seat of the role and the mask has at least one True).
+    obs: `[B, K, *obs_shape]`. mask: `[B, K, A]` bool, True where legal, or None where every action is legal; A is the
+    `width` of the role's actions. seat: `[B, K]` int64. present: `[B, K]` bool, False where nobody acts: obs, mask and
+    seat are then meaningless, but seat is a valid seat of the role and the mask allows at least one action.
     """
 
     obs: Tensor
@@ -163,20 +162,20 @@ class Acting:
     present: Tensor
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Turn:
-    """What a step of all slots brought, and who acts next.
+    """The result of a step of all slots, and who acts next.
 
     Slots whose episode ended on this turn have already begun their next one: `acts` and `state` belong to the new
-    episode; `reward`, `terminated`, `truncated`, `ended`, `score`, `final_state`, `final_obs` and `forfeit` to the old.
+    episode, all other fields to the old one.
 
-    acts: by role name. reward: `[B, S]` float32, since the last turn. terminated, truncated: `[B, S]` bool, True on
-    the one turn on which that seat's episode ends by the rules or is cut off; they never merge. ended: `[B]` bool, the
-    episode is over for all seats. score: `[B, S]` float32, each seat's outcome, valid where ended.
-    state: `[B, *state_shape]` or None. final_state: likewise, valid where truncated (only where `can_truncate`).
-    final_obs: by role `[B, R, *obs_shape]` in its dtype, for its R seats in the order of `role.seats`: what each saw as
-    its episode was cut off, valid where that seat is truncated; given exactly when `final_state` is.
-    forfeit: `[B, S]` bool, seats whose illegal move ended the episode, or None.
+    acts: by role name. reward: `[B, S]` float32, since the last turn. terminated, truncated: `[B, S]` bool, True on the
+    one turn on which that seat's episode ends by the rules, or is cut off; they never merge. ended: `[B]` bool, the
+    episode is over for all seats. score: `[B, S]` float32, the final score of each seat, valid where ended.
+    state: `[B, *state_shape]` or None. final_state: likewise, valid where truncated; only where the game can truncate.
+    final_obs: by role `[B, R, *obs_shape]` in the role's dtype, for its R seats in the order of `role.seats`: each
+    seat's last observation, valid where it is truncated; present exactly when `final_state` is.
+    forfeit: `[B, S]` bool, the seats whose illegal action ended the episode, or None.
     """
 
     acts: dict[str, Acting]
@@ -192,49 +191,50 @@ class Turn:
 
 
 class Game(ABC):
-    """B copies of one game. `start`, then `step` for ever: ended slots begin anew with the seed given to `step`."""
+    """B copies of one game: `start`, then `step` repeatedly. Ended slots restart with the seeds given to `step`."""
 
     spec: GameSpec
     slots: int
     device: torch.device
     can_fork: bool = False
     replays: bool = True
-    """Whether equal seeds and actions give equal episodes (else a run cannot resume to the same bytes)."""
+    """Whether equal seeds and actions give equal episodes. Otherwise a resumed run is not bit-identical."""
 
     @abstractmethod
     def start(self, seeds: Tensor) -> Turn:
-        """Begin a new episode in every slot. seeds: `[B]` int64, all that chance in the game depends on."""
+        """Begin a new episode in every slot. seeds: `[B]` int64, the only source of chance."""
 
     @abstractmethod
     def step(self, actions: Mapping[str, Tensor], seeds: Tensor) -> Turn:
-        """Take one turn in every slot. actions: by role, `[B, K, *shape]`, shape and dtype those of the role's action
-        space (for one of n: `[B, K]` int64). seeds: `[B]` for episodes that end now.
+        """Take one turn in every slot.
 
+        actions: by role, `[B, K, *shape]`, with the shape and dtype of the role's action space (Discrete: `[B, K]`
+        int64). seeds: `[B]` int64, for the episodes that follow those that end now.
         An illegal action ends the episode as a forfeit: the offender's side gets the worst score, the others win.
         """
 
     @abstractmethod
     def save(self) -> State:
-        """Everything needed to go on from here, as tensors (a copy: later steps do not change it)."""
+        """Everything that is needed to continue from here, as tensors; later steps do not change them."""
 
     @abstractmethod
     def load(self, state: State) -> Turn:
-        """Go on from a saved state; the Turn's `acts` and `state` are as they were, its outcome fields zero."""
+        """Continue from a saved state. The Turn has the `acts` and `state` of then; its outcome fields are zero."""
 
     def fork(self, rows: Tensor) -> Game:
-        """A game of `len(rows)` slots that are copies of the given slots, for look-ahead. rows: `[N]` int64."""
+        """A game of N slots that are copies of the given ones, for look-ahead. rows: `[N]` int64."""
         raise GameError(f"{self.spec.id} cannot be forked: its state cannot be copied")
 
     def positions(self, rows: Tensor) -> Sequence[object]:
-        """The given slots' positions as the game's own library has them, to be kept, for a search that comes with it.
+        """Copies of the given slots' positions in the form of the game's own library, for that library's search.
 
-        rows: `[N]` int64. OpenSpiel's games have a `pyspiel.State` for each.
+        rows: `[N]` int64. OpenSpiel's games return one `pyspiel.State` for each.
         """
-        raise GameError(f"{self.spec.id} has no positions apart from its state")
+        raise GameError(f"{self.spec.id} has no positions of a library of its own")
 
     def render(self, slot: int) -> str:
-        """The slot's position as text, for people."""
-        raise GameError(f"{self.spec.id} has no text view of its positions")
+        """The slot's position as text for humans."""
+        raise GameError(f"{self.spec.id} cannot show its positions as text")
 
     def close(self) -> None:  # noqa: B027
-        """Give back what the game holds (processes, windows)."""
+        """Release what the game holds (processes, windows)."""

@@ -1,4 +1,4 @@
-"""Counter-based randomness: a hash of integers instead of a generator, equal on every device and in any batch."""
+"""Counter-based random numbers: a hash of integers instead of a generator, equal on every device and in any batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Words = TypeVar("Words", NDArray[np.uint64], Tensor)
-"""64-bit integers: on a CPU as arrays, whose operations start several times faster, elsewhere as int64 tensors."""
+"""64-bit integers: on a CPU numpy arrays, which have several times less overhead; elsewhere int64 tensors."""
 
 _ALL = (1 << 64) - 1
 _GOLDEN, _MIX_1, _MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
@@ -19,9 +19,9 @@ _GOLDEN, _MIX_1, _MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB1331
 
 
 def mix(*parts: Tensor | int) -> Tensor:
-    """A 64-bit hash of broadcastable integers, as int64 (all 64 bits used). At least one part must be a tensor.
+    """A 64-bit hash of broadcastable integers, as int64. At least one part must be a tensor.
 
-    Each part is folded in by the finaliser of SplitMix64 (Steele, Lea and Flood 2014, "Fast Splittable Pseudorandom
+    Each part is folded in with the finaliser of SplitMix64 (Steele, Lea and Flood 2014, "Fast Splittable Pseudorandom
     Number Generators"), in wrapping 64-bit arithmetic.
     """
     begun, rest = _begun(parts)
@@ -34,9 +34,9 @@ def mix(*parts: Tensor | int) -> Tensor:
 
 
 def uniform(*parts: Tensor | int) -> Tensor:
-    """One float32 in [0, 1) for every hash of the parts, with 24 random bits: the upper ones of `mix`."""
+    """One float32 in [0, 1) for every hash of the parts: its 24 random bits are the upper ones of `mix`."""
     begun, rest = _begun(parts)
-    # The last shift of `mix`, by 31, would not reach the upper bits.
+    # The last shift of `mix`, by 31, does not change the upper bits and is left out.
     if rest[0].device.type != "cpu":
         upper = _logical_shift(_folded(_tensors(begun), _tensors(rest), _SIGNED, _logical_shift), 40)
         return upper.to(torch.float32).mul_(2.0**-24)
@@ -46,20 +46,20 @@ def uniform(*parts: Tensor | int) -> Tensor:
 
 
 def fold(*parts: int) -> int:
-    """`mix` of plain integers, as a non-negative int below 2**63: for seeds of jobs."""
+    """`mix` of plain integers, as a non-negative int below 2**63, for seeds."""
     return _mixed((0, *parts)) & 0x7FFFFFFFFFFFFFFF
 
 
 def _begun(parts: Sequence[Tensor | int]) -> tuple[list[int], tuple[Tensor, *tuple[Tensor | int, ...]]]:
-    """`_mixed` of the integers before the first tensor, if there are any, and all that follows from there on."""
+    """`_mixed` of the integers before the first tensor, if there are any, and all parts from that tensor on."""
     for index, part in enumerate(parts):
         if isinstance(part, Tensor):
             return [_mixed(parts[:index])] if index else [], (part, *parts[index + 1 :])
-    raise TypeError("`mix` and `uniform` take at least one tensor; a hash of plain integers is `fold`")
+    raise TypeError("`mix` and `uniform` need at least one tensor; use `fold` for plain integers")
 
 
 def _mixed(parts: Sequence[Tensor | int]) -> int:
-    """`mix` of plain integers, as an unsigned one."""
+    """`mix` of plain integers, as an unsigned integer."""
     state = 0
     for part in parts:
         state = ((state ^ int(part)) + _GOLDEN) & _ALL
@@ -72,7 +72,7 @@ def _mixed(parts: Sequence[Tensor | int]) -> int:
 def _folded(
     begun: Sequence[Words], parts: Sequence[Words], constants: Sequence[Words], shift: Callable[[Words, int], Words]
 ) -> Words:
-    """`mix` of the parts without the last one's last shift, in memory of its own. begun: `mix` of those before."""
+    """`mix` of the parts without the last shift, in new memory. begun: `mix` of the parts before them, or empty."""
     golden, first, second = constants
     hashed = (parts[0] ^ begun[0] if begun else parts[0]) + golden
     for index, part in enumerate(parts):
@@ -88,7 +88,7 @@ def _folded(
 
 
 def _arrays(parts: Sequence[Tensor | int]) -> list[NDArray[np.uint64]]:
-    """Tensors get one dimension or more: numbers without dimensions, unlike arrays, warn where they wrap around."""
+    """Tensors without dimensions become arrays of length 1: unlike arrays, numpy's scalars warn on overflow."""
     found = []
     for part in parts:
         if isinstance(part, Tensor):
@@ -100,12 +100,12 @@ def _arrays(parts: Sequence[Tensor | int]) -> list[NDArray[np.uint64]]:
 
 
 def _tensors(parts: Sequence[Tensor | int]) -> list[Tensor]:
-    """Integers stay on the CPU: without dimensions they mix with tensors of any device, and are not copied there."""
+    """Integers become CPU tensors without dimensions, which combine with tensors of any device without a copy."""
     return [part.to(torch.int64) if isinstance(part, Tensor) else torch.tensor(_signed(part & _ALL)) for part in parts]
 
 
 def _from_array(array: NDArray[np.int64] | NDArray[np.float32], parts: Sequence[Tensor | int]) -> Tensor:
-    """The array as a tensor that shares its memory, without dimensions where no part has any."""
+    """The array as a tensor that shares its memory; without dimensions where no part has any."""
     found = torch.from_numpy(array)
     return found if any(isinstance(part, Tensor) and part.dim() for part in parts) else found[0]
 
@@ -115,7 +115,7 @@ def _shift(value: NDArray[np.uint64], bits: int) -> NDArray[np.uint64]:
 
 
 def _logical_shift(value: Tensor, bits: int) -> Tensor:
-    """torch's own right shift is arithmetic on int64."""
+    """A right shift that fills with zeros; torch's own is arithmetic on int64."""
     return (value >> bits).bitwise_and_((1 << (64 - bits)) - 1)
 
 

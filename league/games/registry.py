@@ -1,16 +1,18 @@
-"""Games by name: what ships here, PettingZoo's, OpenSpiel's, and a user's own. Light: no torch until one is made."""
+"""Games by name: native games, PettingZoo's, OpenSpiel's, and a user's own. Imports no torch until a game is made.
+
+A new native game takes one file in `native/` and one line in `NATIVE`. The rest follows: `league games` lists it, its
+constructor's keyword arguments are its options, and the conformance tests run over it.
+"""
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from league import plugins
 from league.errors import GameError, nearest
-from league.games.pettingzoo.sources import GYMNASIUM, INSTALLED_BY, MODULES, Source, find, known_ids
+from league.games.pettingzoo.sources import GYMNASIUM, MODULES, Source, find, known_ids
 
 if TYPE_CHECKING:
     from league.games.core import Game
@@ -39,35 +41,17 @@ NATIVE: dict[str, tuple[str, str]] = {
     "recall": ("league.games.native.recall:Recall", "Name what was shown long ago; options cues, delay"),
     "matrix": ("league.games.native.matrix:Matrix", "Any matrix game; options payoff, payoff_column"),
 }
-"""Games that ship with league: name → (where, description)."""
+"""Native games: name → (module:Class, description)."""
 
 _ADAPTED = ("pettingzoo", "openspiel", *MODULES, *GYMNASIUM)
-_NEEDS: dict[str, tuple[str, ...]] = {
-    "classic/chess": ("chess",),
-    "classic/hanabi": ("shimmy", "pyspiel"),
-    "classic/leduc_holdem": ("rlcard",),
-    "classic/texas_holdem": ("rlcard",),
-    "classic/texas_holdem_no_limit": ("rlcard",),
-    "butterfly/pistonball": ("pymunk",),
-    "sisl/multiwalker": ("Box2D",),
-    "atari": ("multi_agent_ale_py",),
-    "openspiel": ("shimmy", "pyspiel"),
-    "lbf": ("lbforaging",),
-    "rware": ("rware",),
-    "magent2": ("magent2",),
+
+FAMILIES = {
+    "openspiel:NAME": "Any game of OpenSpiel, through Shimmy",
+    "lbf:ID": "Level-Based Foraging, such as Foraging-8x8-2p-2f-coop-v3",
+    "rware:ID": "Multi-robot warehouses, such as rware-tiny-2ag-v2",
+    "magent2:NAME_vN": "Battles of dozens of agents",
 }
-"""Modules that an environment or family needs beyond PettingZoo itself."""
-_COLLECTIONS = {"mpe2": "multi-particle environments", "magent2": "MAgent"}
-_PACKAGES = {"pyspiel": "open-spiel", "Box2D": "box2d", "multi_agent_ale_py": "multi-agent-ale-py"}
-
-
-class Listed(NamedTuple):
-    """One line of `league games`. why_not: what is missing, empty where the game is available."""
-
-    id: str
-    description: str
-    available: bool
-    why_not: str
+"""Families whose members cannot be listed without importing them, or are not installed: pattern → description."""
 
 
 def make(
@@ -75,14 +59,14 @@ def make(
 ) -> Game:
     """The game called `id`, with `slots` copies of it, its tensors on `device`.
 
-    options: of the game itself, and `pad` (`padded.Padded`); of an environment also those of the adapter
-    (`pettingzoo.options.AdapterOptions`).
-    id: a name of `NATIVE`; `pettingzoo:…`, `mpe2:…`, `magent2:…`, `openspiel:…`, `lbf:…` or `rware:…`; else
-    `package.module:Name` or `file.py:Name`, where Name is a Game class or a function
-    `(slots, device, **options) -> Game` (its first parameter is called
-    `slots`), or a function `(**options)` that makes a PettingZoo environment.
-    workers: processes that step PettingZoo environments (0: this one); league's and a user's own games need none. Close
-    the game to end them.
+    id: a name in `NATIVE`; `pettingzoo:…`, `mpe2:…`, `magent2:…`, `openspiel:…`, `lbf:…` or `rware:…`; otherwise
+        `package.module:Name` or `file.py:Name`, where Name is a Game class or a function
+        `(slots, device, **options) -> Game` (its first parameter must be called `slots`), or a class or function
+        `(**options)` that makes a PettingZoo environment.
+    options: of the game, and `pad` (`native.padded.Padded`); for environments also the adapter's
+        (`pettingzoo.options.AdapterOptions`).
+    workers: processes that step PettingZoo environments; 0 steps them in this process. Batched games ignore it. Close
+        the game to end the processes.
     Raises GameError for unknown names and options.
     """
     given = dict(options or {})
@@ -91,28 +75,28 @@ def make(
     if workers < 0:
         raise GameError(f"{id}: workers must be 0 or more, not {workers}")
     if id in NATIVE:
-        return _made(id, plugins.load(NATIVE[id][0], "game", GameError), slots, device, given, workers)
-    source, colon, _ = id.partition(":")
-    if colon and source in _ADAPTED:
+        return _make_from(id, plugins.load(NATIVE[id][0], "game", GameError), slots, device, given, workers)
+    package, colon, _ = id.partition(":")
+    if colon and package in _ADAPTED:
         from league.games.pettingzoo.game import PettingZooGame
 
         return PettingZooGame(id, slots, device, workers, **given)
     if colon:
-        return _made(id, plugins.load(id, "game", GameError, _ADAPTED), slots, device, given, workers)
+        return _make_from(id, plugins.load(id, "game", GameError, _ADAPTED), slots, device, given, workers)
     raise _unknown(id)
 
 
 def source_of(id: str, options: Mapping[str, object] | None = None) -> Source | None:
-    """Where the environments of a game come from, None where it is a `Game` of its own kind.
+    """Where the environments of a game come from; None for games in batched torch.
 
-    options: as of `make`. Raises GameError for unknown names, and for options that the environment has not. No torch.
+    options: as in `make`. Raises GameError for unknown names and options. Imports no torch.
     """
-    kind, colon, _ = id.partition(":")
+    package, colon, _ = id.partition(":")
     if id in NATIVE:
         return None
     if not colon:
         raise _unknown(id)
-    origin = id if kind in _ADAPTED else plugins.load(id, "game", GameError, _ADAPTED)
+    origin = id if package in _ADAPTED else plugins.load(id, "game", GameError, _ADAPTED)
     if not isinstance(origin, str) and _is_batched(origin):
         return None
     from league.games.pettingzoo.options import split_options
@@ -121,53 +105,7 @@ def source_of(id: str, options: Mapping[str, object] | None = None) -> Source | 
     return find(origin, given, adapter.wrappers)
 
 
-def catalogue() -> list[Listed]:
-    """Every game that can be named without writing code, and whether the packages that it needs are installed.
-
-    Nothing is imported: PettingZoo's and mpe2's environments are read off the files of the installed packages.
-    """
-    found = [_listed(name, description, _needs(name)) for name, (_, description) in NATIVE.items()]
-    for id in known_ids():
-        package, _, name = id.partition(":")
-        title = _title(name)
-        words = title.rpartition("/")[2].replace("_", " ").capitalize()
-        collection = f"PettingZoo {title.partition('/')[0]}" if package == "pettingzoo" else _COLLECTIONS[package]
-        found.append(_listed(id, f"{words} ({collection})", _needs(id)))
-    families = {
-        "openspiel:NAME": "Any game of OpenSpiel, through Shimmy",
-        "lbf:ID": "Level-Based Foraging, such as Foraging-8x8-2p-2f-coop-v3",
-        "rware:ID": "Multi-robot warehouses, such as rware-tiny-2ag-v2",
-    }
-    if not any(line.id.startswith("magent2:") for line in found):
-        families["magent2:NAME_vN"] = "Battles of dozens of agents"
-    return found + [_listed(id, description, _needs(id)) for id, description in families.items()]
-
-
-def extras(id: str) -> tuple[str, ...]:
-    """The extras of this distribution that bring what a game needs."""
-    named = (re.fullmatch(r"selfplay-league\[(\w+)\]", INSTALLED_BY.get(module, "")) for module in _needs(id))
-    return tuple(sorted({match[1] for match in named if match}))
-
-
-def _needs(id: str) -> tuple[str, ...]:
-    """Modules that a game needs beside what is always there."""
-    package, colon, name = id.partition(":")
-    if not colon:
-        return ("torch",)
-    title = _title(name)
-    return _NEEDS.get(package, _NEEDS.get(title, _NEEDS.get(title.partition("/")[0], ())))
-
-
-def _title(name: str) -> str:
-    return re.sub("[-_]v[0-9]+$", "", name)
-
-
-def _listed(id: str, description: str, needs: tuple[str, ...]) -> Listed:
-    missing = [_PACKAGES.get(module, module) for module in needs if importlib.util.find_spec(module) is None]
-    return Listed(id, description, not missing, f"needs {' and '.join(missing)}" if missing else "")
-
-
-def _made(
+def _make_from(
     id: str, factory: Callable[..., object], slots: int, device: str, options: Mapping[str, object], workers: int
 ) -> Game:
     from league.games.core import Game
@@ -187,29 +125,29 @@ def _made(
 
 
 def _padded(game: Game, pad: object) -> Game:
-    """The game as `pad` wants it. Raises GameError where that cannot be."""
+    """The game with its option `pad` applied. Raises GameError where it cannot be padded."""
     from league.games.native.core import NativeGame
     from league.games.native.padded import Padded
 
     if not isinstance(pad, bool):
         raise GameError(f"{game.spec.id}: pad must be true or false, not {pad!r}")
     if pad and not isinstance(game, NativeGame):
-        raise GameError(f"{game.spec.id}: pad = true is for environments and games in batched torch (NativeGame)")
+        raise GameError(f"{game.spec.id}: pad = true needs a PettingZoo environment or a NativeGame")
     return Padded(game) if pad and isinstance(game, NativeGame) else game
 
 
 def _is_batched(factory: Callable[..., object]) -> bool:
-    """Whether it makes a `Game`, not an environment: its first parameter is called `slots`."""
+    """Whether the factory makes a `Game` and not an environment: its first parameter is called `slots`."""
     return next(iter(inspect.signature(factory).parameters), None) == "slots"
 
 
 def _unknown(id: str) -> GameError:
-    known = [*NATIVE, *(listed.id for listed in catalogue())]
-    return GameError(f"unknown game '{id}'{nearest(id, known)} (`league games` lists what there is)")
+    known = [*NATIVE, *known_ids(), *FAMILIES]
+    return GameError(f"unknown game '{id}'{nearest(id, known)} (`league games` lists all games)")
 
 
 def _check_options(id: str, parameters: list[inspect.Parameter], options: Mapping[str, object]) -> None:
-    """Name the option that is unknown or missing, before a TypeError can."""
+    """Raise GameError for an unknown or missing option, before the factory raises TypeError."""
     kinds = {parameter.kind for parameter in parameters}
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     names = list(dict.fromkeys([*(p.name for p in named), "pad"]))

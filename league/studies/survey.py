@@ -16,8 +16,8 @@ from league.config.run import RunConfig
 from league.errors import GameError, LeagueError, nearest
 from league.events import Event, RoundFinished
 from league.games.actions import Box, Discrete
+from league.games.catalogue import catalogue, extras
 from league.games.core import GameSpec, RoleSpec
-from league.games.registry import catalogue, extras
 from league.orchestrator import League
 
 SMALL: dict[str, dict[str, object]] = {

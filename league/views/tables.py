@@ -14,7 +14,7 @@ from league.views.text import MISSING, aligned, clean, count, duration, fine, ha
 
 if TYPE_CHECKING:
     from league.config.load import Resolved
-    from league.games.registry import Listed
+    from league.games.catalogue import CatalogueEntry
     from league.run.ranking import Refit
     from league.studies.match import MatchReport
     from league.studies.teams import AgentScore, TeamScore
@@ -315,7 +315,7 @@ def runs_table(rows: Iterable[RunRow]) -> Grid:
     )
 
 
-def games_table(games: Iterable[Listed]) -> Grid:
+def games_table(games: Iterable[CatalogueEntry]) -> Grid:
     """The games that can be named, and what is missing for those that cannot be played here."""
     columns = [
         Column(("game",), keep=3),

@@ -300,7 +300,7 @@ def test_training_results_by_opponent() -> None:
     score[2, 1], lineup[2, 1] = torch.tensor([-1.0, 1.0]), torch.tensor([0, 0])
     score[0, 1], lineup[0, 1] = torch.tensor([9.0, 9.0]), torch.tensor([0, 1])  # not ended: means nothing
     none = torch.zeros(turns, 2)
-    last = Turn({}, none, none, none, none, none)
+    last = Turn(acts={}, reward=none, terminated=none, truncated=none, ended=none, score=none)
     rollout = Rollout({}, {}, score, none, none, ended, none, score, lineup, torch.arange(2), None, None, last)
     assert training_results(spec, rollout, ("main", "old"), ["main"], 7) == (
         TrainingResult("main", 7, "main", 2, 0.5, 0.0),

@@ -162,7 +162,7 @@ class SharedWithItsFork(TicTacToe):
 
 
 class Forgiving(TicTacToe):
-    def _forfeited(self, outcome: Outcome, illegal: Tensor) -> Outcome:
+    def _with_forfeits(self, outcome: Outcome, illegal: Tensor) -> Outcome:
         return outcome
 
 
@@ -249,7 +249,7 @@ BROKEN = [
         Reordered,
         "rows of a native game that can truncate are in the order of seats (slot 0, turn 0, role agent, row 0)",
     ),
-    (CutAndGoingOn, "spread: an episode that is cut off has ended: set Outcome.ended, too"),
+    (CutAndGoingOn, "spread: a truncated episode has ended: set Outcome.ended, too"),
     (FewerAtOnce, "spread can truncate, so all 3 seats of 'agent' must act at once"),
 ]
 

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from league.errors import GameError
+from league.games.catalogue import catalogue
 from league.games.core import Game
-from league.games.registry import NATIVE, catalogue, make
+from league.games.registry import NATIVE, make
 
 OPTIONS: dict[str, dict[str, object]] = {"matrix": {"payoff": [[0, 1], [-1, 0]]}}
 
@@ -77,15 +78,15 @@ def test_a_users_own_class_function_and_environment(own: str) -> None:
         ("blotto", {"troop": 3}, ["blotto", "'troop'", "did you mean 'troops'", "troops, fields"]),
         ("kuhn", {"cards": 4}, ["kuhn has no option 'cards'", "its options are pad"]),
         ("tag", {"pad": 1}, ["tag: pad must be true or false, not 1"]),
-        ("tag", {"pad": True, "continuous_actions": True}, ["tag: pad = true", "one of a number of actions"]),
+        ("tag", {"pad": True, "continuous_actions": True}, ["tag: pad = true needs agents with Discrete actions"]),
         ("matrix", {}, ["matrix needs the option payoff"]),
-        ("matrix", {"payoff": [[1, 2], [3]]}, ["matrix: payoff must be rows of numbers, all of one length"]),
-        ("matrix", {"payoff": [[1, float("nan")]]}, ["rows of finite numbers"]),
+        ("matrix", {"payoff": [[1, 2], [3]]}, ["matrix: payoff must be rows of numbers of equal length"]),
+        ("matrix", {"payoff": [[1, float("nan")]]}, ["non-empty matrix of finite numbers"]),
         ("matrix", {"payoff": 3}, ["rows of numbers"]),
-        ("matrix", {"payoff": [[1, 2]], "payoff_column": [[1], [2]]}, ["one shape", "(1, 2) and (2, 1)"]),
+        ("matrix", {"payoff": [[1, 2]], "payoff_column": [[1], [2]]}, ["the same shape", "(1, 2) and (2, 1)"]),
         ("blotto", {"troops": 0}, ["blotto: troops", "1 or more", "not 0"]),
         ("blotto", {"fields": "many"}, ["blotto: fields", "'many'"]),
-        ("blotto", {"troops": 100, "fields": 9}, ["at most 4096"]),
+        ("blotto", {"troops": 100, "fields": 9}, ["the limit is 4096"]),
         ("penalty", {"k": 1}, ["penalty: k must be a number of 0 or less, not 1"]),
         ("penalty", {"k": -float("inf")}, ["penalty: k must be a number of 0 or less, not -inf"]),
         ("climbing", {"turns": 0}, ["climbing: turns must be a whole number of 1 or more, not 0"]),
@@ -94,7 +95,7 @@ def test_a_users_own_class_function_and_environment(own: str) -> None:
         ("spread", {"local_ratio": 1.5}, ["spread: local_ratio must be a number from 0 to 1, not 1.5"]),
         ("foraging", {"size": 2}, ["foraging: size must be a whole number of 3 or more, not 2"]),
         ("foraging", {"coop": 1}, ["foraging: coop must be true or false, not 1"]),
-        ("foraging", {"size": 3, "players": 10}, ["foraging: players must be at most the field's 9 cells, not 10"]),
+        ("foraging", {"size": 3, "players": 10}, ["foraging: players must be at most 9, the number of cells, not 10"]),
         ("foraging", {"sight": 0}, ["foraging: sight must be a whole number of 1 or more, not 0"]),
         ("no.such.module:Game", {}, ["there is no module 'no.such.module'"]),
         ("league.games.native.kuhn:Khun", {}, ["league.games.native.kuhn has no 'Khun'", "'Kuhn'"]),
@@ -138,7 +139,7 @@ def test_the_catalogue_lists_all_games_and_what_they_miss() -> None:
 
 def test_listing_games_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from league.games.registry import catalogue; catalogue();"
+        "import sys; from league.games.catalogue import catalogue; catalogue();"
         "print([m for m in ('torch', 'numpy', 'pettingzoo', 'mpe2', 'pyspiel') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

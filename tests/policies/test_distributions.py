@@ -160,7 +160,7 @@ def test_spaces_survive_json(space: ActionSpace) -> None:
     "value", [0, -3, True, "5", {"sizes": "34"}, {"sizes": 3}, {"low": [0.0]}, {"low": [1], "high": [0]}, None]
 )
 def test_what_is_no_space_is_refused(value: object) -> None:
-    with pytest.raises(ValueError, match="these are no actions"):
+    with pytest.raises(ValueError, match="this is not an action space"):
         from_json(value)
 
 

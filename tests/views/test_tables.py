@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from league.config.load import resolve_sources
-from league.games.registry import Listed, catalogue
+from league.games.catalogue import CatalogueEntry, catalogue
 from league.records import Rating, Snapshot
 from league.studies.match import MatchReport
 from league.views import tables
@@ -188,7 +188,7 @@ def test_runs_show_when_they_were_last_written() -> None:
 
 
 def test_games_say_what_to_install() -> None:
-    games = [Listed("kuhn", "Kuhn poker", True, ""), Listed("chess", "Chess", False, "needs chess")]
+    games = [CatalogueEntry("kuhn", "Kuhn poker", True, ""), CatalogueEntry("chess", "Chess", False, "needs chess")]
     lines = lines_of(tables.games_table(games))
     assert [line.split() for line in lines[1:]] == [
         ["kuhn", "Kuhn", "poker", "yes"],

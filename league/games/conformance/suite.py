@@ -262,23 +262,31 @@ def _rows(turn: Turn, rows: list[int]) -> Turn:
         for name, acting in turn.acts.items()
     }
     return Turn(
-        acts,
-        turn.reward[rows],
-        turn.terminated[rows],
-        turn.truncated[rows],
-        turn.ended[rows],
-        turn.score[rows],
-        pick(turn.state),
-        pick(turn.final_state),
-        pick(turn.forfeit),
-        None if turn.final_obs is None else {role: seen[rows] for role, seen in turn.final_obs.items()},
+        acts=acts,
+        reward=turn.reward[rows],
+        terminated=turn.terminated[rows],
+        truncated=turn.truncated[rows],
+        ended=turn.ended[rows],
+        score=turn.score[rows],
+        state=pick(turn.state),
+        final_state=pick(turn.final_state),
+        forfeit=pick(turn.forfeit),
+        final_obs=None if turn.final_obs is None else {role: seen[rows] for role, seen in turn.final_obs.items()},
     )
 
 
 def _begun(turn: Turn) -> Turn:
     """The turn without what the last step brought: who acts and what they see."""
     zero, never = torch.zeros_like(turn.reward), torch.zeros_like(turn.terminated)
-    return Turn(turn.acts, zero, never, never, torch.zeros_like(turn.ended), zero, turn.state)
+    return Turn(
+        acts=turn.acts,
+        reward=zero,
+        terminated=never,
+        truncated=never,
+        ended=torch.zeros_like(turn.ended),
+        score=zero,
+        state=turn.state,
+    )
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from league.config.load import to_dict
 from league.config.run import RunConfig
 from league.errors import ConfigError, nearest
 from league.files import canonical_json, digest
-from league.games.registry import NATIVE, catalogue
+from league.games.catalogue import catalogue
+from league.games.registry import NATIVE
 from league.learning.learner import Learner
 from league.learning.settings import ActorCriticSettings
 from league.rating.core import RATINGS

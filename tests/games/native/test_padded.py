@@ -125,9 +125,9 @@ def test_rows_of_scattered_roles_stand_in_the_order_of_seats() -> None:
 
 
 def test_what_cannot_be_padded_is_told() -> None:
-    with pytest.raises(GameError, match="scattered: pad = true is for games with one role, or whose seats all act"):
+    with pytest.raises(GameError, match="scattered: pad = true needs a game with one role, or one whose seats all act"):
         Padded(Scattered(2, acting=1))
-    with pytest.raises(GameError, match="pad = true is for environments and games in batched torch"):
+    with pytest.raises(GameError, match="pad = true needs a PettingZoo environment or a NativeGame"):
         make("test_padded:unpadded", 2, options={"pad": True})
 
 
