@@ -102,6 +102,21 @@ def test_imports_point_downwards(path: Path) -> None:
         assert known or any(target.startswith(one) for one in DECLARATIONS), f"{name(path)} imports {target}"
 
 
+def test_no_files_import_each_other_in_a_circle() -> None:
+    modules = {name(path) for path in FILES}
+
+    def imported(path: Path) -> set[str]:
+        return {target if target in modules else target.rpartition(".")[0] for target in imports(path)} & modules
+
+    edges = {name(path): imported(path) - {name(path)} for path in FILES}
+    # Files without imports among those that are left are taken away until nothing changes; a circle is what stays.
+    while free := [module for module, targets in edges.items() if not targets & edges.keys()]:
+        for module in free:
+            del edges[module]
+    on_a_circle = {m for m, targets in edges.items() if any(m in others for others in edges.values())}
+    assert not on_a_circle, f"these import each other: {sorted(on_a_circle)}"
+
+
 @pytest.mark.parametrize("module", sorted(DECLARATIONS))
 def test_declarations_need_the_ground_floor_only(module: str) -> None:
     path = LEAGUE.parent / Path(*module.split(".")).with_suffix(".py")
