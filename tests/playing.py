@@ -29,11 +29,20 @@ class Relay(Game):
     def __init__(self, slots: int, masks: bool = True) -> None:
         self._masks = masks
         roles = (
-            RoleSpec("runner", (0, 1), 2, (3,), torch.float32, Discrete(3)),
-            RoleSpec("judge", (2,), 1, (3,), torch.float32, Discrete(4)),
+            RoleSpec(
+                name="runner", seats=(0, 1), acting=2, obs_shape=(3,), obs_dtype=torch.float32, actions=Discrete(3)
+            ),
+            RoleSpec(name="judge", seats=(2,), acting=1, obs_shape=(3,), obs_dtype=torch.float32, actions=Discrete(4)),
         )
         self.spec = GameSpec(
-            "relay", "1", ("a", "b", "c"), ((0,), (1, 2)), roles, "score", can_truncate=True, state_shape=(2,)
+            id="relay",
+            version="1",
+            seats=("a", "b", "c"),
+            sides=((0,), (1, 2)),
+            roles=roles,
+            outcome="score",
+            can_truncate=True,
+            state_shape=(2,),
         )
         self.slots, self.device = slots, torch.device("cpu")
 

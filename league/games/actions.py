@@ -56,7 +56,7 @@ class Discrete:
         return found
 
     def to_json(self) -> object:
-        """The space as it stands in a snapshot's metadata; see `from_json`."""
+        """The space as JSON, for a snapshot's metadata; see `from_json`."""
         return self.n
 
 

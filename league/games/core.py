@@ -60,7 +60,7 @@ class GameSpec:
 
     id, version: what a snapshot is bound to; the version rises when rules, observations or actions change.
     seats: seat names. sides: seats that share one outcome; every seat is on exactly one side.
-    can_truncate: an episode may be cut off for reasons outside the rules, such as a time limit. The critic then
+    can_truncate: an episode may be truncated for reasons outside the rules, such as a time limit. The critic then
         bootstraps from `final_state`, so the game must have a `state_shape`.
     outcome: "placements" (win, draw, loss) or "score" (its size matters: poker, cooperative games).
     score_range: lowest and highest possible score of a seat, or None where unknown.
@@ -170,7 +170,7 @@ class Turn:
     episode, all other fields to the old one.
 
     acts: by role name. reward: `[B, S]` float32, since the last turn. terminated, truncated: `[B, S]` bool, True on the
-    one turn on which that seat's episode ends by the rules, or is cut off; they never merge. ended: `[B]` bool, the
+    one turn on which that seat's episode ends by the rules, or by truncation; they never merge. ended: `[B]` bool, the
     episode is over for all seats. score: `[B, S]` float32, the final score of each seat, valid where ended.
     state: `[B, *state_shape]` or None. final_state: likewise, valid where truncated; only where the game can truncate.
     final_obs: by role `[B, R, *obs_shape]` in the role's dtype, for its R seats in the order of `role.seats`: each

@@ -24,41 +24,41 @@ def mix(*parts: Tensor | int) -> Tensor:
     Each part is folded in with the finaliser of SplitMix64 (Steele, Lea and Flood 2014, "Fast Splittable Pseudorandom
     Number Generators"), in wrapping 64-bit arithmetic.
     """
-    begun, rest = _begun(parts)
+    prefix, rest = _mix_leading_ints(parts)
     if rest[0].device.type != "cpu":
-        words = _folded(_tensors(begun), _tensors(rest), _SIGNED, _logical_shift)
+        words = _mix_words(_as_tensors(prefix), _as_tensors(rest), _SIGNED, _logical_shift)
         return words ^ _logical_shift(words, 31)
-    array = _folded(_arrays(begun), _arrays(rest), _UNSIGNED, _shift)
+    array = _mix_words(_as_arrays(prefix), _as_arrays(rest), _UNSIGNED, _shift)
     array ^= _shift(array, 31)
     return _from_array(array.view(np.int64), rest)
 
 
 def uniform(*parts: Tensor | int) -> Tensor:
     """One float32 in [0, 1) for every hash of the parts: its 24 random bits are the upper ones of `mix`."""
-    begun, rest = _begun(parts)
+    prefix, rest = _mix_leading_ints(parts)
     # The last shift of `mix`, by 31, does not change the upper bits and is left out.
     if rest[0].device.type != "cpu":
-        upper = _logical_shift(_folded(_tensors(begun), _tensors(rest), _SIGNED, _logical_shift), 40)
+        upper = _logical_shift(_mix_words(_as_tensors(prefix), _as_tensors(rest), _SIGNED, _logical_shift), 40)
         return upper.to(torch.float32).mul_(2.0**-24)
-    numbers = _shift(_folded(_arrays(begun), _arrays(rest), _UNSIGNED, _shift), 40).astype(np.float32)
+    numbers = _shift(_mix_words(_as_arrays(prefix), _as_arrays(rest), _UNSIGNED, _shift), 40).astype(np.float32)
     numbers *= _UNIT
     return _from_array(numbers, rest)
 
 
 def fold(*parts: int) -> int:
     """`mix` of plain integers, as a non-negative int below 2**63, for seeds."""
-    return _mixed((0, *parts)) & 0x7FFFFFFFFFFFFFFF
+    return _mix_ints((0, *parts)) & 0x7FFFFFFFFFFFFFFF
 
 
-def _begun(parts: Sequence[Tensor | int]) -> tuple[list[int], tuple[Tensor, *tuple[Tensor | int, ...]]]:
-    """`_mixed` of the integers before the first tensor, if there are any, and all parts from that tensor on."""
+def _mix_leading_ints(parts: Sequence[Tensor | int]) -> tuple[list[int], tuple[Tensor, *tuple[Tensor | int, ...]]]:
+    """`_mix_ints` of the integers before the first tensor, if there are any, and all parts from that tensor on."""
     for index, part in enumerate(parts):
         if isinstance(part, Tensor):
-            return [_mixed(parts[:index])] if index else [], (part, *parts[index + 1 :])
+            return [_mix_ints(parts[:index])] if index else [], (part, *parts[index + 1 :])
     raise TypeError("`mix` and `uniform` need at least one tensor; use `fold` for plain integers")
 
 
-def _mixed(parts: Sequence[Tensor | int]) -> int:
+def _mix_ints(parts: Sequence[Tensor | int]) -> int:
     """`mix` of plain integers, as an unsigned integer."""
     state = 0
     for part in parts:
@@ -69,12 +69,12 @@ def _mixed(parts: Sequence[Tensor | int]) -> int:
     return state
 
 
-def _folded(
-    begun: Sequence[Words], parts: Sequence[Words], constants: Sequence[Words], shift: Callable[[Words, int], Words]
+def _mix_words(
+    prefix: Sequence[Words], parts: Sequence[Words], constants: Sequence[Words], shift: Callable[[Words, int], Words]
 ) -> Words:
-    """`mix` of the parts without the last shift, in new memory. begun: `mix` of the parts before them, or empty."""
+    """`mix` of the parts without the last shift, in new memory. prefix: `mix` of the parts before them, or empty."""
     golden, first, second = constants
-    hashed = (parts[0] ^ begun[0] if begun else parts[0]) + golden
+    hashed = (parts[0] ^ prefix[0] if prefix else parts[0]) + golden
     for index, part in enumerate(parts):
         if index:
             hashed ^= shift(hashed, 31)
@@ -87,7 +87,7 @@ def _folded(
     return hashed
 
 
-def _arrays(parts: Sequence[Tensor | int]) -> list[NDArray[np.uint64]]:
+def _as_arrays(parts: Sequence[Tensor | int]) -> list[NDArray[np.uint64]]:
     """Tensors without dimensions become arrays of length 1: unlike arrays, numpy's scalars warn on overflow."""
     found = []
     for part in parts:
@@ -99,7 +99,7 @@ def _arrays(parts: Sequence[Tensor | int]) -> list[NDArray[np.uint64]]:
     return found
 
 
-def _tensors(parts: Sequence[Tensor | int]) -> list[Tensor]:
+def _as_tensors(parts: Sequence[Tensor | int]) -> list[Tensor]:
     """Integers become CPU tensors without dimensions, which combine with tensors of any device without a copy."""
     return [part.to(torch.int64) if isinstance(part, Tensor) else torch.tensor(_signed(part & _ALL)) for part in parts]
 
@@ -123,6 +123,6 @@ def _signed(value: int) -> int:
     return value - (1 << 64) if value >= 1 << 63 else value
 
 
-_UNSIGNED = _arrays((_GOLDEN, _MIX_1, _MIX_2))
-_SIGNED = _tensors((_GOLDEN, _MIX_1, _MIX_2))
+_UNSIGNED = _as_arrays((_GOLDEN, _MIX_1, _MIX_2))
+_SIGNED = _as_tensors((_GOLDEN, _MIX_1, _MIX_2))
 _UNIT = np.float32(2.0**-24)

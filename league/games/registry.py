@@ -27,18 +27,21 @@ NATIVE: dict[str, tuple[str, str]] = {
     "biased_rps": ("league.games.native.matrix:BiasedRPS", "Rock-paper-scissors with unequal stakes"),
     "blotto": ("league.games.native.matrix:Blotto", "Colonel Blotto; options troops, fields"),
     "spread": ("league.games.native.particle_scenarios:Spread", "MPE: cover landmarks together; option N"),
-    "tag": ("league.games.native.particle_scenarios:Tag", "MPE: predators hunt faster prey"),
+    "tag": ("league.games.native.particle_scenarios:Tag", "MPE: predators chase faster prey"),
     "adversary": ("league.games.native.particle_scenarios:Adversary", "MPE: hide the goal from an adversary; option N"),
-    "speaker_listener": ("league.games.native.particle_scenarios:SpeakerListener", "MPE: one speaks, one moves"),
-    "reference": ("league.games.native.particle_scenarios:Reference", "MPE: each tells the other where to go"),
+    "speaker_listener": (
+        "league.games.native.particle_scenarios:SpeakerListener",
+        "MPE: one agent speaks, the other moves",
+    ),
+    "reference": ("league.games.native.particle_scenarios:Reference", "MPE: each agent tells the other where to go"),
     "foraging": (
         "league.games.native.foraging:Foraging",
         "Level-Based Foraging; options size, players, food, coop, sight",
     ),
-    "two_step": ("league.games.native.cooperative:TwoStep", "QMIX's two-step game: together 8, else 7"),
+    "two_step": ("league.games.native.cooperative:TwoStep", "QMIX's two-step game: 8 if coordinated, otherwise 7"),
     "climbing": ("league.games.native.cooperative:Climbing", "Climbing game, repeated; option turns"),
     "penalty": ("league.games.native.cooperative:Penalty", "Penalty game, repeated; options k, turns"),
-    "recall": ("league.games.native.recall:Recall", "Name what was shown long ago; options cues, delay"),
+    "recall": ("league.games.native.recall:Recall", "Memory: name the cue that was shown first; options cues, delay"),
     "matrix": ("league.games.native.matrix:Matrix", "Any matrix game; options payoff, payoff_column"),
 }
 """Native games: name → (module:Class, description)."""
@@ -75,14 +78,16 @@ def make(
     if workers < 0:
         raise GameError(f"{id}: workers must be 0 or more, not {workers}")
     if id in NATIVE:
-        return _make_from(id, plugins.load(NATIVE[id][0], "game", GameError), slots, device, given, workers)
+        factory = plugins.load(NATIVE[id][0], "game", GameError)
+        return _make_from(factory, id, slots=slots, device=device, options=given, workers=workers)
     package, colon, _ = id.partition(":")
     if colon and package in _ADAPTED:
         from league.games.pettingzoo.game import PettingZooGame
 
         return PettingZooGame(id, slots, device, workers, **given)
     if colon:
-        return _make_from(id, plugins.load(id, "game", GameError, _ADAPTED), slots, device, given, workers)
+        factory = plugins.load(id, "game", GameError, _ADAPTED)
+        return _make_from(factory, id, slots=slots, device=device, options=given, workers=workers)
     raise _unknown(id)
 
 
@@ -106,7 +111,7 @@ def source_of(id: str, options: Mapping[str, object] | None = None) -> Source | 
 
 
 def _make_from(
-    id: str, factory: Callable[..., object], slots: int, device: str, options: Mapping[str, object], workers: int
+    factory: Callable[..., object], id: str, *, slots: int, device: str, options: Mapping[str, object], workers: int
 ) -> Game:
     from league.games.core import Game
 

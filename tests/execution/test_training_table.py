@@ -339,8 +339,14 @@ class Paid(NativeGame):
     """Seats a and b are one side, c is the other; an episode is one turn, which pays them 1, 0 and 5."""
 
     def __init__(self, slots: int) -> None:
-        roles = tuple(RoleSpec(name, (seat,), 1, (1,), torch.float32, Discrete(2)) for seat, name in enumerate("abc"))
-        super().__init__(GameSpec("paid", "1", ("a", "b", "c"), ((0, 1), (2,)), roles, "score"), slots)
+        roles = tuple(
+            RoleSpec(name=name, seats=(seat,), acting=1, obs_shape=(1,), obs_dtype=torch.float32, actions=Discrete(2))
+            for seat, name in enumerate("abc")
+        )
+        super().__init__(
+            GameSpec(id="paid", version="1", seats=("a", "b", "c"), sides=((0, 1), (2,)), roles=roles, outcome="score"),
+            slots,
+        )
 
     def deal(self, seeds: Tensor) -> State:
         return {"nothing": torch.zeros(len(seeds))}

@@ -50,9 +50,10 @@ def test_parts_may_be_integers_or_tensors(parts: list[int], one: int, plain: lis
 @given(st.lists(INT64, min_size=1, max_size=3), INT64)
 def test_other_devices_than_the_cpu_hash_alike(parts: list[int], begun: int) -> None:
     """Their way is plain torch, which a CPU can go as well."""
-    words = counter_rng._tensors([torch.tensor([part, 7]) for part in parts])
-    folded = counter_rng._folded(counter_rng._tensors([begun]), words, counter_rng._SIGNED, counter_rng._logical_shift)
-    hashed = folded ^ counter_rng._logical_shift(folded, 31)
+    words = counter_rng._as_tensors([torch.tensor([part, 7]) for part in parts])
+    prefix, shift = counter_rng._as_tensors([begun]), counter_rng._logical_shift
+    unshifted = counter_rng._mix_words(prefix, words, counter_rng._SIGNED, shift)
+    hashed = unshifted ^ shift(unshifted, 31)
     assert int(hashed[0]) & MASK == splitmix_on(begun & MASK, *parts)
     assert [int(word[1]) for word in words] == [7] * len(parts)
 

@@ -114,8 +114,10 @@ class Target(NativeGame):
     """One seat sees a number and is paid by how near its action comes to it; an episode is one turn."""
 
     def __init__(self, slots: int, actions: ActionSpace) -> None:
-        role = RoleSpec("archer", (0,), 1, (1,), torch.float32, actions)
-        super().__init__(GameSpec("target", "1", ("archer",), ((0,),), (role,), "score"), slots)
+        role = RoleSpec(name="archer", seats=(0,), acting=1, obs_shape=(1,), obs_dtype=torch.float32, actions=actions)
+        super().__init__(
+            GameSpec(id="target", version="1", seats=("archer",), sides=((0,),), roles=(role,), outcome="score"), slots
+        )
 
     def deal(self, seeds: Tensor) -> State:
         return {"target": uniform(seeds)}

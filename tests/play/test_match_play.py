@@ -31,7 +31,9 @@ class Sprint(NativeGame):
     """Seat 0 wins at once where the deal is short, seat 1 after 20 turns where it is long: winners win quickly."""
 
     def __init__(self, slots: int) -> None:
-        role = RoleSpec("player", (0, 1), 1, (1,), torch.float32, Discrete(2))
+        role = RoleSpec(
+            name="player", seats=(0, 1), acting=1, obs_shape=(1,), obs_dtype=torch.float32, actions=Discrete(2)
+        )
         super().__init__(GameSpec("sprint", "1", ("a", "b"), ((0,), (1,)), (role,), score_range=(-1, 1)), slots)
 
     def deal(self, seeds: Tensor) -> State:

@@ -31,7 +31,9 @@ class Stones(NativeGame):
     """Three seats take one or two of 12 stones in turn; who takes the last wins, the others lose."""
 
     def __init__(self, slots: int) -> None:
-        role = RoleSpec("player", (0, 1, 2), 1, (13,), torch.uint8, Discrete(2))
+        role = RoleSpec(
+            name="player", seats=(0, 1, 2), acting=1, obs_shape=(13,), obs_dtype=torch.uint8, actions=Discrete(2)
+        )
         sides = ((0,), (1,), (2,))
         super().__init__(GameSpec("stones", "1", ("a", "b", "c"), sides, (role,), score_range=(-1.0, 1.0)), slots)
 

@@ -22,7 +22,9 @@ def game() -> GameSpec:
     """Two roles: three hunters and two birds, between each other."""
 
     def role(name: str, seats: tuple[int, ...]) -> RoleSpec:
-        return RoleSpec(name, seats, len(seats), (5,), torch.float32, Discrete(3))
+        return RoleSpec(
+            name=name, seats=seats, acting=len(seats), obs_shape=(5,), obs_dtype=torch.float32, actions=Discrete(3)
+        )
 
     seats = ("hunter_0", "bird_0", "hunter_1", "bird_1", "hunter_2")
     return GameSpec("hunt", "1", seats, ((0, 2, 4), (1, 3)), (role("hunter", (0, 2, 4)), role("bird", (1, 3))))

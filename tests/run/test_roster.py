@@ -26,7 +26,9 @@ def chase() -> GameSpec:
     vector = BOARD.roles[0]
 
     def role(name: str, *seats: int) -> RoleSpec:
-        return RoleSpec(name, seats, len(seats), (4,), vector.obs_dtype, Discrete(3))
+        return RoleSpec(
+            name=name, seats=seats, acting=len(seats), obs_shape=(4,), obs_dtype=vector.obs_dtype, actions=Discrete(3)
+        )
 
     return GameSpec(
         "chase", "1", ("a", "b", "c"), ((0, 1), (2,)), (role("wolf", 0, 1), role("hare", 2)), outcome="score"

@@ -43,7 +43,9 @@ class Joint(NativeGame):
     def __init__(self, seats: int, worth: Callable[[Tensor], Tensor], slots: int) -> None:
         every = tuple(range(seats))
         names = tuple(f"agent_{seat}" for seat in every)
-        role = RoleSpec("agent", every, seats, (1,), torch.float32, Discrete(2))
+        role = RoleSpec(
+            name="agent", seats=every, acting=seats, obs_shape=(1,), obs_dtype=torch.float32, actions=Discrete(2)
+        )
         super().__init__(GameSpec("joint", "1", names, (every,), (role,), outcome="score"), slots)
         self.worth = worth
 

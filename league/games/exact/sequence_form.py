@@ -87,7 +87,7 @@ class SequenceFormBuilder:
         for role in self._roles:
             if not isinstance(role.actions, Discrete):
                 raise GameError(f"{spec.id} cannot be traversed: the actions of {role.name} are not Discrete")
-        self._seats = [_SeatBuilder(role.actions.width) for role in self._roles]
+        self._seats = [_SeatBuilder(width=role.actions.width) for role in self._roles]
         self._terminals: list[tuple[int, int, float]] = []
         self._decisions = 0
 
@@ -116,7 +116,7 @@ class SequenceFormBuilder:
         return SequenceForm(self._spec, (first, second), payoff, self._decisions + len(self._terminals))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _SeatBuilder:
     """The information sets of one seat so far. number: of each, by the seat's sequence and what it knows."""
 

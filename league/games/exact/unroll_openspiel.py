@@ -22,7 +22,7 @@ from league.games.exact.sequence_form import (
     too_large,
     with_move,
 )
-from league.games.pettingzoo.driver import Driver, drive
+from league.games.pettingzoo.driver import Driver, new_driver
 from league.games.pettingzoo.options import split_options
 from league.games.pettingzoo.sources import find
 from league.games.pettingzoo.spaces import ObservationOptions, agents_of
@@ -39,7 +39,7 @@ def unroll_openspiel(spec: GameSpec) -> SequenceForm:
     source = find(spec.id, given)
     environment = source.build()
     observations = ObservationOptions(adapter.channels or source.channels, adapter.shrink, adapter.pad)
-    driver = drive(source.id, environment, *agents_of(source.id, environment, observations))
+    driver = new_driver(source.id, environment, *agents_of(source.id, environment, observations))
     driver.reset(0)
     game = environment.game_state.get_game()
     _check_traversable(spec, game)

@@ -14,7 +14,7 @@ from league.games.actions import Discrete
 from league.games.core import GameSpec, RoleSpec, State
 from league.games.native.core import ActsAndState, NativeGame, Outcome, all_acting
 from league.games.native.matrix import PayoffMatrix
-from league.games.options import check_number, check_whole
+from league.games.option_checks import check_number, check_whole
 
 
 class SharedPayoffGame(NativeGame):
@@ -29,12 +29,12 @@ class SharedPayoffGame(NativeGame):
     def __init__(
         self,
         name: str,
-        payoffs: Sequence[PayoffMatrix],
-        after: Sequence[PayoffMatrix],
-        turns: int,
         slots: int,
         device: torch.device | str,
         *,
+        payoffs: Sequence[PayoffMatrix],
+        after: Sequence[PayoffMatrix],
+        turns: int,
         worst: float,
         best: float,
         options: Mapping[str, object],
@@ -95,10 +95,11 @@ class RepeatedMatrixGame(SharedPayoffGame):
     def __init__(
         self,
         name: str,
-        payoff: PayoffMatrix,
-        turns: int,
         slots: int,
         device: torch.device | str,
+        *,
+        payoff: PayoffMatrix,
+        turns: int,
         options: Mapping[str, object],
     ) -> None:
         check_whole(name, "turns", turns)
@@ -106,11 +107,11 @@ class RepeatedMatrixGame(SharedPayoffGame):
         stay = [[0] * len(payoff) for _ in payoff]
         super().__init__(
             name,
-            [payoff],
-            [stay],
-            turns,
             slots,
             device,
+            payoffs=[payoff],
+            after=[stay],
+            turns=turns,
             worst=turns * low,
             best=turns * high,
             options={**options, "turns": turns},
@@ -128,7 +129,9 @@ class TwoStep(SharedPayoffGame):
     def __init__(self, slots: int, device: torch.device | str = "cpu") -> None:
         nothing, safe, risky = [[0, 0], [0, 0]], [[7, 7], [7, 7]], [[0, 1], [1, 8]]
         payoffs, after = [nothing, safe, risky], [[[1, 1], [2, 2]], [[1, 1], [1, 1]], [[2, 2], [2, 2]]]
-        super().__init__("two_step", payoffs, after, 2, slots, device, worst=0.0, best=8.0, options={})
+        super().__init__(
+            "two_step", slots, device, payoffs=payoffs, after=after, turns=2, worst=0.0, best=8.0, options={}
+        )
 
 
 class Climbing(RepeatedMatrixGame):
@@ -139,7 +142,8 @@ class Climbing(RepeatedMatrixGame):
     """
 
     def __init__(self, slots: int, device: torch.device | str = "cpu", *, turns: int = 25) -> None:
-        super().__init__("climbing", [[11, -30, 0], [-30, 7, 6], [0, 0, 5]], turns, slots, device, {})
+        payoff: PayoffMatrix = [[11, -30, 0], [-30, 7, 6], [0, 0, 5]]
+        super().__init__("climbing", slots, device, payoff=payoff, turns=turns, options={})
 
 
 class Penalty(RepeatedMatrixGame):
@@ -151,4 +155,5 @@ class Penalty(RepeatedMatrixGame):
 
     def __init__(self, slots: int, device: torch.device | str = "cpu", *, k: float = -100, turns: int = 25) -> None:
         check_number("penalty", "k", k, -float("inf"), 0)
-        super().__init__("penalty", [[k, 0, 10], [0, 2, 0], [10, 0, k]], turns, slots, device, {"k": k})
+        payoff: PayoffMatrix = [[k, 0, 10], [0, 2, 0], [10, 0, k]]
+        super().__init__("penalty", slots, device, payoff=payoff, turns=turns, options={"k": k})

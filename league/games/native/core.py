@@ -24,8 +24,8 @@ ActsAndState = tuple[dict[str, Acting], Tensor | None]
 class Outcome:
     """The result of a native game's `play`, before any new episode begins. Shapes as in `Turn`.
 
-    reward: `[B, S]`. ended: `[B]`, by the rules or cut off. score: `[B, S]`, valid where ended.
-    truncated: `[B]`, those of `ended` that were cut off; None where the game cannot truncate.
+    reward: `[B, S]`. ended: `[B]`, by the rules or by truncation. score: `[B, S]`, valid where ended.
+    truncated: `[B]`, the slots of `ended` that were truncated; None where the game cannot truncate.
     """
 
     reward: Tensor

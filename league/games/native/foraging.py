@@ -16,13 +16,13 @@ from league.games.core import GameSpec, RoleSpec, State
 from league.games.counter_rng import uniform
 from league.games.native.core import ActsAndState, NativeGame, Outcome, all_acting
 from league.games.native.layout import renew_ended, slot_first, slot_first_float32, slot_last
-from league.games.options import check_bool, check_whole
+from league.games.option_checks import check_bool, check_whole
 
 LOAD = 5
 _MOVES = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1), (0, 0))
 """By action, along rows and columns: none, north, south, west, east, load."""
 _LOADERS = 3
-"""A food's level is at most the sum of so many agents' levels, the lowest ones."""
+"""A food's level is at most the sum of this many agents' levels, the lowest ones."""
 
 
 class Foraging(NativeGame):
@@ -128,18 +128,18 @@ class Foraging(NativeGame):
         action = slot_last(actions["agent"])
         wanted = place + self._moves.index_select(1, action.flatten()).view(place.shape)
         spot, weight = food[:2].unsqueeze(2), food[2]
-        lies = weight.unsqueeze(1) > 0
+        remains = weight.unsqueeze(1) > 0
         # By food, seat and slot.
-        blocked = (spot == wanted.unsqueeze(1)).all(0) & lies
+        blocked = (spot == wanted.unsqueeze(1)).all(0) & remains
         off = ((wanted < 0) | (wanted >= self._size)).any(0)
         wanted = torch.where(off | blocked.any(0), place, wanted)
         cell = wanted[0] * self._size + wanted[1]
         alone = (cell.unsqueeze(0) == cell.unsqueeze(1)).sum(0) == 1
-        beside = ((spot - place.unsqueeze(1)).abs().sum(0) == 1) & lies & (action == LOAD)
-        lifting = (beside * level).sum(1)
+        adjacent = ((spot - place.unsqueeze(1)).abs().sum(0) == 1) & remains & (action == LOAD)
+        lifting = (adjacent * level).sum(1)
         loaded = (lifting >= weight) & (weight > 0)
         share = torch.where(loaded, weight, 0) / (lifting * state["spawned"]).clamp_(min=1)
-        reward = (beside * share.unsqueeze(1)).sum(0) * level
+        reward = (adjacent * share.unsqueeze(1)).sum(0) * level
         food = torch.cat((food[:2], torch.where(loaded, 0, weight).unsqueeze(0)))
         cycle, score = state["cycle"] + 1, slot_last(state["score"]) + reward
         after = {

@@ -13,7 +13,7 @@ from league.errors import GameError
 from league.games.actions import Discrete
 from league.games.core import GameSpec, RoleSpec, State
 from league.games.native.core import ActsAndState, NativeGame, Outcome, all_acting
-from league.games.options import check_whole
+from league.games.option_checks import check_whole
 
 PayoffMatrix = Sequence[Sequence[float]]
 """`[R][C]`, by the row seat's and the column seat's action."""
@@ -34,10 +34,11 @@ class Bimatrix(NativeGame):
     def __init__(
         self,
         name: str,
-        row: Tensor,
-        column: Tensor,
         slots: int,
         device: torch.device | str,
+        *,
+        row: Tensor,
+        column: Tensor,
         options: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(_spec(name, row, column, options or {}), slots, device)
@@ -91,7 +92,7 @@ class Matrix(Bimatrix):
         options: dict[str, object] = {"payoff": row.tolist()}
         if payoff_column is not None:
             options["payoff_column"] = column.tolist()
-        super().__init__("matrix", row, column, slots, device, options)
+        super().__init__("matrix", slots, device, row=row, column=column, options=options)
 
 
 class RockPaperScissors(Bimatrix):
@@ -99,7 +100,7 @@ class RockPaperScissors(Bimatrix):
 
     def __init__(self, slots: int, device: torch.device | str = "cpu") -> None:
         row = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
-        super().__init__("rps", row, -row, slots, device)
+        super().__init__("rps", slots, device, row=row, column=-row)
 
 
 class BiasedRPS(Bimatrix):
@@ -111,7 +112,7 @@ class BiasedRPS(Bimatrix):
 
     def __init__(self, slots: int, device: torch.device | str = "cpu") -> None:
         row = torch.tensor([[0.0, -25.0, 50.0], [25.0, 0.0, -5.0], [-50.0, 5.0, 0.0]])
-        super().__init__("biased_rps", row, -row, slots, device)
+        super().__init__("biased_rps", slots, device, row=row, column=-row)
 
 
 class Blotto(Bimatrix):
@@ -133,7 +134,8 @@ class Blotto(Bimatrix):
         sent = torch.tensor(self.divisions, dtype=torch.float32)
         row = sum((field[:, None] - field[None]).sign() for field in sent.unbind(1))
         row = torch.as_tensor(row).sign()
-        super().__init__("blotto", row, -row, slots, device, {"troops": troops, "fields": fields})
+        options = {"troops": troops, "fields": fields}
+        super().__init__("blotto", slots, device, row=row, column=-row, options=options)
 
 
 def _divisions(troops: int, fields: int) -> list[tuple[int, ...]]:

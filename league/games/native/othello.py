@@ -22,7 +22,7 @@ _OPENING = (19, 26, 37, 44)
 """Where seat 0 may place its first stone."""
 _INNER_COLUMNS, _INNER_ROWS = 0x7E7E7E7E7E7E7E7E, 0x00FFFFFFFFFFFF00
 _STEPS = ((1, _INNER_COLUMNS), (8, _INNER_ROWS), (7, _INNER_COLUMNS & _INNER_ROWS), (9, _INNER_COLUMNS & _INNER_ROWS))
-"""Bits from a cell to its neighbours along a row, a column and both diagonals, and the cells that can lie between two
+"""Bits from a cell to its neighbours along a row, a column and both diagonals, and the cells that can be between two
 others on such a line. Neither a run within them nor a step from it crosses an edge, so shifts need no other mask."""
 
 
@@ -86,7 +86,7 @@ class Othello(BoardGame):
         """`[N]` int64: empty cells from which a run of the other's stones leads to one's own."""
         between = self._between & other
         up, down = self._runs(own, between)
-        # A run holds no corner, so none is negative: a shift to the right brings in zeros.
+        # A run has no corner, so none is negative: a right shift fills with zeros.
         ends = ((up << self._step) | (down >> self._step)).unbind(0)
         return reduce(or_, ends) & ~(own | other)
 
@@ -99,7 +99,7 @@ class Othello(BoardGame):
         return (up + down).sum(0)
 
     def _runs(self, start: Tensor, between: Tensor) -> tuple[Tensor, Tensor]:
-        """`[4, N]` int64 each: runs within `between` `[4, N]` that begin beside `start` `[N]`, towards either end."""
+        """`[4, N]` int64 each: runs within `between` `[4, N]` that begin next to `start` `[N]`, towards either end."""
         step, two = self._step, self._two_steps
         up, down = (start << step) & between, (start >> step) & between
         up, down = up | ((up << step) & between), down | ((down >> step) & between)

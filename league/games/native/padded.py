@@ -38,7 +38,7 @@ class Padded(NativeGame):
         self._width = max(int(torch.Size(role.obs_shape).numel()) for role in roles)
         super().__init__(_spec(game.spec, self._width, max(counts)), game.slots, game.device)
         self.forfeits = game.forfeits
-        # Roles stand one after another; this brings their rows into seat order.
+        # Rows are grouped by role; this index puts them into seat order.
         order = [seat for role in roles for seat in role.seats]
         self._order = None if order == sorted(order) else torch.tensor(order, device=self.device).argsort()
         self._seats = {role.name: torch.tensor(role.seats, device=self.device) for role in roles}

@@ -20,7 +20,7 @@ from league.games.native.core import ActsAndState, NativeGame, Outcome, all_acti
 from league.games.native.layout import renew_ended, slot_first, slot_first_float32, slot_last
 from league.games.native.particle_physics import ContactForces, integrate
 from league.games.native.particle_world import DIRECTIONS, Agent, Landmarks, ObservationRows, WorldRows
-from league.games.options import check_bool, check_whole
+from league.games.option_checks import check_bool, check_whole
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 _MAP = (31, 15)
@@ -64,8 +64,7 @@ class ParticleGame(NativeGame):
         if dtype not in _DTYPES:
             raise GameError(f"{name}: dtype must be one of {', '.join(_DTYPES)}, not {dtype!r}")
         self._agents, self._landmarks, self._goals, self._cycles = tuple(agents), landmarks, goals, max_cycles
-        self._rows = WorldRows(agents, landmarks.count, hints)
-        observations = self.observations(self._rows)
+        observations = self.observations(WorldRows(agents, landmarks.count, hints))
         # Left out where it has its default: snapshots are bound to the options.
         given = {**options, "max_cycles": max_cycles} | ({"continuous_actions": True} if continuous else {})
         super().__init__(_spec(name, agents, observations, given, continuous), slots, device)
@@ -210,8 +209,8 @@ class ParticleGame(NativeGame):
             (x, y), (dx, dy) = state["place"][0, seat].tolist(), state["speed"][0, seat].tolist()
             line = f"{seat} {agent.name}: at {x:+.2f} {y:+.2f}, speed {dx:+.2f} {dy:+.2f}"
             if agent.words:
-                said = state["message"][0, self._speakers.index(seat)]
-                line += f", says {int(said.argmax())}" if bool(said.any()) else ", says nothing"
+                message = state["message"][0, self._speakers.index(seat)]
+                line += f", says {int(message.argmax())}" if bool(message.any()) else ", says nothing"
             lines.append(line)
         if self._goals:
             lines.append("goal: " + ", ".join(signs[goal] for goal in state["goal"][0].tolist()))
@@ -228,8 +227,8 @@ class ParticleGame(NativeGame):
         if speakers:
             steps = [len(DIRECTIONS) if agent.force else 1 for agent in speakers]
             words = range(speakers[0].words)
-            said = [[[float(action // step == word) for action in range(most)] for step in steps] for word in words]
-            self._word = self._tensor(said).flatten()
+            spoken = [[[float(action // step == word) for action in range(most)] for step in steps] for word in words]
+            self._word = self._tensor(spoken).flatten()
             count = len(words) * len(speakers)
             first = torch.arange(0, count * most, most, device=self.device)
             self._first_word = first.view(len(words), len(speakers), 1)

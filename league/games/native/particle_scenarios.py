@@ -22,7 +22,7 @@ from league.games.native.particle_physics import (
     squared_length,
 )
 from league.games.native.particle_world import Agent, Landmarks, ObservationRows, WorldRows
-from league.games.options import check_number, check_whole
+from league.games.option_checks import check_number, check_whole
 
 _FAR = 2 * math.sqrt(2)
 """The longest distance within the square from -1 to 1."""
@@ -72,10 +72,10 @@ class Spread(ParticleGame):
     def observations(self, rows: WorldRows) -> list[ObservationRows]:
         seats = range(len(self._agents))
         return [
-            rows.speed(seat)
-            + rows.place(seat)
+            rows.velocity(seat)
+            + rows.position(seat)
             + rows.landmarks(seat)
-            + [pair for other in seats if other != seat for pair in rows.agent(other, seat)]
+            + rows.other_agents(seat)
             + rows.zeros(2 * (len(seats) - 1))
             for seat in seats
         ]
@@ -137,11 +137,11 @@ class Tag(ParticleGame):
         seats = range(len(self._agents))
         good = [seat for seat in seats if self._agents[seat].role == "agent"]
         return [
-            rows.speed(seat)
-            + rows.place(seat)
+            rows.velocity(seat)
+            + rows.position(seat)
             + rows.landmarks(seat)
-            + [pair for other in seats if other != seat for pair in rows.agent(other, seat)]
-            + [pair for other in good if other != seat for pair in rows.speed(other)]
+            + rows.other_agents(seat)
+            + [pair for other in good if other != seat for pair in rows.velocity(other)]
             for seat in seats
         ]
 
@@ -194,9 +194,7 @@ class Adversary(ParticleGame):
     def observations(self, rows: WorldRows) -> list[ObservationRows]:
         seats = range(len(self._agents))
         return [
-            (rows.hinted_place(0, seat) if seat else [])
-            + rows.landmarks(seat)
-            + [pair for other in seats if other != seat for pair in rows.agent(other, seat)]
+            (rows.hinted_position(0, seat) if seat else []) + rows.landmarks(seat) + rows.other_agents(seat)
             for seat in seats
         ]
 
@@ -248,7 +246,7 @@ class SpeakerListener(ParticleGame):
         self._colours = torch.arange(3, device=self.device).unsqueeze(1)
 
     def observations(self, rows: WorldRows) -> list[ObservationRows]:
-        return [rows.hint(0, 1, 2), rows.speed(1) + rows.landmarks(1) + rows.message(0)]
+        return [rows.hint(0, 1, 2), rows.velocity(1) + rows.landmarks(1) + rows.message(0)]
 
     def hints(self, landmark: Tensor, goal: Tensor) -> list[Tensor]:
         return [_colour(goal == self._colours, 0.15, 0.65, landmark)]
@@ -298,7 +296,7 @@ class Reference(ParticleGame):
     def observations(self, rows: WorldRows) -> list[ObservationRows]:
         colours = [range(0, 3), range(3, 6)]
         return [
-            rows.speed(seat) + rows.landmarks(seat) + rows.hint(*colours[seat]) + rows.message(1 - seat)
+            rows.velocity(seat) + rows.landmarks(seat) + rows.hint(*colours[seat]) + rows.message(1 - seat)
             for seat in range(2)
         ]
 

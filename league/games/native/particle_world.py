@@ -54,7 +54,7 @@ class Landmarks:
 class WorldRows:
     """Which row of a `[rows, B]` tensor holds which number of a world: names for what observations show.
 
-    hints: how many rows the scenario adds (`ParticleGame.hints`). The last row is zeros. count: of all rows.
+    hints: how many rows the scenario adds (`ParticleGame.hints`). The last row is zeros.
     """
 
     def __init__(self, agents: Sequence[Agent], landmarks: int, hints: int) -> None:
@@ -64,25 +64,27 @@ class WorldRows:
         self._message = self._speed + 2 * seats
         self._hint = self._message + sum(words)
         self._zero = self._hint + hints
-        self.count = self._zero + 1
 
-    def place(self, seat: int) -> ObservationRows:
+    def position(self, seat: int) -> ObservationRows:
         """x and y of an agent."""
-        return self._pairs(self._place_of(seat))
+        return self._pairs(self._position_of(seat))
 
-    def speed(self, seat: int) -> ObservationRows:
+    def velocity(self, seat: int) -> ObservationRows:
         """Velocity of an agent along x and y."""
         return self._pairs([self._speed + axis * self._seats + seat for axis in (0, 1)])
 
-    def agent(self, seat: int, seen_by: int) -> ObservationRows:
-        """The position of an agent relative to another."""
-        return list(zip(self._place_of(seat), self._place_of(seen_by), strict=True))
+    def other_agents(self, seen_by: int) -> ObservationRows:
+        """The position of each other agent relative to this one."""
+        others = [seat for seat in range(self._seats) if seat != seen_by]
+        return [
+            pair for seat in others for pair in zip(self._position_of(seat), self._position_of(seen_by), strict=True)
+        ]
 
     def landmarks(self, seen_by: int) -> ObservationRows:
         """The position of each landmark relative to an agent."""
         first = 2 * self._seats
         rows = [[first + axis * self._landmarks + index for axis in (0, 1)] for index in range(self._landmarks)]
-        return [pair for place in rows for pair in zip(place, self._place_of(seen_by), strict=True)]
+        return [pair for place in rows for pair in zip(place, self._position_of(seen_by), strict=True)]
 
     def message(self, speaker: int) -> ObservationRows:
         """The last message of this speaker (numbered among speakers), one-hot; zeros before its first."""
@@ -93,15 +95,15 @@ class WorldRows:
         """The scenario's own rows with these numbers (`ParticleGame.hints`)."""
         return self._pairs([self._hint + number for number in numbers])
 
-    def hinted_place(self, x: int, seen_by: int) -> ObservationRows:
+    def hinted_position(self, x: int, seen_by: int) -> ObservationRows:
         """The position in the scenario's own rows `x` and `x + 1`, relative to an agent."""
-        return list(zip((self._hint + x, self._hint + x + 1), self._place_of(seen_by), strict=True))
+        return list(zip((self._hint + x, self._hint + x + 1), self._position_of(seen_by), strict=True))
 
     def zeros(self, count: int) -> ObservationRows:
         """Zeros, as for messages that nobody sends."""
         return self._pairs([self._zero] * count)
 
-    def _place_of(self, seat: int) -> tuple[int, int]:
+    def _position_of(self, seat: int) -> tuple[int, int]:
         return seat, self._seats + seat
 
     def _pairs(self, rows: Sequence[int]) -> ObservationRows:

@@ -11,7 +11,7 @@ from league.games.actions import Discrete
 from league.games.core import GameSpec, RoleSpec, State
 from league.games.counter_rng import uniform
 from league.games.native.core import ActsAndState, NativeGame, Outcome, all_acting
-from league.games.options import check_whole
+from league.games.option_checks import check_whole
 
 _CUE, _WAIT, _ANSWER = 0, 1, 2
 

@@ -16,6 +16,8 @@ from league.games.pettingzoo.sources import Environment, Source
 from league.games.pettingzoo.spaces import Encoding
 
 Floats = npt.NDArray[np.float32]
+Flags = Mapping[Any, bool]
+"""By agent."""
 SeatObservations = Sequence[npt.NDArray[Any] | None]
 """By seat, its encoded observation, or None where its episode is over."""
 
@@ -63,6 +65,7 @@ class Driver(ABC):
         """Begin an episode. seed: below 2**31. Raises GameError where no seat acts."""
         self.done = [False] * len(self.agents)
         self._reset(seed)
+        self._find_acting()
         if not self.acting:
             raise GameError(f"{self.game}: after reset(seed={seed}) the environment has no agent that acts")
 
@@ -74,7 +77,10 @@ class Driver(ABC):
         Rewards that an environment pays to agents whose episode is over belong to no decision and are dropped.
         """
         before, reward = self.done, [0.0] * len(self.agents)
-        step = self._step(actions, reward)
+        terminations, truncations = self._step(actions, reward)
+        terminated, truncated = self._newly_done(terminations, truncations)
+        final_state, final_obs = self._final(truncated, before)
+        self._find_acting()
         if True in before:
             for seat, over in enumerate(before):
                 if over:
@@ -83,11 +89,19 @@ class Driver(ABC):
             for seat, value in enumerate(reward):
                 if not math.isfinite(value):
                     raise GameError(f"{self.game}: agent '{self.agents[seat]}' was given a reward of {value}")
-        if step.ended and False in self.done:
-            rest = step.truncated or step.terminated
+        ended = not self.acting
+        if ended and False in self.done:
+            rest = truncated or terminated
             rest += [seat for seat, over in enumerate(self.done) if not over]
             self.done = [True] * len(self.agents)
-        return step
+        return Step(
+            reward=reward,
+            terminated=terminated,
+            truncated=truncated,
+            ended=ended,
+            final_state=final_state,
+            final_obs=final_obs,
+        )
 
     @abstractmethod
     def observe_with_mask(self, seat: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
@@ -105,10 +119,16 @@ class Driver(ABC):
         return self._state(() if self.uses_env_state else self._observations())
 
     @abstractmethod
-    def _reset(self, seed: int) -> None: ...
+    def _reset(self, seed: int) -> None:
+        """Begin an episode of the environment."""
 
     @abstractmethod
-    def _step(self, actions: Sequence[Any], reward: list[float]) -> Step: ...
+    def _step(self, actions: Sequence[Any], reward: list[float]) -> tuple[Flags, Flags]:
+        """Step the environment, and write the new rewards by seat. Returns terminations and truncations by agent."""
+
+    @abstractmethod
+    def _find_acting(self) -> None:
+        """Set `acting` after a reset or a step."""
 
     def _final(self, truncated: Sequence[int], before: Sequence[bool]) -> tuple[Floats | None, SeatObservations]:
         """`final_state` and `final_obs` of a step. before: `done` before it."""
@@ -142,9 +162,7 @@ class Driver(ABC):
                 living += 1
         return total / np.float32(max(living, 1))
 
-    def _newly_done(
-        self, terminations: Mapping[Any, bool], truncations: Mapping[Any, bool]
-    ) -> tuple[list[int], list[int]]:
+    def _newly_done(self, terminations: Flags, truncations: Flags) -> tuple[list[int], list[int]]:
         """The seats that are terminated and truncated by flags that are new; marks them as done."""
         over: list[int] = []
         cut: list[int] = []
@@ -185,29 +203,18 @@ class TurnDriver(Driver):
 
     def _reset(self, seed: int) -> None:
         self.env.reset(seed=seed)
-        self._skip_dead_agents()
 
-    def _step(self, actions: Sequence[Any], reward: list[float]) -> Step:
-        env, (seat,), before = self.env, self.acting, self.done
+    def _step(self, actions: Sequence[Any], reward: list[float]) -> tuple[Flags, Flags]:
+        env, (seat,) = self.env, self.acting
         rewards_before = dict(env._cumulative_rewards)
         env.step(self._decode[seat](actions[seat]))
         # An agent's cumulative reward counts from its own last action. The agent that acts has just read its own, so
-        # all that stands there now is new; for the others the difference is. (Summing `rewards` instead would count
+        # its whole value is new now; for the others the difference is. (Summing `rewards` instead would count
         # twice where an environment does not clear them; so would reading again after dead agents are skipped.)
         rewards_before[self.agents[seat]] = 0.0
         for name, total in env._cumulative_rewards.items():
             reward[self._seat(name)] = float(total - rewards_before.get(name, 0.0))
-        over, cut = self._newly_done(env.terminations, env.truncations)
-        state, observations = self._final(cut, before)
-        self._skip_dead_agents()
-        return Step(
-            reward=reward,
-            terminated=over,
-            truncated=cut,
-            ended=not self.acting,
-            final_state=state,
-            final_obs=observations,
-        )
+        return env.terminations, env.truncations
 
     def observe_with_mask(self, seat: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
         return self._encode_with_mask(seat, self.env.observe(self.agents[seat]), self.env.infos)
@@ -215,8 +222,8 @@ class TurnDriver(Driver):
     def observe(self, seat: int) -> npt.NDArray[Any]:
         return self.encodings[seat].encode(self.env.observe(self.agents[seat]))
 
-    def _skip_dead_agents(self) -> None:
-        """Step dead agents (`step(None)`) until a live one is selected, and set `acting`."""
+    def _find_acting(self) -> None:
+        """Steps dead agents (`step(None)`) until a live one is selected."""
         env = self.env
         for _ in range(len(self.agents) + 1):
             if not env.agents or False not in self.done:
@@ -235,26 +242,15 @@ class ParallelDriver(Driver):
 
     def _reset(self, seed: int) -> None:
         self._raw, self._infos = self.env.reset(seed=seed)
-        self._find_acting()
 
-    def _step(self, actions: Sequence[Any], reward: list[float]) -> Step:
-        before, agents, decode = self.done, self.agents, self._decode
+    def _step(self, actions: Sequence[Any], reward: list[float]) -> tuple[Flags, Flags]:
+        agents, decode = self.agents, self._decode
         self._raw, rewards, terminations, truncations, self._infos = self.env.step(
             {agents[seat]: decode[seat](actions[seat]) for seat in self.acting}
         )
         for agent, value in rewards.items():
             reward[self._seat(agent)] = float(value)
-        over, cut = self._newly_done(terminations, truncations)
-        state, observations = self._final(cut, before)
-        self._find_acting()
-        return Step(
-            reward=reward,
-            terminated=over,
-            truncated=cut,
-            ended=not self.acting,
-            final_state=state,
-            final_obs=observations,
-        )
+        return terminations, truncations
 
     def observe_with_mask(self, seat: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
         return self._encode_with_mask(seat, self._raw[self.agents[seat]], self._infos)
@@ -269,7 +265,7 @@ class ParallelDriver(Driver):
         self.acting = tuple([seat for seat in map(self._seat, self.env.agents) if not self.done[seat]])
 
 
-def drive(game: str, env: Environment, agents: Sequence[Any], encodings: Sequence[Encoding]) -> Driver:
+def new_driver(game: str, env: Environment, agents: Sequence[Any], encodings: Sequence[Encoding]) -> Driver:
     """The driver for an environment. Raises GameError for an object that is not a PettingZoo environment."""
     return (TurnDriver if takes_turns(game, env) else ParallelDriver)(game, env, agents, encodings)
 

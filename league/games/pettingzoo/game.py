@@ -27,7 +27,7 @@ from league.games.pettingzoo.vector_env import HOLD, RESET, STEP, EnvBackend, En
 from league.games.pettingzoo.workers import WorkerPool, name_of
 
 _FIRST_CAPACITY = 32
-"""Turns of an episode that there is room for at first; the room doubles when it is full."""
+"""Capacity of the action history at first, in turns; it doubles when it is full."""
 
 
 class PettingZooGame(Game):

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from league.games.actions import Box
 from league.games.core import GameSpec, RoleSpec
-from league.games.pettingzoo.driver import Driver, ParallelDriver, drive
+from league.games.pettingzoo.driver import Driver, ParallelDriver, new_driver
 from league.games.pettingzoo.options import AdapterOptions
 from league.games.pettingzoo.roles import (
     Groups,
@@ -36,7 +36,7 @@ from league.games.pettingzoo.turn_view import TORCH_DTYPES
 
 _FIRST_TURNS = 13  # a prime, so that whatever reset() forgets is in the middle of its count
 _MAX_TURNS, _MIN_TURNS, _MAX_NUMBERS = 256, 16, 2**24
-"""Turns of a random episode: fewer where observations are large, so that at most so many numbers are looked at."""
+"""Turns of a random episode: fewer where observations are large, so that an episode has at most `_MAX_NUMBERS`."""
 _MAX_STATE_NUMBERS = 2**20
 """Largest global state, for all seats' critics together, that is made of all observations in a row."""
 _MAX_ENV_STATE = 65_536
@@ -44,17 +44,17 @@ _SIDE_TURNS, _SIDE_EPISODES = 3_000, 32
 """How long random play may take that infers sides."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class RandomEpisode:
     """One random episode, or its first turns.
 
-    digest: of everything that was observed and returned. returns: `[S]`. turns: how many were played. ended: it reached
+    returns: `[S]`. digest: of everything that was observed and returned. turns: how many were played. ended: it reached
     its end. masked: seats that had an action mask. state_sizes: of the environment's own global state, turn by turn,
     None where it has none. state_is_observations: that state was always just all observations in a row.
     """
 
-    digest: bytes
     returns: npt.NDArray[np.float64]
+    digest: bytes = b""
     turns: int = 0
     ended: bool = False
     masked: set[int] = field(default_factory=set)
@@ -88,8 +88,8 @@ def probe(source: Source, adapter: AdapterOptions, options: Mapping[str, object]
     horizon = adapter.horizon or ("terminal" if source.family in ("classic", "openspiel") else "truncation")
     environment = source.build()
     agents, encodings = agents_of(source.id, environment, observations)
-    driver = drive(source.id, environment, agents, encodings)
-    fresh = drive(source.id, source.build(), agents, encodings)
+    driver = new_driver(source.id, environment, agents, encodings)
+    fresh = new_driver(source.id, source.build(), agents, encodings)
     driver.horizon_is_terminal = fresh.horizon_is_terminal = horizon == "terminal"
 
     turns = max(min(_MAX_TURNS, _MAX_NUMBERS // sum(encoding.size for encoding in encodings)), _MIN_TURNS)
@@ -106,7 +106,7 @@ def probe(source: Source, adapter: AdapterOptions, options: Mapping[str, object]
     if not driver.uses_env_state and sum(encoding.size for encoding in encodings) * len(agents) > _MAX_STATE_NUMBERS:
         driver.mean_groups = [role.seats for role in roles]
 
-    spec = _game_spec(source, adapter, driver, roles, sides, episodes, options)
+    spec = _game_spec(source, adapter, driver, roles=roles, sides=sides, episodes=episodes, options=options)
     worst, best = spec.score_range or (-1.0, 1.0)
     if spec.score_range is None:
         worst = min(worst, *(float(episode.returns.min()) for episode in episodes))
@@ -118,7 +118,7 @@ def probe(source: Source, adapter: AdapterOptions, options: Mapping[str, object]
 def play_random(driver: Driver, seed: int, turns: int) -> RandomEpisode:
     """Play at most `turns` turns of one episode at random; environment and actions follow from `seed` (below 2**31)."""
     rng, digest = np.random.default_rng(seed), hashlib.blake2b()
-    episode = RandomEpisode(b"", np.zeros(len(driver.agents)))
+    episode = RandomEpisode(returns=np.zeros(len(driver.agents)))
     driver.reset(seed)
     for _ in range(turns):
         _note_env_state(driver, episode)
@@ -208,6 +208,7 @@ def _game_spec(
     source: Source,
     adapter: AdapterOptions,
     driver: Driver,
+    *,
     roles: tuple[RoleSpec, ...],
     sides: Groups,
     episodes: Sequence[RandomEpisode],

@@ -51,7 +51,7 @@ class BatchSpec:
 
     @property
     def no_action(self) -> float:
-        """What stands in place of an action where a seat does not act: -1, or infinity among floats."""
+        """The placeholder where a seat does not act: -1, or infinity among floats."""
         return np.inf if self.action_dtype == "float32" else -1
 
 
@@ -70,7 +70,7 @@ class SharedBuffer:
     Read and written by the environments only: command `[B]` uint8 (see `vector_env`), action `[B, S, *action_shape]`,
     seed `[B]` int64 for episodes that begin, env_reward `[B, S]` float64, and stepping `[W]` int64, the slot that each
     process is stepping.
-    fields: where each array lies. buffer: `size(…)` bytes.
+    fields: the place of each array. buffer: `size(…)` bytes.
     """
 
     def __init__(self, spec: BatchSpec, slots: int, processes: int, buffer: npt.NDArray[np.uint8]) -> None:
@@ -94,7 +94,7 @@ class SharedBuffer:
 
     @staticmethod
     def size(spec: BatchSpec, slots: int, processes: int) -> int:
-        """How many bytes the buffer of so many slots needs."""
+        """The size in bytes of a buffer for `slots` slots."""
         return _layout(spec, slots, processes)[3]
 
 

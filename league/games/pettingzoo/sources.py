@@ -41,7 +41,7 @@ MODULES = {"mpe2": "mpe2", "magent2": "magent2.environments"}
 _NAME = re.compile(r"(?P<name>[a-z][a-z0-9_]*)[-_]v(?P<version>\d+)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Where a game's environments come from.
 
@@ -100,7 +100,12 @@ def _unwrapped(origin: str | Callable[..., Environment], options: Mapping[str, o
         game = f"{getattr(origin, '__module__', type(origin).__module__)}:{name}"
         _check_options(game, origin, options)
         return Source(
-            game, "0", "custom", name, _factory(game, "", origin, options), option_defaults=_option_defaults(origin)
+            id=game,
+            version="0",
+            family="custom",
+            name=name,
+            build=_factory(game, "", origin, options),
+            option_defaults=_option_defaults(origin),
         )
     package, _, name = origin.partition(":")
     if package == "openspiel":
@@ -149,8 +154,14 @@ def _from_package(origin: str, package: str, family: str, text: str, options: Ma
         raise GameError(f"'{origin}' is not the installed version: use '{ids[name]}'")
     module = _guarded(ids[name], family, lambda: _module(f"{package}.{name}_v{version}"))
     _check_options(ids[name], module.raw_env, options)
-    build = _factory(ids[name], family, lambda **kw: _bare(module, kw), options)
-    return Source(ids[name], version, family, name, build, option_defaults=_option_defaults(module.raw_env))
+    return Source(
+        id=ids[name],
+        version=version,
+        family=family,
+        name=name,
+        build=_factory(ids[name], family, lambda **given: _bare(module, given), options),
+        option_defaults=_option_defaults(module.raw_env),
+    )
 
 
 def _gymnasium(package: str, name: str, options: Mapping[str, object]) -> Source:
@@ -169,8 +180,13 @@ def _gymnasium(package: str, name: str, options: Mapping[str, object]) -> Source
         # Without Gymnasium's wrappers: they check every call, and the environments limit their steps themselves.
         return TupleEnv(game, gymnasium.make(name, disable_env_checker=True, **dict[str, Any](options)).unwrapped)
 
-    version = name.rpartition("-v")[2]
-    return Source(game, version, package, name, _factory(game, package, make, {}))
+    return Source(
+        id=game,
+        version=name.rpartition("-v")[2],
+        family=package,
+        name=name,
+        build=_factory(game, package, make, {}),
+    )
 
 
 def _openspiel(name: str, options: Mapping[str, object]) -> Source:
@@ -197,8 +213,15 @@ def _openspiel(name: str, options: Mapping[str, object]) -> Source:
 
         return corrected(shimmy.OpenSpielCompatibilityV0(game_name=name, config=config))
 
-    build = _factory(game, "openspiel", make, {})
-    return Source(game, "0", "openspiel", name, build, channels="first", option_defaults=dict(parameters))
+    return Source(
+        id=game,
+        version="0",
+        family="openspiel",
+        name=name,
+        build=_factory(game, "openspiel", make, {}),
+        channels="first",
+        option_defaults=dict(parameters),
+    )
 
 
 def _bare(module: ModuleType, options: Mapping[str, object]) -> Environment:

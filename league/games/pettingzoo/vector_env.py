@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from league.errors import GameError
-from league.games.pettingzoo.driver import Driver, Step, drive, fold_seed, text_of
+from league.games.pettingzoo.driver import Driver, Step, fold_seed, new_driver, text_of
 from league.games.pettingzoo.shared_buffer import BatchSpec, SharedBuffer
 from league.games.pettingzoo.sources import Source
 from league.games.pettingzoo.spaces import agents_of
@@ -119,7 +119,7 @@ class EnvBatch:
         """A driver of a new environment, set as the spec demands."""
         source, spec = self._source, self._spec
         environment = source.build()
-        driver = drive(source.id, environment, *agents_of(source.id, environment, spec.observations))
+        driver = new_driver(source.id, environment, *agents_of(source.id, environment, spec.observations))
         driver.horizon_is_terminal, driver.uses_env_state = spec.horizon_is_terminal, spec.uses_env_state
         driver.mean_groups = spec.mean_groups
         return driver

@@ -1,7 +1,7 @@
 """How a game and its worker processes exchange data: short messages over a socket, and shared memory for arrays.
 
-Each message is one byte that says what it is, and a text. Arrays are never sent; they lie in anonymous memory, which
-needs no name and is freed with the last process that holds it.
+A message is one byte, its kind, and a text. Arrays are never sent: they are in anonymous shared memory, which needs no
+name and is freed with the last process that holds it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def send(wire: socket.socket, what: bytes, text: str = "") -> None:
 
 
 def receive(wire: socket.socket) -> tuple[bytes, str]:
-    """The next message: what it is, and its text. Raises EOFError where the other end is closed."""
+    """The next message: its kind and its text. Raises EOFError where the other end is closed."""
     what, length = _HEAD.unpack(_exactly(wire, _HEAD.size))
     return what, _exactly(wire, length).decode() if length else ""
 

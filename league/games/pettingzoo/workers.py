@@ -147,7 +147,7 @@ class WorkerPool:
 
     def _send_all(self, what: bytes, text: str = "", memory: int | None = None) -> None:
         if not self._kill.alive:
-            raise GameError(f"{self._game}: its worker processes have ended; make the game anew")
+            raise GameError(f"{self._game}: its worker processes have ended; make a new game")
         for number, wire in enumerate(self._wires):
             try:
                 messages.send(wire, what, text)
@@ -175,7 +175,7 @@ class WorkerPool:
         return "an environment" if self._buffer is None else f"slot {int(self._buffer.stepping[number])}'s environment"
 
     def _worker_died(self, number: int) -> NoReturn:
-        """End the other workers, and raise a GameError that says how this one died."""
+        """End the other workers, and raise a GameError that names how this one died."""
         process = self._processes[number]
         try:
             code = process.wait(_CLOSE_SECONDS)
@@ -200,7 +200,7 @@ def name_of(game: str, origin: Callable[..., Environment]) -> str:
 
 
 def serve(wire: int, number: int) -> None:
-    """The life of worker `number`: answer the messages that come over the socket `wire`, until told to close."""
+    """The main loop of worker `number`: answer the messages on the socket `wire` until CLOSE."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(fileno=wire) as parent:
         threading.Thread(target=_exit_with_parent, args=(wire,), daemon=True).start()

@@ -29,10 +29,18 @@ class Scattered(NativeGame):
 
     def __init__(self, slots: int, device: str = "cpu", acting: int = 2) -> None:
         roles = (
-            RoleSpec("even", (0, 2), acting, (2, 2), torch.uint8, Discrete(2)),
-            RoleSpec("odd", (1, 3), 2, (3,), torch.float32, Discrete(4)),
+            RoleSpec(
+                name="even", seats=(0, 2), acting=acting, obs_shape=(2, 2), obs_dtype=torch.uint8, actions=Discrete(2)
+            ),
+            RoleSpec(name="odd", seats=(1, 3), acting=2, obs_shape=(3,), obs_dtype=torch.float32, actions=Discrete(4)),
         )
-        super().__init__(GameSpec("scattered", "1", tuple("abcd"), ((0, 1, 2, 3),), roles, "score"), slots, device)
+        super().__init__(
+            GameSpec(
+                id="scattered", version="1", seats=tuple("abcd"), sides=((0, 1, 2, 3),), roles=roles, outcome="score"
+            ),
+            slots,
+            device,
+        )
 
     def deal(self, seeds: Tensor) -> State:
         return {"seed": seeds}

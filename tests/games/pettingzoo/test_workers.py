@@ -236,7 +236,7 @@ def test_a_worker_that_dies_is_told_and_the_others_end(own: str, how: str) -> No
         with pytest.raises(GameError, match=words):
             _second_turn(game)
         assert all(map(_gone, pids))
-        with pytest.raises(GameError, match="have ended; make the game anew"):
+        with pytest.raises(GameError, match="have ended; make a new game"):
             game.start(torch.arange(5))
 
 
