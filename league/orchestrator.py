@@ -83,6 +83,7 @@ class League:
         self._tuning_news = parts.tuning.news(parts.tuned_before)
         self.store, self.roster, self.executor = parts.store, parts.roster, parts.executor
         self.learners, self.tables, self.matchmaker = parts.learners, parts.tables, parts.matchmaker
+        self.posts = parts.posts
         self.progress = {one.name: setup.LearnerProgress(parts.parents.get(one.name)) for one in self.learners}
         self.round_number = self.steps = 0
         self.resumed = self._broken = self._in_round = False
@@ -177,10 +178,9 @@ class League:
             for table, members in enumerate(self.tables)
             for learner in members
         )
-        spec = self.roster.spec
         return LeagueView(
             round=number,
-            posts=(spec.split() if self.config.game.posts == "seat" else spec).posts,
+            posts=self.posts,
             learners=learners,
             snapshots=tuple(self.roster.snapshots),
             anchors=self.roster.active,

@@ -1,7 +1,8 @@
 """Ids and frozen records shared by all rooms. Light on purpose: no torch, no I/O.
 
-A **post** is what one policy fills: all seats of one role on one side, or each seat by itself (`GameSpec.split`). In
-most board games a post is one seat. A lineup names a policy for every post, in the order of `GameSpec.posts`.
+A **post** is what one policy fills: all seats of one role on one side (`GameSpec.posts`), or each seat by
+itself (`matchmaking.posts.by_seat`). In most board games a post is one seat. A lineup names a policy for every post, in
+order.
 """
 
 from __future__ import annotations

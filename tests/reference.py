@@ -22,6 +22,11 @@ Says = Callable[[Tensor, int], Tensor]
 """A policy: one observation and its seat → logits `[A]`."""
 
 
+def post_of(spec: GameSpec, seat: int) -> int:
+    """The index of the post that holds a seat."""
+    return next(index for index, post in enumerate(spec.posts) if seat in post.seats)
+
+
 @dataclass
 class Happened:
     """One turn of one slot. decisions: by role and row. The rest as in `Turn`, of this slot."""
@@ -66,7 +71,7 @@ class Slot:
         actions = {role.name: torch.zeros((1, role.acting), dtype=torch.int64) for role in spec.roles}
         for role in spec.roles:
             for row, seat, obs, legal in acting(before, role):
-                owner = self.lineup[spec.post_of_seat[seat]]
+                owner = self.lineup[post_of(spec, seat)]
                 draw = float(uniform(mix(self.job, 1, torch.tensor([self.episode])), self.clock, seat))
                 logs = log_probs(says[owner](obs, seat), legal)
                 action = drawn([math.exp(float(log)) for log in logs], legal, draw)
@@ -208,7 +213,7 @@ def returns(spec: GameSpec, name: str, played: list[list[Happened]]) -> dict[str
     """A learner's mean returns in the episodes that ended."""
     over = [happened for slot in played for happened in slot if happened.ended]
     found = {"episodes": float(len(over))}
-    mine = [(h, seat) for h in over for seat, post in enumerate(spec.post_of_seat) if h.lineup[post] == name]
+    mine = [(h, seat) for h in over for seat in range(len(spec.seats)) if h.lineup[post_of(spec, seat)] == name]
     if mine:
         found["episode_length"] = average([float(happened.length) for happened in over])
         if spec.can_truncate:
@@ -219,7 +224,7 @@ def returns(spec: GameSpec, name: str, played: list[list[Happened]]) -> dict[str
         if scores:
             found[f"return/{called}"] = average(scores)
     for side, seats in enumerate(spec.sides):
-        there = [h for h in over if any(h.lineup[spec.post_of_seat[seat]] == name for seat in seats)]
+        there = [h for h in over if any(h.lineup[post_of(spec, seat)] == name for seat in seats)]
         if there and len(seats) > 1:
             found[f"return/side{side}"] = average([sum(h.score[seat] for seat in seats) for h in there])
     return found

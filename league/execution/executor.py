@@ -20,7 +20,7 @@ from league.learning.learner import Learner
 from league.play.fixture import Fixture
 from league.play.match import play
 from league.policies.core import Policy
-from league.records import MatchResult, PolicyId, Seating
+from league.records import MatchResult, PolicyId, Post, Seating
 from league.threads import Threads
 
 
@@ -88,8 +88,8 @@ class InlineExecutor:
 
     make: a new game of so many slots. seeds: of each training table. slots: of a training table. replays: whether
     equal seeds and actions give equal episodes; where not, every round begins with fresh ones. threads: share out
-    updates and matches. team_reward: seats learn from the mean reward of their side. by_seat: training tables seat a
-    policy at every seat by itself (`GameSpec.split`).
+    updates and matches. team_reward: seats learn from the mean reward of their side. posts: those that the lineups of
+    training tables fill; by default the game's own.
     """
 
     make: Callable[[int], Game]
@@ -98,7 +98,7 @@ class InlineExecutor:
     replays: bool = True
     threads: Threads = field(default_factory=Threads)
     team_reward: bool = False
-    by_seat: bool = False
+    posts: tuple[Post, ...] | None = None
     _tables: dict[int, TrainingTable] = field(default_factory=dict)
     _rated: list[Game] = field(default_factory=list)
 
@@ -148,10 +148,9 @@ class InlineExecutor:
 
     def _table(self, number: int) -> TrainingTable:
         if number not in self._tables:
-            game = self.make(self.slots)
-            if self.by_seat:
-                game.spec = game.spec.split()
-            self._tables[number] = TrainingTable(game, number, self.seeds[number], self.threads, self.team_reward)
+            self._tables[number] = TrainingTable(
+                self.make(self.slots), number, self.seeds[number], self.threads, self.team_reward, self.posts
+            )
         return self._tables[number]
 
 

@@ -25,7 +25,7 @@ from league.play.rollout import collect, nothing_pending
 from league.play.table import Table
 from league.play.trajectory import Pending, Rollout, chains, still_pending
 from league.policies.core import Policy
-from league.records import PolicyId, Seating, TrainingResult
+from league.records import PolicyId, Post, Seating, TrainingResult
 from league.threads import Threads
 
 _LEARNERS_OWN = ("memory", "joint")
@@ -47,14 +47,22 @@ class Trained:
 class TrainingTable:
     """One table and its carry. number: which of the run's tables; job: the seed of everything drawn here.
 
-    team_reward: seats learn from the mean reward of their side, not from their own.
+    team_reward: seats learn from the mean reward of their side, not from their own. posts: those that its lineups fill;
+    by default the game's own.
     """
 
     def __init__(
-        self, game: Game, number: int, job: int, threads: Threads | None = None, team_reward: bool = False
+        self,
+        game: Game,
+        number: int,
+        job: int,
+        threads: Threads | None = None,
+        team_reward: bool = False,
+        posts: Sequence[Post] | None = None,
     ) -> None:
         self.game, self.number, self.job, self._seed = game, number, job, job
         self._threads, self._team_reward = threads or Threads(1), team_reward
+        self.posts = tuple(game.spec.posts if posts is None else posts)
         self._carry: dict[str, Tensor] = {}
         self._names: tuple[PolicyId, ...] = ()
         self._pending = {role.name: nothing_pending(game, role) for role in game.spec.roles}
@@ -115,7 +123,8 @@ class TrainingTable:
             decisions = _decisions(self.game.spec, rollout, learner.role.name, index)
             metrics[learner.name] = found.metrics | decisions | _returns(self.game.spec, rollout, index)
         own = sum(int(((rows.owner < len(learners)) & rows.present).sum()) for rows in rollout.rows.values())
-        results = training_results(self.game.spec, rollout, self._names, [learner.name for learner in learners], number)
+        live = [learner.name for learner in learners]
+        results = training_results(self.game.spec, self.posts, rollout, self._names, live, number)
         self._pending = {name: still_pending(rollout, role, linked[name]) for name, role in roles.items()}
         return Trained(metrics, results, phases | counts, trained, decided - own)
 
@@ -216,7 +225,7 @@ class TrainingTable:
         elif self._carry:
             unfinished = old[self._carry["lineup"]]
         places = self._places(lineup, unfinished, len(names))
-        table = Table(self.game, policies, Endless(lineup, self._seed), places=places)
+        table = Table(self.game, policies, Endless(lineup, self._seed), places=places, posts=self.posts)
         if self._table is not None:
             old_table = self._table
             table.go_on(old_table.turn, old_table.episode, old_table.clock, unfinished, old_table.memory)
@@ -238,7 +247,7 @@ class TrainingTable:
 
         new: `[B, P]`, the lineups of new episodes. old: `[B, P]` or empty, those of unfinished ones.
         """
-        seats = torch.tensor([len(post.seats) for post in self.game.spec.posts])
+        seats = torch.tensor([len(post.seats) for post in self.posts])
         counts = torch.zeros(policies, dtype=torch.int64)
         for lineup in (new.cpu(), old.cpu()):
             counts.index_add_(0, lineup.flatten(), seats.repeat(len(lineup)))
@@ -276,12 +285,17 @@ def shared(spec: GameSpec, reward: Tensor) -> Tensor:
 
 
 def training_results(
-    spec: GameSpec, rollout: Rollout, names: Sequence[PolicyId], learners: Sequence[str], number: int
+    spec: GameSpec,
+    posts: Sequence[Post],
+    rollout: Rollout,
+    names: Sequence[PolicyId],
+    learners: Sequence[str],
+    number: int,
 ) -> tuple[TrainingResult, ...]:
     """What each learner scored against each lineup of others in the episodes that ended in a rollout."""
     if not bool(rollout.ended.any()):
         return ()
-    score = post_scores(spec, rollout.score[rollout.ended].double().cpu().numpy())
+    score = post_scores(posts, rollout.score[rollout.ended].double().cpu().numpy())
     sides = score_of_sides(spec, rollout.score[rollout.ended].double())
     lineups, which = rollout.lineup[rollout.ended].unique(dim=0, return_inverse=True)
     sums: dict[tuple[str, str], list[float]] = {}
@@ -293,7 +307,7 @@ def training_results(
             others = [names[other] for post, other in enumerate(lineup) if post != place]
             total = sums.setdefault((learners[policy], "+".join(others)), [0.0, 0.0, 0.0])
             total[0] += float(rows.sum())
-            total[1] += float(sides[rows, spec.posts[place].side].sum())
+            total[1] += float(sides[rows, posts[place].side].sum())
             total[2] += float(score[rows, place].sum())
     return tuple(
         TrainingResult(learner, number, opponent, int(count), result / count, returns / count)
@@ -325,8 +339,7 @@ def _returns(spec: GameSpec, rollout: Rollout, index: int) -> dict[str, float]:
     found = {"episodes": float(ended.sum())}
     if not bool(ended.any()):
         return found
-    post_of_seat = torch.tensor(spec.post_of_seat, device=ended.device)
-    score, mine = rollout.score[ended], rollout.lineup[ended][:, post_of_seat] == index
+    score, mine = rollout.score[ended], rollout.lineup[ended][:, rollout.post_of_seat] == index
     if not bool(mine.any()):
         return found
     found["episode_length"] = float(rollout.length[ended].double().mean())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -65,7 +65,6 @@ class GameSpec:
     outcome: "placements" (win, draw, loss) or "score" (its size matters: poker, cooperative games).
     score_range: lowest and highest possible score of a seat, or None where unknown.
     state_shape: of the critic's global state, or None where an acting seat's observation is the whole state.
-    by_seat: whether every seat is a post of its own (`split`).
     """
 
     id: str
@@ -78,7 +77,6 @@ class GameSpec:
     score_range: tuple[float, float] | None = None
     state_shape: tuple[int, ...] | None = None
     options: Mapping[str, object] = field(default_factory=dict)
-    by_seat: bool = False
 
     def __post_init__(self) -> None:
         seats = sorted(seat for side in self.sides for seat in side)
@@ -92,28 +90,18 @@ class GameSpec:
 
     @cached_property
     def posts(self) -> tuple[Post, ...]:
-        """What lineups fill, ordered by side, then by role: the seats of one role on one side, or each of them."""
-        found = []
-        for index, side in enumerate(self.sides):
-            for role in self.roles:
-                seats = tuple(seat for seat in role.seats if seat in side)
-                if self.by_seat:
-                    found += [Post(index, role.name, (seat,)) for seat in seats]
-                elif seats:
-                    found.append(Post(index, role.name, seats))
-        return tuple(found)
+        """What a lineup fills, ordered by side, then by role: the seats of one role on one side make one post."""
+        return tuple(
+            Post(index, role.name, seats)
+            for index, side in enumerate(self.sides)
+            for role in self.roles
+            if (seats := tuple(seat for seat in role.seats if seat in side))
+        )
 
     @property
     def scored(self) -> bool:
         """Whether the size of a score counts: if the outcome is "score", and in every game with only one side."""
         return self.outcome == "score" or len(self.sides) == 1
-
-    @cached_property
-    def post_of_seat(self) -> tuple[int, ...]:
-        """Index into `posts` by seat."""
-        return tuple(
-            next(i for i, post in enumerate(self.posts) if seat in post.seats) for seat in range(len(self.seats))
-        )
 
     @cached_property
     def side_of_seat(self) -> tuple[int, ...]:
@@ -134,10 +122,6 @@ class GameSpec:
         shown = ", ".join(names if len(names) <= _NAMED else [*names[: _NAMED - 1], "…", names[-1]])
         about = [f"{len(names)} seats"] * (len(names) > _NAMED) + [role] * (len(self.roles) > 1 and names != [role])
         return f"{shown} ({', '.join(about)})" if about else shown
-
-    def split(self) -> GameSpec:
-        """The same game with every seat a post of its own, so that team-mates of one role may be different policies."""
-        return replace(self, by_seat=True)
 
     def role(self, name: str) -> RoleSpec:
         """The role called `name`. Raises GameError."""

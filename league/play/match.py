@@ -15,12 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from league.games.core import Game, GameSpec
+from league.games.core import Game
 from league.games.counter_rng import mix
+from league.matchmaking.posts import post_of_seat
 from league.play.fixture import Fixture
 from league.play.table import Move, Table
 from league.policies.core import Policy
-from league.records import MatchResult, PolicyId, SeatScore
+from league.records import MatchResult, PolicyId, Post, SeatScore
 from league.threads import Threads
 
 _ALONE = Threads(1)
@@ -68,10 +69,13 @@ def play(
     watch: Callable[[Table], None] | None = None,
     listen: Callable[[Move], None] | None = None,
     threads: Threads = _ALONE,
+    posts: Sequence[Post] | None = None,
 ) -> list[MatchResult]:
     """Play every fixture to the end; one result each, in order. Arguments and errors are those of `play_episodes`."""
-    played = play_episodes(games, policies, fixtures, temperature, tick, watch, listen, threads)
-    return [_result(games[0].spec, fixture, found) for fixture, found in zip(fixtures, played, strict=True)]
+    played = play_episodes(games, policies, fixtures, temperature, tick, watch, listen, threads, posts)
+    spec = games[0].spec
+    holder = post_of_seat(spec.posts if posts is None else posts)
+    return [_result(spec.scored, holder, fixture, found) for fixture, found in zip(fixtures, played, strict=True)]
 
 
 def play_episodes(
@@ -83,13 +87,15 @@ def play_episodes(
     watch: Callable[[Table], None] | None = None,
     listen: Callable[[Move], None] | None = None,
     threads: Threads = _ALONE,
+    posts: Sequence[Post] | None = None,
 ) -> list[Episodes]:
     """Play every fixture to the end; the episodes of each, in order. Raises PolicyError where a policy cannot play.
 
     games: any slots; each plays its part of the episodes, and threads share the parts out. policies: by the ids that
     the fixtures name. temperature: of every policy's choice (0 is greedy). tick: called with the share of episodes that
     ended. watch: called with the table before each turn. listen: called with every move; episodes are numbered in the
-    fixtures' order, idle slots play higher numbers. Who watches or listens gives one game only.
+    fixtures' order, idle slots play higher numbers. Who watches or listens gives one game only. posts: those that the
+    fixtures' lineups fill; by default the game's own.
     """
     if not fixtures:
         return []
@@ -106,7 +112,7 @@ def play_episodes(
     def play_part(part: int) -> _Played:
         here, game = slice(begins[part], begins[part + 1]), games[part]
         schedule = _Fixed(*(values[here].to(game.device) for values in (lineup, seed, key)))
-        table = Table(game, seated, schedule, temperature)
+        table = Table(game, seated, schedule, temperature, posts=posts)
         return _play_out(table, begins[part + 1] - begins[part], progress, watch, listen)
 
     parts = threads.map(play_part, range(len(games)), progress.tell, progress.give_up)
@@ -125,9 +131,9 @@ def placements(totals: np.ndarray) -> np.ndarray:
     return ranks
 
 
-def post_scores(spec: GameSpec, score: np.ndarray) -> np.ndarray:
+def post_scores(posts: Sequence[Post], score: np.ndarray) -> np.ndarray:
     """`[..., S]` scores by seat → `[..., P]`: the mean over each post's seats."""
-    return np.stack([score[..., list(post.seats)].mean(-1) for post in spec.posts], -1)
+    return np.stack([score[..., list(post.seats)].mean(-1) for post in posts], -1)
 
 
 class _Progress:
@@ -209,8 +215,8 @@ def _seeds(fixture: Fixture) -> tuple[Tensor, Tensor]:
     return games, mix(games, number)
 
 
-def _result(spec: GameSpec, fixture: Fixture, found: Episodes) -> MatchResult:
-    """Count one fixture."""
+def _result(scored: bool, holder_of_seat: Sequence[int], fixture: Fixture, found: Episodes) -> MatchResult:
+    """Count one fixture. scored: as in `GameSpec.scored`. holder_of_seat: the post that holds each seat."""
     width = sum(len(contestant) for contestant in fixture.contestants)
     score, forfeit = found.score, found.forfeit
     held: list[list[np.ndarray]] = [[] for _ in range(width)]
@@ -218,7 +224,7 @@ def _result(spec: GameSpec, fixture: Fixture, found: Episodes) -> MatchResult:
     forfeits = [0] * width
     for e, holders in enumerate(fixture.holders):
         for holder in sorted(set(holders) - {-1}):
-            mine = [seat for seat, post in enumerate(spec.post_of_seat) if holders[post] == holder]
+            mine = [seat for seat, post in enumerate(holder_of_seat) if holders[post] == holder]
             held[holder].append(score[:, e, mine].mean(-1))
             forfeits[holder] += int(forfeit[:, e, mine].any(-1).sum())
             for seat in mine:
@@ -245,6 +251,6 @@ def _result(spec: GameSpec, fixture: Fixture, found: Episodes) -> MatchResult:
             SeatScore(post, seat, values.size, float(values.sum()), float(np.square(values).sum()))
             for (post, seat), values in sorted((place, np.stack(found)) for place, found in at_seat.items())
         )
-        if spec.scored
+        if scored
         else (),
     )

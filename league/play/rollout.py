@@ -54,7 +54,7 @@ def collect(
     numbers = torch.zeros((2, turns, slots, len(spec.seats)), device=device)
     ended = torch.zeros((turns, slots), dtype=torch.bool, device=device)
     length = torch.zeros((turns, slots), dtype=torch.int64, device=device)
-    lineup = torch.zeros((turns, slots, len(spec.posts)), dtype=torch.int64, device=device)
+    lineup = torch.zeros((turns, slots, len(table.posts)), dtype=torch.int64, device=device)
     state = final_state = final_obs = None
     if spec.state_shape is not None:
         state = torch.zeros((turns, slots, *spec.state_shape), device=device)
@@ -94,7 +94,7 @@ def collect(
         length=length,
         score=numbers[1],
         lineup=lineup,
-        post_of_seat=torch.tensor(spec.post_of_seat, device=device),
+        post_of_seat=table.post_of_seat,
         state=state,
         final_state=final_state,
         last=table.turn,

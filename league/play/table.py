@@ -16,10 +16,12 @@ from torch import Tensor
 from league.errors import PolicyError
 from league.games.core import Acting, Game, Turn
 from league.games.counter_rng import uniform
+from league.matchmaking.posts import post_of_seat
 from league.play.inference import Deciders, describe
 from league.policies.core import Policy, memory_of
 from league.policies.distributions import choose
 from league.policies.distributions import log_prob as log_prob_of
+from league.records import Post
 
 
 class Schedule(Protocol):
@@ -71,6 +73,7 @@ class Table:
     games_seconds: time spent in the game itself.
     places: rows that each policy may have at most in one turn, where that is known beforehand; on devices that must not
     be waited for it saves work. counts: whether rows may be counted every turn; by default, on a CPU.
+    posts: the seats that each place of a lineup fills; by default the game's own (`GameSpec.posts`).
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Table:
         temperature: float = 1.0,
         places: Sequence[int] | None = None,
         counts: bool | None = None,
+        posts: Sequence[Post] | None = None,
     ) -> None:
         self.game, self.policies, self.schedule = game, policies, schedule
         self.temperature = temperature
@@ -90,7 +94,8 @@ class Table:
             role.name: Deciders(role, policies, places, self._counts, game.slots * role.acting)
             for role in game.spec.roles
         }
-        self._post_of_seat = torch.tensor(game.spec.post_of_seat, device=game.device)
+        self.posts = tuple(game.spec.posts if posts is None else posts)
+        self.post_of_seat = torch.tensor(post_of_seat(self.posts), device=game.device)
         self.episode, self._stride = torch.arange(game.slots, device=game.device), game.slots
         self.clock = torch.zeros_like(self.episode)
         self.lineup = torch.empty(0)
@@ -206,7 +211,7 @@ class Table:
 
     def _look_up(self) -> None:
         """What every slot's episode is played with."""
-        self._seated = self.lineup[:, self._post_of_seat]
+        self._seated = self.lineup[:, self.post_of_seat]
         self._key = self.schedule.keys(self.episode)[:, None]
         self._next_seed = self.schedule.seeds(self.episode + self._stride)
 
@@ -223,7 +228,7 @@ class Table:
             if self._width:
                 self.memory = self.memory.index_fill(0, rows, 0.0)
             self.lineup = self.lineup.index_copy(0, rows, self.schedule.lineups(fresh))
-            self._seated = self.lineup[:, self._post_of_seat]
+            self._seated = self.lineup[:, self.post_of_seat]
             self._key = self._key.index_copy(0, rows, self.schedule.keys(fresh)[:, None])
             self._next_seed = self._next_seed.index_copy(0, rows, self.schedule.seeds(fresh + self._stride))
             self.episode = self.episode.index_copy(0, rows, fresh)

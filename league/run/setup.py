@@ -26,10 +26,11 @@ from league.games.registry import make
 from league.learning.algorithms import LEARNERS
 from league.learning.learner import Learner
 from league.matchmaking.core import Matchmaker, log_uniform, make_matchmaker
+from league.matchmaking.posts import by_seat
 from league.policies import weights
 from league.policies.core import Policy
 from league.policies.neural import ACTOR_SETTINGS, NeuralPolicy, describe
-from league.records import LearnerView, MatchResult, Origin, PolicyId, Snapshot
+from league.records import LearnerView, MatchResult, Origin, PolicyId, Post, Snapshot
 from league.run.anchors import anchors_for
 from league.run.ranking import keep_facts
 from league.run.roster import Roster
@@ -53,8 +54,9 @@ _LEARNER, _TABLE, _SPREAD = 11, 12, 13
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a league is made of. tables: the learners of each training table, by role.
+    """What a league is made of. posts: those that the lineups of training tables fill.
 
+    tables: the learners of each training table, by role.
     parents: by learner, the policy that it starts from, where the run starts from one (`population.init`).
     tuning: how the machine is used; tuned_before: how the run used it until now, as `Tuning.to_dict`, if it did.
     """
@@ -62,6 +64,7 @@ class Parts:
     store: Store
     roster: Roster
     executor: InlineExecutor
+    posts: tuple[Post, ...]
     learners: tuple[Learner, ...]
     tables: tuple[tuple[Learner, ...], ...]
     matchmaker: Matchmaker
@@ -159,9 +162,10 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
             return make(config.game.id, count, str(device), config.game.made_with, tuning.workers if count > 1 else 0)
 
         seeds = tuple(fold(config.seed, _TABLE, table) for table in range(len(tables)))
-        by_team, by_seat = config.game.reward == "team", config.game.posts == "seat"
-        executor = InlineExecutor(new_game, seeds, slots, replays, Threads(tuning.threads), by_team, by_seat)
-        return Parts(store, roster, executor, learners, tables, matchmaker, parents, tuning, before)
+        posts = by_seat(spec.posts) if config.game.posts == "seat" else spec.posts
+        by_team = config.game.reward == "team"
+        executor = InlineExecutor(new_game, seeds, slots, replays, Threads(tuning.threads), by_team, posts)
+        return Parts(store, roster, executor, posts, learners, tables, matchmaker, parents, tuning, before)
     except BaseException:
         if store is not None:
             store.close()

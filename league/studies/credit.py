@@ -17,15 +17,16 @@ from numpy.typing import NDArray
 
 from league.errors import ConfigError, PolicyError
 from league.games.core import Game, GameSpec
+from league.matchmaking.posts import by_seat
 from league.play.fixture import Fixture
 from league.play.match import play_episodes
 from league.policies.core import Policy
 from league.rating.mean_score import mean_interval
-from league.records import RANDOM
+from league.records import RANDOM, Post
 from league.run.lookup import find
 from league.run.roster import Roster
 from league.studies.match import roles_meant, stand_in
-from league.studies.playing import tables_for
+from league.studies.playing import games_for
 from league.studies.shapley import antithetic, sampled, shapley
 from league.threads import alone
 
@@ -124,7 +125,7 @@ class Seated:
 
 @dataclass(slots=True)
 class Planned:
-    """A team about to be played. spec: the game, every seat a post of its own.
+    """A team about to be played. posts: one a seat.
 
     team, baseline: by seat of the side. others: by seat of other sides. members: the seats that count in a coalition,
     bit by bit; where the baseline's policy is the seat's own, it makes no difference whether the seat is in it.
@@ -133,6 +134,7 @@ class Planned:
     """
 
     spec: GameSpec
+    posts: tuple[Post, ...]
     side: int
     team: dict[int, Seated]
     baseline: dict[int, Seated]
@@ -157,8 +159,8 @@ class Planned:
         """The games that a coalition plays. Game by game their seeds are those of every other coalition."""
         inside = {seat for bit, seat in enumerate(self.members) if coalition >> bit & 1}
         held = self.others | self.baseline | {seat: self.team[seat] for seat in inside}
-        lineup = tuple(held[post.seats[0]].key for post in self.spec.posts)
-        whose = tuple(0 if post.side == self.side else -1 for post in self.spec.posts)
+        lineup = tuple(held[post.seats[0]].key for post in self.posts)
+        whose = tuple(0 if post.side == self.side else -1 for post in self.posts)
         numbers = self.plays[coalition]
         spans = [(0, self.games)] if len(numbers) == self.games else [(number, 1) for number in numbers]
         return [Fixture((("team",),), (lineup,), (whose,), n, self.seed, numbers=(first, 1)) for first, n in spans]
@@ -180,8 +182,8 @@ def credit(
     fixtures = {coalition: planned.fixtures(coalition) for coalition in planned.plays}
     every = [fixture for played in fixtures.values() for fixture in played]
     episodes = sum(fixture.games for fixture in every)
-    with tables_for(make, planned.spec, episodes) as (at_once, threads):
-        found = iter(play_episodes(at_once, planned.policies(), every, 1.0, tick, threads=threads))
+    with games_for(make, planned.spec, episodes) as (at_once, threads):
+        found = iter(play_episodes(at_once, planned.policies(), every, 1.0, tick, threads=threads, posts=planned.posts))
     # Of each coalition its games' scores by seat, in the order of `plays`.
     scores = {
         coalition: np.concatenate([next(found).score[:, 0] for _ in played]) for coalition, played in fixtures.items()
@@ -222,7 +224,7 @@ def credit(
 
 def plan(roster: Roster, asked: Question) -> Planned:
     """Who sits where, and which coalitions play which games. Raises PolicyError or ConfigError, see `credit`."""
-    spec, side = roster.spec.split(), asked.side
+    spec, side = roster.spec, asked.side
     if not 0 <= side < len(spec.sides):
         raise ConfigError(f"{spec.id} has no side {side}; its sides, from 0 on: {roster.spec.seating}")
     if not (asked.games >= 1 and 0 <= asked.seed < 2**63 and asked.permutations >= 2 and asked.permutations % 2 == 0):
@@ -230,9 +232,9 @@ def plan(roster: Roster, asked: Question) -> Planned:
             "a score is shared out over at least one game, with a seed from 0 to 2**63 - 1 and an even number of "
             f"permutations from 2 on, not --games {asked.games} --seed {asked.seed} --permutations {asked.permutations}"
         )
-    posts = [post for post in spec.posts if post.side == side]
-    mine = [post.seats[0] for post in posts]
-    rest = [post.seats[0] for post in spec.posts if post.side != side]
+    posts = by_seat(spec.posts)
+    mine = [post.seats[0] for post in posts if post.side == side]
+    rest = [post.seats[0] for post in posts if post.side != side]
     if len(mine) == 1:
         teams = [str(number) for number, seats in enumerate(spec.sides) if len(seats) > 1]
         hint = f"; see --side {' and '.join(teams)}" if teams else ""
@@ -244,6 +246,7 @@ def plan(roster: Roster, asked: Question) -> Planned:
         raise PolicyError(f"{spec.id} has one side: there is nobody to play against, so leave --against out")
     planned = Planned(
         spec,
+        posts,
         side,
         _seated(roster, asked.text, mine, lambda role: stand_in(roster, role)),
         _seated(roster, asked.baseline, mine, lambda role: RANDOM),

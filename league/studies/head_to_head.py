@@ -14,17 +14,18 @@ from itertools import product
 
 from league.errors import PolicyError
 from league.games.core import Game, GameSpec
+from league.matchmaking.posts import by_seat
 from league.play.fixture import Fixture, alike, among, fixtures
 from league.play.match import play
 from league.policies.core import Policy
 from league.rating.mean_score import mean_interval
 from league.rating.payoff import beaten, wilson
-from league.records import MatchResult
+from league.records import MatchResult, Post
 from league.run.lookup import find
 from league.run.roster import Roster
 from league.studies.match import roles_meant, stand_in
 from league.studies.payoff import Cell, PayoffReport, PayoffTable, Unit
-from league.studies.playing import tables_for
+from league.studies.playing import games_for
 from league.threads import alone
 
 
@@ -42,11 +43,12 @@ class Duel:
 class Planned:
     """A table about to be played, and the policies by their id in the fixtures.
 
-    mirrored: the cell of a column against a row comes from the same games (two sides that are alike). both: so does a
-    second table, of what the columns' role scored against the rows'.
+    posts: those that the fixtures' lineups fill. mirrored: the cell of a column against a row comes from the same games
+    (two sides that are alike). both: so does a second table, of what the columns' role scored against the rows'.
     """
 
     spec: GameSpec
+    posts: tuple[Post, ...]
     role: str = ""
     against: str = ""
     together: bool = False
@@ -79,8 +81,8 @@ def head_to_head(
     planned = plan(roster, texts, games, seed)
     every = [fixture for duel in planned.duels for fixture in duel.fixtures]
     episodes = sum(fixture.games * len(fixture.episodes) for fixture in every)
-    with tables_for(make, planned.spec, episodes) as (at_once, threads):
-        results = iter(play(at_once, planned.policies, every, 1.0, tick, threads=threads))
+    with games_for(make, planned.spec, episodes) as (at_once, threads):
+        results = iter(play(at_once, planned.policies, every, 1.0, tick, threads=threads, posts=planned.posts))
     cells: dict[tuple[int, int], Cell] = {}
     others: dict[tuple[int, int], Cell] = {}
     for duel in planned.duels:
@@ -115,12 +117,14 @@ def _square(roster: Roster, wanted: Sequence[Mapping[str, str]], games: int, see
     count, sides = len(wanted), len(roster.spec.sides)
     if count < 2:
         raise PolicyError("a payoff table needs two policies at least, such as `league payoff best latest random`")
-    found = Planned(roster.spec.split() if sides == 1 else roster.spec, together=sides == 1, mirrored=sides == 2)
+    spec = roster.spec
+    posts = by_seat(spec.posts) if sides == 1 else spec.posts
+    found = Planned(spec, posts, together=sides == 1, mirrored=sides == 2)
     for number, texts in enumerate(wanted):
         roles = [role.name for role in roster.spec.roles]
         names = [found.seat(roster, f"{number}:{role}", role, texts.get(role, texts.get("", ""))) for role in roles]
         found.rows.append("+".join(dict.fromkeys(names)))
-    found.columns, posts = found.rows, found.spec.posts
+    found.columns = found.rows
     for i, j in product(range(count), repeat=2):
         row, column = ([f"{number}:{post.role}" for post in posts] for number in (i, j))
         if sides == 1:
@@ -153,7 +157,7 @@ def _by_role(roster: Roster, wanted: Sequence[Mapping[str, str]], games: int, se
         )
     role, against = named
     together = len(spec.sides) == 1
-    found = Planned(spec, role, against, together, both=not together and spec.scored)
+    found = Planned(spec, spec.posts, role, against, together, both=not together and spec.scored)
     found.rows = [found.seat(roster, f"{k}:{role}", role, text) for k, text in enumerate(named[role])]
     found.columns = [found.seat(roster, f"{k}:{against}", against, text) for k, text in enumerate(named[against])]
     others = [found.seat(roster, f"other:{one}", one, stand_in(roster, one)) for one in rest]

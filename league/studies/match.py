@@ -11,16 +11,17 @@ import torch
 from league.errors import PolicyError
 from league.games.core import Game, GameSpec
 from league.games.counter_rng import mix
+from league.matchmaking.posts import by_seat
 from league.play.fixture import Fixture, alike, fixtures, sides_of
 from league.play.match import play
 from league.play.table import Move, Table
 from league.policies.core import Policy
 from league.rating.payoff import beaten, wilson
-from league.records import MatchResult
+from league.records import MatchResult, Post
 from league.run.lookup import Found, find, role_of
 from league.run.names import split_roles
 from league.run.roster import Roster
-from league.studies.playing import tables_for
+from league.studies.playing import games_for
 from league.studies.teams import Mixed, TeamScore, halfwidth, mixed, team_score
 from league.threads import alone
 
@@ -63,11 +64,12 @@ class MatchReport:
 class Contest:
     """A match about to be played: labels by contestant, every policy by its id in the fixtures, and a note.
 
-    spec: the game, with the posts that the fixtures mean. comparable: whether the contestants' scores are.
+    posts: those that the fixtures' lineups fill. comparable: whether the contestants' scores are.
     interval: whether the games are a sample, so that there is one. mixed: teams of both, in one-sided games.
     """
 
     spec: GameSpec
+    posts: tuple[Post, ...]
     labels: tuple[str, ...]
     fixtures: tuple[Fixture, ...]
     policies: Mapping[str, Policy]
@@ -108,11 +110,20 @@ def match(
     every = [*planned.fixtures, *(fixture for team in planned.mixed for fixture in team.fixtures)]
     episodes = sum(fixture.games * len(fixture.episodes) for fixture in every)
     traces = None
-    with tables_for(make, planned.spec, episodes) as (games_at_once, threads):
+    with games_for(make, planned.spec, episodes) as (games_at_once, threads):
         if temperature == 0 and not _has_chance(games_at_once[0]):
             games_at_once = games_at_once[:1]
             traces = _Traces(games_at_once[0].slots, episodes)
-        results = play(games_at_once, planned.policies, every, temperature, tick, listen=traces, threads=threads)
+        results = play(
+            games_at_once,
+            planned.policies,
+            every,
+            temperature,
+            tick,
+            listen=traces,
+            threads=threads,
+            posts=planned.posts,
+        )
     if traces is not None and (different := traces.different()) < episodes:
         note = f"only {different} different episodes: greedy play repeats itself, so there is no interval"
         planned = replace(planned, note="; ".join(filter(None, (planned.note, note))), interval=False)
@@ -125,17 +136,16 @@ def show(make: Callable[[int], Game], roster: Roster, texts: Sequence[str], seed
     Raises GameError where the game has no text view.
     """
     planned = contest(roster, texts, 1, seed)
-    lineup, posts = planned.fixtures[0].episodes[0], planned.spec.posts
+    lineup, posts = planned.fixtures[0].episodes[0], planned.posts
     # One contestant at all posts: what counts here is each post's own score.
     fixture = Fixture((lineup,), (lineup,), (tuple(range(len(posts))),), 1, seed)
     game, frames = make(1), []
-    game.spec = planned.spec
 
     def watch(table: Table) -> None:
         frames.append(table.game.render(0))
 
     try:
-        (result,) = play([game], planned.policies, [fixture], temperature, watch=watch)
+        (result,) = play([game], planned.policies, [fixture], temperature, watch=watch, posts=posts)
     finally:
         game.close()
     # With the last move the next game has begun: that position cannot be shown, only what came of it.
@@ -287,12 +297,13 @@ def _sides(roster: Roster, texts: list[str], games: int, seed: int) -> Contest:
             names.append(found.label)
         if number == len(labels):
             labels.append("+".join(dict.fromkeys(names)))
-    return Contest(spec, tuple(labels), tuple(fixtures(spec, lineup, games, seed)), policies, True)
+    return Contest(spec, spec.posts, tuple(labels), tuple(fixtures(spec, lineup, games, seed)), policies, True)
 
 
 def _compared(roster: Roster, texts: list[str], games: int, seed: int) -> Contest:
     """Contestants that take the same posts in turn; or, one a side, scores that stand beside each other."""
-    spec = roster.spec.split() if len(roster.spec.sides) == 1 else roster.spec
+    spec = roster.spec
+    posts = by_seat(spec.posts) if len(spec.sides) == 1 else spec.posts
     wanted = [roles_meant(text, roster) for text in texts]
     if len(texts) == len(spec.sides) > 1 and all("" in roles for roles in wanted):
         by_side = [{post.role for post in posts} for posts in sides_of(spec)]
@@ -311,7 +322,7 @@ def _compared(roster: Roster, texts: list[str], games: int, seed: int) -> Contes
     episodes, holders, labels, others = [], [], [], []
     for number, roles in enumerate(wanted):
         lineup, held, names = [], [], []
-        for post in spec.posts:
+        for post in posts:
             mine = "" in roles or post.role in roles
             source = roles.get(post.role, roles.get("", "")) if mine else stand_in(roster, post.role)
             found = find(source, post.role, roster)
@@ -336,7 +347,7 @@ def _compared(roster: Roster, texts: list[str], games: int, seed: int) -> Contes
     )
     note = f"with {', '.join(others)} at the other posts" if others else ""
     teams = tuple(mixed(fixture, labels)) if len(spec.sides) == 1 else ()
-    return Contest(spec, tuple(labels), (fixture,), policies, len(texts) > 1, note, mixed=teams)
+    return Contest(spec, posts, tuple(labels), (fixture,), policies, len(texts) > 1, note, mixed=teams)
 
 
 def _beside(
@@ -357,7 +368,8 @@ def _beside(
     lineup = tuple(f"{number}:{post.role}" for post, number in zip(spec.posts, order, strict=True))
     held = tuple(int(number or 0) for number in order)
     fixture = Fixture(tuple((f"{n}:",) for n in range(len(texts))), (lineup,), (held,), games, seed)
-    return Contest(spec, tuple(labels), (fixture,), policies, False, "scores of different roles are not compared")
+    note = "scores of different roles are not compared"
+    return Contest(spec, spec.posts, tuple(labels), (fixture,), policies, False, note)
 
 
 def roles_meant(text: str, roster: Roster, seats: Sequence[str] = ()) -> dict[str, str]:

@@ -12,15 +12,13 @@ from league.threads import Threads
 
 
 @contextmanager
-def tables_for(make: Callable[[int], Game], spec: GameSpec, episodes: int) -> Iterator[tuple[list[Game], Threads]]:
-    """Games for so many episodes, with the posts of `spec`, and threads; both are closed afterwards.
+def games_for(make: Callable[[int], Game], spec: GameSpec, episodes: int) -> Iterator[tuple[list[Game], Threads]]:
+    """Games for so many episodes, and threads; both are closed afterwards.
 
     make: a new game of so many slots.
     """
     games, threads = match_games(make, episodes, usual_slots(spec, False)), Threads(0)
     try:
-        for game in games:
-            game.spec = spec
         yield games, threads
     finally:
         for game in games:

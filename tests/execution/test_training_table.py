@@ -18,6 +18,7 @@ from league.games.native.core import NativeGame, Outcome
 from league.games.registry import make
 from league.learning.on_policy.ppo import Mappo
 from league.learning.settings import MappoSettings
+from league.matchmaking.posts import by_seat
 from league.play.trajectory import Rollout
 from league.policies import weights
 from league.policies.core import Policy
@@ -55,13 +56,12 @@ class Bench:
         else:
             name = self.name.removesuffix(" by seat")
             self.game = make(name, self.slots, options={"max_cycles": 5} if "tag" in name or ":" in name else {})
-            if name != self.name:
-                self.game.spec = self.game.spec.split()
         spec = self.game.spec
+        posts = by_seat(spec.posts) if self.name.endswith(" by seat") else spec.posts
         self.learners = [
             Mappo(f"live-{role.name}", spec, role, NETWORK, SETTINGS, number) for number, role in enumerate(spec.roles)
         ]
-        self.table = TrainingTable(self.game, 0, 77)
+        self.table = TrainingTable(self.game, 0, 77, posts=posts)
 
     def frozen(self) -> dict[PolicyId, Policy]:
         """Three generations of networks by role, whatever the learners are."""
@@ -74,8 +74,8 @@ class Bench:
 
     def seatings(self, number: int) -> list[Seating]:
         """Half self-play; else the first or last post is held by the round's own generation."""
-        live = [f"live-{post.role}" for post in self.game.spec.posts]
-        posts, age = self.game.spec.posts, number % 3
+        live = [f"live-{post.role}" for post in self.table.posts]
+        posts, age = self.table.posts, number % 3
         first = (f"{posts[0].role}-{age}", *live[1:])
         last = (*live[:-1], f"{posts[-1].role}-{age}")
         return [Seating(tuple(live), 0.5), Seating(first, 0.25), Seating(last, 0.25)]
@@ -302,16 +302,16 @@ def test_training_results_by_opponent() -> None:
     none = torch.zeros(turns, 2)
     last = Turn(acts={}, reward=none, terminated=none, truncated=none, ended=none, score=none)
     rollout = Rollout({}, {}, score, none, none, ended, none, score, lineup, torch.arange(2), None, None, last)
-    assert training_results(spec, rollout, ("main", "old"), ["main"], 7) == (
+    assert training_results(spec, spec.posts, rollout, ("main", "old"), ["main"], 7) == (
         TrainingResult("main", 7, "main", 2, 0.5, 0.0),
         TrainingResult("main", 7, "old", 3, 0.5, 0.0),
     )
     rollout.ended = torch.tensor([[True, False], [False, True], [False, False]])
-    assert training_results(spec, rollout, ("main", "old"), ["main"], 7) == (
+    assert training_results(spec, spec.posts, rollout, ("main", "old"), ["main"], 7) == (
         TrainingResult("main", 7, "old", 2, 0.75, 0.5),
     )
     rollout.ended[:] = False
-    assert training_results(spec, rollout, ("main", "old"), ["main"], 7) == ()
+    assert training_results(spec, spec.posts, rollout, ("main", "old"), ["main"], 7) == ()
 
 
 def test_random_play_may_sit_in() -> None:

@@ -220,7 +220,7 @@ def test_teams_are_placed_by_their_total() -> None:
     totals = np.array([[3.0, 1.0, 2.0], [1.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
     assert placements(totals).tolist() == [[0, 2, 1], [0, 0, 2], [0, 0, 0]]
     spec = make("mpe2:simple_tag_v3", 1).spec
-    assert post_scores(spec, np.array([[1.0, 2.0, 6.0, -4.0]])).tolist() == [[3.0, -4.0]]
+    assert post_scores(spec.posts, np.array([[1.0, 2.0, 6.0, -4.0]])).tolist() == [[3.0, -4.0]]
 
 
 @pytest.mark.parametrize("name", ["connect_four", "kuhn", "relay"])

@@ -172,8 +172,7 @@ def test_what_coalitions_play_is_what_a_match_would(bot):
     fixtures = [fixture for coalition in (0, 5, 7) for fixture in planned.fixtures(coalition)]
     assert [len({*fixture.episodes[0]}) for fixture in fixtures] == [1, 2, 1]
     game = maker(4)
-    game.spec = planned.spec
-    results = play([game], planned.policies(), fixtures)
+    results = play([game], planned.policies(), fixtures, posts=planned.posts)
     report = credit(maker, roster, Question(bot("Goer"), games=9, seed=4))
     # A match gives the mean over the seats, of which there are three.
     assert 3 * results[0].score_sum[0] / 9 == pytest.approx(report.before.value)

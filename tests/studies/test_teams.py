@@ -6,6 +6,7 @@ import pytest
 
 from league.games.actions import Discrete
 from league.games.registry import make
+from league.matchmaking.posts import by_seat
 from league.play.fixture import Fixture
 from league.play.match import play
 from league.policies.scripted import Random
@@ -57,9 +58,13 @@ def test_fewer_games_than_seats_leave_seats_out():
 
 def test_a_team_is_summed_up_over_its_seats_and_by_agent():
     game = make("mpe2:simple_spread_v3", 4, options={"max_cycles": 4})
-    game.spec = game.spec.split()
     team = mixed(apart(3, games=9), ["a", "b"])[0]
-    results = play([game], {name: Random("agent", Discrete(5)) for name in ("0:", "1:")}, team.fixtures)
+    results = play(
+        [game],
+        {name: Random("agent", Discrete(5)) for name in ("0:", "1:")},
+        team.fixtures,
+        posts=by_seat(game.spec.posts),
+    )
     game.close()
     found = team_score(game.spec, team.label, team.shares, list(zip(team.fixtures, results, strict=True)))
     assert found.episodes == 9

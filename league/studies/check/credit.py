@@ -15,6 +15,7 @@ import torch
 from league.config.run import RunConfig
 from league.events import part
 from league.games.core import Game, GameSpec
+from league.matchmaking.posts import post_of_seat
 from league.studies.check.learning import CLIMBS, lesson, shown, slots_for
 from league.studies.check.notes import Notes
 from league.studies.check.report import Curve, Play
@@ -48,7 +49,7 @@ def misdirected(
     with closing(game):
         for place, seat in enumerate(looked):
             role = next(index for index, other in enumerate(game.spec.roles) if seat in other.seats)
-            posts, pay = [game.spec.post_of_seat[seat]], _from_others(game.spec, seat)
+            posts, pay = [post_of_seat(game.spec.posts)[seat]], _from_others(game.spec, seat)
             here = part(tick, place * share, share)
             found = lesson(config, game, play, role, seconds * share, here, posts, pay, _another_gains)
             mine, best = _sides(found.curves)

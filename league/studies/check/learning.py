@@ -16,6 +16,7 @@ from league.config.run import RunConfig
 from league.execution.training_table import TrainingTable
 from league.games.core import Game, GameSpec, State, Turn
 from league.games.counter_rng import fold
+from league.matchmaking.posts import post_of_seat
 from league.policies.core import Policy
 from league.policies.scripted import make_scripted
 from league.records import Seating
@@ -149,7 +150,7 @@ class _Record:
         counts = [slots // len(posts) + (index < slots % len(posts)) for index in range(len(posts))]
         of_slot = np.repeat(np.array(posts), counts)
         # Slot b always has the same lineup: `[B, S]`, whether the learner has the seat.
-        self._learns = of_slot[:, None] == np.array(spec.post_of_seat)[None, :]
+        self._learns = of_slot[:, None] == np.array(post_of_seat(spec.posts))[None, :]
         self._rounds: list[tuple[np.ndarray, np.ndarray]] = []
 
     def round(self, ended: Sequence[tuple[Tensor, Tensor]]) -> None:

@@ -15,6 +15,7 @@ from league.games.registry import make
 from league.learning.off_policy.experience import Segment, Sides, Waiting, segment
 from league.learning.off_policy.replay import Replay, Window
 from league.learning.off_policy.value_learner import values_of
+from league.matchmaking.posts import by_seat
 from league.play.rollout import collect, nothing_pending
 from league.play.table import Table
 from league.play.trajectory import Rollout, chains, still_pending
@@ -30,8 +31,8 @@ NETWORK = NetworkSettings(actor=(8,), memory="gru", memory_units=4)
 class Lineups:
     """A schedule: policy 0 sits at every second post of every second episode, else everywhere."""
 
-    def __init__(self, game: Game) -> None:
-        self.posts = torch.arange(len(game.spec.posts))
+    def __init__(self, posts: int) -> None:
+        self.posts = torch.arange(posts)
 
     def lineups(self, episodes: Tensor) -> Tensor:
         return ((episodes[:, None] + self.posts) % 2) * (episodes[:, None] % 4 // 2)
@@ -56,17 +57,15 @@ class Played:
 
 def played(name: str, chunk: int = 3, burn_in: int = 0, **options: object) -> Played:
     game = make(name.removesuffix(" by seat"), 5, options=options)
-    # Learners know the game as it is; which seats have posts of their own is a table's business.
     sides = Sides.of(game.spec, game.spec.roles[0], game.device)
-    if name.endswith(" by seat"):
-        game.spec = game.spec.split()
+    posts = by_seat(game.spec.posts) if name.endswith(" by seat") else game.spec.posts
     role = game.spec.roles[0]
     assert len(game.spec.roles) == 1
     generator = torch.Generator().manual_seed(3)
     policies = [
         NeuralPolicy(role.name, Network(actor_spec(game.spec, role, NETWORK), 1.0, generator), 0.7) for _ in range(2)
     ]
-    table = Table(game, policies, Lineups(game))
+    table = Table(game, policies, Lineups(len(posts)), posts=posts)
     table.start()
     pending = {role.name: nothing_pending(game, role, policies[0].memory)}
     found = Played(game, policies[0], [], [], [])
@@ -124,7 +123,7 @@ def expected(found: Played) -> list[object]:
             for number, rollout in enumerate(found.rollouts):
                 rows = rollout.rows[role.name]
                 for t in range(TURNS):
-                    owners = rollout.lineup[t, slot][list(spec.post_of_seat)].tolist()
+                    owners = rollout.lineup[t, slot][rollout.post_of_seat].tolist()
                     acts, view = {}, {}
                     for k in range(rows.seat.shape[2]):
                         seat = int(rows.seat[t, slot, k])
@@ -151,7 +150,7 @@ def expected(found: Played) -> list[object]:
                             open_one = None
                 if open_one is not None and number == ROUNDS - 1:
                     last_turn = rollout.last.acts[role.name]
-                    owners = rollout.lineup[-1, slot][list(spec.post_of_seat)].tolist()
+                    owners = rollout.lineup[-1, slot][rollout.post_of_seat].tolist()
                     view = {}
                     for k in range(last_turn.seat.shape[1]):
                         seat = int(last_turn.seat[slot, k])
