@@ -27,7 +27,7 @@ from league.events import (
     SnapshotTaken,
     Warned,
 )
-from league.execution.executor import PlayMatches, TrainRound
+from league.execution.executor import TrainRound
 from league.execution.training_table import Trained
 from league.games.counter_rng import fold
 from league.learning.diagnostics.catalogue import SIGN, Seen
@@ -88,7 +88,7 @@ class League:
         self.round_number = self.steps = 0
         self.resumed = self._broken = self._in_round = False
         self._training = self.store.training(rounds=_MEMORY)
-        self._lookout = Lookout.of(self.store, self.roster.spec, self.tables, self.executor.make)
+        self._lookout = Lookout.of(self.store, self.roster.spec, self.tables, self.executor.make_game)
         self._interrupted: float | None = None
         self._round_began = 0.0
         self._paces: deque[float] = deque(maxlen=10)
@@ -153,7 +153,8 @@ class League:
         policies = {name: self.roster.policy(name) for f in fixtures for lineup in f.episodes for name in lineup}
         played = time.monotonic()
         results = self.executor.play(
-            PlayMatches(tuple(fixtures), policies),
+            fixtures,
+            policies,
             lambda done: self._tick(number, "rated matches", share + (1 - share) * done),
         )
         phases = _total_phases(trained) | {"rated matches": time.monotonic() - played}
@@ -198,7 +199,14 @@ class League:
         # Learners of other tables play the weights that they have now, whenever their own table is trained.
         frozen = {name: live[name].frozen() if name in live else self.roster.policy(name) for name in sorted(names)}
         return [
-            TrainRound(table, number, members, plan.seatings[table], frozen, self.config.algorithm.turns)
+            TrainRound(
+                table=table,
+                round=number,
+                learners=members,
+                seatings=plan.seatings[table],
+                policies=frozen,
+                turns=self.config.algorithm.turns,
+            )
             for table, members in enumerate(self.tables)
         ]
 

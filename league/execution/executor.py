@@ -1,13 +1,12 @@
-"""Jobs and the executor that runs them. A job is a function of what it names, so that it can run anywhere.
+"""The executor of a run: it trains the tables' learners and plays rated matches, in this process, job after job.
 
-`Executor` is the seam for other engines (worker processes, a cluster); `InlineExecutor` runs jobs here, one by one.
+It owns the games: those of the training tables, which go on from round to round, and those that matches are played in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -23,10 +22,23 @@ from league.policies.core import Policy
 from league.records import MatchResult, PolicyId, Post, Seating
 from league.threads import Threads
 
+MATCH_SLOTS = 16384
+"""Games of a match that are played side by side in one batch."""
 
-@dataclass(frozen=True, slots=True)
+_BATCHES = 16
+"""Batches of a long match at most: as many threads can share it."""
+
+Carry = tuple[dict[str, Tensor], tuple[PolicyId, ...]]
+"""What a training table keeps between rounds: tensors, and the policies' names that indices in them mean."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainRound:
-    """Train one table's learners through one round. policies: every frozen policy that may be seated."""
+    """One round of one training table.
+
+    table: its number. learners: they are trained in place, so a job can be run once. seatings: lineups and their
+    shares of the slots. policies: every frozen policy that may be seated. turns: the length of the rollout.
+    """
 
     table: int
     round: int
@@ -36,74 +48,28 @@ class TrainRound:
     turns: int
 
 
-@dataclass(frozen=True, slots=True)
-class PlayMatches:
-    """Play fixtures between frozen policies."""
+@dataclass(slots=True, kw_only=True)
+class Executor:
+    """Trains and plays in this process, and keeps the games in between. Close it.
 
-    fixtures: tuple[Fixture, ...]
-    policies: Mapping[PolicyId, Policy]
-    temperature: float = 1.0
-
-
-MATCH_SLOTS = 16384
-"""Games of a match that are played side by side in one batch."""
-
-_BATCHES = 16
-"""Batches of a long match at most: as many threads can share it."""
-
-Carry = tuple[dict[str, Tensor], tuple[PolicyId, ...]]
-
-
-class Executor(Protocol):
-    """Runs jobs and keeps the training tables' live games between rounds."""
-
-    def train(self, jobs: Sequence[TrainRound], tick: Tick) -> list[Trained]:
-        """Results in job order; the jobs' learners are changed in place."""
-        ...
-
-    def play(self, job: PlayMatches, tick: Tick) -> list[MatchResult]:
-        """One result a fixture, in order."""
-        ...
-
-    def seated(self, table: int) -> set[PolicyId]:
-        """The policies that a table's unfinished episodes are played by."""
-        ...
-
-    def carries(self) -> dict[int, Carry]:
-        """All that play keeps between rounds, by table."""
-        ...
-
-    def restore(self, carries: Mapping[int, Carry]) -> None:
-        """Go on from saved carries."""
-        ...
-
-    def close(self) -> None:
-        """Give back games and workers."""
-        ...
-
-
-@dataclass(slots=True)
-class InlineExecutor:
-    """Runs every job in this process, in order.
-
-    make: a new game of so many slots. seeds: of each training table. slots: of a training table. replays: whether
-    equal seeds and actions give equal episodes; where not, every round begins with fresh ones. threads: share out
-    updates and matches. team_reward: seats learn from the mean reward of their side. posts: those that the lineups of
-    training tables fill; by default the game's own.
+    make_game: a new game of so many slots. seeds: of each training table. slots: of a training table. posts: those that
+    the lineups of training tables fill; by default the game's own. replays: whether equal seeds and actions give equal
+    episodes; where not, every round begins with fresh ones. threads: share out updates and matches. team_reward: seats
+    learn from the mean reward of their side.
     """
 
-    make: Callable[[int], Game]
+    make_game: Callable[[int], Game]
     seeds: tuple[int, ...]
     slots: int
+    posts: tuple[Post, ...] | None = None
     replays: bool = True
     threads: Threads = field(default_factory=Threads)
     team_reward: bool = False
-    posts: tuple[Post, ...] | None = None
     _tables: dict[int, TrainingTable] = field(default_factory=dict)
-    _rated: list[Game] = field(default_factory=list)
+    _match_games: list[Game] = field(default_factory=list)
 
     def train(self, jobs: Sequence[TrainRound], tick: Tick) -> list[Trained]:
-        """See `Executor.train`."""
+        """Train the jobs' learners in place, in job order. Returns what each table's round brought."""
         return [
             self._table(job.table).round(
                 job.round,
@@ -116,40 +82,40 @@ class InlineExecutor:
             for done, job in enumerate(jobs)
         ]
 
-    def play(self, job: PlayMatches, tick: Tick) -> list[MatchResult]:
-        """See `Executor.play`."""
-        if not job.fixtures:
+    def play(self, fixtures: Sequence[Fixture], policies: Mapping[PolicyId, Policy], tick: Tick) -> list[MatchResult]:
+        """Play fixtures between frozen policies, with sampled moves. Returns one result a fixture, in order."""
+        if not fixtures:
             return []
-        episodes = sum(fixture.games * len(fixture.episodes) for fixture in job.fixtures)
-        if not self._rated:
-            self._rated = match_games(self.make, episodes, self.slots)
-        elif isinstance(self._rated[0], NativeGame):
-            self._rated = _batches(self._rated[0], episodes)
-        return play(self._rated, job.policies, job.fixtures, job.temperature, tick, threads=self.threads)
+        episodes = sum(fixture.games * len(fixture.episodes) for fixture in fixtures)
+        if not self._match_games:
+            self._match_games = match_games(self.make_game, episodes, self.slots)
+        elif isinstance(self._match_games[0], NativeGame):
+            self._match_games = _batches(self._match_games[0], episodes)
+        return play(self._match_games, policies, fixtures, tick=tick, threads=self.threads)
 
     def seated(self, table: int) -> set[PolicyId]:
-        """See `Executor.seated`."""
+        """The policies that play a table's unfinished episodes."""
         return self._table(table).seated()
 
     def carries(self) -> dict[int, Carry]:
-        """See `Executor.carries`."""
+        """All that play keeps between rounds, by table; nothing where the game does not replay."""
         return {number: table.carry() for number, table in sorted(self._tables.items())} if self.replays else {}
 
     def restore(self, carries: Mapping[int, Carry]) -> None:
-        """See `Executor.restore`."""
+        """Go on from saved carries."""
         for number, (tensors, names) in carries.items():
             self._table(number).restore(tensors, names)
 
     def close(self) -> None:
-        """See `Executor.close`."""
-        for game in [*(table.game for table in self._tables.values()), *self._rated]:
+        """Close the games, with their worker processes, and the threads."""
+        for game in [*(table.game for table in self._tables.values()), *self._match_games]:
             game.close()
         self.threads.close()
 
     def _table(self, number: int) -> TrainingTable:
         if number not in self._tables:
             self._tables[number] = TrainingTable(
-                self.make(self.slots), number, self.seeds[number], self.threads, self.team_reward, self.posts
+                self.make_game(self.slots), number, self.seeds[number], self.threads, self.team_reward, self.posts
             )
         return self._tables[number]
 

@@ -18,7 +18,7 @@ from league.config.load import from_dict, to_dict
 from league.config.run import RunConfig
 from league.errors import ConfigError, PlanError, PolicyError, nearest
 from league.events import Exploited
-from league.execution.executor import InlineExecutor
+from league.execution.executor import Executor
 from league.games.core import Game, GameSpec
 from league.games.counter_rng import fold
 from league.games.native.core import NativeGame
@@ -63,7 +63,7 @@ class Parts:
 
     store: Store
     roster: Roster
-    executor: InlineExecutor
+    executor: Executor
     posts: tuple[Post, ...]
     learners: tuple[Learner, ...]
     tables: tuple[tuple[Learner, ...], ...]
@@ -161,10 +161,16 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
             # A single game needs no processes beside this one.
             return make(config.game.id, count, str(device), config.game.made_with, tuning.workers if count > 1 else 0)
 
-        seeds = tuple(fold(config.seed, _TABLE, table) for table in range(len(tables)))
         posts = by_seat(spec.posts) if config.game.posts == "seat" else spec.posts
-        by_team = config.game.reward == "team"
-        executor = InlineExecutor(new_game, seeds, slots, replays, Threads(tuning.threads), by_team, posts)
+        executor = Executor(
+            make_game=new_game,
+            seeds=tuple(fold(config.seed, _TABLE, table) for table in range(len(tables))),
+            slots=slots,
+            posts=posts,
+            replays=replays,
+            threads=Threads(tuning.threads),
+            team_reward=config.game.reward == "team",
+        )
         return Parts(store, roster, executor, posts, learners, tables, matchmaker, parents, tuning, before)
     except BaseException:
         if store is not None:

@@ -1,11 +1,11 @@
-"""The inline executor: jobs in order, carries by table, rated games at the size that they need."""
+"""The executor: jobs in order, carries by table, rated games at the size that they need."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from league.execution.executor import InlineExecutor, PlayMatches, TrainRound
+from league.execution.executor import Executor, TrainRound
 from league.games.actions import Discrete
 from league.games.core import Game
 from league.games.registry import make
@@ -19,11 +19,11 @@ from league.records import Seating
 SETTINGS = MappoSettings(epochs=1, minibatch=64)
 
 
-def executor(name: str = "connect_four", replays: bool = True) -> InlineExecutor:
+def executor(name: str = "connect_four", replays: bool = True) -> Executor:
     def make_game(slots: int) -> Game:
         return make(name, slots, options={"max_cycles": 4} if ":" in name else {})
 
-    return InlineExecutor(make_game, (5, 6), 4, replays)
+    return Executor(make_game=make_game, seeds=(5, 6), slots=4, replays=replays)
 
 
 def learner(name: str, seed: int) -> Mappo:
@@ -34,7 +34,12 @@ def learner(name: str, seed: int) -> Mappo:
 def jobs(learners: list[Mappo], number: int) -> list[TrainRound]:
     return [
         TrainRound(
-            table, number, (one,), (Seating((one.name, "random"), 1.0),), {"random": Random("player", Discrete(7))}, 9
+            table=table,
+            round=number,
+            learners=(one,),
+            seatings=(Seating((one.name, "random"), 1.0),),
+            policies={"random": Random("player", Discrete(7))},
+            turns=9,
         )
         for table, one in enumerate(learners)
     ]
@@ -79,12 +84,12 @@ def test_matches_are_those_that_were_asked_for(name: str) -> None:
     role = spec.roles[0]
     policies = {policy: Random(role.name, role.actions) for policy in "ab"}
     lineup = ["a", "b"] if len(spec.sides) > 1 else ["a"]
-    job = PlayMatches(tuple(fixtures(spec, lineup, 6, 1) + fixtures(spec, lineup[::-1], 10, 2)), policies)
+    wanted = fixtures(spec, lineup, 6, 1) + fixtures(spec, lineup[::-1], 10, 2)
     told: list[float] = []
-    results = one.play(job, told.append)
+    results = one.play(wanted, policies, told.append)
     assert [result.games for result in results] == [6, 10]
-    assert [result.lineup for result in results] == [fixture.contestants for fixture in job.fixtures]
+    assert [result.lineup for result in results] == [fixture.contestants for fixture in wanted]
     assert told[-1] == 1.0
-    assert one.play(job, told.append) == results
-    assert one.play(PlayMatches((), {}), told.append) == []
+    assert one.play(wanted, policies, told.append) == results
+    assert one.play((), {}, told.append) == []
     one.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from league.execution.executor import InlineExecutor, PlayMatches
+from league.execution.executor import Executor
 from league.execution.training_table import Endless
 from league.games.core import Game
 from league.play.fixture import Fixture, compared, fixtures, rated_posts
@@ -72,7 +72,7 @@ class Matches(Probe):
     def __init__(self, subject: Subject) -> None:
         super().__init__("matches", "two snapshots, sampled, every result recorded")
         self._subject, self._played = subject, 0
-        self._executor: InlineExecutor | None = None
+        self._executor: Executor | None = None
 
     def prepare(self) -> None:
         subject = self._subject
@@ -100,7 +100,7 @@ class Matches(Probe):
     def _play(self, games: int) -> int:
         assert self._executor is not None
         self._played += 1
-        results = self._executor.play(PlayMatches(tuple(self._fixtures(games)), self._policies), lambda done: None)
+        results = self._executor.play(self._fixtures(games), self._policies, lambda done: None)
         return sum(result.games for result in results)
 
     def _fixtures(self, games: int) -> list[Fixture]:

@@ -11,7 +11,7 @@ import torch
 
 from league.config.load import assigned, to_dict
 from league.config.run import RunConfig
-from league.execution.executor import InlineExecutor
+from league.execution.executor import Executor
 from league.games.core import Game, GameSpec
 from league.games.native.core import NativeGame
 from league.games.registry import make
@@ -121,9 +121,15 @@ class Subject:
         game = self.config.game
         return make(game.id, slots, str(self.device), game.made_with, self.tuning.workers)
 
-    def executor(self, seeds: tuple[int, ...]) -> InlineExecutor:
-        """What a run of this config would be carried out by. seeds: of its training tables. Close it."""
-        return InlineExecutor(self.game, seeds, self.slots, self.replays, threads=Threads(self.tuning.threads))
+    def executor(self, seeds: tuple[int, ...]) -> Executor:
+        """The executor that a run of this config would have. seeds: of its training tables. Close it."""
+        return Executor(
+            make_game=self.game,
+            seeds=seeds,
+            slots=self.slots,
+            replays=self.replays,
+            threads=Threads(self.tuning.threads),
+        )
 
     def rivals(self, count: int) -> list[dict[str, NeuralPolicy]]:
         """Distinct frozen policies of the configured actor, each by role; the same ones at every call."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from league.events import Event, RoundFinished
-from league.execution.executor import InlineExecutor, TrainRound
+from league.execution.executor import Executor, TrainRound
 from league.games.counter_rng import fold
 from league.matchmaking.core import make_matchmaker
 from league.orchestrator import League
@@ -37,7 +37,7 @@ class Training(Probe):
         self._subject, self._opponents, self._round = subject, opponents, 0
         self._phases: Counter[str] = Counter()
         self._seconds, self._replies = 0.0, 0
-        self._executor: InlineExecutor | None = None
+        self._executor: Executor | None = None
 
     def prepare(self) -> None:
         subject = self._subject
@@ -96,7 +96,14 @@ class Training(Probe):
         self._round += 1
         seatings, frozen = self.seatings(), self.frozen()
         jobs = [
-            TrainRound(table, self._round, learners, tuple(seatings[table]), frozen, turns)
+            TrainRound(
+                table=table,
+                round=self._round,
+                learners=learners,
+                seatings=tuple(seatings[table]),
+                policies=frozen,
+                turns=turns,
+            )
             for table, learners in enumerate(self._tables)
         ]
         trained = self._executor.train(jobs, lambda done: None)
