@@ -30,8 +30,8 @@ from league.events import (
 from league.execution.executor import TrainRound
 from league.execution.training_table import Trained
 from league.games.counter_rng import fold
-from league.learning.diagnostics.catalogue import SIGN, Seen
-from league.learning.diagnostics.monitor import Lookout
+from league.learning.diagnostics.catalogue import EVENT_KIND, ROUNDS_NEEDED, Finding
+from league.learning.diagnostics.monitor import Monitor
 from league.learning.learner import Learner
 from league.matchmaking.core import validate
 from league.records import Exploit, LeagueView, MatchResult, Plan, PolicyId, Snapshot, Standing
@@ -88,7 +88,9 @@ class League:
         self.round_number = self.steps = 0
         self.resumed = self._broken = self._in_round = False
         self._training = self.store.training(rounds=_MEMORY)
-        self._lookout = Lookout.of(self.store, self.roster.spec, self.tables, self.executor.make_game)
+        self.monitor = Monitor(
+            self.roster.spec, self.tables, self.executor.make_game, self.store.metrics(last=ROUNDS_NEEDED)
+        )
         self._interrupted: float | None = None
         self._round_began = 0.0
         self._paces: deque[float] = deque(maxlen=10)
@@ -159,13 +161,14 @@ class League:
         )
         phases = _total_phases(trained) | {"rated matches": time.monotonic() - played}
         self.steps = sum(learner.steps for learner in self.learners)
-        seen = self._commit(number, taken, results, trained, exploited, phases)
+        diagnosis = self.monitor.check(number, _metrics(trained))
+        self._commit(number, taken, results, trained, exploited, diagnosis.findings, phases)
         self.round_number, self._in_round = number, False
         seconds = time.monotonic() - self._round_began
         self._paces.append(seconds)
         self._announce(number, taken, exploited, trained, phases, seconds, self._remaining(budget, began))
-        for sign in seen:
-            self.bus.emit(Warned(number, sign.message))
+        for message in (*(finding.message for finding in diagnosis.findings), *diagnosis.failures):
+            self.bus.emit(Warned(number, message))
 
     def _plan(self, number: int) -> Plan:
         view = self._view(number)
@@ -237,18 +240,14 @@ class League:
         results: Sequence[MatchResult],
         trained: Sequence[Trained],
         exploited: Sequence[Exploited],
+        findings: Sequence[Finding],
         phases: dict[str, float],
-    ) -> list[Seen]:
-        """Write the checkpoint, then everything the round brought in one transaction; refit the ratings within it.
-
-        Returns the bad signs that begin in the round, which are part of what is written.
-        """
+    ) -> None:
+        """Write the checkpoint, then everything the round brought in one transaction; refit the ratings within it."""
         began = time.monotonic()
         carries = self.executor.carries()
         id = checkpoint.save(self.store, self.learners, carries)
         rows = setup.numbered(results, number)
-        metrics = {learner: found for one in trained for learner, found in one.metrics.items()}
-        seen = self._lookout.look(number, metrics)
         self._training += [result for one in trained for result in one.results]
         self._training = [row for row in self._training if row.round > number - _MEMORY]
         if rows:
@@ -261,17 +260,16 @@ class League:
                 self.roster.cache(self.store)
             for one in trained:
                 self.store.put_training(one.results)
-            for learner, found in metrics.items():
+            for learner, found in _metrics(trained).items():
                 self.store.put_metrics(number, learner, found)
             for event in exploited:
                 self.store.put_event(number, "exploit", setup.exploit_record(event))
-            for sign in seen:
-                self.store.put_event(number, SIGN, sign.record())
+            for finding in findings:
+                self.store.put_event(number, EVENT_KIND, finding.record())
             phases["storage"] = time.monotonic() - began
             states = {learner.name: self.progress[learner.name].record(learner) for learner in self.learners}
             self.store.put_round(number, self.steps, id, states, time.monotonic() - self._round_began, phases)
         checkpoint.sweep(self.store)
-        return seen
 
     def _announce(
         self,
@@ -295,7 +293,7 @@ class League:
                 seconds,
                 rate,
                 phases,
-                {name: metrics for one in trained for name, metrics in one.metrics.items()},
+                _metrics(trained),
                 self.standings(),
                 len(self.roster.ledger),
                 self.roster.ledger.games,
@@ -363,7 +361,7 @@ class League:
         """Round 0: the untrained snapshots and the anchors."""
         self._round_began = time.monotonic()
         taken = [self._snapshot(learner, 0) for learner in self.learners]
-        self._commit(0, [*self.roster.anchors, *taken], [], [], [], {})
+        self._commit(0, [*self.roster.anchors, *taken], [], [], [], [], {})
 
     def _admit(self) -> None:
         """Anchors that are new in the config of a run that goes on join its roster."""
@@ -408,6 +406,10 @@ class League:
         if self._interrupted is not None and time.monotonic() - self._interrupted > _GRACE:
             raise RoundDropped
         self.bus.emit(Progress(number, phase, fraction))
+
+
+def _metrics(trained: Sequence[Trained]) -> dict[str, Mapping[str, float]]:
+    return {learner: found for one in trained for learner, found in one.metrics.items()}
 
 
 def _total_phases(trained: Sequence[Trained]) -> dict[str, float]:

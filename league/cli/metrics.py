@@ -13,7 +13,7 @@ from rich.console import Console
 from league.cli.readers import found_run, print_json
 from league.errors import ConfigError, nearest
 from league.files import write_durably
-from league.learning.diagnostics.catalogue import SIGN, SIGNS
+from league.learning.diagnostics.catalogue import DIAGNOSTICS, EVENT_KIND
 from league.storage.rows import EventRow, MetricsRow
 from league.storage.store import Store
 from league.views.metrics_table import metrics_table, signs_table
@@ -33,7 +33,7 @@ def show_metrics(
     with Store.reader(found_run(run)) as store:
         whole = store.metrics(last=last)
         learners = _learners(store)
-        seen = [event for event in store.events() if event.kind == SIGN]
+        seen = [event for event in store.events() if event.kind == EVENT_KIND]
     if learner is not None and learner not in learners:
         raise ConfigError(
             f"there is no learner '{learner}'{nearest(learner, learners)} (there are: {', '.join(learners)})"
@@ -60,9 +60,9 @@ def list_signs(as_json: bool) -> None:
     """`league metrics --signs`."""
     if as_json:
         fields = ("name", "metrics", "threshold", "cause", "setting")
-        print_json([{field: getattr(sign, field) for field in fields} for sign in SIGNS])
+        print_json([{field: getattr(sign, field) for field in fields} for sign in DIAGNOSTICS])
     else:
-        Console(highlight=False).print(signs_table(SIGNS))
+        Console(highlight=False).print(signs_table(DIAGNOSTICS))
 
 
 def _learners(store: Store) -> list[str]:
@@ -104,7 +104,7 @@ def _write_csv(rows: Iterable[MetricsRow], out: str) -> None:
 
 
 def _print(rows: Sequence[MetricsRow], seen: Sequence[EventRow]) -> None:
-    usual = {sign.name: sign.setting for sign in SIGNS}
+    usual = {sign.name: sign.setting for sign in DIAGNOSTICS}
     told = []
     for event in seen:
         name = event.data["sign"]

@@ -13,7 +13,7 @@ from league.views.grid import Column, Grid
 from league.views.text import clean, number, places, sparkline
 
 if TYPE_CHECKING:
-    from league.learning.diagnostics.catalogue import Sign
+    from league.learning.diagnostics.catalogue import Diagnostic
     from league.storage.rows import MetricsRow
 
 NOTHING = "no round was trained yet"
@@ -39,7 +39,7 @@ def metrics_table(rows: Sequence[MetricsRow], seen: Sequence[Told]) -> Renderabl
     return Group(*parts)
 
 
-def signs_table(signs: Sequence[Sign]) -> RenderableType:
+def signs_table(signs: Sequence[Diagnostic]) -> RenderableType:
     """All signs, with what each is, its usual cause and the settings to look at."""
     parts: list[RenderableType] = []
     for sign in signs:

@@ -7,6 +7,7 @@ import csv
 import io
 import math
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,10 @@ from rich.cells import cell_len
 from running import content, league, tiny, trained
 
 from league.events import Event, RoundFinished, Warned
-from league.learning.diagnostics.catalogue import SIGNS
+from league.games.core import Game
+from league.learning.diagnostics.catalogue import DIAGNOSTICS
+from league.learning.diagnostics.history import History
+from league.learning.diagnostics.monitor import Diagnosis, Monitor
 from league.orchestrator import League
 from league.storage.store import Store
 
@@ -130,7 +134,7 @@ def test_bad_signs_are_told_kept_and_shown(wild: tuple[Path, list[Event]]) -> No
     folder, events = wild
     warnings = [(event.round, event.message) for event in events if isinstance(event, Warned)]
     seen = league("metrics", "-r", folder, "--json").json["signs"]
-    assert {"kl_jump"} <= {one["sign"] for one in seen} <= {sign.name for sign in SIGNS}
+    assert {"kl_jump"} <= {one["sign"] for one in seen} <= {sign.name for sign in DIAGNOSTICS}
     told = {(one["round"], f"{one['learner']}: {one['what']}.") for one in seen}
     assert told == {(number, message[: message.index(". Look at ") + 1]) for number, message in warnings}
     lines = league("metrics", "-r", folder).out.splitlines()
@@ -148,32 +152,67 @@ def test_a_run_that_goes_on_tells_the_same(wild: tuple[Path, list[Event]], tmp_p
     assert content(tmp_path / "run") == content(wild[0]), "signs are among the run's events"
 
 
+def test_a_diagnostic_that_fails_is_told_once_and_does_not_stop_the_run(
+    wild: tuple[Path, list[Event]], tmp_path: Path
+) -> None:
+    def rule(history: History) -> str:
+        raise ZeroDivisionError("by design")
+
+    events: list[Event] = []
+    with League(tiny(*WILD, "budget.rounds=8"), tmp_path / "run", [events.append]) as run:
+        run.monitor.diagnostics = (replace(DIAGNOSTICS[0], name="broken", rule=rule), *DIAGNOSTICS)
+        assert run.run() == "budget"
+    told = [event for event in events if isinstance(event, Warned) and "broken" in event.message]
+    assert [(event.round, event.message) for event in told] == [
+        (1, "the diagnostic broken failed and is left out from now on: ZeroDivisionError('by design')")
+    ]
+    assert content(tmp_path / "run") == content(wild[0]), "what the others find is kept all the same"
+
+
+def seats_part(monitor: Monitor) -> list[Diagnosis]:
+    """Rounds in which the listener loses what the speaker wins."""
+    seats = {"speaker": ("speaker_0", 0.5), "listener": ("listener_0", -0.5)}
+    return [
+        monitor.check(
+            number,
+            {
+                learner: {f"return/{seat}": slope * number + math.sin((4.3 + slope) * number)}
+                for learner, (seat, slope) in seats.items()
+            },
+        )
+        for number in range(1, 31)
+    ]
+
+
 def test_a_seat_that_climbs_at_anothers_cost_is_told_with_what_seats_see(tmp_path: Path) -> None:
     config = tiny("game.id=speaker_listener", "game.options={}", "population.learners=1", "matchmaking.kind=naive")
     with League(config, tmp_path / "run") as run:
-        lookout, seats = run._lookout, {"speaker": ("speaker_0", 0.5), "listener": ("listener_0", -0.5)}
-        told = [
-            seen
-            for number in range(1, 31)
-            for seen in lookout.look(
-                number,
-                {
-                    learner: {f"return/{seat}": slope * number + math.sin((4.3 + slope) * number)}
-                    for learner, (seat, slope) in seats.items()
-                },
-            )
-        ]
-    assert [(seen.learner, seen.sign.name) for seen in told] == [("speaker", "seats_apart")]
+        checked = seats_part(run.monitor)
+    told = [finding for one in checked for finding in one.findings]
+    assert [(finding.learner, finding.diagnostic.name) for finding in told] == [("speaker", "seats_apart")]
     assert told[0].what.startswith("return/speaker_0 climbs from ")
     assert "return/listener_0 falls" in told[0].what
     assert "3 numbers seen by speaker_0, 11 numbers seen by listener_0" in told[0].what
+    assert not any(one.failures for one in checked)
+
+
+def test_a_finding_is_told_even_if_what_seats_see_cannot_be_shown(tmp_path: Path) -> None:
+    def no_game(slots: int) -> Game:
+        raise OSError("out of memory")
+
+    config = tiny("game.id=speaker_listener", "game.options={}", "population.learners=1", "matchmaking.kind=naive")
+    with League(config, tmp_path / "run") as run:
+        run.monitor.make_game = no_game
+        (found,) = [one for one in seats_part(run.monitor) if one.findings or one.failures]
+    assert [finding.diagnostic.name for finding in found.findings] == ["seats_apart"]
+    assert found.failures == ("diagnostics failed in this round: OSError('out of memory')",)
 
 
 def test_all_signs_are_listed() -> None:
     out = league("metrics", "--signs").out
     assert max(map(cell_len, out.splitlines())) <= WIDTH
     listed = league("metrics", "--signs", "--json").json
-    assert [one["name"] for one in listed] == [sign.name for sign in SIGNS]
-    for sign, one in zip(SIGNS, listed, strict=True):
+    assert [one["name"] for one in listed] == [sign.name for sign in DIAGNOSTICS]
+    for sign, one in zip(DIAGNOSTICS, listed, strict=True):
         assert f"{sign.name}  {', '.join(sign.metrics)}" in out
         assert (one["threshold"], one["cause"], one["setting"]) == (sign.threshold, sign.cause, sign.setting)

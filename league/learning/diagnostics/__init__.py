@@ -1,1 +1,1 @@
-"""Bad signs in a learner's metrics: what they look like, what causes them, which settings to look at."""
+"""Diagnostics: warning signs in a learner's metrics, their usual causes and the settings to look at."""

@@ -1,4 +1,4 @@
-"""A learner's metrics over its last rounds, as the signs in `signs.py` look at them. Pure: numbers in, numbers out."""
+"""A learner's metrics over its last rounds, in the form that the rules read. Pure: numbers in, numbers out."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ Curve = tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What metrics alone do not tell of a learner.
+class LearnerFacts:
+    """What the rules must know of a learner beside its metrics.
 
-    mates: the learners of its training table, itself among them. sides: side of each seat of the game, by name.
+    mates: the learners of its training table, including itself. sides: the side of each seat of the game, by name.
     scored: whether the size of a score counts. discrete: whether its actions are choices, not points in a box.
-    settings: the numbers among its settings, switches as 0 and 1. unheeded: keys of the config that change
-    nothing for it.
+    settings: its numeric settings, switches as 0 and 1. unused_settings: keys of the config that have no effect on it.
     """
 
     mates: tuple[str, ...]
@@ -27,48 +26,48 @@ class Facts:
     scored: bool = False
     discrete: bool = True
     settings: Mapping[str, float] = field(default_factory=dict)
-    unheeded: frozenset[str] = frozenset()
+    unused_settings: frozenset[str] = frozenset()
 
     @property
     def one_side(self) -> bool:
-        """Whether there is nobody to beat: only then do returns show by themselves whether a learner gets better."""
+        """Whether the game has no opponents: only then does the return alone show whether a learner improves."""
         return len(set(self.sides.values())) <= 1
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A learner's metrics. values: by metric, as long as `rounds`. seats: `return/SEAT` of its whole table, by seat."""
+    """A learner's metrics, one value a round. values: by metric. seats: `return/SEAT` of its whole table, by seat."""
 
     learner: str
-    facts: Facts
+    facts: LearnerFacts
     rounds: tuple[int, ...]
     values: Mapping[str, Curve]
     seats: Mapping[str, Curve]
 
-    def of(self, name: str) -> Curve:
-        """A metric's values; NaN in rounds that do not have it."""
+    def curve(self, name: str) -> Curve:
+        """A metric's values; NaN in rounds without it."""
         return self.values.get(name) or (math.nan,) * len(self.rounds)
 
-    def now(self, name: str) -> float:
-        """A metric's latest value, NaN where there is none."""
+    def latest(self, name: str) -> float:
+        """A metric's value in the last round; NaN if it has none."""
         return self.values[name][-1] if self.values.get(name) else math.nan
 
     def last(self, name: str, count: int) -> Curve:
-        """The latest `count` values of a metric; empty where one of them is missing."""
-        values = self.of(name)[-count:]
+        """The last `count` values of a metric; empty if one of them is missing."""
+        values = self.curve(name)[-count:]
         return values if len(values) == count and all(map(math.isfinite, values)) else ()
 
-    def named(self, stem: str) -> list[str]:
-        """The metrics called `stem`, or `stem/…`, in order."""
+    def matching(self, stem: str) -> list[str]:
+        """The names of the metrics `stem` and `stem/…`, sorted."""
         return sorted(name for name in self.values if name == stem or name.startswith(stem + "/"))
 
     @property
-    def whole(self) -> bool:
-        """Whether it reaches back to the run's first round."""
+    def complete(self) -> bool:
+        """Whether it goes back to the run's first round."""
         return bool(self.rounds) and self.rounds[0] <= 1
 
     def window(self, back: int, length: int) -> History:
-        """The `length` rounds that were the last ones `back` rounds ago."""
+        """The `length` rounds that end `back` rounds before the last one."""
         cut = slice(max(len(self.rounds) - back - length, 0), max(len(self.rounds) - back, 0))
         return replace(
             self,
@@ -82,8 +81,8 @@ Round = tuple[int, Mapping[str, Mapping[str, float]]]
 """A round's number and its metrics by learner."""
 
 
-def history(learner: str, facts: Facts, rounds: Sequence[Round]) -> History:
-    """A learner's history. rounds: oldest first. What is not finite is NaN here, as it is when a run is read again."""
+def history(learner: str, facts: LearnerFacts, rounds: Sequence[Round]) -> History:
+    """A learner's history. rounds: oldest first. Values that are not finite become NaN, as in a run's database."""
     values: dict[str, list[float]] = {}
     seats: dict[str, list[float]] = {}
     for place, (_, metrics) in enumerate(rounds):
@@ -106,24 +105,24 @@ def _curves(values: Mapping[str, list[float]], length: int) -> dict[str, Curve]:
     return {name: (*curve, *[math.nan] * (length - len(curve))) for name, curve in values.items()}
 
 
-def known(curve: Curve) -> Curve:
-    """Its finite values."""
+def finite(curve: Curve) -> Curve:
+    """The finite values of a curve."""
     return tuple(value for value in curve if math.isfinite(value))
 
 
 def mean(curve: Curve) -> float:
-    """The mean of finite values, of which there must be one."""
+    """The mean of finite values, at least one."""
     return sum(curve) / len(curve)
 
 
 def noise(curve: Curve) -> float:
-    """How much finite values change from one to the next, without any trend: the median of the changes' sizes."""
+    """The noise of a curve of finite values without its trend: the median size of the changes from round to round."""
     changes = [abs(after - before) for before, after in pairwise(curve)]
     return median(changes) if changes else 0.0
 
 
-def together(first: Curve, second: Curve) -> float:
-    """Correlation of the changes from round to round of two equally long curves; 0 where one does not change."""
+def change_correlation(first: Curve, second: Curve) -> float:
+    """The correlation of the round-to-round changes of two equally long curves; 0 if one of them is constant."""
     a = [after - before for before, after in pairwise(first)]
     b = [after - before for before, after in pairwise(second)]
     a, b = ([change - sum(changes) / len(changes) for change in changes] for changes in (a, b))

@@ -1,76 +1,107 @@
-"""The lookout of a run: after each round, which bad signs begin in its learners' metrics."""
+"""The monitor of a run: after each round it reports the warning signs that begin in the learners' metrics.
+
+It watches a run and never stops it: a diagnostic that fails is logged, reported once and left out from then on.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from league.games.actions import Discrete
 from league.games.core import Game, GameSpec
 from league.learning.diagnostics import observations, rules
-from league.learning.diagnostics.catalogue import KEPT, Seen, begun
-from league.learning.diagnostics.history import Facts, Round
+from league.learning.diagnostics.catalogue import DIAGNOSTICS, ROUNDS_NEEDED, Diagnostic, Finding, new_findings
+from league.learning.diagnostics.history import LearnerFacts, Round
 from league.learning.learner import Learner
 from league.learning.settings import ALGORITHMS
-from league.storage.store import Store
+from league.storage.rows import MetricsRow
+
+log = logging.getLogger("league")
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What a round's metrics show. failures: a sentence for each diagnostic that failed and is left out from now on."""
+
+    findings: tuple[Finding, ...]
+    failures: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
-class Lookout:
-    """Remembers the last rounds' metrics. tables: the learners of each training table, as they train.
+class Monitor:
+    """Keeps the metrics of the last rounds. tables: the learners of each training table; their settings may change.
 
-    make: a new game of so many slots, for a look at what each seat sees.
+    make_game: a new game of so many slots, to see what each seat observes. kept: metrics of the rounds so far.
+    diagnostics: those that are still run.
     """
 
     spec: GameSpec
     tables: Sequence[Sequence[Learner]]
-    make: Callable[[int], Game]
-    rounds: deque[Round]
+    make_game: Callable[[int], Game]
+    kept: Sequence[MetricsRow] = ()
+    diagnostics: tuple[Diagnostic, ...] = DIAGNOSTICS
+    _rounds: deque[Round] = field(default_factory=lambda: deque(maxlen=ROUNDS_NEEDED))
 
-    @staticmethod
-    def of(store: Store, spec: GameSpec, tables: Sequence[Sequence[Learner]], make: Callable[[int], Game]) -> Lookout:
-        """A lookout that has seen what the run has kept."""
-        found: dict[int, dict[str, Mapping[str, float]]] = {}
-        for row in store.metrics(last=KEPT):
-            found.setdefault(row.round, {})[row.learner] = row.values
-        return Lookout(spec, tables, make, deque(found.items(), maxlen=KEPT))
+    def __post_init__(self) -> None:
+        by_round: dict[int, dict[str, Mapping[str, float]]] = {}
+        for row in self.kept:
+            by_round.setdefault(row.round, {})[row.learner] = row.values
+        self._rounds.extend(by_round.items())
 
-    def look(self, number: int, metrics: Mapping[str, Mapping[str, float]]) -> list[Seen]:
-        """The signs that begin in a round, from its metrics by learner and those of the rounds before."""
-        self.rounds.append((number, metrics))
-        seen = begun(tuple(self.rounds), facts(self.spec, self.tables))
-        return [self._with_sights(one, number) if one.sign.test is rules.seats_apart else one for one in seen]
+    def check(self, number: int, metrics: Mapping[str, Mapping[str, float]]) -> Diagnosis:
+        """The signs that begin in a round. metrics: of the round, by learner. No Exception leaves it."""
+        self._rounds.append((number, metrics))
+        findings: list[Finding] = []
+        failures: list[str] = []
 
-    def _with_sights(self, seen: Seen, number: int) -> Seen:
-        """A sign that may come from what seats see, with how that differs between them."""
-        game = self.make(observations.SLOTS)
+        def failed(diagnostic: Diagnostic, error: Exception) -> None:
+            if diagnostic in self.diagnostics:
+                self.diagnostics = tuple(one for one in self.diagnostics if one is not diagnostic)
+                log.error("the diagnostic %s failed and is left out from now on", diagnostic.name, exc_info=error)
+                failures.append(f"the diagnostic {diagnostic.name} failed and is left out from now on: {error!r}")
+
         try:
-            differences = observations.observation_differences(observations.peek(game, number))
+            findings += new_findings(tuple(self._rounds), facts(self.spec, self.tables), self.diagnostics, failed)
+            findings = [self._with_observations(finding, number) for finding in findings]
+        except Exception as error:
+            log.exception("diagnostics failed in round %d", number)
+            failures.append(f"diagnostics failed in this round: {error!r}")
+        return Diagnosis(tuple(findings), tuple(failures))
+
+    def _with_observations(self, finding: Finding, number: int) -> Finding:
+        """The finding, and where seats drift apart, how their observations differ, which may be the cause."""
+        if finding.diagnostic.rule is not rules.seats_apart:
+            return finding
+        game = self.make_game(observations.SLOTS)
+        try:
+            differences = observations.observation_differences(observations.random_observations(game, number))
         finally:
             game.close()
-        return replace(seen, what=f"{seen.what} (in random play, of what seats observe: {differences})")
+        return replace(finding, what=f"{finding.what} (in random play, of what seats observe: {differences})")
 
 
-def facts(spec: GameSpec, tables: Sequence[Sequence[Learner]]) -> dict[str, Facts]:
-    """What signs must know of each learner, by its name. tables: as of `Lookout`."""
+def facts(spec: GameSpec, tables: Sequence[Sequence[Learner]]) -> dict[str, LearnerFacts]:
+    """What the rules must know of each learner, by its name. tables: the learners of each training table."""
     sides = dict(zip(spec.seats, spec.side_of_seat, strict=True))
     return {
-        learner.name: Facts(
-            tuple(mate.name for mate in table),
-            sides,
-            spec.scored,
-            isinstance(learner.role.actions, Discrete),
-            _numbers(learner.settings.model_dump()),
-            _unheeded(learner),
+        learner.name: LearnerFacts(
+            mates=tuple(mate.name for mate in table),
+            sides=sides,
+            scored=spec.scored,
+            discrete=isinstance(learner.role.actions, Discrete),
+            settings=_numbers(learner.settings.model_dump()),
+            unused_settings=_unused_settings(learner),
         )
         for table in tables
         for learner in table
     }
 
 
-def _unheeded(learner: Learner) -> frozenset[str]:
-    """Keys of the config that change nothing for a learner: those of other algorithms, and how rewards are shared."""
+def _unused_settings(learner: Learner) -> frozenset[str]:
+    """Keys of the config without effect on a learner: those of other algorithms, and how rewards are shared."""
     own = type(learner.settings).model_fields
     others = {name for settings in ALGORITHMS.values() for name in settings.model_fields if name not in own}
     return frozenset(
@@ -79,5 +110,5 @@ def _unheeded(learner: Learner) -> frozenset[str]:
 
 
 def _numbers(settings: Mapping[str, object]) -> dict[str, float]:
-    """The numbers among settings that are set."""
+    """The numeric settings that are set."""
     return {name: float(value) for name, value in settings.items() if isinstance(value, int | float)}

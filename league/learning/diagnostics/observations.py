@@ -1,4 +1,4 @@
-"""How the observations of a game's seats differ: who sees what others do not. Letters in shapes: N observations."""
+"""How the observations of a game's seats differ: which seat sees what others do not. N observations in shapes."""
 
 from __future__ import annotations
 
@@ -14,36 +14,39 @@ from league.games.core import Game
 from league.games.counter_rng import fold, mix
 
 SLOTS, TURNS = 16, 32
-"""Of the random play that is looked at: games side by side, and turns."""
+"""Games side by side, and turns, of the random play that is observed."""
 
 _STILL = 1e-6
-"""The deviation below which a number does not vary."""
+"""A number with a smaller standard deviation counts as constant."""
 
 _SHIFTED = 0.5
-"""Standard deviations by which two seats' means of a number must differ to be worth naming."""
+"""A number is named if the means of two seats differ by more standard deviations than this."""
 
-_NAMED = 6
+_LISTED = 6
+"""Items that a list names at most."""
 
 
 def observation_differences(seen: Mapping[str, Tensor]) -> str:
-    """How seats' observations differ, in words. seen: `[N, *obs]` by seat, of any number of observations each.
+    """A sentence on how the seats' observations differ. seen: `[N, *obs]` by seat; N may differ from seat to seat.
 
-    Seats of different shapes are told apart by how much they see; of the others, which numbers of the flattened
-    observation vary at some seats only, and by how much their means differ, in units of the standard deviation.
+    Seats with observations of different sizes are described by size. For seats of equal size it says which numbers of
+    the flattened observation vary at some seats only, and how far the means differ, in standard deviations.
     """
     flat = {seat: one.flatten(1).to(torch.float64).cpu() for seat, one in seen.items() if len(one)}
     by_width: dict[int, list[str]] = {}
     for seat, one in flat.items():
         by_width.setdefault(one.shape[1], []).append(seat)
-    told = []
+    parts = []
     if len(by_width) > 1:
-        told.append(", ".join(f"{width} numbers seen by {_listed(seats)}" for width, seats in by_width.items()))
-    told += [_of_one_width(seats, [flat[seat] for seat in seats]) for seats in by_width.values() if len(seats) > 1]
-    return "; ".join(told)
+        parts.append(", ".join(f"{width} numbers seen by {_listed(seats)}" for width, seats in by_width.items()))
+    parts += [
+        _same_width_differences(seats, [flat[seat] for seat in seats]) for seats in by_width.values() if len(seats) > 1
+    ]
+    return "; ".join(parts)
 
 
-def peek(game: Game, seed: int) -> dict[str, Tensor]:
-    """What every seat observes in some turns of random play, `[N, *obs]` by seat."""
+def random_observations(game: Game, seed: int) -> dict[str, Tensor]:
+    """What each seat observes in `TURNS` turns of random play, `[N, *obs]` by seat."""
     spec, slots = game.spec, torch.arange(game.slots, device=game.device)
     found: dict[str, list[Tensor]] = {seat: [] for seat in spec.seats}
     turn = game.start(mix(slots, seed, 0))
@@ -56,16 +59,16 @@ def peek(game: Game, seed: int) -> dict[str, Tensor]:
     return {seat: torch.cat(parts) for seat, parts in found.items()}
 
 
-def _of_one_width(seats: Sequence[str], seen: Sequence[Tensor]) -> str:
-    """How observations of one width differ. seen: `[N, F]` by seat."""
+def _same_width_differences(seats: Sequence[str], seen: Sequence[Tensor]) -> str:
+    """How observations of the same width F differ. seen: `[N, F]` by seat."""
     mean, deviation = torch.stack([one.mean(0) for one in seen]), torch.stack([one.std(0, False) for one in seen])
     varies = deviation > _STILL
-    told = []
+    parts = []
     for seat, here in zip(seats, varies, strict=True):
-        still = (varies.any(0) & ~here).nonzero()[:, 0].tolist()
-        if still:
-            told.append(f"what varies for others and not for {seat}: {_listed(still)} of {len(here)} numbers")
-    # Numbers that vary nowhere, and differ, are the seat's own name or the like: no shift is measured against them.
+        constant = (varies.any(0) & ~here).nonzero()[:, 0].tolist()
+        if constant:
+            parts.append(f"what varies for others and not for {seat}: {_listed(constant)} of {len(here)} numbers")
+    # A number that is constant at every seat but differs between seats is the seat's id or the like: it does not count.
     scale = deviation.square().mean(0).sqrt()
     scale[scale < _STILL] = math.inf
     shifts = [((mean[a] - mean[b]).abs() / scale, a, b) for a, b in combinations(range(len(seats)), 2)]
@@ -74,9 +77,9 @@ def _of_one_width(seats: Sequence[str], seen: Sequence[Tensor]) -> str:
     apart = f"means of {seats[a]} and {seats[b]} differ by {float(shift.mean()):.2g} deviations on average"
     if float(shift[most]) > _SHIFTED:
         apart += f", most in number {most} ({float(mean[a, most]):.3g} and {float(mean[b, most]):.3g})"
-    return ", ".join([*(told or [f"the same numbers vary for {_listed(seats)}"]), apart])
+    return ", ".join([*(parts or [f"the same numbers vary for {_listed(seats)}"]), apart])
 
 
 def _listed(items: Sequence[object]) -> str:
-    shown = ", ".join(str(item) for item in items[:_NAMED])
-    return shown + (f" and {len(items) - _NAMED} more" if len(items) > _NAMED else "")
+    shown = ", ".join(str(item) for item in items[:_LISTED])
+    return shown + (f" and {len(items) - _LISTED} more" if len(items) > _LISTED else "")

@@ -14,10 +14,17 @@ import torch
 from league.config.load import load
 from league.execution.training_table import TrainingTable
 from league.games.registry import make
-from league.learning.diagnostics.catalogue import KEPT, QUIET, SIGNS, WINDOW, Seen, begun
-from league.learning.diagnostics.history import Facts, Round, history, noise, together
+from league.learning.diagnostics.catalogue import (
+    DIAGNOSTICS,
+    QUIET_ROUNDS,
+    ROUNDS_NEEDED,
+    WINDOW,
+    Finding,
+    new_findings,
+)
+from league.learning.diagnostics.history import LearnerFacts, Round, change_correlation, history, noise
 from league.learning.diagnostics.monitor import facts
-from league.learning.diagnostics.observations import observation_differences, peek
+from league.learning.diagnostics.observations import observation_differences, random_observations
 from league.learning.settings import ALGORITHMS
 from league.records import Seating
 from league.run.setup import new_learner
@@ -25,7 +32,7 @@ from league.run.setup import new_learner
 Curve = Callable[[int], float]
 """A metric's value by round, from 1 on."""
 
-NAMES = [sign.name for sign in SIGNS]
+NAMES = [sign.name for sign in DIAGNOSTICS]
 TEAM = {"a": 0, "b": 0}
 RIVALS = {"a": 0, "b": 1}
 SETTINGS = {"max_grad_norm": 0.5, "epochs": 4.0, "target_kl": 0.02, "discount": 0.95}
@@ -61,52 +68,64 @@ def jump(n: int) -> float:
     return 0.05 if n == 30 else HEALTHY["approx_kl"](n)
 
 
-BAD: dict[str, tuple[dict[str, Curve], Facts, int]] = {
-    "kl_jump": ({"approx_kl/a": lambda n: 0.31 if n == 12 else 0.009}, Facts(("m",), TEAM), 12),
-    "kl_jump by its median": ({"approx_kl": jump}, Facts(("m",), TEAM), 30),
-    "clip_fraction_high": ({"clip_fraction": lambda n: 0.1 + min(0.02 * n, 0.4)}, Facts(("m",), TEAM), 20),
-    "entropy_collapsed": ({"entropy": lambda n: 1.6 * 0.85**n}, Facts(("m",), TEAM), 11),
-    "entropy_collapsed late": ({"entropy": lambda n: max(1.6 - n / 40, 0.004)}, Facts(("m",), TEAM), 68),
+BAD: dict[str, tuple[dict[str, Curve], LearnerFacts, int]] = {
+    "kl_jump": ({"approx_kl/a": lambda n: 0.31 if n == 12 else 0.009}, LearnerFacts(("m",), TEAM), 12),
+    "kl_jump by its median": ({"approx_kl": jump}, LearnerFacts(("m",), TEAM), 30),
+    "clip_fraction_high": ({"clip_fraction": lambda n: 0.1 + min(0.02 * n, 0.4)}, LearnerFacts(("m",), TEAM), 20),
+    "entropy_collapsed": ({"entropy": lambda n: 1.6 * 0.85**n}, LearnerFacts(("m",), TEAM), 11),
+    "entropy_collapsed late": ({"entropy": lambda n: max(1.6 - n / 40, 0.004)}, LearnerFacts(("m",), TEAM), 68),
     "entropy_flat": (
         {"entropy": lambda n: 1.609 - 0.0001 * n, "return": lambda n: -25 + math.sin(5.1 * n)},
-        Facts(("m",), TEAM),
+        LearnerFacts(("m",), TEAM),
         40,
     ),
-    "entropy_exploding": ({"entropy": lambda n: 2.8 + 0.08 * n}, Facts(("m",), TEAM, discrete=False), 30),
-    "critic_blind": ({"explained_variance": lambda n: -0.02 + 0.015 * math.sin(n)}, Facts(("m",), TEAM), 15),
-    "loss_diverging": ({"value_loss": lambda n: 0.3 * (1.0 if n < 20 else 1.8 ** (n - 20))}, Facts(("m",), TEAM), 27),
-    "loss_diverging of Q": ({"td_loss": lambda n: 0.2 * (1.0 if n < 20 else 3.0 ** (n - 19))}, Facts(("m",), TEAM), 24),
-    "gradient_exploding": ({"critic_grad_norm": lambda n: 9.0 if n == 25 else 0.6}, Facts(("m",), TEAM), 25),
+    "entropy_exploding": ({"entropy": lambda n: 2.8 + 0.08 * n}, LearnerFacts(("m",), TEAM, discrete=False), 30),
+    "critic_blind": ({"explained_variance": lambda n: -0.02 + 0.015 * math.sin(n)}, LearnerFacts(("m",), TEAM), 15),
+    "loss_diverging": (
+        {"value_loss": lambda n: 0.3 * (1.0 if n < 20 else 1.8 ** (n - 20))},
+        LearnerFacts(("m",), TEAM),
+        27,
+    ),
+    "loss_diverging of Q": (
+        {"td_loss": lambda n: 0.2 * (1.0 if n < 20 else 3.0 ** (n - 19))},
+        LearnerFacts(("m",), TEAM),
+        24,
+    ),
+    "gradient_exploding": ({"critic_grad_norm": lambda n: 9.0 if n == 25 else 0.6}, LearnerFacts(("m",), TEAM), 25),
     "gradient_exploding after more than a new target": (
         {"grad_norm": lambda n: 90.0 if n in (25, 26) else 6.0},
-        Facts(("m",), TEAM, settings={"max_grad_norm": 10.0, "target_every": 200.0}),
+        LearnerFacts(("m",), TEAM, settings={"max_grad_norm": 10.0, "target_every": 200.0}),
         26,
     ),
     "gradient_clipped": (
         {"grad_norm": lambda n: 4 + math.sin(n)},
-        Facts(("m",), TEAM, settings=SETTINGS),
+        LearnerFacts(("m",), TEAM, settings=SETTINGS),
         20,
     ),
-    "gradient_vanishing": ({"grad_norm": lambda n: 0.2 * 0.5**n}, Facts(("m",), TEAM), 22),
-    "steps_skipped": ({"skipped_steps": lambda n: 2.0 * (n == 7)}, Facts(("m",), TEAM), 7),
+    "gradient_vanishing": ({"grad_norm": lambda n: 0.2 * 0.5**n}, LearnerFacts(("m",), TEAM), 22),
+    "steps_skipped": ({"skipped_steps": lambda n: 2.0 * (n == 7)}, LearnerFacts(("m",), TEAM), 7),
     "return_falling": (
         {"return": lambda n: -30 + 10 * min(n, 25) / 25 - 0.4 * max(n - 30, 0) + 0.4 * math.sin(5.1 * n)},
-        Facts(("m",), TEAM),
+        LearnerFacts(("m",), TEAM),
         45,
     ),
-    "standing_still": ({"approx_kl": lambda n: 1e-9 * (n % 3)}, Facts(("m",), TEAM), 10),
+    "standing_still": ({"approx_kl": lambda n: 1e-9 * (n % 3)}, LearnerFacts(("m",), TEAM), 10),
     "standing_still in several passes": (
         {"approx_kl": lambda n: 0.0, "agent_steps": lambda n: 500.0},
-        Facts(("m",), TEAM, settings={"minibatch": 2048.0, "epochs": 4.0, "clip": 0.2}),
+        LearnerFacts(("m",), TEAM, settings={"minibatch": 2048.0, "epochs": 4.0, "clip": 0.2}),
         10,
     ),
-    "standing_still with no better return": ({"return": lambda n: -25 + math.sin(5.1 * n)}, Facts(("m",), TEAM), 40),
+    "standing_still with no better return": (
+        {"return": lambda n: -25 + math.sin(5.1 * n)},
+        LearnerFacts(("m",), TEAM),
+        40,
+    ),
     "seats_apart": (
         {
             "return/a": lambda n: 5 + 0.3 * n + math.sin(5.1 * n),
             "return/b": lambda n: 5 - 0.3 * n + math.sin(4.3 * n),
         },
-        Facts(("m",), TEAM),
+        LearnerFacts(("m",), TEAM),
         26,
     ),
     "seats_apart of rivals": (
@@ -114,21 +133,25 @@ BAD: dict[str, tuple[dict[str, Curve], Facts, int]] = {
             "return/a": lambda n: 5 + 0.3 * n + math.sin(5.1 * n),
             "return/b": lambda n: 5 - 0.2 * n + math.sin(5.1 * n),
         },
-        Facts(("m",), RIVALS, scored=True),
+        LearnerFacts(("m",), RIVALS, scored=True),
         32,
     ),
-    "values_run_away": ({"q_value": lambda n: 1.2**n}, Facts(("m",), TEAM, settings=SETTINGS), 22),
-    "values_run_away downwards": ({"value": lambda n: -25.0 - 4.0 * n}, Facts(("m",), TEAM, settings=SETTINGS), 30),
+    "values_run_away": ({"q_value": lambda n: 1.2**n}, LearnerFacts(("m",), TEAM, settings=SETTINGS), 22),
+    "values_run_away downwards": (
+        {"value": lambda n: -25.0 - 4.0 * n},
+        LearnerFacts(("m",), TEAM, settings=SETTINGS),
+        30,
+    ),
     "values_run_away of rewards that were scaled down": (
         {"q_value": lambda n: 4.0} | dict.fromkeys(("return", "return/a", "return/b"), lambda n: 5.0 + n % 2),
-        Facts(("m",), TEAM, settings=SETTINGS | {"reward_scale": 0.1}),
+        LearnerFacts(("m",), TEAM, settings=SETTINGS | {"reward_scale": 0.1}),
         25,
     ),
-    "cuts_undiscounted": ({"truncated": lambda n: 0.5}, Facts(("m",), TEAM, settings={"discount": 1.0}), 1),
-    "replay_thin": ({"replay_ratio": lambda n: 0.25}, Facts(("m",), TEAM, settings=SETTINGS), 5),
-    "stopped_early": ({"epochs": lambda n: 1.0 + n % 2}, Facts(("m",), TEAM, settings=SETTINGS), 10),
-    "never_acting": ({"agent_steps/a": lambda n: 0.0}, Facts(("m",), TEAM), 5),
-    "endless": ({"episodes": lambda n: 0.0}, Facts(("m",), TEAM), 20),
+    "cuts_undiscounted": ({"truncated": lambda n: 0.5}, LearnerFacts(("m",), TEAM, settings={"discount": 1.0}), 1),
+    "replay_thin": ({"replay_ratio": lambda n: 0.25}, LearnerFacts(("m",), TEAM, settings=SETTINGS), 5),
+    "stopped_early": ({"epochs": lambda n: 1.0 + n % 2}, LearnerFacts(("m",), TEAM, settings=SETTINGS), 10),
+    "never_acting": ({"agent_steps/a": lambda n: 0.0}, LearnerFacts(("m",), TEAM), 5),
+    "endless": ({"episodes": lambda n: 0.0}, LearnerFacts(("m",), TEAM), 20),
 }
 """What goes wrong, by the sign's name (and a word, where there are several): curves that differ from the healthy ones,
 facts, and the round in which it must be told at the latest."""
@@ -139,13 +162,13 @@ def rounds(curves: Mapping[str, Curve], count: int, learner: str = "m") -> list[
     return [(n, {learner: {name: curve(n) for name, curve in curves.items()}}) for n in range(1, count + 1)]
 
 
-def told(run: list[Round], facts: Mapping[str, Facts]) -> list[tuple[int, Seen]]:
+def told(run: list[Round], facts: Mapping[str, LearnerFacts]) -> list[tuple[int, Finding]]:
     """All that is told of a run, with the round in which it is."""
-    return [(run[end - 1][0], seen) for end in range(1, len(run) + 1) for seen in begun(run[:end], facts)]
+    return [(run[end - 1][0], seen) for end in range(1, len(run) + 1) for seen in new_findings(run[:end], facts)]
 
 
 @cache
-def real_run(game: str, count: int) -> tuple[list[Round], dict[str, Facts]]:
+def real_run(game: str, count: int) -> tuple[list[Round], dict[str, LearnerFacts]]:
     """Self-play in batched torch, as a run trains: its metrics and facts."""
     small = ("slots=64", "turns=25", "minibatch=512")
     networks = ("network.actor=[32]", "network.critic=[32]")
@@ -160,24 +183,24 @@ def real_run(game: str, count: int) -> tuple[list[Round], dict[str, Facts]]:
 
 
 def test_every_sign_says_all_that_there_is_to_know() -> None:
-    assert len(set(NAMES)) == len(SIGNS) >= 10
+    assert len(set(NAMES)) == len(DIAGNOSTICS) >= 10
     assert {name.split()[0] for name in BAD} == set(NAMES), "every sign has a run gone wrong, below"
-    keys = {key for sign in SIGNS for key in sign.setting.split(", ")}
+    keys = {key for sign in DIAGNOSTICS for key in sign.setting.split(", ")}
     data = load(None).model_dump()
     data["algorithm"] = {name for settings in ALGORITHMS.values() for name in settings.model_fields}
     for key in keys:
         table, name = key.split(".")
         assert name in data[table], f"{key} is no setting"
-    assert all(sign.metrics and sign.threshold and sign.cause for sign in SIGNS)
+    assert all(sign.metrics and sign.threshold and sign.cause for sign in DIAGNOSTICS)
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_sign_is_told_of_a_run_gone_wrong_and_not_before(name: str) -> None:
     changed, facts, latest = BAD[name]
     seen = told(rounds(HEALTHY | changed, latest), {"m": facts})
-    assert name.split()[0] in {one.sign.name for _, one in seen}
+    assert name.split()[0] in {one.diagnostic.name for _, one in seen}
     alike = {"standing_still", "entropy_flat"} if "return" in changed else set()
-    assert {one.sign.name for _, one in seen} <= {name.split()[0]} | alike, "and nothing else"
+    assert {one.diagnostic.name for _, one in seen} <= {name.split()[0]} | alike, "and nothing else"
     for _, one in seen:
         assert one.learner == "m"
         assert one.what in one.message
@@ -200,39 +223,40 @@ def test_only_settings_that_the_algorithm_has_are_named(kind: str) -> None:
     keys = {f"algorithm.{name}" for name in ALGORITHMS[kind].model_fields}
     for changed, shown, latest in BAD.values():
         for _, one in told(
-            rounds(HEALTHY | changed, latest), {"m": dataclasses.replace(shown, unheeded=about.unheeded)}
+            rounds(HEALTHY | changed, latest), {"m": dataclasses.replace(shown, unused_settings=about.unused_settings)}
         ):
-            every, named = one.sign.setting.split(", "), one.setting.split(", ")
+            every, named = one.diagnostic.setting.split(", "), one.setting.split(", ")
             assert named == every or {key for key in named if key.startswith("algorithm.")} <= keys
             assert one.record()["setting"] == one.setting
-    own = dataclasses.replace(BAD["seats_apart"][1], unheeded=about.unheeded)
+    own = dataclasses.replace(BAD["seats_apart"][1], unused_settings=about.unused_settings)
     ((_, apart),) = told(rounds(HEALTHY | BAD["seats_apart"][0], 26), {"m": own})
     assert ("game.reward" in apart.setting) == (kind in ("mappo", "ippo"))
     ((_, still),) = told(
-        rounds(HEALTHY | BAD["standing_still"][0], 10), {"m": Facts(("m",), TEAM, unheeded=about.unheeded)}
+        rounds(HEALTHY | BAD["standing_still"][0], 10),
+        {"m": LearnerFacts(("m",), TEAM, unused_settings=about.unused_settings)},
     )
     assert ("algorithm.entropy" in still.setting) == (kind in ("mappo", "ippo", "coma"))
     assert ("algorithm.epsilon_steps" in still.setting) == (kind in ("qmix", "vdn"))
 
 
 def test_returns_of_random_play_say_nothing() -> None:
-    facts = Facts(("m",), TEAM)
+    facts = LearnerFacts(("m",), TEAM)
     for name in ("return_falling", "standing_still with no better return"):
         changed = BAD[name][0] | {"epsilon": lambda n: 0.9, "entropy": lambda n: math.nan}
         assert told(rounds(HEALTHY | changed, 60), {"m": facts}) == []
 
 
 def test_what_is_next_to_nothing_is_no_sign() -> None:
-    facts = Facts(("m",), TEAM)
+    facts = LearnerFacts(("m",), TEAM)
     jolts = {"grad_norm": lambda n: 90.0 if n % 12 == 0 else 6.0}
-    targets = Facts(("m",), TEAM, settings={"max_grad_norm": 10.0, "target_every": 200.0})
+    targets = LearnerFacts(("m",), TEAM, settings={"max_grad_norm": 10.0, "target_every": 200.0})
     assert told(rounds(HEALTHY | jolts, 60), {"m": targets}) == []
     settled = {name: lambda n: 175.0 - 0.01 * (n >= 15) for name in ("return", "return/a", "return/b")}
     assert told(rounds(HEALTHY | settled | {"q_value": lambda n: 100.0}, 30), {"m": facts}) == []
     solved = {"explained_variance": lambda n: -40.0, "value_loss": lambda n: 1e-5}
-    normalised = Facts(("m",), TEAM, settings={"value_normalisation": 1.0})
+    normalised = LearnerFacts(("m",), TEAM, settings={"value_normalisation": 1.0})
     assert told(rounds(HEALTHY | solved, 40), {"m": normalised}) == []
-    assert {one.sign.name for _, one in told(rounds(HEALTHY | solved, 40), {"m": facts})} == {"critic_blind"}
+    assert {one.diagnostic.name for _, one in told(rounds(HEALTHY | solved, 40), {"m": facts})} == {"critic_blind"}
     calm: dict[str, Curve] = {"q_value": lambda n: 0.01, "value": lambda n: -0.02}
     calm |= {name: lambda n: 5e-4 if n < 10 else 0.0 for name in ("return", "return/a", "return/b")}
     assert told(rounds(HEALTHY | calm, 30), {"m": facts}) == []
@@ -244,34 +268,36 @@ def test_in_a_real_run_each_metric_gone_wrong_is_told() -> None:
     for name, value, sign in (("approx_kl", 0.4, "kl_jump"), ("grad_norm", 50.0, "gradient_exploding")):
         (values,) = metrics.values()
         broken = [*run[:-1], (number, dict.fromkeys(facts, dict(values) | {name: value}))]
-        assert [seen.sign.name for seen in begun(broken, facts)] == [sign]
+        assert [seen.diagnostic.name for seen in new_findings(broken, facts)] == [sign]
 
 
 def test_a_sign_is_told_when_it_begins_and_again_only_after_it_was_away_for_a_while() -> None:
     def numbers(*bad: int) -> list[int]:
         curves = HEALTHY | {"skipped_steps": lambda n: float(n in bad)}
-        return [number for number, _ in told(rounds(curves, 60), {"m": Facts(("m",), TEAM)})]
+        return [number for number, _ in told(rounds(curves, 60), {"m": LearnerFacts(("m",), TEAM)})]
 
     assert numbers(*range(20, 61)) == [20]
-    assert numbers(20, 25, 30 + QUIET // 2) == [20], "away for less than that"
-    assert numbers(20, 20 + QUIET, 21 + 2 * QUIET) == [20, 21 + 2 * QUIET]
+    assert numbers(20, 25, 30 + QUIET_ROUNDS // 2) == [20], "away for less than that"
+    assert numbers(20, 20 + QUIET_ROUNDS, 21 + 2 * QUIET_ROUNDS) == [20, 21 + 2 * QUIET_ROUNDS]
 
 
 def test_what_is_told_depends_on_the_last_rounds_alone() -> None:
     changed, facts, _ = BAD["seats_apart"]
     run = rounds(HEALTHY | changed | BAD["kl_jump by its median"][0], 150)
     for end in range(1, len(run) + 1):
-        assert begun(run[:end], {"m": facts}) == begun(run[max(end - KEPT, 0) : end], {"m": facts})
-    assert WINDOW < KEPT
+        assert new_findings(run[:end], {"m": facts}) == new_findings(
+            run[max(end - ROUNDS_NEEDED, 0) : end], {"m": facts}
+        )
+    assert WINDOW < ROUNDS_NEEDED
 
 
 def test_nothing_is_told_where_metrics_are_missing_or_not_finite() -> None:
-    assert begun([], {"m": Facts(("m",), TEAM)}) == []
+    assert new_findings([], {"m": LearnerFacts(("m",), TEAM)}) == []
     for value in (math.nan, math.inf):
         run = rounds(dict.fromkeys(HEALTHY, lambda n, value=value: value), 45)
-        assert told(run, {"m": Facts(("m",), TEAM)}) == []
+        assert told(run, {"m": LearnerFacts(("m",), TEAM)}) == []
     empty: list[Round] = [(n, {"m": {"agent_steps": 5.0}}) for n in range(1, 45)]
-    assert told(empty, {"m": Facts(("m",), TEAM)}) == []
+    assert told(empty, {"m": LearnerFacts(("m",), TEAM)}) == []
 
 
 @pytest.mark.parametrize(
@@ -280,7 +306,7 @@ def test_nothing_is_told_where_metrics_are_missing_or_not_finite() -> None:
         (
             "zero-sum play",
             {"return/a": lambda n: 0.3 * n + math.sin(n), "return/b": lambda n: -0.3 * n - math.sin(n)},
-            Facts(("m",), RIVALS, scored=True),
+            LearnerFacts(("m",), RIVALS, scored=True),
         ),
         (
             "opponents who win what the other loses, though not to the point",
@@ -288,31 +314,35 @@ def test_nothing_is_told_where_metrics_are_missing_or_not_finite() -> None:
                 "return/a": lambda n: 0.3 * n + math.sin(4.1 * n),
                 "return/b": lambda n: -0.1 * n - 0.4 * math.sin(4.1 * n) + 0.1 * math.sin(n),
             },
-            Facts(("m",), RIVALS, scored=True),
+            LearnerFacts(("m",), RIVALS, scored=True),
         ),
         (
             "games that are won or lost",
             {"return/a": lambda n: 0.3 * n + math.sin(5.1 * n), "return/b": lambda n: -0.3 * n + math.sin(4.3 * n)},
-            Facts(("m",), RIVALS),
+            LearnerFacts(("m",), RIVALS),
         ),
-        ("returns against rivals who learn, too", {"return": lambda n: -0.5 * n}, Facts(("m",), RIVALS)),
-        ("equilibria in mixed strategies", {"entropy": lambda n: 1.0986}, Facts(("m",), RIVALS)),
+        ("returns against rivals who learn, too", {"return": lambda n: -0.5 * n}, LearnerFacts(("m",), RIVALS)),
+        ("equilibria in mixed strategies", {"entropy": lambda n: 1.0986}, LearnerFacts(("m",), RIVALS)),
         (
             "one-shot games",
             {"explained_variance": lambda n: -1e-4, "episode_length": lambda n: 1.0},
-            Facts(("m",), RIVALS),
+            LearnerFacts(("m",), RIVALS),
         ),
-        ("densities, which may be below 1 nat", {"entropy": lambda n: 2 - 0.05 * n}, Facts(("m",), TEAM, False, False)),
+        (
+            "densities, which may be below 1 nat",
+            {"entropy": lambda n: 2 - 0.05 * n},
+            LearnerFacts(("m",), TEAM, False, False),
+        ),
         (
             "policies that take one step a round, before which nothing has changed",
             {"approx_kl": lambda n: 0.0, "agent_steps": lambda n: 500.0},
-            Facts(("m",), TEAM, settings={"minibatch": 2048.0, "epochs": 4.0}),
+            LearnerFacts(("m",), TEAM, settings={"minibatch": 2048.0, "epochs": 4.0}),
         ),
         (
             "values of rewards that were scaled up",
             {"q_value": lambda n: 40 * (1 - 0.9**n)}
             | dict.fromkeys(("return", "return/a", "return/b"), lambda n: 5 * (1 - 0.9**n)),
-            Facts(("m",), TEAM, settings=SETTINGS | {"reward_scale": 10.0}),
+            LearnerFacts(("m",), TEAM, settings=SETTINGS | {"reward_scale": 10.0}),
         ),
         (
             "values in rounds in which no episode ends",
@@ -322,17 +352,17 @@ def test_nothing_is_told_where_metrics_are_missing_or_not_finite() -> None:
                 "episode_length": lambda n: 50.0 if n % 4 == 0 else math.nan,
             }
             | dict.fromkeys(("return", "return/a", "return/b"), lambda n: 50.0 + n % 2 if n % 4 == 0 else math.nan),
-            Facts(("m",), TEAM, settings=SETTINGS | {"discount": 0.995}),
+            LearnerFacts(("m",), TEAM, settings=SETTINGS | {"discount": 0.995}),
         ),
         (
             "values that look beyond where episodes are cut",
             {"q_value": lambda n: 40 * (1 - 0.9**n), "episode_length": lambda n: 5.0}
             | dict.fromkeys(("return", "return/a", "return/b"), lambda n: 10 * (1 - 0.9**n)),
-            Facts(("m",), TEAM, settings=SETTINGS),
+            LearnerFacts(("m",), TEAM, settings=SETTINGS),
         ),
     ],
 )
-def test_what_only_looks_bad_is_not_told(why: str, curves: dict[str, Curve], facts: Facts) -> None:
+def test_what_only_looks_bad_is_not_told(why: str, curves: dict[str, Curve], facts: LearnerFacts) -> None:
     assert told(rounds(HEALTHY | curves, 60), {"m": facts}) == [], why
 
 
@@ -341,30 +371,34 @@ def test_seats_of_two_learners_at_one_table_are_looked_at_together() -> None:
     run: list[Round] = [
         (n, {who: {f"return/{who}": changed[f"return/{who}"](n)} for who in ("a", "b")}) for n in range(1, latest + 1)
     ]
-    facts = Facts(("a", "b"), TEAM)
-    assert {(seen.learner, seen.sign.name) for _, seen in told(run, {"a": facts, "b": facts})} == {("a", "seats_apart")}
+    facts = LearnerFacts(("a", "b"), TEAM)
+    assert {(seen.learner, seen.diagnostic.name) for _, seen in told(run, {"a": facts, "b": facts})} == {
+        ("a", "seats_apart")
+    }
     apart = {"a": dataclasses.replace(facts, mates=("a",)), "b": dataclasses.replace(facts, mates=("b",))}
     assert told(run, apart) == [], "tables of their own have nothing to do with each other"
 
 
 def test_histories_align_metrics_that_come_and_go() -> None:
-    found = history("m", Facts(("m",), TEAM), [(4, {"m": {"x": 1.0}}), (5, {}), (6, {"m": {"x": math.inf, "y": 2.0}})])
-    assert found.of("x")[0] == 1.0
-    assert [math.isnan(value) for value in found.of("x")] == [False, True, True]
-    assert [math.isnan(value) for value in found.of("y")] == [True, True, False]
-    assert math.isnan(found.now("z"))
+    found = history(
+        "m", LearnerFacts(("m",), TEAM), [(4, {"m": {"x": 1.0}}), (5, {}), (6, {"m": {"x": math.inf, "y": 2.0}})]
+    )
+    assert found.curve("x")[0] == 1.0
+    assert [math.isnan(value) for value in found.curve("x")] == [False, True, True]
+    assert [math.isnan(value) for value in found.curve("y")] == [True, True, False]
+    assert math.isnan(found.latest("z"))
     assert found.last("y", 1) == (2.0,)
     assert found.last("x", 2) == ()
-    assert not found.whole
+    assert not found.complete
     assert found.window(1, 1).rounds == (5,)
 
 
 def test_noise_and_correlation_of_changes_by_hand() -> None:
     assert noise((1.0, 2.0, 4.0, 3.0)) == 1.0
-    assert together((0.0, 1.0, 0.0, 2.0), (0.0, -1.0, 0.0, -2.0)) == pytest.approx(-1.0)
-    assert together((0.0, 1.0, 0.0, 2.0), (5.0, 5.0, 5.0, 5.0)) == 0.0
+    assert change_correlation((0.0, 1.0, 0.0, 2.0), (0.0, -1.0, 0.0, -2.0)) == pytest.approx(-1.0)
+    assert change_correlation((0.0, 1.0, 0.0, 2.0), (5.0, 5.0, 5.0, 5.0)) == 0.0
     # Changes 1, -1 and 1, 1 after their means 0 and 1 are taken off: 1, -1 and 0, 0.
-    assert together((0.0, 1.0, 0.0), (0.0, 1.0, 2.0)) == 0.0
+    assert change_correlation((0.0, 1.0, 0.0), (0.0, 1.0, 2.0)) == 0.0
 
 
 def test_observations_that_differ_are_told_by_seat() -> None:
@@ -382,13 +416,13 @@ def test_observations_that_differ_are_told_by_seat() -> None:
 
 
 def test_what_seats_see_in_random_play() -> None:
-    seen = peek(make("speaker_listener", 16), 3)
+    seen = random_observations(make("speaker_listener", 16), 3)
     assert {seat: (len(one), *one.shape[1:]) for seat, one in seen.items()} == {
         "speaker_0": (512, 3),
         "listener_0": (512, 11),
     }
     assert observation_differences(seen) == "3 numbers seen by speaker_0, 11 numbers seen by listener_0"
-    boards = peek(make("connect_four", 16), 3)
+    boards = random_observations(make("connect_four", 16), 3)
     assert len(boards["player_0"]) + len(boards["player_1"]) == 512, "in turns, one of them sees the board"
-    again = peek(make("connect_four", 16), 3)
+    again = random_observations(make("connect_four", 16), 3)
     assert torch.equal(boards["player_0"], again["player_0"])
