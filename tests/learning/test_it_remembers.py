@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
+from trials import Trial
 
 from league.execution.training_table import TrainingTable
 from league.games.registry import make
@@ -26,14 +29,14 @@ KINDS = {
 }
 
 
-def score(memory: str, kind: str = "mappo", rounds: int = 30) -> float:
-    """The mean score against uniformly random answers of what a learner has become."""
+def score(seed: int, memory: str, kind: str = "mappo", rounds: int = 20) -> float:
+    """The mean score of what a learner has become, against uniformly random answers."""
     game = make("recall", 64, options={"cues": CUES, "delay": DELAY})
     (role,) = game.spec.roles
     look = {"actor": (24,), "critic": (24,), "memory": memory, "memory_units": 16, "memory_length": DELAY + 2}
     settings = ALGORITHMS[kind].model_validate(KINDS[kind])
-    learner = LEARNERS[kind]("main", game.spec, role, NetworkSettings.model_validate(look), settings, 3)
-    table = TrainingTable(game, 0, 7)
+    learner = LEARNERS[kind]("main", game.spec, role, NetworkSettings.model_validate(look), settings, seed)
+    table = TrainingTable(game, 0, seed)
     for number in range(rounds):
         table.round(number, [learner], {}, [Seating(("main", "main"), 1.0)], 4 * (DELAY + 2))
     policies = {"learned": learner.frozen(), "random": Random(role.name, role.actions)}
@@ -42,17 +45,36 @@ def score(memory: str, kind: str = "mappo", rounds: int = 30) -> float:
     return total / sum(one.episodes for one in found)
 
 
-@pytest.mark.parametrize("memory", ["stack", "gru", "lstm", "transformer"])
-def test_what_was_shown_is_remembered(memory: str) -> None:
-    # The standard error of 400 games is below 0.04.
-    assert score(memory) == pytest.approx(KNOWS, abs=0.15)
+TRIALS = [
+    *(
+        Trial(name=f"recall with {memory}, score", reach=partial(score, memory=memory), random=BLIND, usual=KNOWS)
+        for memory in ("stack", "gru", "lstm", "transformer")
+    ),
+    *(
+        Trial(
+            name=f"recall with gru and {kind}, score",
+            reach=partial(score, memory="gru", kind=kind, rounds=40),
+            random=BLIND,
+            usual=KNOWS,
+            slow=True,
+        )
+        for kind in ("coma", "qmix")
+    ),
+]
+WITHOUT = Trial(name="recall without memory, score", reach=partial(score, memory="none"), random=KNOWS, usual=BLIND)
+"""The control: nobody who cannot remember comes half way to one who knows."""
+
+
+@pytest.mark.parametrize("trial", [trial for trial in TRIALS if not trial.slow], ids=str)
+def test_what_was_shown_is_remembered(trial: Trial) -> None:
+    trial.run()
 
 
 def test_without_memory_nobody_knows() -> None:
-    assert score("none") == pytest.approx(BLIND, abs=0.15)
+    WITHOUT.run()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["coma", "qmix"])
-def test_others_than_ppo_remember_too(kind: str) -> None:
-    assert score("gru", kind, 40) == pytest.approx(KNOWS, abs=0.15)
+@pytest.mark.parametrize("trial", [trial for trial in TRIALS if trial.slow], ids=str)
+def test_others_than_ppo_remember_too(trial: Trial) -> None:
+    trial.run()
