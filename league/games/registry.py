@@ -27,21 +27,21 @@ NATIVE: dict[str, tuple[str, str]] = {
     "biased_rps": ("league.games.native.matrix:BiasedRPS", "Rock-paper-scissors with unequal stakes"),
     "blotto": ("league.games.native.matrix:Blotto", "Colonel Blotto; options troops, fields"),
     "spread": ("league.games.native.particle_scenarios:Spread", "MPE: cover landmarks together; option N"),
-    "tag": ("league.games.native.particle_scenarios:Tag", "MPE: predators chase faster prey"),
+    "tag": ("league.games.native.particle_scenarios:Tag", "MPE: predators hunt faster prey"),
     "adversary": ("league.games.native.particle_scenarios:Adversary", "MPE: hide the goal from an adversary; option N"),
     "speaker_listener": (
         "league.games.native.particle_scenarios:SpeakerListener",
-        "MPE: one agent speaks, the other moves",
+        "MPE: one speaks, one moves",
     ),
-    "reference": ("league.games.native.particle_scenarios:Reference", "MPE: each agent tells the other where to go"),
+    "reference": ("league.games.native.particle_scenarios:Reference", "MPE: each tells the other where to go"),
     "foraging": (
         "league.games.native.foraging:Foraging",
         "Level-Based Foraging; options size, players, food, coop, sight",
     ),
-    "two_step": ("league.games.native.cooperative:TwoStep", "QMIX's two-step game: 8 if coordinated, otherwise 7"),
+    "two_step": ("league.games.native.cooperative:TwoStep", "QMIX's two-step game: together 8, else 7"),
     "climbing": ("league.games.native.cooperative:Climbing", "Climbing game, repeated; option turns"),
     "penalty": ("league.games.native.cooperative:Penalty", "Penalty game, repeated; options k, turns"),
-    "recall": ("league.games.native.recall:Recall", "Memory: name the cue that was shown first; options cues, delay"),
+    "recall": ("league.games.native.recall:Recall", "Name what was shown long ago; options cues, delay"),
     "matrix": ("league.games.native.matrix:Matrix", "Any matrix game; options payoff, payoff_column"),
 }
 """Native games: name → (module:Class, description)."""

@@ -1,4 +1,4 @@
-"""Every game passes the contract; a game that breaks one rule of it is told which, and where."""
+"""Every game keeps the contract; the conformance suite names the broken rule and its place."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PAID_APART = {
     "penalty",
     "foraging",
 }
-"""Native games in which what one gains is not what others lose."""
+"""Native games that are not zero-sum."""
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 ADAPTED = ["pettingzoo:classic/connect_four-v3", "pettingzoo:classic/rps-v2", "mpe2:simple_tag_v3"]
 
@@ -189,7 +189,7 @@ class WithoutFinalSight(Spread):
 
 
 class FinalSightOfTheNext(Spread):
-    """On one game of two what is seen of the next episode, not of the one that was cut off."""
+    """Every second game returns observations of the next episode in place of the final ones."""
 
     made = count()
 
@@ -255,7 +255,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("broken", "words"), BROKEN, ids=[broken.__name__ for broken, _ in BROKEN])
-def test_a_broken_rule_is_told_with_its_place(broken: type[TicTacToe | Spread], words: str) -> None:
+def test_a_broken_rule_is_named_with_its_place(broken: type[TicTacToe | Spread], words: str) -> None:
     with pytest.raises(GameError) as error:
         check(lambda slots: broken(slots), zero_sum=broken.__base__ is not Spread, max_turns=300)
     assert words in str(error.value)

@@ -1,4 +1,4 @@
-"""Counter-based randomness: reproducible, independent of the batch, and spread evenly."""
+"""Counter-based random numbers: reproducible, independent of the batch, and uniform."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def test_parts_may_be_integers_or_tensors(parts: list[int], one: int, plain: lis
 
 
 @given(st.lists(INT64, min_size=1, max_size=3), INT64)
-def test_other_devices_than_the_cpu_hash_alike(parts: list[int], begun: int) -> None:
-    """Their way is plain torch, which a CPU can go as well."""
+def test_other_devices_hash_alike(parts: list[int], begun: int) -> None:
+    """Their code path is plain torch, which a CPU can run, too."""
     words = counter_rng._as_tensors([torch.tensor([part, 7]) for part in parts])
     prefix, shift = counter_rng._as_tensors([begun]), counter_rng._logical_shift
     unshifted = counter_rng._mix_words(prefix, words, counter_rng._SIGNED, shift)
@@ -84,7 +84,7 @@ def test_mix_has_splitmix64s_published_first_output() -> None:
 
 
 @given(INT64, st.integers(0, 6))
-def test_what_else_is_in_the_batch_does_not_matter(seed: int, place: int) -> None:
+def test_a_hash_does_not_depend_on_the_rest_of_the_batch(seed: int, place: int) -> None:
     batch = torch.arange(7)
     batch[place] = seed
     assert torch.equal(mix(batch, 3)[place], mix(torch.tensor(seed), 3))

@@ -1,4 +1,4 @@
-"""Games by name: what can be named, what is told about names and options that cannot be used."""
+"""Games by name: which names exist, and the errors for wrong names and options."""
 
 from __future__ import annotations
 
@@ -103,14 +103,14 @@ def test_a_users_own_class_function_and_environment(own: str) -> None:
         ("pettingzo:classic/chess-v6", {}, ["there is no module 'pettingzo'", "did you mean 'pettingzoo'"]),
     ],
 )
-def test_what_cannot_be_made_is_told(id: str, options: dict[str, object], words: list[str]) -> None:
+def test_a_wrong_name_or_option_is_named(id: str, options: dict[str, object], words: list[str]) -> None:
     with pytest.raises(GameError) as error:
         make(id, 2, options=options)
     for word in words:
         assert word in str(error.value)
 
 
-def test_what_is_wrong_with_a_users_own_game_is_told(own: str, tmp_path: Path) -> None:
+def test_the_error_of_a_users_own_game_is_named(own: str, tmp_path: Path) -> None:
     broken = tmp_path / "broken.py"
     broken.write_text("1 / 0")
     for id, options, words in [
@@ -126,7 +126,7 @@ def test_what_is_wrong_with_a_users_own_game_is_told(own: str, tmp_path: Path) -
         make("kuhn", 0)
 
 
-def test_the_catalogue_lists_all_games_and_what_they_miss() -> None:
+def test_the_catalogue_lists_all_games_and_missing_packages() -> None:
     listed = {entry.id: entry for entry in catalogue()}
     assert set(NATIVE) < set(listed)
     assert {"pettingzoo:classic/connect_four-v3", "mpe2:simple_tag_v3", "openspiel:NAME"} < set(listed)

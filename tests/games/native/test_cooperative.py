@@ -1,4 +1,4 @@
-"""Two-step, climbing and penalty games against the tables of the papers that they come from."""
+"""Two-step, climbing and penalty games against the payoffs in their papers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PENALTY = [[-100, 0, 10], [0, 2, 0], [10, 0, -100]]
 
 
 def every_pair(actions: int) -> torch.Tensor:
-    """`[A * A, 2]`: all that two seats can do together."""
+    """`[A * A, 2]`: all pairs of actions."""
     return torch.tensor(list(product(range(actions), repeat=2)))
 
 
@@ -27,7 +27,7 @@ def test_two_step_pays_as_in_the_qmix_paper() -> None:
     turn = game.step({"agent": plans[:, :2]}, torch.arange(16))
     assert not turn.ended.any()
     assert not turn.reward.any()
-    # The first seat's action chooses the place, the second's does nothing.
+    # The first seat's action chooses the place, the second's has no effect.
     places = [[0, 1, 0], [0, 0, 1]]
     assert turn.acts["agent"].obs[:, 1].tolist() == [places[first] for first in plans[:, 0].tolist()]
     assert turn.state is not None

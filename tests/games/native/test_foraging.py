@@ -67,7 +67,7 @@ def placed(env: Any, state: Mapping[str, Tensor], b: int) -> list[Any]:
 
 
 def eager(env: Any, player: Any) -> int:
-    """Load what one is beside, else go to the first food: south or north, then east or west."""
+    """Load the adjacent food, otherwise go to the first food: south or north, then east or west."""
     if env.adjacent_food(*player.position):
         return LOAD
     south, east = next(zip(*env.field.nonzero(), strict=True)) - np.array(player.position)
@@ -75,7 +75,7 @@ def eager(env: Any, player: Any) -> int:
 
 
 @pytest.mark.parametrize("options", VARIANTS, ids=str)
-def test_fields_go_as_lbforagings(options: dict[str, object]) -> None:
+def test_fields_evolve_as_in_lbforaging(options: dict[str, object]) -> None:
     game, rng, seen = foraging(EPISODES, options), np.random.default_rng(3), Counter[str]()
     turn = game.start(mix(torch.arange(EPISODES), 1))
     envs = [theirs(options) for _ in range(EPISODES)]
@@ -117,7 +117,7 @@ def test_fields_go_as_lbforagings(options: dict[str, object]) -> None:
         assert seen["shared cells"], "an agent that could not leave is joined by another, as theirs is"
 
 
-def test_the_spec_is_the_one_that_the_adapter_finds() -> None:
+def test_the_spec_is_the_adapters() -> None:
     mine, other = make("foraging", 1).spec, PettingZooGame("lbf:Foraging-8x8-2p-2f-coop-v3", 1).spec
     assert (mine.seats, mine.sides, mine.roles) == (other.seats, other.sides, other.roles)
     assert (mine.outcome, mine.state_shape) == (other.outcome, other.state_shape)
@@ -126,7 +126,7 @@ def test_the_spec_is_the_one_that_the_adapter_finds() -> None:
 @pytest.mark.parametrize(
     "options", [{"size": 6, "players": 3, "coop": False, "levels": 3}, {"size": 5, "food": 2}], ids=str
 )
-def test_starts_are_dealt_as_lbforagings(options: dict[str, object]) -> None:
+def test_starts_are_distributed_as_in_lbforaging(options: dict[str, object]) -> None:
     """How often each cell holds an agent or a food, and how often levels occur, in 800 starts of each kind."""
     count = 800
     game = foraging(count, options)
@@ -160,7 +160,7 @@ def test_starts_are_dealt_as_lbforagings(options: dict[str, object]) -> None:
     assert not far
 
 
-def test_where_no_more_foods_fit_there_are_fewer() -> None:
+def test_there_are_fewer_foods_where_no_more_fit() -> None:
     game = foraging(64, {"size": 3, "players": 1, "food": 3})
     turn = game.start(mix(torch.arange(64), 2))
     levels = game.save()["food"][:, :, 2]

@@ -29,7 +29,7 @@ EPISODES = 1000
 
 @dataclass
 class Decision:
-    """One row of random play: what was seen and legal, what was done, and what it brought."""
+    """One decision of random play: observation, legal actions, action and reward."""
 
     seat: int
     obs: np.ndarray
@@ -196,7 +196,7 @@ INFORMATION = [
 def test_poker_observations_tell_apart_exactly_openspiels_information_states(
     make: type[TabularPoker], name: str, deal: Callable[[Any, tuple[int, ...]], None], suits: int, count: int
 ) -> None:
-    """In random play, and then in every position there is (Leduc has 288 information states up to suits)."""
+    """In random play, and then in every position (Leduc has 288 information states up to suits)."""
     game, theirs = make(EPISODES), pyspiel.load_game(name)
     string_of: dict[tuple[int, bytes], str] = {}
     seen_of: dict[str, tuple[int, bytes]] = {}

@@ -1,4 +1,4 @@
-"""Padded native games: as the adapter pads the environments of the same name, and within the contract."""
+"""Padded native games: equal to the padded environments of the same name, and within the contract."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHICKEN: dict[str, object] = {"payoff": [[0, 7, 1], [2, 6, 3]]}
 
 
 class Scattered(NativeGame):
-    """Roles whose seats do not lie side by side: each sees its own number, and is paid by what it chose."""
+    """Roles whose seats are not adjacent: each seat observes its number, and its reward is its action."""
 
     def __init__(self, slots: int, device: str = "cpu", acting: int = 2) -> None:
         roles = (
@@ -64,7 +64,7 @@ class Scattered(NativeGame):
 
 
 @pytest.mark.parametrize("name", ["speaker_listener", "adversary", "tag", "spread"])
-def test_a_padded_game_goes_as_the_padded_environment(name: str) -> None:
+def test_a_padded_game_plays_as_the_padded_environment(name: str) -> None:
     game = make(name, EPISODES, options={"pad": True, "dtype": "float64"})
     other = PettingZooGame(f"mpe2:{THEIRS[name]}", EPISODES, pad=True)
     assert (game.spec.roles, game.spec.sides) == (other.spec.roles, other.spec.sides)
@@ -118,7 +118,7 @@ def test_padded_games_keep_the_contract(name: str, options: dict[str, object]) -
     assert "pad" not in make(name, 1, options={**options, "pad": False}).spec.options
 
 
-def test_rows_of_scattered_roles_stand_in_the_order_of_seats() -> None:
+def test_rows_of_scattered_roles_are_in_seat_order() -> None:
     game = Padded(Scattered(2))
     check(lambda slots: Padded(Scattered(slots)), episodes=8)
     acting = game.start(torch.arange(2)).acts["player"]
@@ -132,7 +132,7 @@ def test_rows_of_scattered_roles_stand_in_the_order_of_seats() -> None:
     assert turn.reward.tolist() == [[0, 1, 1, 3], [1, 2, 0, 1]]
 
 
-def test_what_cannot_be_padded_is_told() -> None:
+def test_a_game_that_cannot_be_padded_is_refused() -> None:
     with pytest.raises(GameError, match="scattered: pad = true needs a game with one role, or one whose seats all act"):
         Padded(Scattered(2, acting=1))
     with pytest.raises(GameError, match="pad = true needs a PettingZoo environment or a NativeGame"):
@@ -144,7 +144,7 @@ def unpadded(slots: int, device: str = "cpu") -> Game:
     return PettingZooGame("pettingzoo:classic/tictactoe-v3", slots)
 
 
-def test_the_particle_game_within_is_the_one_that_plays() -> None:
+def test_a_padded_particle_game_plays_the_inner_game() -> None:
     game = make("tag", 3, options={"pad": True})
     assert isinstance(game, Padded)
     turn = game.start(torch.arange(3))

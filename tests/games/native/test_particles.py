@@ -1,4 +1,4 @@
-"""Particle games: the same to the last bit wherever a world stands, cut off as the contract says, refused options."""
+"""Particle games: bit-identical in every slot, truncated by the contract, wrong options refused."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def seeds(slots: int, number: int = 0) -> Tensor:
 
 
 def begun(game: ParticleGame, close: bool = True) -> Turn:
-    """New episodes, in which everybody is near each other if `close`: then there is much to compute."""
+    """New episodes; if `close`, all agents are near each other, so that many touch."""
     game.start(seeds(game.slots))
     state = game.save()
     if close:
@@ -42,8 +42,8 @@ def begun(game: ParticleGame, close: bool = True) -> Turn:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("slots", [1, 2, 7, 19, 33])
-def test_a_world_goes_the_same_to_the_last_bit_wherever_it_stands(name: str, slots: int) -> None:
-    """Vectors and their tails take different ways through a processor; so do tensors that lie otherwise in memory."""
+def test_a_world_evolves_identically_in_every_slot(name: str, slots: int) -> None:
+    """Vectors and their tails use different instructions; so do tensors with another memory layout."""
     whole = particles(name, 64)
     turn = begun(whole)
     rows = torch.randperm(64, generator=torch.Generator().manual_seed(slots))[:slots]
@@ -62,7 +62,7 @@ def test_a_world_goes_the_same_to_the_last_bit_wherever_it_stands(name: str, slo
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_episodes_are_cut_off_after_max_cycles_and_show_what_they_came_to(name: str) -> None:
+def test_episodes_are_truncated_after_max_cycles_with_final_observations(name: str) -> None:
     game = particles(name, 5, max_cycles=3)
     turn = begun(game)
     for cycle in range(1, 7):
@@ -88,7 +88,7 @@ def test_episodes_are_cut_off_after_max_cycles_and_show_what_they_came_to(name: 
             assert game.state["cycle"].tolist() == [0] * 5
 
 
-def test_an_illegal_action_ends_the_episode_by_the_rules_and_is_the_whole_sides_loss() -> None:
+def test_an_illegal_action_ends_the_episode_and_the_whole_side_loses() -> None:
     game = particles("tag", 3, max_cycles=1)
     turn = begun(game)
     actions = random_actions(game, turn, 0)
@@ -118,7 +118,7 @@ def test_worlds_are_dealt_evenly_over_the_square_and_among_the_goals() -> None:
     assert pairs.bincount(minlength=9).min() > 4000 / 9 * 0.8
 
 
-def test_agents_in_one_place_do_not_push_each_other_anywhere() -> None:
+def test_agents_at_the_same_place_exert_no_force() -> None:
     game = particles("spread", 2)
     turn = begun(game, close=False)
     state = game.save()
@@ -129,7 +129,7 @@ def test_agents_in_one_place_do_not_push_each_other_anywhere() -> None:
     assert turn.reward.isfinite().all()
 
 
-def test_what_a_speaker_says_is_heard_after_its_cycle() -> None:
+def test_a_message_is_observed_one_cycle_later() -> None:
     game = particles("speaker_listener", 3)
     turn = game.start(seeds(3))
     assert turn.acts["listener"].obs[:, 0, -3:].tolist() == [[0.0, 0.0, 0.0]] * 3
@@ -152,7 +152,7 @@ def test_two_touching_discs_push_each_other_apart() -> None:
     assert speed[0].flatten().tolist() == pytest.approx([2 * 0.75 - 0.5, 0.5])
 
 
-def test_curves_are_as_exact_as_they_say() -> None:
+def test_interpolation_errors_are_as_documented() -> None:
     curve = InterpolatedFunction(torch.exp, -1.0, 1.0, torch.float64, CPU)
     x = torch.linspace(-1, 1, 10_001, dtype=torch.float64)
     assert (curve.at(x) - x.exp()).abs().max() < 1e-2 * math.e * (2 / 4096) ** 3

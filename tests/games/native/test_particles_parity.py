@@ -44,7 +44,7 @@ VARIANTS: list[tuple[str, dict[str, object]]] = [
 
 @dataclass
 class Seen:
-    """How much of what is hard to get right some play has had in it."""
+    """How often play covered each of the difficult cases."""
 
     touched: int = 0
     outside: int = 0
@@ -185,7 +185,7 @@ def compare(
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
-def test_worlds_go_as_mpe2s(name: str, options: dict[str, object], dtype: str) -> None:
+def test_worlds_evolve_as_in_mpe2(name: str, options: dict[str, object], dtype: str) -> None:
     if (name, options, dtype) == ("tag", {"continuous_actions": True}, "float32"):
         # Many bodies that stay in touch are a chaotic system, in which what float32 rounds off doubles every cycle.
         options = options | {"max_cycles": 8}
@@ -203,7 +203,7 @@ def test_worlds_go_as_mpe2s(name: str, options: dict[str, object], dtype: str) -
 
 
 @pytest.mark.parametrize("name", THEIRS)
-def test_seats_roles_and_sides_are_those_that_the_adapter_finds(name: str) -> None:
+def test_seats_roles_and_sides_are_those_of_the_adapter(name: str) -> None:
     mine, other = make(name, 1).spec, PettingZooGame(f"mpe2:{THEIRS[name]}", 1).spec
     assert (mine.seats, mine.sides, mine.roles) == (other.seats, other.sides, other.roles)
     assert (mine.outcome, mine.can_truncate, mine.score_range) == (other.outcome, other.can_truncate, other.score_range)

@@ -1,4 +1,4 @@
-"""Recall: only who has seen the first observation can know what the last turn asks for."""
+"""Recall: only a policy that remembers the first observation knows the answer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def episode(cues: int, delay: int, answers: tuple[str, str]) -> tuple[list[Tenso
 
 
 @pytest.mark.parametrize(("cues", "delay"), [(4, 6), (2, 0), (5, 1)])
-def test_as_many_observations_as_the_delay_and_two_have_the_cue_and_fewer_have_not(cues: int, delay: int) -> None:
+def test_the_last_delay_plus_two_observations_include_the_cue_and_fewer_do_not(cues: int, delay: int) -> None:
     seen, _ = episode(cues, delay, ("right", "right"))
     assert len(seen) == delay + 2
     assert len(seen[0].unique(dim=0)) == cues
@@ -49,11 +49,11 @@ def test_as_many_observations_as_the_delay_and_two_have_the_cue_and_fewer_have_n
     assert (cue - 1 / cues).abs().max() < 5 * (1 / cues * (1 - 1 / cues) / SLOTS) ** 0.5
 
 
-def test_who_remembers_beats_who_does_not() -> None:
+def test_a_policy_with_memory_beats_one_without() -> None:
     _, score = episode(4, 6, ("right", "constant"))
     assert torch.equal(score[:, 0], -score[:, 1])
     assert set(score[:, 0].tolist()) == {0.0, 1.0}
-    # Without memory one is right once in four: then both are. Five standard deviations.
+    # Without memory, one answer in four is right. Five standard deviations.
     assert abs(float(score[:, 0].mean()) - 0.75) < 5 * (0.75 * 0.25 / SLOTS) ** 0.5
     for same in (("right", "right"), ("constant", "constant")):
         assert not episode(4, 6, same)[1].any()

@@ -1,4 +1,4 @@
-"""Native games on the fast path: what a Turn promises its holder, and that a step asks nothing of the device."""
+"""Native games: a Turn is never changed afterwards, and a step never waits for the device."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def played(game: Game, turns: int) -> Iterator[Turn]:
 
 
 @pytest.mark.parametrize("name", NATIVE)
-def test_a_turn_does_not_change_when_the_game_and_its_forks_go_on(name: str) -> None:
+def test_a_turn_does_not_change_when_the_game_and_its_forks_continue(name: str) -> None:
     game, held = native(name), []
     for turn in played(game, 45):
         held.append((turn, {name: value.clone() for name, value in tensors(turn).items()}))
@@ -60,7 +60,7 @@ def test_a_turn_does_not_change_when_the_game_and_its_forks_go_on(name: str) -> 
 
 
 @pytest.mark.parametrize("name", NATIVE)
-def test_who_writes_into_what_a_turn_brought_does_not_change_the_next(name: str) -> None:
+def test_writing_into_a_turn_does_not_change_the_next(name: str) -> None:
     game, same = native(name), native(name)
     for held, turn in zip(played(game, 30), played(same, 30), strict=True):
         mine, theirs = tensors(held), tensors(turn)
@@ -90,7 +90,7 @@ def test_a_step_never_waits_for_its_device(name: str) -> None:
 
 @pytest.mark.parametrize("name", NATIVE)
 def test_illegal_actions_of_one_slot_change_nothing_in_the_others(name: str) -> None:
-    """They also take the other way through a step, on which every action is checked one by one."""
+    """They also take the slow path through a step, on which every action is checked."""
     one, other = native(name), native(name)
     seeds = mix(torch.arange(SLOTS), 3)
     turn, spoilt = one.start(seeds), other.start(seeds)
@@ -114,7 +114,7 @@ def test_illegal_actions_of_one_slot_change_nothing_in_the_others(name: str) -> 
 
 @pytest.mark.parametrize("name", NATIVE)
 def test_a_game_may_have_no_slots(name: str) -> None:
-    """Look-ahead forks the rows that it wants: none, now and then."""
+    """Look-ahead forks any number of rows, sometimes none."""
     game = native(name)
     list(played(game, 2))
     fork = game.fork(torch.zeros(0, dtype=torch.int64))
@@ -124,7 +124,7 @@ def test_a_game_may_have_no_slots(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NATIVE)
-def test_episodes_begin_anew_as_the_deal_says(name: str) -> None:
+def test_renewed_episodes_are_those_of_the_deal(name: str) -> None:
     game = native(name)
     for count, _ in enumerate(played(game, 12)):
         ended, seeds = torch.arange(SLOTS) % 3 == count % 3, mix(torch.arange(SLOTS), 5, count)

@@ -1,4 +1,4 @@
-"""Two tiny environments whose agents die early, are paid as they die, and lie off-turn. No torch: workers import it."""
+"""Two tiny environments whose agents die early, with a reward, and whose off-turn masks lie. No torch, for workers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pettingzoo import AECEnv, ParallelEnv
 
 
 class Mortal(AECEnv):  # type: ignore[type-arg]
-    """Three agents take turns for two cycles. b dies as c acts in the first; that very step pays it 5, and a 1."""
+    """Three agents take turns for two cycles. b dies in c's first step, which rewards b with 5 and a with 1."""
 
     metadata: ClassVar[dict[str, Any]] = {"name": "mortal_v0"}
 
@@ -24,7 +24,7 @@ class Mortal(AECEnv):  # type: ignore[type-arg]
         return spaces.Discrete(3)
 
     def observe(self, agent: str) -> dict[str, Any]:
-        # The mask of whoever is not to act lies: everything is allowed.
+        # The mask of an agent off its turn lies: it allows everything.
         mask = [1, 1, 0] if agent == self.agent_selection else [1, 1, 1]
         return {"observation": np.array([self.count / 10, 1]), "action_mask": np.array(mask, dtype=np.int8)}
 
@@ -55,7 +55,7 @@ class Mortal(AECEnv):  # type: ignore[type-arg]
 
 
 class Duel(ParallelEnv):  # type: ignore[type-arg]
-    """Two pairs act at once, with masks in the infos. red_1 dies on turn 2, when it is paid; blues get no flag."""
+    """Two pairs act at once, with masks in the infos. red_1 dies on turn 2 with a reward; blue agents get no flag."""
 
     metadata: ClassVar[dict[str, Any]] = {"name": "duel_v0"}
 

@@ -1,4 +1,4 @@
-"""Small environments with every kind of space, which show each agent the action that it took last."""
+"""Small environments with every kind of space, which show each agent its last action."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Unbounded(Odd):
 
 
 def bounds(env: Any) -> Any:
-    """A wrapper that gives a box bounds, and pays a little more."""
+    """A wrapper that adds bounds to a Box and to every reward a little."""
     step = env.step
 
     def paid_more(actions: dict[str, Any]) -> tuple[dict[str, Any], ...]:

@@ -61,8 +61,8 @@ def test_more_than_two_seats_are_as_many_sides(name: str, seats: int) -> None:
     assert len(spec_of(id, **CASES[id]).sides) == seats
 
 
-def test_enough_of_everything_is_tried() -> None:
-    """The extras that the tests are run with bring all of these."""
+def test_environments_of_every_family_are_tried() -> None:
+    """The extras with which the tests run install all of these."""
     families = {id.partition("/")[0] if id.startswith("pettingzoo") else id.partition(":")[0] for id in CASES}
     assert families >= {"pettingzoo:classic", "pettingzoo:butterfly", "pettingzoo:sisl"}
     assert families >= {"mpe2", "magent2", "openspiel", "lbf", "rware"}

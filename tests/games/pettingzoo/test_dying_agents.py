@@ -1,4 +1,4 @@
-"""The PettingZoo adapter on two tiny environments whose agents die early, are paid as they die, and lie off-turn."""
+"""The PettingZoo adapter on two tiny environments: agents die early, with a reward, and off-turn masks lie."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_turn_based_agent_dies_with_a_reward(cut: bool, horizon: str) -> None:
     check(lambda slots: PettingZooGame(Mortal, slots, cut=cut, horizon=horizon))
 
 
-def test_simultaneous_agent_dies_with_a_reward_and_flags_that_never_came_follow_the_end() -> None:
+def test_simultaneous_agent_dies_with_a_reward_and_missing_flags_follow_the_end() -> None:
     game = PettingZooGame(Duel, 1, roles={"player": ["red_0", "red_1", "blue_0", "blue_1"]})
     turn = game.start(torch.tensor([5]))  # luck 2
     assert turn.acts["player"].obs.shape == (1, 4, 5)
@@ -83,7 +83,7 @@ def test_simultaneous_agent_dies_with_a_reward_and_flags_that_never_came_follow_
     check(lambda slots: PettingZooGame(Duel, slots))
 
 
-def test_the_dead_are_left_out_of_the_mean_that_a_critic_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dead_agents_do_not_count_in_the_critics_mean(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("league.games.pettingzoo.probe._MAX_STATE_NUMBERS", 1)
     game = PettingZooGame(Duel, 1)
     assert game.spec.state_shape == (5,), "one role, whose observation is one of five"

@@ -113,7 +113,7 @@ def test_simultaneous_returns_are_those_of_a_plain_loop(
         assert turn.terminated.all() != cut
 
 
-def test_knights_die_and_their_returns_are_those_of_a_plain_loop() -> None:
+def test_returns_of_dying_knights_are_those_of_a_plain_loop() -> None:
     # One new environment each: this one does not reset its spawning of zombies.
     options: dict[str, Any] = {"max_cycles": 400, "spawn_delay": 3, "line_death": True}
     game = PettingZooGame("pettingzoo:butterfly/knights_archers_zombies-v11", 3, **options)
@@ -238,7 +238,7 @@ def test_an_illegal_action_is_a_forfeit_and_never_reaches_the_environment() -> N
         ("openspiel:kuhn_poker", {}),
     ],
 )
-def test_a_loaded_game_goes_on_as_the_saved_one(origin: str, options: dict[str, Any]) -> None:
+def test_a_loaded_game_continues_as_the_saved_one(origin: str, options: dict[str, Any]) -> None:
     game, twin = PettingZooGame(origin, 3, **options), PettingZooGame(origin, 1, **options)
     assert game.replays
     turn = game.start(torch.tensor([7, 2**40 + 1, -3]))
@@ -259,7 +259,7 @@ def test_a_loaded_game_goes_on_as_the_saved_one(origin: str, options: dict[str, 
         assert torch.equal(turn.score[turn.ended], again.score[again.ended])
 
 
-def test_a_state_that_does_not_come_out_again_is_refused() -> None:
+def test_a_state_that_cannot_be_replayed_is_refused() -> None:
     game = PettingZooGame("pettingzoo:classic/tictactoe-v3", 1)
     _step(game, game.start(torch.tensor([0])), 4)
     state = game.save()
@@ -287,9 +287,7 @@ def test_seeds_are_folded_to_31_bits() -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_where_many_see_much_the_critic_sees_the_mean_of_each_role(
-    workers: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_large_observations_become_a_mean_for_each_role(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = PettingZooGame("mpe2:simple_tag_v3", 2)
     monkeypatch.setattr("league.games.pettingzoo.probe._MAX_STATE_NUMBERS", 62 * 4 - 1)
     game = PettingZooGame("mpe2:simple_tag_v3", 2, "cpu", workers)

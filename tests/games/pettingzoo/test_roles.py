@@ -1,4 +1,4 @@
-"""Who shares a policy and who shares an outcome: what is inferred of real environments, and what a user may say."""
+"""Roles, sides and outcomes: inferred from real environments, and set by the user."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_roles_by_name_and_kind(agents: list[str], kinds: str, expected: dict[st
     assert infer_roles(agents, list(kinds)) == expected
 
 
-def test_the_user_says_roles_and_sides() -> None:
+def test_the_user_sets_roles_and_sides() -> None:
     agents = ["red_0", "blue_0", "red_1"]
     assert parse_roles("g", {"x": ["red_0", "red_1"], "y": ["blue_0"]}, agents, "aba") == {"x": (0, 2), "y": (1,)}
     assert parse_sides("g", [["blue_0"], ["red_1", "red_0"]], agents) == ((1,), (2, 0))
@@ -101,14 +101,14 @@ def test_impossible_roles_and_sides_are_refused(options: dict[str, Any], message
         PettingZooGame("mpe2:simple_tag_v3", 1, **options)
 
 
-def test_sides_are_agents_whose_returns_go_together() -> None:
+def test_sides_are_agents_whose_returns_correlate() -> None:
     rng = np.random.default_rng(3)
     goal, noise = rng.normal(size=(2, 40))
     assert sides_from_returns(np.stack([goal, -goal], 1)) == ((0,), (1,))
     assert sides_from_returns(np.stack([goal, goal, -goal], 1)) == ((0, 1), (2,))
     assert sides_from_returns(np.stack([goal, -goal, goal + 0.3 * noise], 1)) == ((0, 2), (1,))
     assert sides_from_returns(np.stack([goal, noise], 1)) == ((0,), (1,))
-    # A shared constant is shared; but where nobody ever scores, nothing joins anybody.
+    # Equal constants join agents, but not where nobody ever scores.
     assert sides_from_returns(np.ones((5, 2))) == ((0, 1),)
     assert sides_from_returns(np.zeros((5, 2))) == ((0,), (1,))
 
@@ -139,7 +139,7 @@ class Toss(ParallelEnv):  # type: ignore[type-arg]
         return observations, rewards, over, cut, {}
 
 
-def test_sides_of_an_unknown_environment_are_found_by_playing_it() -> None:
+def test_sides_of_an_unknown_environment_are_inferred_from_play() -> None:
     spec = PettingZooGame(Toss, 1).spec
     assert spec.sides == ((0, 2), (1, 3))
     assert [role.name for role in spec.roles] == ["player"]
@@ -161,7 +161,7 @@ def test_sides_of_an_unknown_environment_are_found_by_playing_it() -> None:
         ("openspiel:kuhn_poker", {"players": 3}, "player_0 against player_1 against player_2"),
     ],
 )
-def test_who_sits_where_in_words(id: str, options: dict[str, object], words: str) -> None:
+def test_the_seating_in_words(id: str, options: dict[str, object], words: str) -> None:
     game = make(id, 1, options=options)
     assert game.spec.seating == words
     game.close()

@@ -1,4 +1,4 @@
-"""Names, options and packages that cannot be had: each is refused with what would be right."""
+"""Wrong names, wrong options and missing packages: each error names what would be right."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ from league.games.pettingzoo.game import PettingZooGame
         ("pettingzoo:classic/rps-v2", {"num_actions": 4}, "odd number"),
     ],
 )
-def test_what_cannot_be_made_is_refused_with_what_would_be_right(
-    origin: str, options: dict[str, Any], message: str
-) -> None:
+def test_a_wrong_origin_is_refused_with_the_right_one(origin: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(GameError, match=message):
         PettingZooGame(origin, 1, **options)
 
@@ -42,7 +40,7 @@ def test_a_factory_of_something_else_is_refused() -> None:
         PettingZooGame(dict, 1)
 
 
-def test_a_missing_package_is_named_with_the_extra_that_brings_it() -> None:
+def test_a_missing_package_is_named_with_the_extra_that_installs_it() -> None:
     # In a process of its own, where the packages were not imported before they are hidden.
     code = """
 import sys

@@ -30,7 +30,7 @@ def test_every_kind_of_action_keeps_the_contract(agents: str) -> None:
     check(lambda slots: PettingZooGame(odd.Odd, slots, agents=agents), episodes=8)
 
 
-def test_spaces_become_their_own_kinds() -> None:
+def test_gymnasium_spaces_become_action_spaces() -> None:
     game = PettingZooGame(odd.Odd, 1)
     assert {role.name: role.actions for role in game.spec.roles} == AGENTS
     assert {role.name: role.action_dtype for role in game.spec.roles} == {
@@ -39,7 +39,7 @@ def test_spaces_become_their_own_kinds() -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_an_environment_is_given_what_was_chosen(workers: int) -> None:
+def test_an_environment_receives_the_chosen_action(workers: int) -> None:
     game = make(f"{HERE}:Odd", 3, workers=workers)
     turn = game.start(torch.arange(3))
     for count in range(2 * odd.TURNS):
@@ -59,7 +59,7 @@ def test_an_environment_is_given_what_was_chosen(workers: int) -> None:
     ("role", "action"),
     [("box", [0.0, 0.6]), ("box", [float("nan"), 0.1]), ("multi", [0, 2, 0]), ("multi", [-1, 0, 0]), ("one", 4)],
 )
-def test_what_is_outside_a_space_is_a_forfeit(role: str, action: object) -> None:
+def test_an_action_outside_the_space_is_a_forfeit(role: str, action: object) -> None:
     game = PettingZooGame(odd.Odd, 2)
     turn = game.start(torch.arange(2))
     actions = random_actions(game, turn, 0)
@@ -91,7 +91,7 @@ def test_padding_lets_one_policy_serve_agents_with_different_shapes() -> None:
         PettingZooGame(odd.Odd, 1, pad=True)
 
 
-def test_images_are_made_smaller_by_averaging() -> None:
+def test_images_are_shrunk_by_averaging() -> None:
     whole, half = (PettingZooGame(odd.Painted, 1, shrink=times) for times in (1, 2))
     seen, smaller = (game.start(torch.zeros(1, dtype=torch.int64)).acts["one"].obs[0, 0] for game in (whole, half))
     assert seen.shape == (3, 5, 7)
@@ -106,7 +106,7 @@ def test_images_are_made_smaller_by_averaging() -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_wrappers_are_put_around_environments(workers: int) -> None:
+def test_wrappers_wrap_the_environments(workers: int) -> None:
     with pytest.raises(GameError, match="which is unbounded: add bounds with a wrapper"):
         make(f"{HERE}:Unbounded", 2)
     game = make(f"{HERE}:Unbounded", 2, options={"wrappers": [f"{HERE}:bounds"]}, workers=workers)
@@ -127,7 +127,7 @@ def test_wrappers_that_cannot_be_used_are_named() -> None:
         make(f"{HERE}:Odd", 1, options={"wrappers": "one"})
 
 
-def test_saved_episodes_with_points_in_boxes_play_again_to_the_last_digit() -> None:
+def test_saved_episodes_with_box_actions_replay_exactly() -> None:
     game, twin = (PettingZooGame(odd.Odd, 3) for _ in range(2))
     turn = game.start(torch.arange(3))
     for count in range(3):

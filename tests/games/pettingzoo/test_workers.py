@@ -1,4 +1,4 @@
-"""Environments in worker processes: the same bytes for any number of them; no hang, orphan or litter when all fails."""
+"""Environments in worker processes: the same bytes for any number of them; failures leave no hang and no orphan."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def own(tmp_path: Path) -> str:
 
 
 def play(game: Game, turns: int, seed: int) -> Iterator[Turn]:
-    """Random play from `start`, with an action beyond all others now and then."""
+    """Random play from `start`, with an illegal action from time to time."""
     turn = game.start(torch.arange(game.slots) * 2**33 - seed)
     yield turn
     for count in range(turns):
@@ -140,7 +140,7 @@ def test_any_number_of_workers_gives_the_same_bytes(
             assert all(map(equal, larger, grown))
 
 
-def test_a_turn_is_not_written_again_by_the_next() -> None:
+def test_a_turn_is_not_overwritten_by_the_next() -> None:
     with closing(make("mpe2:simple_tag_v3", 3, workers=2)) as game:
         turns = play(game, 3, 0)
         first = next(turns)
@@ -149,7 +149,7 @@ def test_a_turn_is_not_written_again_by_the_next() -> None:
             assert equal(before, tensors(first))
 
 
-def test_workers_draw_boards() -> None:
+def test_workers_render_boards() -> None:
     with closing(make("pettingzoo:classic/tictactoe-v3", 3, workers=2)) as game:
         turn = game.start(torch.arange(3))
         game.step({"player": torch.tensor([[0], [4], [8]])}, torch.arange(3))
@@ -157,7 +157,7 @@ def test_workers_draw_boards() -> None:
         assert [game.render(slot).replace("\n", " ").replace(" ", "").index("X") for slot in range(3)] == [0, 4, 8]
 
 
-def test_a_state_that_does_not_come_out_again_is_refused_and_the_game_goes_on() -> None:
+def test_a_state_that_cannot_be_replayed_is_refused_and_the_game_continues() -> None:
     with closing(make("mpe2:simple_tag_v3", 3, workers=2)) as game:
         first = [tensors(turn) for turn in play(game, 4, 0)]
         state = game.save()
@@ -179,7 +179,7 @@ def test_a_users_own_environment_is_found_by_name_and_needs_no_torch(own: str) -
         assert sum(int(turn.ended.sum()) for turn in play(game, 12, 0)) >= 4
 
 
-def test_what_a_worker_could_not_build_is_refused(own: str) -> None:
+def test_an_environment_that_a_worker_cannot_build_is_refused(own: str) -> None:
     class Local(Duel):
         pass
 
@@ -225,7 +225,7 @@ def test_an_environment_that_raises_is_named_with_its_slot_and_the_game_can_star
 
 
 @pytest.mark.parametrize("how", ["dies", "is killed"])
-def test_a_worker_that_dies_is_told_and_the_others_end(own: str, how: str) -> None:
+def test_a_worker_that_dies_is_named_and_the_others_end(own: str, how: str) -> None:
     before = set(_children())
     with closing(make(own, 5, workers=3, options={"what": "die", "seed": 104 if how == "dies" else -1})) as game:
         pids = set(_children()) - before
@@ -328,7 +328,7 @@ def test_an_interrupt_from_the_terminal_is_the_parents_to_answer(own: str) -> No
         for pid in pids:
             os.kill(pid, signal.SIGINT)
         said, complaints = process.communicate(timeout=20)
-    # It went on with both workers, and ended without closing the game: that, too, leaves no process and no word.
+    # It continued with both workers, and ended without closing the game: that, too, leaves no process and no output.
     assert said == "went on\n"
     assert complaints == ""
     assert process.returncode == 0
