@@ -65,6 +65,7 @@ class GameSpec:
     outcome: "placements" (win, draw, loss) or "score" (its size matters: poker, cooperative games).
     score_range: lowest and highest possible score of a seat, or None where unknown.
     state_shape: of the critic's global state, or None where an acting seat's observation is the whole state.
+    options: the game's own options; snapshots are bound to them, too.
     """
 
     id: str

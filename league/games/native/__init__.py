@@ -1,6 +1,7 @@
-"""Batched torch games: the rules of each in a file, and what they share.
+"""Games in batched torch, one file per set of rules. `NativeGame` (`core`) is the base class, also for users' games.
 
-A game of one's own subclasses `NativeGame`; see `core.py`.
+What several games share: `boards` (bitboards), `poker` (lookup tables), `matrix` (payoff matrices), `particle_world`,
+`particle_game` and `particle_physics` (MPE), `layout` (memory layout), `padded` (equal shapes for all seats).
 """
 
 from league.games.native.core import NativeGame, Outcome

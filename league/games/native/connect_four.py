@@ -1,4 +1,4 @@
-"""Connect Four in batched torch."""
+"""Connect Four: stones drop into 7 columns of 6, four in a row win. Rules as in PettingZoo's `connect_four_v3`."""
 
 from __future__ import annotations
 

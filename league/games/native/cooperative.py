@@ -1,4 +1,4 @@
-"""Cooperative matrix games of two seats, for checking learners: two-step, climbing, penalty.
+"""Cooperative matrix games: two-step (Rashid et al. 2018), climbing and penalty (Claus and Boutilier 1998).
 
 Letters in shapes: B slots, M places, A actions.
 """

@@ -1,4 +1,4 @@
-"""Level-Based Foraging in batched torch: agents on a grid load food, which may take several of them together.
+"""Level-Based Foraging: agents on a grid load food, which may take several of them. Rules as in lbforaging 2.0.
 
 Letters in shapes: B slots, S seats (= agents), F foods, N entities, C cells of the field.
 """

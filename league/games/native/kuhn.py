@@ -1,4 +1,4 @@
-"""Kuhn poker in batched torch."""
+"""Kuhn poker (Kuhn 1950): three cards, one bet. Rules as in OpenSpiel's `kuhn_poker`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leduc poker in batched torch."""
+"""Leduc poker (Southey et al. 2005): six cards, two betting rounds. Rules as in OpenSpiel's `leduc_poker`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Matrix games: two seats choose at once, and payoff matrices give the score of each."""
+"""Matrix games: two seats choose at once, and payoff matrices give the score of each.
+
+The user's own (`Matrix`), rock-paper-scissors (also biased, as in OpenSpiel), and Colonel Blotto (Borel 1921).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Othello in batched torch."""
+"""Othello (Reversi): enclosed stones turn over, more stones win. Rules as in OpenSpiel's `othello`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A game that can only be won with memory: name at the end the cue that was shown at the beginning."""
+"""Recall, a memory test of league's own: name at the end the cue that was shown at the beginning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tic-tac-toe in batched torch."""
+"""Tic-tac-toe: three in a row on 3 by 3 cells win. Rules as in PettingZoo's `classic/tictactoe_v3`."""
 
 from __future__ import annotations
 

@@ -286,7 +286,7 @@ def _check_options(game: str, make: Callable[..., Environment], options: Mapping
     for option in options:
         if option not in parameters:
             known = ", ".join(sorted(parameters)) or "none"
-            raise GameError(f"{game} has no option '{option}'{nearest(option, parameters)} (it has: {known})")
+            raise GameError(f"{game} has no option '{option}'{nearest(option, parameters)} (its options are {known})")
 
 
 def _module(name: str) -> ModuleType:
