@@ -16,20 +16,24 @@ from torch import Tensor
 
 from league.errors import SnapshotError
 from league.events import part
-from league.games.core import Game, GameSpec
+from league.games.core import Game, GameSpec, RoleSpec
 from league.games.counter_rng import fold, mix
 from league.learning.learner import Learner, TrainingInput
 from league.matchmaking.core import largest_remainder
+from league.play.decisions import Decisions
 from league.play.match import post_scores
 from league.play.rollout import collect, nothing_pending
 from league.play.table import Table
-from league.play.trajectory import Pending, Rollout, chains, still_pending
+from league.play.trajectory import Rollout, chains, still_pending
 from league.policies.core import Policy
 from league.records import PolicyId, Post, Seating, TrainingResult
 from league.threads import Threads
 
-_LEARNERS_OWN = ("memory", "joint")
-"""Of what is pending: what depends on the learner and not on the game alone."""
+_DEPENDS_ON_LEARNER = ("memory", "joint_action")
+"""Columns of pending decisions that depend on the learner, and not on the game alone."""
+
+_STORED_AS = {"present": "valid", "joint_action": "joint"}
+"""Columns of pending decisions that have another name in carries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class TrainingTable:
         self._carry: dict[str, Tensor] = {}
         self._names: tuple[PolicyId, ...] = ()
         self._pending = {role.name: nothing_pending(game, role) for role in game.spec.roles}
-        self._context: dict[str, Tensor] = {}
+        self._critic_memory: dict[str, Tensor] = {}
         self._table: Table | None = None
 
     def seated(self) -> set[PolicyId]:
@@ -111,12 +115,12 @@ class TrainingTable:
                 rollout=rollout,
                 chains=linked[role],
                 owner=index,
-                critic_memory=self._context.get(role),
+                critic_memory=self._critic_memory.get(role),
                 generator=generator,
             )
             found = learner.learn(inputs, part(tick, 0.6 + share * index, share), self._threads)
             if found.critic_memory is not None:
-                self._context[role] = found.critic_memory
+                self._critic_memory[role] = found.critic_memory
             for phase, seconds in found.seconds.items():
                 counts[phase] = counts.get(phase, 0.0) + seconds
             trained += int(found.metrics["agent_steps"])
@@ -136,12 +140,9 @@ class TrainingTable:
         found = {f"game.{key}": value for key, value in self.game.save().items()}
         found |= {"episode": table.episode, "clock": table.clock, "lineup": table.lineup}
         found |= {"memory": table.memory} if table.memory.numel() else {}
-        found |= {f"context.{role}": context for role, context in self._context.items()}
+        found |= {f"context.{role}": context for role, context in self._critic_memory.items()}
         for role, pending in self._pending.items():
-            for field in fields(Pending):
-                value = getattr(pending, field.name)
-                if value is not None:
-                    found[f"pending.{role}.{field.name}"] = value
+            found |= {_key(role, name): column for name, column in pending.columns().items() if name != "seat"}
         return found, self._names
 
     def restore(self, tensors: Mapping[str, Tensor], names: Sequence[PolicyId]) -> None:
@@ -149,48 +150,48 @@ class TrainingTable:
         self._carry = {key: value.to(self.game.device) for key, value in tensors.items()}
         self._names, self._table = tuple(names), None
         contexts = {key.removeprefix("context."): key for key in self._carry if key.startswith("context.")}
-        self._context = {role: self._carry[key] for role, key in contexts.items()}
+        self._critic_memory = {role: self._carry[key] for role, key in contexts.items()}
         for role in self.game.spec.roles:
-            self._pending[role.name] = nothing_pending(self.game, role)
-            if tensors:
-                self._restore_pending(role.name, self._pending[role.name])
+            self._pending[role.name] = self._restored(role) if tensors else nothing_pending(self.game, role)
         for key in ("episode", "clock", "lineup") if tensors else ():
             if key not in self._carry or len(self._carry[key]) != self.game.slots:
                 raise self._misfit(key)
 
-    def _restore_pending(self, role: str, pending: Pending) -> None:
-        """Fill what a role has pending from the carry, where each tensor must have the shape that it has here."""
-        for field in fields(Pending):
-            key, here = f"pending.{role}.{field.name}", getattr(pending, field.name)
+    def _restored(self, role: RoleSpec) -> Decisions:
+        """A role's pending decisions from the carry, where every tensor must have the shape that it has here."""
+        empty = nothing_pending(self.game, role)
+        columns = {"seat": empty.seat}
+        for field in fields(Decisions):
+            key, here = _key(role.name, field.name), getattr(empty, field.name)
             saved = self._carry.get(key)
-            if field.name in _LEARNERS_OWN:
-                setattr(pending, field.name, saved)
+            if field.name == "seat":
                 continue
-            # Masks are left out where every action is always legal.
-            if saved is None and here is not None and field.name != "mask":
-                raise self._misfit(key)
-            if saved is not None and (here is None or saved.shape != here.shape):
-                raise self._misfit(key)
-            setattr(pending, field.name, saved)
+            if field.name not in _DEPENDS_ON_LEARNER:
+                # Masks are left out where every action is always legal.
+                if saved is None and here is not None and field.name != "mask":
+                    raise self._misfit(key)
+                if saved is not None and (here is None or saved.shape != here.shape):
+                    raise self._misfit(key)
+            if saved is not None:
+                columns[field.name] = saved
+        return Decisions.of(columns)
 
     def _fit(self, learner: Learner) -> None:
-        """Make room for what a learner remembers. Raises SnapshotError where the carry is of one that differs."""
+        """Make room for a learner's memory. Raises SnapshotError where the carry has another learner's."""
         role = learner.role.name
-        pending, empty = (
-            self._pending[role],
-            nothing_pending(self.game, learner.role, learner.actor.memory, learner.needs_joint_actions),
-        )
-        shape = (*pending.valid.shape, learner.critic_memory_width)
-        context = torch.zeros(shape, device=self.game.device) if learner.critic_memory_width else None
+        pending = self._pending[role]
+        empty = nothing_pending(self.game, learner.role, learner.actor.memory, learner.needs_joint_actions)
+        shape = (*pending.present.shape, learner.critic_memory_width)
+        memory = torch.zeros(shape, device=self.game.device) if learner.critic_memory_width else None
         begun = self._table is not None or bool(self._carry)
-        for name in _LEARNERS_OWN:
+        for name in _DEPENDS_ON_LEARNER:
             if not begun:
                 setattr(pending, name, getattr(empty, name))
             elif _shape(getattr(pending, name)) != _shape(getattr(empty, name)):
-                raise self._misfit(f"pending.{role}.{name}")
-        if not begun and context is not None:
-            self._context[role] = context
-        elif _shape(self._context.get(role)) != _shape(context):
+                raise self._misfit(_key(role, name))
+        if not begun and memory is not None:
+            self._critic_memory[role] = memory
+        elif _shape(self._critic_memory.get(role)) != _shape(memory):
             raise self._misfit(f"context.{role}")
 
     def _misfit(self, key: str) -> SnapshotError:
@@ -201,7 +202,7 @@ class TrainingTable:
         self._table, self._carry, self._names = None, {}, ()
         self._seed = fold(self.job, number)
         self._pending = {role.name: nothing_pending(self.game, role) for role in self.game.spec.roles}
-        self._context = {}
+        self._critic_memory = {}
 
     def _seat(
         self, learners: Sequence[Learner], frozen: Mapping[PolicyId, Policy], seatings: Sequence[Seating]
@@ -272,6 +273,11 @@ class Endless:
     def keys(self, episodes: Tensor) -> Tensor:
         """See `Schedule.keys`."""
         return mix(self._job, 1, episodes)
+
+
+def _key(role: str, column: str) -> str:
+    """The name of a column of pending decisions in a carry."""
+    return f"pending.{role}.{_STORED_AS.get(column, column)}"
 
 
 def _shape(tensor: Tensor | None) -> torch.Size | None:

@@ -11,39 +11,43 @@ import torch
 from torch import Tensor
 
 from league.games.core import Acting, Game, RoleSpec
-from league.play.table import Table
-from league.play.trajectory import Pending, RoleRows, Rollout
+from league.play.decisions import Decisions
+from league.play.table import Move, Table
+from league.play.trajectory import Rollout
 
 
-def nothing_pending(game: Game, role: RoleSpec, memory: int = 0, joint: bool = False) -> Pending:
-    """What a table's first rollout begins with: no decision waits.
+def nothing_pending(game: Game, role: RoleSpec, memory: int = 0, joint_actions: bool = False) -> Decisions:
+    """`[B, R]` with no decision in it: what is pending before a table's first rollout.
 
-    memory: width of what the role's learner remembers, 0 for nothing. joint: keep what every seat did.
+    memory: width of the memory of the role's learner, 0 for none. joint_actions: keep what every seat did.
     """
     spec, shape, device = game.spec, (game.slots, len(role.seats)), game.device
-    state = None
+    state = joint = None
     if spec.state_shape is not None:
         state = torch.zeros((*shape, *spec.state_shape), device=device)
-    return Pending(
-        valid=torch.zeros(shape, dtype=torch.bool, device=device),
-        reward=torch.zeros(shape, device=device),
-        obs=torch.zeros((*shape, *role.obs_shape), dtype=role.obs_dtype, device=device),
+    if joint_actions:
+        joint = torch.zeros((*shape, len(spec.seats)), dtype=torch.int64, device=device)
+    return Decisions(
+        obs=_no_obs(role, shape, device),
         mask=torch.ones((*shape, role.actions.width), dtype=torch.bool, device=device),
+        seat=torch.tensor(role.seats, device=device).expand(shape),
+        present=torch.zeros(shape, dtype=torch.bool, device=device),
         action=torch.zeros((*shape, *role.actions.shape), dtype=role.action_dtype, device=device),
         log_prob=torch.zeros(shape, device=device),
         owner=torch.zeros(shape, dtype=torch.int64, device=device),
-        state=state,
         memory=torch.zeros((*shape, memory), device=device) if memory else None,
-        joint=torch.zeros((*shape, len(spec.seats)), dtype=torch.int64, device=device) if joint else None,
+        state=state,
+        joint_action=joint,
+        reward=torch.zeros(shape, device=device),
     )
 
 
 def collect(
-    table: Table, turns: int, pending: dict[str, Pending], tick: Callable[[float], None] = lambda fraction: None
+    table: Table, turns: int, pending: dict[str, Decisions], tick: Callable[[float], None] = lambda fraction: None
 ) -> Rollout:
-    """Play `turns` turns in every slot. pending: by role, decisions carried over. tick: called with the progress.
+    """Play `turns` turns in every slot. pending: by role, of the rollout before. tick: called with the fraction done.
 
-    Nothing waits for the device before the end. Raises PolicyError where a policy gives what is no distribution.
+    Does not wait for the device before the end. Raises PolicyError where a policy's logits are not a distribution.
     """
     spec, slots, device = table.game.spec, table.game.slots, table.game.device
     rows = {
@@ -64,13 +68,7 @@ def collect(
     for t in range(turns):
         move = table.advance()
         for name, into in rows.items():
-            acting = move.acts[name]
-            into.obs[t], into.seat[t], into.present[t] = acting.obs, acting.seat, acting.present
-            if into.mask is not None and acting.mask is not None:
-                into.mask[t] = acting.mask
-            into.action[t], into.log_prob[t], into.owner[t] = move.action[name], move.log_prob[name], move.owner[name]
-            if into.memory is not None and move.memory is not None:
-                into.memory[t] = move.memory[name][..., : into.memory.shape[-1]]
+            into.write(t, _decisions(move, name, into))
         numbers[0, t], numbers[1, t] = move.turn.reward, move.turn.score
         flags[0, t], flags[1, t] = move.turn.terminated, move.turn.truncated
         ended[t], length[t], lineup[t] = move.turn.ended, move.clock + 1, move.lineup
@@ -106,10 +104,27 @@ def _no_obs(role: RoleSpec, shape: tuple[int, ...], device: torch.device) -> Ten
     return torch.zeros((*shape, *role.obs_shape), dtype=role.obs_dtype, device=device)
 
 
-def _empty_rows(role: RoleSpec, turns: int, acting: Acting, memory: Tensor | None) -> RoleRows:
-    """memory: `[B, R, M]` of what is pending, None where nothing is remembered."""
+def _decisions(move: Move, role: str, like: Decisions) -> Decisions:
+    """`[B, K]`: what a role's seats decided on a turn; of their memory as much as `like` keeps."""
+    acting, memory = move.acts[role], None
+    if like.memory is not None and move.memory is not None:
+        memory = move.memory[role][..., : like.memory.shape[-1]]
+    return Decisions(
+        obs=acting.obs,
+        mask=acting.mask,
+        seat=acting.seat,
+        present=acting.present,
+        action=move.action[role],
+        log_prob=move.log_prob[role],
+        owner=move.owner[role],
+        memory=memory,
+    )
+
+
+def _empty_rows(role: RoleSpec, turns: int, acting: Acting, memory: Tensor | None) -> Decisions:
+    """`[T, B, K]`. memory: `[B, R, M]` of what is pending, None without memory."""
     shape, device, mask = (turns, *acting.seat.shape), acting.seat.device, acting.mask
-    return RoleRows(
+    return Decisions(
         obs=_no_obs(role, shape, device),
         mask=None if mask is None else torch.zeros((*shape, role.actions.width), dtype=torch.bool, device=device),
         seat=torch.zeros(shape, dtype=torch.int64, device=device),

@@ -203,7 +203,7 @@ def test_three_rounds_come_to_what_the_reference_comes_to(name: str, monkeypatch
         assert trained.opponent_steps == lesson.opponent_steps
     # What would otherwise be compared in vain: episodes end, and decisions wait for the next round.
     assert all(rollout.ended.any() for rollout in both.rollouts[1:])
-    waiting = [bool(pending.valid.any()) for rollout in both.rollouts[1:] for pending in rollout.pending.values()]
+    waiting = [bool(pending.present.any()) for rollout in both.rollouts[1:] for pending in rollout.pending.values()]
     assert any(waiting) == (name not in ("tag", "simple_tag"))
     assert any(rollout.truncated.any() for rollout in both.rollouts) == both.spec.can_truncate
     both.close()
@@ -237,15 +237,18 @@ def same_turn(rollout: Rollout, t: int, slot: int, happened: Happened, names: li
 
 def same_lessons(batch: Batch, lessons: list[Decision]) -> None:
     """What a learner learns from, in its order."""
-    assert batch.seat.tolist() == [lesson.seat for lesson in lessons]
-    assert batch.action.tolist() == [lesson.action for lesson in lessons]
-    assert torch.equal(batch.obs, torch.stack([lesson.obs for lesson in lessons]))
-    assert torch.equal(batch.inputs, torch.stack([lesson.sees for lesson in lessons]))
-    if batch.mask is not None:
-        assert [row.nonzero()[:, 0].tolist() for row in batch.mask] == [lesson.legal for lesson in lessons]
-    for what in ("log_prob", "value", "advantage", "target"):
+    assert batch.decisions.seat.tolist() == [lesson.seat for lesson in lessons]
+    assert batch.decisions.action.tolist() == [lesson.action for lesson in lessons]
+    assert torch.equal(batch.decisions.obs, torch.stack([lesson.obs for lesson in lessons]))
+    assert torch.equal(batch.critic_inputs, torch.stack([lesson.sees for lesson in lessons]))
+    if batch.decisions.mask is not None:
+        assert [row.nonzero()[:, 0].tolist() for row in batch.decisions.mask] == [lesson.legal for lesson in lessons]
+    found = {"log_prob": batch.decisions.log_prob} | {
+        what: getattr(batch, what) for what in ("value", "advantage", "target")
+    }
+    for what, ours in found.items():
         wanted = torch.tensor([getattr(lesson, what) for lesson in lessons], dtype=torch.float64)
-        torch.testing.assert_close(getattr(batch, what).double(), wanted, rtol=CLOSE, atol=CLOSE)
+        torch.testing.assert_close(ours.double(), wanted, rtol=CLOSE, atol=CLOSE)
 
 
 def test_half_precision_passes_give_nearly_the_same_gradient_and_whole_weights() -> None:

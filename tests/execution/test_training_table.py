@@ -301,7 +301,21 @@ def test_training_results_by_opponent() -> None:
     score[0, 1], lineup[0, 1] = torch.tensor([9.0, 9.0]), torch.tensor([0, 1])  # not ended: means nothing
     none = torch.zeros(turns, 2)
     last = Turn(acts={}, reward=none, terminated=none, truncated=none, ended=none, score=none)
-    rollout = Rollout({}, {}, score, none, none, ended, none, score, lineup, torch.arange(2), None, None, last)
+    rollout = Rollout(
+        rows={},
+        pending={},
+        reward=score,
+        terminated=none,
+        truncated=none,
+        ended=ended,
+        length=none,
+        score=score,
+        lineup=lineup,
+        post_of_seat=torch.arange(2),
+        state=None,
+        final_state=None,
+        last=last,
+    )
     assert training_results(spec, spec.posts, rollout, ("main", "old"), ["main"], 7) == (
         TrainingResult("main", 7, "main", 2, 0.5, 0.0),
         TrainingResult("main", 7, "old", 3, 0.5, 0.0),

@@ -120,7 +120,7 @@ def test_what_waits_keeps_its_reward_and_its_state(name: str) -> None:
     for role in game.spec.roles:
         for number, rollout in enumerate(rollouts[1:], 1):
             pending = rollout.pending[role.name]
-            for slot, place in pending.valid.nonzero().tolist():
+            for slot, place in pending.present.nonzero().tolist():
                 before = [
                     d for d in everything if (d.slot, d.seat) == (slot, role.seats[place]) and d.turn < 3 * number
                 ]
@@ -148,7 +148,7 @@ def test_rewards_sum_to_the_episodes_scores(name: str) -> None:
     left = still_pending(rollouts[-1], role, chains(rollouts[-1], role))
     scores = sum(torch.where(r.ended[:, :, None], r.score, 0.0).sum(0) for r in rollouts)
     assert float(torch.as_tensor(scores).abs().sum()) > 0
-    assert torch.equal(given + torch.where(left.valid, left.reward, 0.0), scores)
+    assert torch.equal(given + torch.where(left.present, left.reward, 0.0), scores)
 
 
 def test_a_seat_that_dies_before_it_acts_adds_nothing() -> None:

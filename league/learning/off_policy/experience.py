@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from league.games.core import GameSpec, RoleSpec
-from league.play.trajectory import Rollout
+from league.play.trajectory import Attribution, Rollout, before
 
 _FAR = torch.iinfo(torch.int64).max
 
@@ -177,44 +177,30 @@ def _chains(rollout: Rollout, sides: Sides, owner: int, waiting: Waiting) -> _Ch
     acts = torch.zeros((slots, rollout.reward.shape[2]), dtype=torch.int64, device=device)
     next = of_sides((acts.scatter_reduce_(1, last.seat, last.present.to(torch.int64), "amax") > 0) & playing[-1])
 
-    clock = torch.arange(turns + 1, device=device)[:, None]
-    decided = torch.where(decides, clock, -1).cummax(0).values
-    ended = torch.where(over, clock, -1).cummax(0).values
-    nothing = torch.full_like(ended[:1], -1)
-    ended_before, decided_before = torch.cat((nothing, ended[:-1])), torch.cat((nothing, decided[:-1]))
-    # What happens on a turn belongs to the side's latest decision of the episode.
-    belongs = decided > ended_before
-    live = decided[-1] > ended[-1]
+    found = Attribution.of(decides, over)
+    live = found.decided[-1] > found.ended[-1]
     next &= live[:, None]
     waits = live & ~next.any(1)
 
-    place = (decides.cumsum(0) - 1).clamp(min=0)
-    longest = max(int(decides.sum(0).max()), 1)
-    follows = torch.arange(1, longest + 1, device=device)[:, None] < decides.sum(0)
-    ends = torch.zeros((2, longest, slots * count), dtype=torch.int64, device=device)
-    ends[0].scatter_add_(0, place, (belongs & over).to(torch.int64))
-    ends[1].scatter_add_(0, place, (belongs & over & cut.any(2)).to(torch.int64))
+    follows = torch.arange(1, found.depth + 1, device=device)[:, None] < found.count
+    ended, cut_off = found.collect(over) > 0, found.collect(over & cut.any(2)) > 0
     # All seats of a side are paid the same (see `Learner.uses_team_reward`).
     paid = rollout.reward[..., [side[0] for side in sides.all]].flatten(1)
     begun = waiting["reward"] if waiting else torch.zeros_like(paid[0])
-    # Turn by turn, since the order in which a device adds floats to one place in one call is not fixed.
-    collected = torch.zeros((longest, slots * count), device=device)
-    for where, share in zip(place.split(1), torch.where(belongs, torch.cat((begun[None], paid)), 0.0), strict=True):
-        collected.scatter_add_(0, where, share[None])
+    collected = found.collect_rewards(torch.cat((begun[None], paid)))
     known = sides.together and rows.mask is None and rollout.final_obs is not None
-    ended_so, cut_off = ends > 0
-    goes_on = torch.where(cut_off, known, ~ended_so & (follows | next.any(1)))
-    learns = torch.where(cut_off, known, ended_so | follows | ~waits)
+    goes_on = torch.where(cut_off, known, ~ended & (follows | next.any(1)))
+    learns = torch.where(cut_off, known, ended | follows | ~waits)
     return _Chains(
         number=number,
         decides=decides,
-        reward=collected.gather(0, place),
-        learns=learns.gather(0, place),
-        goes_on=goes_on.gather(0, place),
-        begins=decides & (place > 0) & (decided_before <= ended_before),
-        cut=cut & (belongs & over & known)[..., None],
+        reward=collected.gather(0, found.place),
+        learns=learns.gather(0, found.place),
+        goes_on=goes_on.gather(0, found.place),
+        begins=decides & (found.place > 0) & (before(found.decided) <= before(found.ended)),
+        cut=cut & (found.belongs & over & known)[..., None],
         next=next,
-        latest=decided[-1],
+        latest=found.decided[-1],
         waits=waits,
     )
 

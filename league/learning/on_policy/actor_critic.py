@@ -66,9 +66,9 @@ class ActorCritic(Learner[ActorCriticT]):
         """Train on a batch, in place; returns the metrics. See `update.update`."""
         state, metrics = update(self.state(), self.objective(), batch, generator, self.microbatch_rows, tick, threads)
         self.magnet_age, self.steps, self.skipped = state.magnet_age, state.steps, state.skipped
-        if len(batch.action):
+        if len(batch):
             # Only now: during an update networks must normalise as they did when the batch was played.
-            self.update_moments({"actor": batch.obs, "critic": batch.inputs})
+            self.update_moments({"actor": batch.decisions.obs, "critic": batch.critic_inputs})
         return metrics
 
     def state(self) -> TrainState:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from league.games.core import RoleSpec
-from league.play.trajectory import Chains, Rollout
+from league.play.decisions import Decisions
+from league.play.trajectory import Chains
 
 _MIN_ROWS_PER_TASK = 1024
 """A minibatch is not cut into tasks of fewer decisions than these: smaller ones cost more than they save."""
@@ -35,60 +35,24 @@ class Chunks:
     critic: Tensor | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Batch:
-    """Decisions that a learner learns from; every tensor `[L, ...]`. action: `[L, *shape]` of the action space.
+    """What an update learns from; every tensor `[L, ...]`.
 
-    inputs: what the critic sees. value: its value before the update, target: the return to learn (both in the game's
-    own units, times `reward_scale`). log_prob: of the action under the policy that took it. chunks: where a network
-    has memory.
+    decisions: the learner's own. critic_inputs: what the critic sees of each. value: the critic's, before the update;
+    target: the return that it is to learn; advantage: what the actor is trained with (all in the game's own units,
+    times `reward_scale`). chunks: where a network has memory.
     """
 
-    obs: Tensor
-    mask: Tensor | None
-    seat: Tensor
-    action: Tensor
-    log_prob: Tensor
-    inputs: Tensor
+    decisions: Decisions
+    critic_inputs: Tensor
     value: Tensor
     target: Tensor
     advantage: Tensor
     chunks: Chunks | None = None
 
-
-@dataclass(slots=True)
-class Joined:
-    """A role's decisions as flat rows `[M, ...]`, pending ones first. memory: None where the actor has none."""
-
-    obs: Tensor
-    mask: Tensor | None
-    seat: Tensor
-    action: Tensor
-    log_prob: Tensor
-    owner: Tensor
-    memory: Tensor | None
-
-
-def join(old: Tensor, new: Tensor) -> Tensor:
-    """`[B, R, ...]` pending and `[T, B, K, ...]` as rows `[M, ...]`."""
-    return torch.cat((old.flatten(0, 1), new.flatten(0, 2)))
-
-
-def joined(rollout: Rollout, role: RoleSpec) -> Joined:
-    """The rows of a role, flat."""
-    rows, pending = rollout.rows[role.name], rollout.pending[role.name]
-    seats = torch.tensor(role.seats, device=rows.seat.device).repeat(len(pending.valid))
-    masked = rows.mask is not None and pending.mask is not None
-    remembers = rows.memory is not None and pending.memory is not None
-    return Joined(
-        obs=join(pending.obs, rows.obs),
-        mask=join(pending.mask, rows.mask) if masked else None,  # type: ignore[arg-type]
-        seat=torch.cat((seats, rows.seat.flatten())),
-        action=join(pending.action, rows.action),
-        log_prob=join(pending.log_prob, rows.log_prob),
-        owner=join(pending.owner, rows.owner),
-        memory=join(pending.memory, rows.memory) if remembers else None,  # type: ignore[arg-type]
-    )
+    def __len__(self) -> int:
+        return len(self.decisions.seat)
 
 
 def make_chunks(
@@ -127,9 +91,9 @@ def make_chunks(
 def minibatches(batch: Batch, size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, int]]:
     """Minibatches of about `size` decisions: numbers of decisions (or of chunks, where there are some), and how many
     decisions these are."""
-    device = batch.action.device
+    device = batch.value.device
     if batch.chunks is None:
-        for rows in partition(len(batch.action), size, generator, device):
+        for rows in partition(len(batch), size, generator, device):
             yield rows, len(rows)
         return
     length, count = batch.chunks.index.shape

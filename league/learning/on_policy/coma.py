@@ -17,11 +17,11 @@ from league.games.actions import Discrete
 from league.games.core import RoleSpec
 from league.learning.on_policy.actor_critic import ActorCritic
 from league.learning.on_policy.advantages import Estimates, counterfactual_baseline, gae
-from league.learning.on_policy.batch import Joined, join
 from league.learning.on_policy.critic import CriticInputs, CriticOutput, global_state
 from league.learning.on_policy.losses import counterfactual_policy_loss, regression_loss
 from league.learning.on_policy.update import Objective, TrainState
 from league.learning.settings import ComaSettings
+from league.play.decisions import Decisions
 from league.play.trajectory import Chains, Rollout, joint_actions
 from league.policies.distributions import distribution
 from league.policies.settings import NetworkSettings
@@ -65,11 +65,11 @@ class Coma(ActorCritic[ComaSettings]):
             policy_epochs=1,
         )
 
-    def _critic_inputs(self, rollout: Rollout, role: RoleSpec, rows: Joined) -> CriticInputs:
+    def _critic_inputs(self, rollout: Rollout, role: RoleSpec, rows: Decisions) -> CriticInputs:
         """The state (or observation), then one-hot what each team-mate did on that turn; zeros for nothing."""
-        before = rollout.pending[role.name].joint
+        before = rollout.pending[role.name].joint_action
         assert before is not None
-        joint = join(before, joint_actions(rollout, role))
+        joint = torch.cat((before.flatten(0, 1), joint_actions(rollout, role).flatten(0, 2)))
         mates = self._mates[rows.seat]
         theirs = torch.where(mates < 0, -1, joint.gather(1, mates.clamp(min=0)))
         actions = theirs[..., None] == torch.arange(self._most_actions, device=joint.device)
@@ -101,7 +101,7 @@ def _counterfactual_estimates(
     role: RoleSpec,
     state: TrainState,
     chain: Chains,
-    rows: Joined,
+    rows: Decisions,
     output: CriticOutput,
     mine: Tensor,
 ) -> Estimates:

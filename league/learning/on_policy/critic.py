@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from league.games.core import RoleSpec
-from league.learning.on_policy.batch import Joined, join
+from league.play.decisions import Decisions
 from league.play.trajectory import Chains, Rollout
 from league.policies.networks import Network
 from league.threads import Threads
@@ -52,7 +52,7 @@ class CriticOutput:
     memory: Tensor | None = None
 
 
-def global_state(rollout: Rollout, role: RoleSpec, rows: Joined) -> CriticInputs:
+def global_state(rollout: Rollout, role: RoleSpec, rows: Decisions) -> CriticInputs:
     """The game's global state; in a game without one, what the seat itself observes."""
     here, pending = rollout.rows[role.name], rollout.pending[role.name]
     if rollout.state is None or pending.state is None:
@@ -61,13 +61,13 @@ def global_state(rollout: Rollout, role: RoleSpec, rows: Joined) -> CriticInputs
     final, end = rollout.final_state, rollout.last.state
     assert end is not None
     return CriticInputs(
-        join(pending.state, by_seat),
+        torch.cat((pending.state.flatten(0, 1), by_seat.flatten(0, 2))),
         None if final is None else lambda turn, slot, seat: final[turn, slot],
         lambda slot, seat: end[slot],
     )
 
 
-def own_observation(rollout: Rollout, role: RoleSpec, rows: Joined) -> CriticInputs:
+def own_observation(rollout: Rollout, role: RoleSpec, rows: Decisions) -> CriticInputs:
     """What the seat itself observes."""
     final = None if rollout.final_obs is None else rollout.final_obs[role.name]
     acting = rollout.last.acts[role.name]

@@ -27,23 +27,23 @@ def forward(actor: Network, critic: Network, batch: Batch, rows: Tensor, with_ac
     """Evaluate both networks. rows: numbers of decisions, or of chunks where the batch has some."""
     if batch.chunks is not None:
         take = batch.chunks.index[:, rows][batch.chunks.there[:, rows]]
-        output = _through_time(critic, batch, batch.inputs, batch.chunks.critic, rows, take)
+        output = _through_time(critic, batch, batch.critic_inputs, batch.chunks.critic, rows, take)
         return Outputs(take, actor_logits(actor, batch, rows, take) if with_actor else None, output)
-    seat = batch.seat.index_select(0, rows)
-    if with_actor and batch.inputs is batch.obs and actor.trunk_is_plain and critic.trunk_is_plain:
+    seat = batch.decisions.seat.index_select(0, rows)
+    if with_actor and batch.critic_inputs is batch.decisions.obs and actor.trunk_is_plain and critic.trunk_is_plain:
         # Both see the same, so its preparation is shared.
-        features = actor.features(batch.obs.index_select(0, rows), seat)
+        features = actor.features(batch.decisions.obs.index_select(0, rows), seat)
         return Outputs(rows, actor.answer(features), critic.answer(features))
-    logits = actor(batch.obs.index_select(0, rows), seat) if with_actor else None
-    return Outputs(rows, logits, critic(batch.inputs.index_select(0, rows), seat))
+    logits = actor(batch.decisions.obs.index_select(0, rows), seat) if with_actor else None
+    return Outputs(rows, logits, critic(batch.critic_inputs.index_select(0, rows), seat))
 
 
 def actor_logits(network: Network, batch: Batch, rows: Tensor, take: Tensor) -> Tensor:
     """`[n, A]` of the actor, or of its magnet, which is given the actor's memory. rows: see `forward`. take: `[n]`."""
     if batch.chunks is None:
-        logits: Tensor = network(batch.obs.index_select(0, take), batch.seat.index_select(0, take))
+        logits: Tensor = network(batch.decisions.obs.index_select(0, take), batch.decisions.seat.index_select(0, take))
         return logits
-    return _through_time(network, batch, batch.obs, batch.chunks.actor, rows, take)
+    return _through_time(network, batch, batch.decisions.obs, batch.chunks.actor, rows, take)
 
 
 def _through_time(
@@ -52,9 +52,9 @@ def _through_time(
     """`[n, outputs]` of the decisions `take` in the chunks `rows`. memory: `[G, M]` before them, None without."""
     chunks = batch.chunks
     if chunks is None or memory is None:
-        plain: Tensor = network(inputs.index_select(0, take), batch.seat.index_select(0, take))
+        plain: Tensor = network(inputs.index_select(0, take), batch.decisions.seat.index_select(0, take))
         return plain
     index = chunks.index[:, rows]
     seen = inputs.index_select(0, index.flatten()).unflatten(0, index.shape)
-    outputs = network.unroll(seen, batch.seat[index[0]], memory.index_select(0, rows), chunks.fresh[:, rows])
+    outputs = network.unroll(seen, batch.decisions.seat[index[0]], memory.index_select(0, rows), chunks.fresh[:, rows])
     return outputs[chunks.there[:, rows]]

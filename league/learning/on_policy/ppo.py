@@ -12,11 +12,11 @@ from typing_extensions import TypeVar
 
 from league.learning.on_policy.actor_critic import ActorCritic, first_output
 from league.learning.on_policy.advantages import Estimates, gae, next_values
-from league.learning.on_policy.batch import Joined
 from league.learning.on_policy.critic import CriticOutput, global_state, own_observation
 from league.learning.on_policy.losses import clipped_policy_loss, clipped_value_loss
 from league.learning.on_policy.update import Objective, TrainState
 from league.learning.settings import IppoSettings, MappoSettings, PpoSettings
+from league.play.decisions import Decisions
 from league.play.trajectory import Chains
 
 PpoT = TypeVar("PpoT", bound=PpoSettings, covariant=True, default=PpoSettings)
@@ -67,7 +67,7 @@ class Ippo(Ppo[IppoSettings]):
 
 
 def gae_estimates(
-    settings: PpoSettings, state: TrainState, chain: Chains, rows: Joined, output: CriticOutput, mine: Tensor
+    settings: PpoSettings, state: TrainState, chain: Chains, rows: Decisions, output: CriticOutput, mine: Tensor
 ) -> Estimates:
     """Values, GAE advantages, and λ-returns as targets (see `Objective.estimates`)."""
     units = state.values.in_game_units

@@ -23,13 +23,14 @@ from league.games.core import GameSpec, RoleSpec
 from league.learning.learner import SINGLE_THREAD, TrainingInput, move_towards
 from league.learning.on_policy import losses
 from league.learning.on_policy.advantages import Estimates, explained_variance, standardise
-from league.learning.on_policy.batch import Batch, Joined, joined, make_chunks, microbatches, minibatches
+from league.learning.on_policy.batch import Batch, make_chunks, microbatches, minibatches
 from league.learning.on_policy.critic import CriticInputs, CriticOutput, evaluate_critic
 from league.learning.on_policy.forward import actor_logits, forward
 from league.learning.on_policy.metrics import MEASURED, StepMetrics, sum_by_seat
 from league.learning.on_policy.value_statistics import ValueStatistics
 from league.learning.settings import ActorCriticSettings
-from league.play.trajectory import Chains, Rollout
+from league.play.decisions import Decisions
+from league.play.trajectory import Chains, Rollout, all_decisions
 from league.policies.distributions import distribution, log_prob
 from league.policies.networks import Network
 from league.threads import Threads
@@ -69,8 +70,8 @@ class Objective:
     game: GameSpec
     role: RoleSpec
     settings: ActorCriticSettings
-    critic_inputs: Callable[[Rollout, RoleSpec, Joined], CriticInputs]
-    estimates: Callable[[TrainState, Chains, Joined, CriticOutput, Tensor], Estimates]
+    critic_inputs: Callable[[Rollout, RoleSpec, Decisions], CriticInputs]
+    estimates: Callable[[TrainState, Chains, Decisions, CriticOutput, Tensor], Estimates]
     decision_value: Callable[[Tensor, Tensor], Tensor]
     policy_loss: Callable[[Tensor, Tensor], Tensor]
     value_loss: Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -100,7 +101,7 @@ def make_batch(
     microbatch_rows: the most rows that a thread computes at once. The number of threads does not change the result.
     """
     rollout, chain, role = inputs.rollout, inputs.chains, objective.role
-    rows = joined(rollout, role)
+    rows = all_decisions(rollout, role)
     row = chain.row.clamp(min=0)
     mine = chain.valid & (rows.owner[row] == inputs.owner)
     seen = objective.critic_inputs(rollout, role, rows)
@@ -108,17 +109,14 @@ def make_batch(
     found = objective.estimates(state, chain, rows, output, mine)
     chosen = found.learnable
     take = row[chosen]
-    obs = rows.obs.index_select(0, take)
     chunks = None
     if state.actor.memory or state.critic.memory:
         chunks = make_chunks(chain, chosen, objective.settings.chunk, rows.memory, output.memory_before)
+    # Networks are given their memory before each chunk, not before each decision.
+    decisions = replace(rows, memory=None).take(take)
     batch = Batch(
-        obs=obs,
-        mask=None if rows.mask is None else rows.mask[take],
-        seat=rows.seat[take],
-        action=rows.action[take],
-        log_prob=rows.log_prob[take],
-        inputs=obs if seen.decisions is rows.obs else seen.decisions.index_select(0, take),
+        decisions=decisions,
+        critic_inputs=decisions.obs if seen.decisions is rows.obs else seen.decisions.index_select(0, take),
         value=found.value[chosen],
         target=found.target[chosen],
         advantage=found.advantage[chosen],
@@ -143,7 +141,7 @@ def update(
     most), whose gradients are added up in a fixed order, so that the number of threads does not change the result. A
     gradient step with a non-finite loss or gradient is skipped and leaves the weights as they were.
     """
-    settings, count = objective.settings, len(batch.action)
+    settings, count = objective.settings, len(batch)
     if count == 0:
         return state, {"agent_steps": 0.0}
     _set_learning_rates(state.optimiser, objective)
@@ -224,11 +222,11 @@ def _gradients(
     batch: its values and targets are in the critic's units. size: decisions of the minibatch, by which everything is
     divided. rows: numbers of decisions, or of chunks where the batch has some.
     """
-    settings, space = objective.settings, objective.role.actions
+    settings, space, decisions = objective.settings, objective.role.actions, batch.decisions
     with torch.autocast(rows.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
         outputs = forward(state.actor, state.critic, batch, rows, with_actor=moves_actor)
     take = outputs.take
-    action = batch.action.index_select(0, take)
+    action = decisions.action.index_select(0, take)
     value = objective.decision_value(outputs.critic, action)
     old_value, target = batch.value.index_select(0, take), batch.target.index_select(0, take)
     value_loss = objective.value_loss(value, old_value, target).sum()
@@ -239,9 +237,9 @@ def _gradients(
         measured[MEASURED.index("value_loss")] = value_loss.detach()
         return _Gradients(list(gradients), measured / size, torch.zeros((2, 1), device=rows.device))
 
-    mask = None if batch.mask is None else batch.mask.index_select(0, take)
+    mask = None if decisions.mask is None else decisions.mask.index_select(0, take)
     policy = distribution(space, outputs.logits, mask)
-    log_ratio = log_prob(space, policy, action) - batch.log_prob.index_select(0, take)
+    log_ratio = log_prob(space, policy, action) - decisions.log_prob.index_select(0, take)
     ratio = log_ratio.exp()
     policy_loss = objective.policy_loss(ratio, batch.advantage.index_select(0, take)).sum()
     entropy = losses.entropy(space, policy).sum()
@@ -257,7 +255,7 @@ def _gradients(
         divergence = losses.approx_kl(ratio, log_ratio)
         clipped = losses.is_clipped(ratio, objective.clip).sum()
         measured = torch.stack((policy_loss, value_loss, entropy, divergence.sum(), clipped, magnet_kl))
-        kl_by_seat = sum_by_seat(divergence, batch.seat.index_select(0, take), len(objective.game.seats))
+        kl_by_seat = sum_by_seat(divergence, decisions.seat.index_select(0, take), len(objective.game.seats))
     return _Gradients(list(gradients), measured / size, kl_by_seat)
 
 

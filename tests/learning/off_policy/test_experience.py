@@ -200,7 +200,7 @@ def test_decisions_of_seats_that_died_wait_for_the_end_of_the_episode(turns: int
         taken += int(rollout.rows["runner"].present.sum())
         learnt += kept.decisions
         pending = {role.name: still_pending(rollout, role, chains(rollout, role)) for role in game.spec.roles}
-        alone += bool(waiting) and not bool(pending["runner"].valid.any())
+        alone += bool(waiting) and not bool(pending["runner"].present.any())
     assert taken == learnt + (int(waiting["valid"].sum()) if waiting else 0)
     assert alone > 5
 

@@ -14,7 +14,7 @@ from league.learning.on_policy.ppo import Mappo
 from league.learning.settings import MappoSettings
 from league.play.rollout import collect, nothing_pending
 from league.play.table import Table
-from league.play.trajectory import Chains, Pending, Rollout, chains, still_pending
+from league.play.trajectory import Chains, Rollout, chains, still_pending
 from league.policies.settings import NetworkSettings
 
 GAMMA, LAM = 0.5, 0.5
@@ -100,7 +100,7 @@ def rollout_of(
 
     table = Table(game, [learner.policy for learner in learners], Seats(len(spec.posts)))
     table.start()
-    pending: dict[str, Pending] = {r.name: nothing_pending(game, r) for r in spec.roles}
+    pending = {r.name: nothing_pending(game, r) for r in spec.roles}
     for _ in range(before):
         rollout = collect(table, 3, pending)
         pending = {r.name: still_pending(rollout, r, chains(rollout, r)) for r in spec.roles}
@@ -182,10 +182,10 @@ def test_a_pending_decision_does_not_leak_into_the_ones_before_it() -> None:
 def test_carried_decisions_are_in_the_next_batch() -> None:
     _, rollout, chain, batch = rollout_of("leduc", 3, 0, before=5)
     carried = rollout.pending["player"]
-    assert carried.valid.any()
-    assert len(batch.action) == int(chain.known.sum())
-    first = (chain.known[0] & carried.valid.flatten()).nonzero()[:, 0]
-    assert set(carried.log_prob.flatten()[first].tolist()) <= set(batch.log_prob.tolist())
+    assert carried.present.any()
+    assert len(batch) == int(chain.known.sum())
+    first = (chain.known[0] & carried.present.flatten()).nonzero()[:, 0]
+    assert set(carried.log_prob.flatten()[first].tolist()) <= set(batch.decisions.log_prob.tolist())
 
 
 def test_only_the_learners_own_decisions_are_taken() -> None:
@@ -193,6 +193,6 @@ def test_only_the_learners_own_decisions_are_taken() -> None:
     rows = rollout.rows["player"]
     rows.owner[:, :2] = 1
     less = batch_of(rollout, chain, learner, 0)
-    assert 0 < len(less.action) < len(batch.action)
+    assert 0 < len(less) < len(batch)
     kept = torch.where(chain.known, (chain.row - 10).clamp(min=0) % 5 >= 2, False)
-    assert len(less.action) == int(kept.sum())
+    assert len(less) == int(kept.sum())

@@ -134,7 +134,7 @@ def test_returns_lean_on_the_value_of_the_next_action_and_end_where_it_is_not_kn
         ahead = (1 - lam) * values[after] + lam * targets[after]
         assert targets[here] == pytest.approx(float(chain.reward[here]) + discount * ahead, rel=1e-4, abs=1e-4)
     assert len(pairs) > 30
-    assert learner.steps == 2 * len(batch.action), "as many in each of two rounds"
+    assert learner.steps == 2 * len(batch), "as many in each of two rounds"
 
 
 def test_the_actor_takes_one_pass_and_the_critic_all(monkeypatch: pytest.MonkeyPatch) -> None:

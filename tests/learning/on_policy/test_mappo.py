@@ -14,6 +14,7 @@ from league.learning.on_policy.batch import Batch, partition
 from league.learning.on_policy.ppo import Mappo
 from league.learning.on_policy.value_statistics import ValueStatistics
 from league.learning.settings import MappoSettings
+from league.play.decisions import Decisions
 from league.policies.settings import NetworkSettings
 
 SPEC = make("leduc", 1).spec
@@ -45,7 +46,16 @@ def batch(count: int, seed: int = 0, learner: Mappo | None = None) -> Batch:
     noise = 0.4 * (random(count) - 0.5)
     value, target = random(count) * 3 - 1, random(count) * 5
     inputs = (random(count, *STATE) < 0.3).to(torch.float32)
-    return Batch(obs, mask, seat, action, log_prob + noise, inputs, value, target, target - value)
+    decisions = Decisions(
+        obs=obs,
+        mask=mask,
+        seat=seat,
+        present=torch.ones(count, dtype=torch.bool),
+        action=action,
+        log_prob=log_prob + noise,
+        owner=torch.zeros(count, dtype=torch.int64),
+    )
+    return Batch(decisions=decisions, critic_inputs=inputs, value=value, target=target, advantage=target - value)
 
 
 def log_probs(learner: Mappo, obs: Tensor, mask: Tensor, seat: Tensor) -> Tensor:
@@ -73,23 +83,23 @@ def test_the_losses_of_one_minibatch_by_hand(value_clip: float, normalised: bool
     learner = new_learner(**settings)
     data = batch(40, learner=learner)
     with torch.no_grad():
-        output = learner.critic(data.inputs, data.seat)[:, 0]
+        output = learner.critic(data.critic_inputs, data.decisions.seat)[:, 0]
     # The values before the update: half of them as the critic has them, the others moved beyond the clip.
     data = replace(data, value=output + 0.5 * (torch.arange(40) % 2))
-    now = log_probs(learner, data.obs, data.mask, data.seat)  # type: ignore[arg-type]
+    now = log_probs(learner, data.decisions.obs, data.decisions.mask, data.decisions.seat)  # type: ignore[arg-type]
     metrics = learner.update(data, generator())
 
     advantage = (data.advantage - data.advantage.mean()) / (data.advantage.std() + 1e-8)
     policy, clipped, entropy, divergence, value = 0.0, 0, 0.0, 0.0, 0.0
     mean, deviation = (float(data.target.mean()), float(data.target.std(unbiased=False))) if normalised else (0.0, 1.0)
     for i in range(40):
-        ratio = float((now[i, data.action[i]] - data.log_prob[i]).exp())
+        ratio = float((now[i, data.decisions.action[i]] - data.decisions.log_prob[i]).exp())
         gain = float(advantage[i])
         policy -= min(ratio * gain, min(max(ratio, 0.9), 1.1) * gain) / 40
         clipped += abs(ratio - 1) > 0.1
         divergence += (ratio - 1 - float(torch.tensor(ratio).log())) / 40
-        assert data.mask is not None
-        entropy -= sum(float(now[i, a].exp() * now[i, a]) for a in range(3) if data.mask[i, a]) / 40
+        assert data.decisions.mask is not None
+        entropy -= sum(float(now[i, a].exp() * now[i, a]) for a in range(3) if data.decisions.mask[i, a]) / 40
         goal, said, old = (float(data.target[i]) - mean) / deviation, float(output[i]), float(data.value[i])
         near = old + min(max(said - old, -value_clip), value_clip)
         value += 0.5 * max((said - goal) ** 2, (near - goal) ** 2 if value_clip else 0.0) / 40
@@ -108,14 +118,19 @@ def test_the_gradient_is_that_of_the_stated_loss() -> None:
     learner, twin = new_learner(**settings), new_learner(**settings)
     data = batch(40, learner=learner)
     learner.update(data, generator())
-    assert data.mask is not None
-    logits = twin.actor(data.obs, data.seat).masked_fill(~data.mask, -1e9)
+    assert data.decisions.mask is not None
+    logits = twin.actor(data.decisions.obs, data.decisions.seat).masked_fill(~data.decisions.mask, -1e9)
     distribution = torch.distributions.Categorical(logits=logits)
-    ratio = (distribution.log_prob(data.action) - data.log_prob).exp()
+    ratio = (distribution.log_prob(data.decisions.action) - data.decisions.log_prob).exp()
     gain = (data.advantage - data.advantage.mean()) / data.advantage.std()
     twin.values.update(data.target)
     policy = -torch.minimum(ratio * gain, ratio.clamp(0.8, 1.2) * gain).mean()
-    value = 0.5 * (twin.critic(data.inputs, data.seat)[:, 0] - twin.values.normalised(data.target)).square().mean()
+    value = (
+        0.5
+        * (twin.critic(data.critic_inputs, data.decisions.seat)[:, 0] - twin.values.normalised(data.target))
+        .square()
+        .mean()
+    )
     (policy - 0.3 * distribution.entropy().mean() + value).backward()  # type: ignore[no-untyped-call]
     for network in (twin.actor, twin.critic):
         torch.nn.utils.clip_grad_norm_(network.parameters(), 0.01)
@@ -127,22 +142,25 @@ def test_the_gradient_is_that_of_the_stated_loss() -> None:
 def test_forced_moves_have_no_entropy_and_give_no_nan() -> None:
     learner = new_learner(epochs=2, minibatch=8)
     data = batch(16)
-    mask = torch.zeros(16, 3, dtype=torch.bool).scatter_(1, data.action[:, None], True)
-    metrics = learner.update(replace(data, mask=mask, log_prob=torch.zeros(16)), generator())
+    mask = torch.zeros(16, 3, dtype=torch.bool).scatter_(1, data.decisions.action[:, None], True)
+    metrics = learner.update(
+        replace(data, decisions=replace(data.decisions, mask=mask, log_prob=torch.zeros(16))), generator()
+    )
     assert metrics["entropy"] == 0.0
     assert metrics["skipped_steps"] == 0.0
     assert all(bool(value.isfinite().all()) for value in learner.tensors().values())
 
 
-@pytest.mark.parametrize("field", ["advantage", "target", "log_prob", "inputs"])
+@pytest.mark.parametrize("field", ["advantage", "target", "log_prob", "critic_inputs"])
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_step_that_is_not_finite_changes_nothing(field: str, bad: float) -> None:
     learner = new_learner(epochs=2, minibatch=64)
     learner.update(batch(40, 1, learner), generator())
     before, data = copies(learner), batch(40, 2, learner)
-    wrong = getattr(data, field).clone()
-    wrong[3] = bad if field != "log_prob" else -bad
-    data = replace(data, **{field: wrong})
+    if field == "log_prob":
+        data.decisions.log_prob[3] = -bad
+    else:
+        getattr(data, field)[3] = bad
     for count in (1, 2):
         metrics = learner.update(data, generator())
         assert metrics["skipped_steps"] == 2.0
@@ -157,7 +175,7 @@ def test_a_step_that_is_not_finite_changes_nothing(field: str, bad: float) -> No
 def test_one_bad_minibatch_does_not_stop_the_others() -> None:
     learner = new_learner(epochs=1, minibatch=10)
     data = batch(40, learner=learner)
-    data.log_prob[0] = float("nan")
+    data.decisions.log_prob[0] = float("nan")
     before = copies(learner)
     metrics = learner.update(data, generator())
     assert metrics["skipped_steps"] == 1.0
@@ -273,7 +291,7 @@ def test_the_value_clip_holds_when_the_statistics_jump() -> None:
     learner = new_learner(epochs=1, minibatch=64, value_clip=0.2)
     data = batch(40, learner=learner)
     with torch.no_grad():
-        value = learner.critic(data.inputs, data.seat)[:, 0]
+        value = learner.critic(data.critic_inputs, data.decisions.seat)[:, 0]
     data = replace(data, value=value, target=value + 1000.0)
     metrics = learner.update(data, generator())
     goal = learner.values.normalised(data.target)

@@ -150,13 +150,13 @@ def test_observations_are_normalised_by_what_was_learned_from_before(monkeypatch
     assert bool((actor.norm.mean == 0).all())
     frozen = bench.learner.frozen()
     bench.round()
-    first = bench.lessons[0][1].obs.double()
+    first = bench.lessons[0][1].decisions.obs.double()
     torch.testing.assert_close(actor.norm.mean.double(), first.mean(0), rtol=1e-4, atol=1e-5)
     wanted = first.std(0, unbiased=False)
     varied = wanted > 0.01
     torch.testing.assert_close(actor.norm.deviation.double()[varied], wanted[varied], rtol=1e-4, atol=1e-5)
     bench.round()
-    both = torch.cat([batch.obs for _, batch in bench.lessons]).double()
+    both = torch.cat([batch.decisions.obs for _, batch in bench.lessons]).double()
     torch.testing.assert_close(actor.norm.mean.double(), both.mean(0), rtol=1e-4, atol=1e-5)
     assert bool((frozen.actor.norm.mean == 0).all()), "a frozen policy goes on with what it had"
     saved = {name: value.clone() for name, value in bench.learner.tensors().items()}
@@ -173,7 +173,7 @@ def test_a_learner_that_begins_with_a_policy_goes_on_from_its_moments(monkeypatc
     policy = bench.learner.frozen()
     bench.learner.initialise_from(policy)
     bench.round()
-    first = bench.lessons[-1][1].obs
+    first = bench.lessons[-1][1].decisions.obs
     torch.testing.assert_close(norm.mean, first.mean(0), rtol=1e-4, atol=1e-5, msg="a policy that never learned")
     assert len(first) < 1_000, "a hundredth of what moments taken over stand for"
     mean, deviation = torch.linspace(-3, 3, 18), torch.linspace(2, 9, 18)

@@ -97,11 +97,11 @@ def test_actors_say_in_the_update_what_they_said_at_the_table(
             outputs = forward(learner.actor, learner.critic, batch, chunks, with_actor=True)
             take, logits = outputs.take, outputs.logits
             assert logits is not None
-            assert sorted(take.tolist()) == list(range(len(batch.action))), "every decision is in one chunk"
-            mask = None if batch.mask is None else batch.mask[take]
+            assert sorted(take.tolist()) == list(range(len(batch))), "every decision is in one chunk"
+            mask = None if batch.decisions.mask is None else batch.decisions.mask[take]
             given = distribution(learner.role.actions, logits, mask)
-            now = log_prob(learner.role.actions, given, batch.action[take])
-            torch.testing.assert_close(now, batch.log_prob[take], rtol=0, atol=1e-5)
+            now = log_prob(learner.role.actions, given, batch.decisions.action[take])
+            torch.testing.assert_close(now, batch.decisions.log_prob[take], rtol=0, atol=1e-5)
             compared += len(take)
     assert compared > 100
     bench.game.close()
