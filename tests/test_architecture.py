@@ -15,7 +15,7 @@ FILES = sorted(LEAGUE.rglob("*.py"))
 
 FLOORS = (
     {"errors", "records", "events", "files", "settings", "plugins", "threads"},
-    {"games", "rating"},
+    {"games", "rating", "docs"},
     {"matchmaking", "policies", "storage"},
     {"play"},
     {"learning"},

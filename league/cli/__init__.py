@@ -13,7 +13,8 @@ from league.errors import LeagueError
 
 app = App(
     name="league",
-    help="Grow strong game-playing policies by self-play, and prove how strong they are.",
+    help="Train game-playing policies by self-play, and measure how strong they are.\n\n"
+    "`league docs` lists the pages of documentation; `league docs tutorial` is the one to begin with.",
     help_format="plaintext",
     version_flags=["--version"],
 )
@@ -332,6 +333,22 @@ def config(
     from league.cli.commands import Overrides, show_config
 
     show_config(path, Overrides(game, set=set), diff, json)
+
+
+@app.command
+def docs(
+    topic: Annotated[str | None, Parameter(help="The page to show; default: the list of topics.")] = None,
+    /,
+    *,
+    json: JsonFlag = False,
+) -> None:
+    """The pages of documentation: a tutorial, every command and setting, games, learning, ratings, and more."""
+    from league.cli.docs import list_topics, show_page
+
+    if topic is None:
+        list_topics(json)
+    else:
+        show_page(topic, json)
 
 
 def _reason(error: Exception) -> str | None:

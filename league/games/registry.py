@@ -148,7 +148,10 @@ def _is_batched(factory: Callable[..., object]) -> bool:
 
 def _unknown(id: str) -> GameError:
     known = [*NATIVE, *known_ids(), *FAMILIES]
-    return GameError(f"unknown game '{id}'{nearest(id, known)} (`league games` lists all games)")
+    return GameError(
+        f"unknown game '{id}'{nearest(id, known)} (`league games` lists all games; `league docs your_own_game` shows "
+        "how to bring your own)"
+    )
 
 
 def _check_options(id: str, parameters: list[inspect.Parameter], options: Mapping[str, object]) -> None:

@@ -69,7 +69,7 @@ def matchmaker_class(kind: str) -> type:
         known = ", ".join(MATCHMAKERS)
         raise ConfigError(
             f"unknown matchmaker '{kind}'{nearest(kind, MATCHMAKERS)} (there are {known}, and package.module:Name "
-            "or file.py:Name for your own)"
+            "or file.py:Name for your own: see `league docs matchmaking`)"
         )
     found = plugins.load(MATCHMAKERS.get(kind, kind), "matchmaker", ConfigError)
     if not isinstance(found, type):

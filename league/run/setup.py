@@ -350,7 +350,7 @@ def _existing(config: RunConfig, folder: Path) -> Store | None:
             shown = "; ".join(f"{one.key} was {show(one.old)}, now {show(one.new)}" for one in faults)
             raise ConfigError(
                 f"{folder} is a run with another config ({shown}). Go on with the same, or start afresh beside it "
-                "with --new"
+                "with --new (`league docs storage` says what may differ)"
             )
     except BaseException:
         store.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from calling import league
 
+from league.docs import page
 from league.studies.survey import candidates, survey, tried
 
 
@@ -85,8 +86,8 @@ def test_continuous_actions_run_a_league_too(actions: str) -> None:
     assert found.roles["agent"] == f"3 seats, sees 18 numbers, {wanted}"
 
 
-def test_the_readme_has_every_game_that_can_be_tried() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    table = readme[readme.index("<!-- games: begin -->") : readme.index("<!-- games: end -->")]
+def test_the_page_on_games_has_every_game_that_can_be_tried() -> None:
+    text = page("games").text
+    table = text[text.index("<!-- games: begin -->") : text.index("<!-- games: end -->")]
     missing = [id for id in candidates() if f"| `{id}` |" not in table]
     assert not missing

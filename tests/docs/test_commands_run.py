@@ -1,0 +1,167 @@
+"""Everything that README.md and the pages of league/docs tell the reader to do is done, in order, in one folder."""
+
+from __future__ import annotations
+
+import io
+import re
+import shlex
+import shutil
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from reading import BLOCKS, OTHERS, ROOT, STEPS, Step
+
+from league.cli import main
+
+SMALL = (
+    "algorithm.slots=8",
+    "algorithm.turns=8",
+    "population.snapshot_every=1",
+    "rating.games_per_match=8",
+    "rating.matches_per_snapshot=2",
+    "threads=1",
+    "workers=0",
+)
+"""What makes every run end within seconds."""
+
+FOR_EVER = {
+    "league standings --watch": "it shows the standings until Ctrl-C",
+    "league bench": "it takes minutes; the shorter forms are run",
+}
+"""Commands that are not run, and why."""
+
+TODO = [step for step in STEPS if step not in OTHERS and step.text not in FOR_EVER]
+
+HEADERS = (
+    "# snapshot name rating games W D L score trend",
+    "# snapshot name rating games score as player_0 score as player_1",
+    "team mean score agent_0 agent_1 agent_2",
+    "policy mean return",
+    "seat policy share of the score own score",
+    "opponent games wins draws losses score",
+    "metric latest change course",
+    "hyperparameter value",
+    "run game matchmaking rounds steps best written",
+    "key value source",
+    "policy round steps exploit. NashConv BR player_0 BR player_1",
+)
+"""Of tables whose values differ from run to run."""
+
+WIDTH = 78
+"""Columns of the terminal in which what is shown was printed."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a step ended: its exit code, and all that it printed."""
+
+    code: int
+    output: str
+
+
+def shortened(command: str, seen: dict[tuple[str, ...], int]) -> list[str]:
+    """The arguments of a `league` command; a run's are given a small budget, one that grows where it continues.
+
+    seen: how often each run was called for, updated in place.
+    """
+    words = shlex.split(command)[1:]
+    if words[0] != "run":
+        return words
+    kept: list[str] = []
+    left = iter(words)
+    for word in left:
+        if word in ("--minutes", "--rounds", "--steps"):
+            next(left)
+        elif word != "--plain":
+            kept.append(word)
+    run = tuple(kept)
+    seen[run] = seen.get(run, 0) + 1
+    budget = ["--rounds", str(2 * seen[run]), "--plain"]
+    return [*kept, *budget, *(word for setting in SMALL for word in ("--set", setting))]
+
+
+def run_step(step: Step, seen: dict[tuple[str, ...], int]) -> Ran:
+    """Do it here, in the working directory; what it raises is its output, and exit code 1."""
+    out, code = io.StringIO(), 0
+    with redirect_stdout(out), redirect_stderr(out):
+        try:
+            if step.kind == "file":
+                name = step.text.partition("\n")[0].removeprefix("# ")
+                Path(name).write_text(step.text, encoding="utf-8")
+            elif step.kind == "python":
+                exec(compile(step.text, f"{step.file}:{step.line}", "exec"), {"__name__": "__main__"})
+            else:
+                with patch.object(sys, "argv", ["league", *shortened(step.text, seen)]):
+                    main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        except Exception:
+            code = 1
+            traceback.print_exc(file=out)
+    return Ran(code, out.getvalue())
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Step, Ran]]:
+    """Everything, done once and in order, in a folder with the configs from which Python can import."""
+    folder = tmp_path_factory.mktemp("reader")
+    shutil.copytree(ROOT / "configs", folder / "configs")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        patched.syspath_prepend(folder)
+        patched.setenv("COLUMNS", str(WIDTH))
+        seen: dict[tuple[str, ...], int] = {}
+        yield {step: run_step(step, seen) for step in TODO}
+
+
+@pytest.mark.parametrize("step", TODO, ids=str)
+def test_what_a_reader_is_told_to_do_works(step: Step, ran: dict[Step, Ran]) -> None:
+    assert ran[step].code == 0, ran[step].output
+
+
+def test_commands_print_what_is_shown_of_them(ran: dict[Step, Ran]) -> None:
+    def printed(command: str, file: str) -> list[str]:
+        return [found.output for step, found in ran.items() if (step.text, step.file) == (command, file)]
+
+    (first, _), (again, _) = printed("league run", "README.md"), printed("league run", "tutorial.md")
+    assert "begins, until 2 rounds" in first
+    assert "goes on" in again
+    assert "\nNext:\n  league run --rounds 4    goes on with it\n  league standings\n" in first
+    (match,) = printed("league match best one-ply --run default --games 200", "commands.md")
+    assert re.search(r"^main\.\d against one-ply\nscore  0\.\d{3}   95 % interval 0\.\d{3} to ", match, re.MULTILINE)
+    (ledger,) = printed("league payoff --run default", "commands.md")
+    assert ledger.startswith("mean result of the row against the column ± 95 % interval\n")
+    (shared,) = printed("league credit agent_1=random --run team --games 50", "commands.md")
+    assert re.search(r"^agent_1 +random +\+0\.0+ ±0\.0+ ", shared, re.MULTILINE)
+    (hunt,) = printed("league payoff adversary.0 adversary.1 agent.0 agent.1 --games 10", "games.md")
+    assert "mean score of adversary (rows) against agent (columns) ± 95 % interval" in hunt
+    (mixed,) = printed("league match best main.0 --run partners --games 20", "games.md")
+    assert re.search(r"^main\.\d among main\.\d ", mixed, re.MULTILINE)
+    (game,) = printed("league match best random --run nim --games 100 --show", "your_own_game.md")
+    assert "\n15 stones, player_0 to move\n" in f"\n{game}"
+    (exported,) = printed("league export best --run default --out champion", "commands.md")
+    assert exported.endswith("Next: league match ./champion random    or, in Python: league.load_policy('champion')\n")
+    (spread,) = printed("league standings", "games.md")
+    assert "mean score ± 95 % interval" in spread
+    *_, undercut = printed("league standings", "tutorial.md")
+    assert "bradley-terry ± 95 % interval" in undercut
+    (topics,) = printed("league docs", "commands.md")
+    assert topics.startswith("tutorial       From nothing")
+
+
+def titles(line: str) -> tuple[str, ...]:
+    """The titles of a header, as far as they do not depend on how much room the ratings leave."""
+    return tuple(line.replace("score as ", "").split())
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_tables_have_the_columns_that_are_shown(header: str, ran: dict[Step, Ran]) -> None:
+    shown = {titles(line) for block in BLOCKS if block.language == "text" for line in block.text.splitlines()}
+    printed = {titles(line) for found in ran.values() for line in found.output.splitlines()}
+    assert titles(header) in shown & printed
