@@ -12,6 +12,7 @@ from rich.markdown import Markdown
 from league.docs import Page
 from league.views.grid import Column, Grid
 
+_FENCED = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 _TO_PAGE = re.compile(r"\[([^\]]+)\]\((\w+)\.md(?:#[\w-]+)?\)")
 _TO_SECTION = re.compile(r"\[([^\]]+)\]\(#[\w-]+\)")
 _CELL_EDGE = re.compile(r"(?<!\\)\|")
@@ -32,18 +33,13 @@ def page_view(page: Page, width: int) -> RenderableType:
 
 def _lines(text: str, width: int) -> Iterator[str]:
     """The page's lines, with links and wide tables as a terminal can show them; fenced blocks stay as they are."""
-    fenced = False
-    for is_table, block in groupby(text.splitlines(), lambda line: line.startswith("|")):
-        if is_table:
-            yield from _table([_linked(line) for line in block], width)
+    for part in _FENCED.split(text):
+        if part.startswith("```"):
+            yield part
             continue
-        for line in block:
-            fenced ^= line.startswith("```")
-            yield line if fenced else _linked(line)
-
-
-def _linked(line: str) -> str:
-    return _TO_SECTION.sub(r"\1", _TO_PAGE.sub(r"\1 (`league docs \2`)", line))
+        linked = _TO_SECTION.sub(r"\1", _TO_PAGE.sub(r"\1 (`league docs \2`)", part))
+        for is_table, block in groupby(linked.splitlines(), lambda line: line.startswith("|")):
+            yield from _table(list(block), width) if is_table else block
 
 
 def _table(lines: Sequence[str], width: int) -> Iterator[str]:

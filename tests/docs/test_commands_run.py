@@ -9,15 +9,20 @@ import shutil
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 from reading import BLOCKS, OTHERS, ROOT, STEPS, Step
 
 from league.cli import main
+from league.games.registry import NATIVE
+from league.learning.algorithms import LEARNERS
+from league.learning.settings import ALGORITHMS
+from league.matchmaking.core import MATCHMAKERS
 
 SMALL = (
     "algorithm.slots=8",
@@ -47,11 +52,13 @@ HEADERS = (
     "opponent games wins draws losses score",
     "metric latest change course",
     "hyperparameter value",
-    "run game matchmaking rounds steps best written",
     "key value source",
     "policy round steps exploit. NashConv BR player_0 BR player_1",
 )
 """Of tables whose values differ from run to run."""
+
+REGISTRIES: tuple[dict[str, Any], ...] = (NATIVE, MATCHMAKERS, LEARNERS, ALGORITHMS)
+"""What pages add entries to; other tests must not find these."""
 
 WIDTH = 78
 """Columns of the terminal in which what is shown was printed."""
@@ -112,7 +119,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Step, Ran]]:
     """Everything, done once and in order, in a folder with the configs from which Python can import."""
     folder = tmp_path_factory.mktemp("reader")
     shutil.copytree(ROOT / "configs", folder / "configs")
-    with pytest.MonkeyPatch.context() as patched:
+    with pytest.MonkeyPatch.context() as patched, ExitStack() as stack:
+        for registry in REGISTRIES:
+            stack.enter_context(patch.dict(registry))
         patched.chdir(folder)
         patched.syspath_prepend(folder)
         patched.setenv("COLUMNS", str(WIDTH))
@@ -165,3 +174,11 @@ def test_tables_have_the_columns_that_are_shown(header: str, ran: dict[Step, Ran
     shown = {titles(line) for block in BLOCKS if block.language == "text" for line in block.text.splitlines()}
     printed = {titles(line) for found in ran.values() for line in found.output.splitlines()}
     assert titles(header) in shown & printed
+
+
+def test_runs_are_listed_with_the_columns_that_are_shown(ran: dict[Step, Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")  # pages show it without the less important columns
+    header, *_ = run_step(Step("command", "league runs", "", 0), {}).output.splitlines()
+    (shown,) = (line for block in BLOCKS for line in block.text.splitlines() if line.startswith("run      game "))
+    titles = iter(header.split())
+    assert all(word in titles for word in shown.split())

@@ -65,6 +65,7 @@ def test_a_page_fits_a_terminal_and_loses_nothing(one: Page) -> None:
 def test_links_to_other_pages_name_the_command() -> None:
     out = " ".join(shown(page("tutorial")).split())
     assert '"Your own game" (league docs your_own_game): how roles' in out
+    assert "\x1b]8" not in out
 
 
 def test_an_unknown_topic_is_refused_with_the_nearest() -> None:
