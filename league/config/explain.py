@@ -100,7 +100,7 @@ def _hint(name: str, fields: Fields, top: bool) -> str:
     elsewhere = [key for key, _ in leaves(fields) if key.rpartition(".")[2] == name] if top else []
     if elsewhere:
         return f"; did you mean '{elsewhere[0]}'?"
-    return nearest(name, fields) or f" (there are: {', '.join(fields)})"
+    return nearest(name, fields) or f" (there are: {', '.join(fields)}; `league docs configuration` explains each)"
 
 
 def _words(annotation: object, metadata: Sequence[object], plural: int) -> str:

@@ -185,8 +185,7 @@ def _validated(data: Mapping[str, object], sources: Mapping[str, str]) -> RunCon
             origin = _source(".".join(keys), sources)
             text = explain(keys, fault["type"], fault["msg"], RunConfig.model_fields, data, _fields)
             faults.append(f"{origin}: {text}{_other_kind(keys, fault['type'], data)}" if origin else text)
-        more = "`league docs configuration` explains every setting"
-        raise ConfigError("\n".join([*dict.fromkeys(faults), more])) from error
+        raise ConfigError("\n".join(dict.fromkeys(faults))) from error
 
 
 def _fields(table: type[Settings], value: object) -> Fields:

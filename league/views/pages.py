@@ -39,7 +39,8 @@ def _lines(text: str, width: int) -> Iterator[str]:
             continue
         linked = _TO_SECTION.sub(r"\1", _TO_PAGE.sub(r"\1 (`league docs \2`)", part))
         for is_table, block in groupby(linked.splitlines(), lambda line: line.startswith("|")):
-            yield from _table(list(block), width) if is_table else block
+            lines = list(block)
+            yield from _table(lines, width) if is_table else lines
 
 
 def _table(lines: Sequence[str], width: int) -> Iterator[str]:
