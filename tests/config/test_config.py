@@ -159,7 +159,11 @@ def test_a_kinds_settings_are_complete_and_go_round_by_json(kind):
         ),
         ("[algorithm]\nlerning_rate = 1", "unknown key 'algorithm.lerning_rate'; did you mean 'learning_rate'?"),
         ("[rating.elo]\nscal = 4", "mine.toml: unknown key 'rating.elo.scal'; did you mean 'scale'?"),
-        ("[game]\nzzz = 4", "mine.toml: unknown key 'game.zzz' (there are: id, options, wrappers, reward, posts)"),
+        (
+            "[game]\nzzz = 4",
+            "mine.toml: unknown key 'game.zzz' (there are: id, options, wrappers, reward, posts; "
+            "`league docs configuration` explains each)",
+        ),
     ],
 )
 def test_an_unknown_key_is_answered_with_the_nearest(text, message, tmp_path):
