@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Iterable
 
-from league.errors import GameError
+from league.errors import GameError, nearest
+
+
+def check_known(game: str, options: Iterable[str], known: Collection[str]) -> None:
+    """Raise GameError for an option that is not among the known ones."""
+    for option in options:
+        if option not in known:
+            listed = ", ".join(known) or "none"
+            raise GameError(f"{game} has no option '{option}'{nearest(option, known)} (its options are {listed})")
 
 
 def check_whole(game: str, name: str, value: object, least: int = 1) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from league import plugins
 from league.errors import GameError, nearest
+from league.games.option_checks import check_known
 from league.games.pettingzoo.sources import GYMNASIUM, MODULES, Source, find, known_ids
 
 if TYPE_CHECKING:
@@ -159,10 +160,9 @@ def _check_options(id: str, parameters: list[inspect.Parameter], options: Mappin
     kinds = {parameter.kind for parameter in parameters}
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     names = list(dict.fromkeys([*(p.name for p in named), "pad"]))
-    valid = f"its options are {', '.join(names)}"
-    for name in options:
-        if name not in names and inspect.Parameter.VAR_KEYWORD not in kinds:
-            raise GameError(f"{id} has no option '{name}'{nearest(name, names)} ({valid})")
+    if inspect.Parameter.VAR_KEYWORD not in kinds:
+        check_known(id, options, names)
     missing = [p.name for p in named if p.default is p.empty and p.name not in options]
     if missing:
-        raise GameError(f"{id} needs the option{'s' if len(missing) > 1 else ''} {', '.join(missing)} ({valid})")
+        lacking = f"option{'s' * (len(missing) > 1)} {', '.join(missing)}"
+        raise GameError(f"{id} needs the {lacking} (its options are {', '.join(names)})")

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from league import plugins
 from league.errors import GameError, nearest
+from league.games.option_checks import check_known
 
 Environment = Any
 """A PettingZoo AECEnv or ParallelEnv: the library is untyped, and agents may be named by anything hashable."""
@@ -203,9 +204,7 @@ def _openspiel(name: str, options: Mapping[str, object]) -> Source:
         raise GameError(f"OpenSpiel has no game '{name}'{nearest(name, types)}")
     # OpenSpiel would refuse these as well, but only after it has written to stderr.
     parameters = types[name].parameter_specification
-    for option in options:
-        if option not in parameters:
-            raise GameError(f"{game} has no option '{option}'{nearest(option, parameters)}")
+    check_known(game, options, parameters)
     config = dict(options) or None
 
     def make() -> Environment:
@@ -283,10 +282,7 @@ def _check_options(game: str, make: Callable[..., Environment], options: Mapping
         return
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return
-    for option in options:
-        if option not in parameters:
-            known = ", ".join(sorted(parameters)) or "none"
-            raise GameError(f"{game} has no option '{option}'{nearest(option, parameters)} (its options are {known})")
+    check_known(game, options, sorted(parameters))
 
 
 def _module(name: str) -> ModuleType:
