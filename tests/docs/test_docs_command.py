@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import io
 import re
+from contextlib import redirect_stdout
 
 import pytest
 from calling import heavy_imports, league
 from reading import PAGES
 from rich.cells import cell_len
-from rich.console import Console
 
-from league.docs import Page, page, pages
-from league.views.pages import page_view
+from league.cli.docs import show_page
+from league.docs import Page, pages
 
 WIDTH = 80
 
 
-def shown(one: Page) -> str:
-    """A page as a terminal of `WIDTH` columns has it."""
-    console = Console(file=io.StringIO(), width=WIDTH, force_terminal=True, no_color=True)
-    console.print(page_view(one, WIDTH))
-    assert isinstance(console.file, io.StringIO)
-    return re.sub(r"\x1b\[[\d;]*m", "", console.file.getvalue())
+class Terminal(io.StringIO):
+    """Output that is shown to a person."""
+
+    def isatty(self) -> bool:
+        return True
 
 
-def test_topics_are_listed_in_reading_order_each_with_its_first_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(WIDTH))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+def shown(topic: str) -> str:
+    """A page as a terminal of `WIDTH` columns has it, without its styles."""
+    with redirect_stdout(Terminal()) as out:
+        show_page(topic, False)
+    return re.sub(r"\x1b\[[\d;]*m", "", out.getvalue())
+
+
+def test_topics_are_listed_in_reading_order_each_with_its_first_sentence() -> None:
     out = league("docs").out
     assert max(map(cell_len, out.splitlines())) <= WIDTH
     assert [line.split()[0] for line in out.splitlines() if re.match(r"\w+ ", line)] == list(PAGES)
@@ -50,7 +62,7 @@ def test_off_a_terminal_a_page_is_its_markdown() -> None:
 
 @pytest.mark.parametrize("one", pages(), ids=lambda one: one.topic)
 def test_a_page_fits_a_terminal_and_loses_nothing(one: Page) -> None:
-    out = shown(one)
+    out = shown(one.topic)
     assert max(cell_len(line.rstrip()) for line in out.splitlines()) <= WIDTH
     assert "|---" not in out
     assert "<!--" not in out
@@ -63,7 +75,7 @@ def test_a_page_fits_a_terminal_and_loses_nothing(one: Page) -> None:
 
 
 def test_links_to_other_pages_name_the_command() -> None:
-    out = " ".join(shown(page("tutorial")).split())
+    out = " ".join(shown("tutorial").split())
     assert '"Your own game" (league docs your_own_game): how roles' in out
     assert "\x1b]8" not in out
 
