@@ -11,7 +11,7 @@ from league.records import Snapshot, Standing
 log = logging.getLogger("league")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted:
     """The run begins or goes on. rounds, steps, seconds: budgets, None where unlimited (seconds count from now).
 
@@ -42,7 +42,7 @@ class Progress:
     fraction: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoundFinished:
     """A round is committed. steps: agent-steps in total; seconds: of this round, by phase in `phases`.
 

@@ -168,7 +168,7 @@ class Standing:
     best: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LearnerView:
     """What a matchmaker may know of a learner.
 
@@ -185,7 +185,7 @@ class LearnerView:
     hyperparameters: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeagueView:
     """All that matchmaking may depend on: facts of the league's history, no clock, no live object.
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from league.rating.ledger import Ledger
     from league.storage.store import Store
 
-FACT = "game"
-"""The fact under which a run keeps its `GameFacts`."""
+GAME_FACT = "game"
+"""The key under which a run keeps its `GameFacts` among its facts."""
 
 REFERENCE_KIND = "reference"
 """The kind of cached ratings that decides who is best."""
@@ -288,7 +288,7 @@ class Ranking:
 
 def open_ranking(store: Store, places: bool = False) -> Ranking:
     """The ranking of an open run. places: those of its game are needed, which an older version did not keep."""
-    config, kept = store.config(), store.facts().get(FACT)
+    config, kept = store.config(), store.facts().get(GAME_FACT)
     facts = GameFacts.restore(kept) if kept and (kept.get("places") or not places) else _facts_of_old(config)
     ranking = Ranking(facts, config["rating"])
     ranking.load(store)
@@ -297,9 +297,9 @@ def open_ranking(store: Store, places: bool = False) -> Ranking:
 
 def keep_facts(store: Store, game: GameFacts) -> None:
     """Note with the run what standings need to know of its game, if it is not noted yet, or not as much."""
-    kept = store.facts().get(FACT)
+    kept = store.facts().get(GAME_FACT)
     if kept is None or (game.places and not kept.get("places")):
-        store.put_fact(FACT, asdict(game))
+        store.put_fact(GAME_FACT, asdict(game))
 
 
 def refresh(store: Store, by: str | None = None) -> Refit:

@@ -14,7 +14,7 @@ import torch
 from league.config.run import RunConfig
 from league.threads import usable_cores
 
-FACT = "tuning"
+TUNING_FACT = "tuning"
 """The key under which a run keeps its tuning among its facts."""
 
 _PIECE = 2048

@@ -14,7 +14,7 @@ from league.config.load import to_dict
 from league.config.run import RunConfig
 from league.config.sections import GameConfig
 from league.records import MatchResult, PolicyId, Snapshot
-from league.run.ranking import FACT, GameFacts, refresh
+from league.run.ranking import GAME_FACT, GameFacts, refresh
 from league.storage.provenance import provenance
 from league.storage.store import Store
 
@@ -60,7 +60,7 @@ def synthetic_run(folder: Path, matches: int, snapshots: int, seed: int = 0) -> 
     """
     config = to_dict(RunConfig(game=GameConfig(id=_GAME)))
     facts = asdict(GameFacts(_GAME, ("player",), False))
-    with Store.create(folder, config, {FACT: facts}, provenance()) as store:
+    with Store.create(folder, config, {GAME_FACT: facts}, provenance()) as store:
         with store.transaction():
             ids = ["random"]
             store.put_snapshot(Snapshot("random", "player", "", 0, 0, 0, "anchor"), 0.0)

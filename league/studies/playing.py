@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from league.execution.executor import match_games
 from league.games.core import Game, GameSpec
-from league.run.setup import usual_slots
+from league.run.slots import usual_slots
 from league.threads import Threads
 
 

@@ -51,7 +51,16 @@ def league(
         for learner in learners
     )
     anchors = tuple(Snapshot(anchor_id(role, len(roles)), role, "", 0, 0, 0, "anchor") for role in roles)
-    return LeagueView(past, posts, learners, snapshots, anchors, ratings or {}, (), slots)
+    return LeagueView(
+        round=past,
+        posts=posts,
+        learners=learners,
+        snapshots=snapshots,
+        anchors=anchors,
+        ratings=ratings or {},
+        training=(),
+        slots=slots,
+    )
 
 
 @st.composite

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from running import committed, content, league, started, tiny, trained
 
-from league import orchestrator
 from league.errors import RunError
 from league.events import Event, Progress, RoundFinished
 from league.orchestrator import League
+from league.run import budget
 
 
 class InterruptAt:
@@ -102,7 +102,7 @@ def test_a_second_run_is_refused_and_a_second_signal_stops_at_once(away: Path) -
 
 def test_a_round_that_outlasts_the_grace_is_dropped_and_replayed(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(orchestrator, "_GRACE", 0.1)
+        patch.setattr(budget, "GRACE", 0.1)
         for round, fraction in ((1, 0.1), (4, 0.3)):
             interrupted(tmp_path / "dropped", round, fraction)
             assert committed(tmp_path / "dropped") == (0 if round == 1 else 3)
@@ -116,7 +116,7 @@ def test_a_round_that_outlasts_the_grace_is_dropped_and_replayed(tmp_path: Path)
 def test_a_round_that_is_known_to_take_too_long_is_dropped_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orchestrator, "_GRACE", 0.0)
+    monkeypatch.setattr(budget, "GRACE", 0.0)
     with League(tiny("budget.rounds=1000"), tmp_path / "run") as run:
         seen: list[Event] = []
 

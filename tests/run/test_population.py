@@ -11,7 +11,7 @@ from running import TINY, committed, league, tiny, trained
 from league.api import open_run
 from league.events import Event, Exploited
 from league.orchestrator import League
-from league.run.setup import explore
+from league.run.exploits import explore
 from league.storage.store import Store
 
 MINE = '''

@@ -13,7 +13,7 @@ from league.config.run import RunConfig
 from league.errors import PolicyError, SnapshotError
 from league.orchestrator import League
 from league.policies import weights
-from league.run.setup import open_league
+from league.run.open import open_league
 from league.storage.store import Store
 
 REPLAY = (
@@ -137,5 +137,5 @@ def test_a_new_run_starts_from_action_values_with_its_target_too_but_not_from_an
     parts.store.close()
     parts.executor.close()
     other = tiny(*(one for one in REPLAY if one.startswith("network.")), f"population.init=latest@{folder}")
-    with pytest.raises(PolicyError, match=r"says what actions are worth.*how likely they should be.*algorithm\.kind"):
+    with pytest.raises(PolicyError, match=r"outputs action values.*action probabilities.*algorithm\.kind"):
         open_league(other, tmp_path / "other")

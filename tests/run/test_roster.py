@@ -14,7 +14,7 @@ from league.games.actions import Discrete
 from league.games.core import GameSpec, RoleSpec
 from league.games.registry import make
 from league.records import MatchResult, Snapshot
-from league.run.rated import draw_others, fixtures_for
+from league.run.pairing import draw_others, fixtures_for
 from league.run.roster import Roster
 
 BOARD = make("tictactoe", 1).spec

@@ -8,7 +8,7 @@ import pytest
 from running import committed, tiny, trained
 
 from league.games.registry import make
-from league.run import setup
+from league.run.slots import SLOTS_FACT, usual_slots
 from league.storage.store import Store
 
 
@@ -23,7 +23,7 @@ from league.storage.store import Store
 )
 def test_so_many_environments_are_stepped_that_a_turn_has_enough_decisions(game: str, slots: int) -> None:
     made = make(game, 1)
-    assert setup.usual_slots(made.spec, game == "connect_four") == slots
+    assert usual_slots(made.spec, game == "connect_four") == slots
     made.close()
 
 
@@ -31,8 +31,8 @@ def test_a_run_keeps_the_number_that_it_began_with(tmp_path: Path, monkeypatch: 
     small = ("game.id=pettingzoo:classic/tictactoe-v3", "algorithm.slots=none", "algorithm.turns=2", "workers=0")
     folder = trained(tiny(*small, "population.learners=1", "budget.rounds=1"), tmp_path / "run")
     with Store.reader(folder) as store:
-        assert store.facts()[setup.SLOTS] == 256
+        assert store.facts()[SLOTS_FACT] == 256
     # Another version of the rule would choose otherwise: the games in progress must still fit.
-    monkeypatch.setattr(setup, "usual_slots", lambda spec, native: 32)
+    monkeypatch.setattr("league.run.open.usual_slots", lambda spec, native: 32)
     trained(tiny(*small, "population.learners=1", "budget.rounds=2"), folder)
     assert committed(folder) == 2

@@ -20,7 +20,7 @@ from league.config.run import RunConfig
 from league.errors import ConfigError
 from league.games.registry import NATIVE, make
 from league.policies.networks import Network, NetworkSpec
-from league.run.setup import new_learner
+from league.run.learners import new_learner
 from league.studies.bench.limit import Limit, flop_per_step, products
 from league.studies.bench.measure import Catalogue, Ratio, catalogue_of, measured, ratio_of
 from league.studies.bench.probe import QUICK, Probe, Subject, subject, versus

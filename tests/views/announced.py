@@ -48,13 +48,26 @@ def standings(count: int = 12, learner: str = "main", role: str = "player") -> t
 
 def started(learners: tuple[str, ...] = ("main",), **other: object) -> RunStarted:
     """A run of 100 rounds begins."""
-    facts = {"resumed": False, "round": 0, "steps": 0, "rounds_budget": 100} | other
-    return RunStarted("runs/connect_four", "connect_four", "fictitious", learners, **facts)  # type: ignore[arg-type]
+    facts: dict[str, object] = {
+        "folder": "runs/connect_four",
+        "game": "connect_four",
+        "matchmaking": "fictitious",
+        "learners": learners,
+        "resumed": False,
+        "round": 0,
+        "steps": 0,
+        "rounds_budget": 100,
+    }
+    return RunStarted(**(facts | other))  # type: ignore[arg-type]
 
 
 def finished(number: int = 12, names: tuple[str, ...] = ("main",), **other: object) -> RoundFinished:
     """A round of 2 seconds ends."""
     facts: dict[str, object] = {
+        "round": number,
+        "steps": 32768 * number,
+        "seconds": 2.0,
+        "steps_per_second": 16384.0,
         "phases": {"games": 0.5, "inference": 0.4, "update": 0.9, "rated matches": 0.1},
         "metrics": dict.fromkeys(names, METRICS),
         "standings": {"player": standings()},
@@ -62,7 +75,7 @@ def finished(number: int = 12, names: tuple[str, ...] = ("main",), **other: obje
         "games": 2688,
         "remaining": 100.0,
     }
-    return RoundFinished(number, 32768 * number, 2.0, 16384.0, **(facts | other))  # type: ignore[arg-type]
+    return RoundFinished(**(facts | other))  # type: ignore[arg-type]
 
 
 def scenarios() -> dict[str, list[Event]]:

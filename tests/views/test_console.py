@@ -187,7 +187,7 @@ def test_progress_follows_the_budget_that_is_used_most() -> None:
     watch.see(Progress(3, "training", 0.5), 10.0)
     assert watch.done(10.0) == pytest.approx(0.25)
     assert watch.done(90.0) == pytest.approx(0.9)
-    watch.see(RoundFinished(3, 950, 5.0, 170.0), 20.0)
+    watch.see(RoundFinished(round=3, steps=950, seconds=5.0, steps_per_second=170.0), 20.0)
     assert watch.done(20.0) == pytest.approx(0.95)
     assert watch.done(1000.0) == 1.0
 

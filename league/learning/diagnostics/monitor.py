@@ -26,7 +26,7 @@ log = logging.getLogger("league")
 class Diagnosis:
     """What a round's metrics show. failures: a sentence for each diagnostic that failed and is left out from now on."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Finding, ...] = ()
     failures: tuple[str, ...] = ()
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from league.learning.learner import Learner
 from league.policies.memory import heads_of
 from league.policies.networks import Network, NetworkSpec
-from league.run.setup import new_learner
+from league.run.learners import new_learner
 from league.studies.bench.probe import Probe, Subject, now
 from league.threads import Threads, usable_cores
 

@@ -20,7 +20,7 @@ from league.games.registry import NATIVE
 from league.learning.learner import Learner
 from league.learning.settings import ActorCriticSettings
 from league.rating.core import RATINGS
-from league.run.setup import new_learner
+from league.run.learners import new_learner
 from league.storage.provenance import provenance
 from league.studies.bench.limit import Limit, flop_per_step
 from league.studies.bench.playing import Inference, Matches

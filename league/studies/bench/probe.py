@@ -18,7 +18,9 @@ from league.games.registry import make
 from league.learning.settings import ActorCriticSettings
 from league.policies.neural import NeuralPolicy
 from league.records import PolicyId
-from league.run.setup import new_learner, resolve_device, usual_slots
+from league.run.learners import new_learner
+from league.run.open import resolve_device
+from league.run.slots import usual_slots
 from league.run.tuning import Tuning, choose
 from league.threads import Threads
 

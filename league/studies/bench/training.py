@@ -16,7 +16,7 @@ from league.matchmaking.core import make_matchmaker
 from league.orchestrator import League
 from league.policies.core import Policy
 from league.records import LeagueView, LearnerView, PolicyId, Seating, Snapshot
-from league.run.setup import new_learner
+from league.run.learners import new_learner
 from league.studies.bench.probe import Probe, Subject, now, versus
 
 _WARM_TURNS = 4
@@ -133,12 +133,28 @@ class Population(Training):
 
     def seatings(self) -> Sequence[Sequence[Seating]]:
         views = tuple(
-            LearnerView(learner.name, learner.role.name, table, learner.steps, 0, f"{learner.name}.0")
+            LearnerView(
+                name=learner.name,
+                role=learner.role.name,
+                table=table,
+                steps=learner.steps,
+                steps_since_exploit=0,
+                latest=f"{learner.name}.0",
+            )
             for table, learners in enumerate(self._tables)
             for learner in learners
         )
         spec, slots = self._subject.spec, self._subject.slots
-        view = LeagueView(self._round, spec.posts, views, self._snapshots, (), {}, (), slots)
+        view = LeagueView(
+            round=self._round,
+            posts=spec.posts,
+            learners=views,
+            snapshots=self._snapshots,
+            anchors=(),
+            ratings={},
+            training=(),
+            slots=slots,
+        )
         return self._matchmaker.plan(view, np.random.default_rng([self._subject.config.seed, self._round])).seatings
 
     def frozen(self) -> Mapping[PolicyId, Policy]:

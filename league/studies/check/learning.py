@@ -20,7 +20,7 @@ from league.matchmaking.posts import post_of_seat
 from league.policies.core import Policy
 from league.policies.scripted import make_scripted
 from league.records import Seating
-from league.run.setup import new_learner
+from league.run.learners import new_learner
 from league.studies.check.notes import Notes
 from league.studies.check.play import mean
 from league.studies.check.report import Curve, Lesson, Mean, Play, own

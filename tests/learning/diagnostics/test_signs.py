@@ -27,7 +27,7 @@ from league.learning.diagnostics.monitor import facts
 from league.learning.diagnostics.observations import observation_differences, random_observations
 from league.learning.settings import ALGORITHMS
 from league.records import Seating
-from league.run.setup import new_learner
+from league.run.learners import new_learner
 
 Curve = Callable[[int], float]
 """A metric's value by round, from 1 on."""

@@ -1,0 +1,76 @@
+"""What a run announces when it starts and after each round, as events in the order in which listeners get them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from league.config.run import RunConfig
+from league.events import Event, RoundFinished, RunStarted, SnapshotTaken, Warned
+from league.learning.learner import Learner
+from league.records import Standing
+from league.run.budget import Budget
+from league.run.roster import Roster
+from league.run.rounds import Round
+
+
+def run_started(
+    *,
+    folder: Path,
+    config: RunConfig,
+    roster: Roster,
+    learners: Sequence[Learner],
+    resumed: bool,
+    round: int,
+    steps: int,
+    budget: Budget,
+    warnings: Sequence[str],
+) -> Iterator[Event]:
+    """The run begins or goes on. warnings: what the user should know before it does."""
+    yield RunStarted(
+        folder=str(folder),
+        game=roster.spec.id,
+        matchmaking=config.matchmaking.kind,
+        learners=tuple(learner.name for learner in learners),
+        resumed=resumed,
+        round=round,
+        steps=steps,
+        rounds_budget=budget.rounds,
+        steps_budget=budget.steps,
+        seconds_budget=budget.seconds,
+        one_sided=roster.one_sided,
+        seating=roster.spec.seating,
+    )
+    for warning in warnings:
+        yield Warned(round, warning)
+
+
+def round_finished(
+    this: Round,
+    *,
+    steps: int,
+    seconds: float,
+    standings: Mapping[str, tuple[Standing, ...]],
+    roster: Roster,
+    remaining: float | None,
+) -> Iterator[Event]:
+    """A round is committed. steps: agent-steps in total. seconds: that it took. standings: by role."""
+    yield from this.exploited
+    for snapshot in this.taken:
+        yield SnapshotTaken(this.number, snapshot)
+    yield RoundFinished(
+        round=this.number,
+        steps=steps,
+        seconds=seconds,
+        steps_per_second=this.agent_steps / max(seconds, 1e-9),
+        phases=this.phases,
+        metrics=this.metrics,
+        standings=standings,
+        matches=len(roster.ledger),
+        games=roster.ledger.games,
+        remaining=remaining,
+    )
+    for finding in this.diagnosis.findings:
+        yield Warned(this.number, finding.message)
+    for failure in this.diagnosis.failures:
+        yield Warned(this.number, failure)

@@ -1,0 +1,96 @@
+"""The learners of a run: how they are named, made, and started from a policy that exists already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+import torch
+
+from league.config.explain import show
+from league.config.run import RunConfig
+from league.errors import PolicyError
+from league.games.core import GameSpec
+from league.games.counter_rng import fold
+from league.learning.algorithms import LEARNERS
+from league.learning.learner import Learner
+from league.matchmaking.core import log_uniform
+from league.policies.core import Policy
+from league.policies.neural import ACTOR_SETTINGS, NeuralPolicy
+from league.records import PolicyId
+from league.run.lookup import find
+from league.run.names import split_roles
+from league.run.roster import Roster
+
+_WEIGHTS, _SPREAD = 11, 13
+"""What the seeds of learners are drawn for: the first weights, and the first hyperparameters of a population."""
+
+
+def learner_name(spec: GameSpec, role: int, index: int, count: int) -> str:
+    """`main`, `main-0` … where there are several; with several roles, the role instead of "main"."""
+    stem = spec.roles[role].name if len(spec.roles) > 1 else "main"
+    return stem if count == 1 else f"{stem}-{index}"
+
+
+def new_learner(config: RunConfig, spec: GameSpec, index: int, role: int, device: torch.device) -> Learner:
+    """A fresh learner of a role; its first hyperparameters are drawn where the population has a spread."""
+    drawn = log_uniform(config.population.spread, np.random.default_rng(fold(config.seed, _SPREAD, index, role)))
+    return LEARNERS[config.algorithm.kind](
+        learner_name(spec, role, index, config.population.learners),
+        spec,
+        spec.roles[role],
+        config.network,
+        config.algorithm,
+        fold(config.seed, _WEIGHTS, index, role),
+        device,
+        drawn,
+    )
+
+
+def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> dict[str, PolicyId]:
+    """Give the learners the actor weights of a policy (`population.init`). Returns the policy's id by learner.
+
+    text: a POLICY, or `ROLE=POLICY`, which leaves the learners of other roles fresh. Raises PolicyError where the
+    policy's network differs from the learners'.
+    """
+    if text in ("best", "latest"):
+        raise PolicyError(f"population.init = '{text}': of which run? Write {text}@RUN, or name an exported folder")
+    wanted = split_roles(text, [role.name for role in roster.spec.roles])
+    parents = {}
+    for learner in learners:
+        name = wanted.get(learner.role.name, wanted.get(""))
+        if name is None:
+            continue
+        found = find(name, learner.role.name, roster)
+        policy = found.policy
+        if not isinstance(policy, NeuralPolicy) or policy.actor.spec != learner.actor.spec:
+            raise PolicyError(
+                f"population.init = '{text}': its network differs from that of learner {learner.name}: "
+                f"{_apart(policy, learner)}"
+            )
+        if (policy.epsilon is None) != (learner.policy.epsilon is None):
+            outputs = [
+                "action values" if one.epsilon is not None else "action probabilities"
+                for one in (policy, learner.policy)
+            ]
+            raise PolicyError(
+                f"population.init = '{text}': its network outputs {outputs[0]}, that of learner {learner.name} "
+                f"{outputs[1]}; start from a policy of a run with the same sort of algorithm.kind"
+            )
+        learner.initialise_from(policy)
+        if found.id is not None:
+            parents[learner.name] = found.id
+    return parents
+
+
+def _apart(policy: Policy, learner: Learner) -> str:
+    """How a policy's network differs from a learner's, by config key."""
+    if not isinstance(policy, NeuralPolicy):
+        return "it is scripted and has no network"
+    theirs, mine = asdict(policy.actor.spec), asdict(learner.actor.spec)
+    return "; ".join(
+        f"{ACTOR_SETTINGS.get(name, name)} is {show(theirs[name])} there, {show(mine[name])} here"
+        for name in mine
+        if theirs[name] != mine[name]
+    )

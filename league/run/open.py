@@ -1,0 +1,163 @@
+"""Opening a run: from a config and a folder to the parts of a league, for a run that is new or goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from league.config.compare import blocking
+from league.config.explain import show
+from league.config.load import from_dict, to_dict
+from league.config.run import RunConfig
+from league.errors import ConfigError
+from league.execution.executor import Executor
+from league.games.core import Game
+from league.games.counter_rng import fold
+from league.games.native.core import NativeGame
+from league.games.registry import make
+from league.learning.learner import Learner
+from league.matchmaking.core import Matchmaker, make_matchmaker
+from league.matchmaking.posts import by_seat
+from league.records import PolicyId, Post
+from league.run.anchors import anchors_for
+from league.run.learners import new_learner, start_from
+from league.run.ranking import keep_facts
+from league.run.roster import Roster
+from league.run.slots import NATIVE_SLOTS, OLD_SLOTS, SLOTS_FACT, usual_slots
+from league.run.tuning import TUNING_FACT, Tuning, choose
+from league.storage.provenance import provenance
+from league.storage.store import FILE, Store
+from league.threads import Threads, alone
+
+_TABLE = 12
+"""What the seeds of training tables are drawn for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a league is made of. posts: those that the lineups of training tables fill.
+
+    tables: the learners of each training table, by role. parents: by learner, the policy that it starts from
+    (`population.init`). tuning: how the machine is used. tuned_before: the tuning that the run used until now, as
+    `Tuning.to_dict`; None where it is new.
+    """
+
+    store: Store
+    roster: Roster
+    executor: Executor
+    matchmaker: Matchmaker
+    posts: tuple[Post, ...]
+    tables: tuple[tuple[Learner, ...], ...]
+    parents: Mapping[str, PolicyId]
+    tuning: Tuning
+    tuned_before: Mapping[str, object] | None
+
+    @property
+    def learners(self) -> tuple[Learner, ...]:
+        """All learners, table by table."""
+        return tuple(learner for table in self.tables for learner in table)
+
+
+def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
+    """Create the run in `folder`, or open it to go on. Raises ConfigError where the run there has another config.
+
+    retune: choose the tuning for this machine anew instead of using the one that the run keeps.
+    """
+    device = resolve_device(config.device)
+    alone()
+    probe = make(config.game.id, 1, str(device), config.game.made_with)
+    spec, native, replays = probe.spec, isinstance(probe, NativeGame), probe.replays
+    try:
+        anchors = anchors_for(config.rating.anchors, probe)
+    finally:
+        probe.close()
+    matchmaker = make_matchmaker(config.matchmaking.kind, config.matchmaking.settings)
+    tables = tuple(
+        tuple(new_learner(config, spec, index, role, device) for role in range(len(spec.roles)))
+        for index in range(config.population.learners)
+    )
+    learners = tuple(learner for table in tables for learner in table)
+    roster = Roster(spec, folder / "snapshots", rating=config.rating, device=str(device))
+    store, parents = _existing(config, folder), dict[str, PolicyId]()
+    try:
+        if config.population.init and (store is None or store.last_round() is None):
+            parents = start_from(config.population.init, learners, roster)
+        kept: dict[str, Any] = {SLOTS_FACT: usual_slots(spec, native)} if store is None else store.facts()
+        slots = config.algorithm.slots or kept.get(SLOTS_FACT, NATIVE_SLOTS if native else OLD_SLOTS)
+        before = kept.get(TUNING_FACT)
+        tuning = choose(config, native, device, None if retune else before)
+        # The folder is created last: a config that cannot be used must not leave a run behind that cannot go on.
+        store = store or Store.create(folder, to_dict(config), {**kept, TUNING_FACT: tuning.to_dict()}, provenance())
+        if before is not None and tuning.to_dict() != before:
+            store.put_fact(TUNING_FACT, tuning.to_dict())
+        for learner in learners:
+            learner.piece = tuning.piece
+        keep_facts(store, roster.game)
+        roster.load(store)
+        roster.join(anchors)
+
+        def new_game(count: int) -> Game:
+            # A single game needs no worker processes.
+            return make(config.game.id, count, str(device), config.game.made_with, tuning.workers if count > 1 else 0)
+
+        posts = by_seat(spec.posts) if config.game.posts == "seat" else spec.posts
+        executor = Executor(
+            make_game=new_game,
+            seeds=tuple(fold(config.seed, _TABLE, table) for table in range(len(tables))),
+            slots=slots,
+            posts=posts,
+            replays=replays,
+            threads=Threads(tuning.threads),
+            team_reward=config.game.reward == "team",
+        )
+        return Parts(
+            store=store,
+            roster=roster,
+            executor=executor,
+            matchmaker=matchmaker,
+            posts=posts,
+            tables=tables,
+            parents=parents,
+            tuning=tuning,
+            tuned_before=before,
+        )
+    except BaseException:
+        if store is not None:
+            store.close()
+        raise
+
+
+def resolve_device(name: str) -> torch.device:
+    """ "auto" is CUDA where there is one. Raises ConfigError where the device is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(
+            f"device '{name}' is not there: this machine has {torch.cuda.device_count()} CUDA devices that torch can "
+            "use; --device cpu works everywhere"
+        )
+    return device
+
+
+def _existing(config: RunConfig, folder: Path) -> Store | None:
+    """The run in `folder`, opened to go on; None where there is none yet."""
+    if not (folder / FILE).exists():
+        return None
+    store = Store.open(folder)
+    try:
+        # A setting that an older version did not have yet is at its default.
+        if faults := blocking(to_dict(from_dict(store.config(), str(folder))), to_dict(config)):
+            shown = "; ".join(f"{one.key} was {show(one.old)}, now {show(one.new)}" for one in faults)
+            raise ConfigError(
+                f"{folder} is a run with another config ({shown}). Go on with the same, or start afresh beside it "
+                "with --new (`league docs storage` says what may differ)"
+            )
+    except BaseException:
+        store.close()
+        raise
+    return store

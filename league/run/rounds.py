@@ -1,0 +1,105 @@
+"""A round: what it brought, what its matchmaker may see, and the jobs that its plan means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from league.events import Exploited
+from league.execution.executor import Executor, TrainRound
+from league.execution.training_table import Trained
+from league.learning.diagnostics.monitor import Diagnosis
+from league.learning.learner import Learner
+from league.records import LeagueView, MatchResult, Plan, PolicyId, Post, Snapshot, TrainingResult
+from league.run.progress import LearnerProgress
+from league.run.roster import Roster
+
+Tables = Sequence[tuple[Learner, ...]]
+"""The learners of each training table, by role."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Round:
+    """What a round has brought so far; it is filled as the round goes on. phases: seconds by name.
+
+    taken: snapshots that joined the roster. results: of rated matches. diagnosis: signs that begin in its metrics.
+    """
+
+    number: int
+    exploited: Sequence[Exploited] = ()
+    trained: Sequence[Trained] = ()
+    taken: Sequence[Snapshot] = ()
+    results: Sequence[MatchResult] = ()
+    diagnosis: Diagnosis = field(default_factory=Diagnosis)
+    phases: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> dict[str, Mapping[str, float]]:
+        """Metrics by learner."""
+        return {learner: found for one in self.trained for learner, found in one.metrics.items()}
+
+    @property
+    def training(self) -> list[TrainingResult]:
+        """Training results of all tables."""
+        return [result for one in self.trained for result in one.results]
+
+    @property
+    def agent_steps(self) -> int:
+        """Agent-steps of all tables."""
+        return sum(one.agent_steps for one in self.trained)
+
+
+def total_phases(trained: Sequence[Trained]) -> dict[str, float]:
+    """Seconds by phase, over all tables."""
+    names = dict.fromkeys(name for one in trained for name in one.phases)
+    return {name: sum(one.phases.get(name, 0.0) for one in trained) for name in names}
+
+
+def view_of(
+    number: int,
+    tables: Tables,
+    progress: Mapping[str, LearnerProgress],
+    roster: Roster,
+    training: Sequence[TrainingResult],
+    posts: tuple[Post, ...],
+    slots: int,
+) -> LeagueView:
+    """What the matchmaker sees of the league before a round. progress: by learner; the rest as in `LeagueView`."""
+    return LeagueView(
+        round=number,
+        posts=posts,
+        learners=tuple(
+            progress[learner.name].view(learner, table, roster.snapshots)
+            for table, members in enumerate(tables)
+            for learner in members
+        ),
+        snapshots=tuple(roster.snapshots),
+        anchors=roster.active,
+        ratings=roster.ratings,
+        training=tuple(training),
+        slots=slots,
+    )
+
+
+def training_jobs(
+    number: int, plan: Plan, tables: Tables, executor: Executor, roster: Roster, turns: int
+) -> list[TrainRound]:
+    """One job a table, with every frozen policy that is seated in new or unfinished episodes."""
+    live = {learner.name: learner for members in tables for learner in members}
+    names: set[PolicyId] = set()
+    for table, members in enumerate(tables):
+        seated = {name for seating in plan.seatings[table] for name in seating.lineup}
+        names |= (seated | executor.seated(table)) - {learner.name for learner in members}
+    # Learners of other tables play with the weights that they have now, whenever their own table is trained.
+    frozen = {name: live[name].frozen() if name in live else roster.policy(name) for name in sorted(names)}
+    return [
+        TrainRound(
+            table=table,
+            round=number,
+            learners=members,
+            seatings=plan.seatings[table],
+            policies=frozen,
+            turns=turns,
+        )
+        for table, members in enumerate(tables)
+    ]
