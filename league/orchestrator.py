@@ -112,7 +112,7 @@ class League:
     def standings(self) -> dict[str, tuple[Standing, ...]]:
         """The standings of every role, best first."""
         by = self.config.rating.by
-        return {role.name: self.roster.standings(role.name, by) for role in self.roster.spec.roles}
+        return {role.name: self.roster.ranking.standings(role.name, by) for role in self.roster.spec.roles}
 
     # A round, from top to bottom
 
@@ -164,7 +164,7 @@ class League:
         """Freeze every learner's policy into a file and add it to the roster. The rows come with the round."""
         folder, spec = self.store.snapshot_folder, self.roster.spec
         taken = [write_snapshot(folder, spec, one, self.progress[one.name], number) for one in self.learners]
-        self.roster.snapshots += taken
+        self.roster.entrants.snapshots += taken
         return taken
 
     def _play_rated(self, this: Round, share: float) -> list[MatchResult]:
@@ -184,13 +184,13 @@ class League:
         id = checkpoint.save(self.store, self.learners, self.executor.carries())
         self._training = [row for row in [*self._training, *this.training] if row.round > this.number - _HISTORY]
         if this.results:
-            self.roster.add(this.results)
+            self.roster.ratings.add(this.results)
         with self.store.transaction():
             for snapshot in this.taken:
                 self.store.put_snapshot(snapshot, time.time())
             self.store.put_results(this.results)
             if this.results:
-                self.roster.cache(self.store)
+                self.roster.ratings.cache(self.store)
             for one in this.trained:
                 self.store.put_training(one.results)
             for learner, found in this.metrics.items():
@@ -242,14 +242,14 @@ class League:
     def _begin(self) -> None:
         """Round 0: the untrained snapshots and the anchors."""
         self._clock.start()
-        self._commit(Round(number=0, taken=[*self.roster.anchors, *self._take_snapshots(0)]))
+        self._commit(Round(number=0, taken=[*self.roster.entrants.anchors, *self._take_snapshots(0)]))
         self._clock.stop()
 
     def _add_new_anchors(self) -> None:
         """Write the anchors that the config of a run that goes on has gained."""
         known = {snapshot.id for snapshot in self.store.snapshots()}
         with self.store.transaction():
-            for anchor in self.roster.anchors:
+            for anchor in self.roster.entrants.anchors:
                 if anchor.id not in known:
                     self.store.put_snapshot(anchor, time.time())
 

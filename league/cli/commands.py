@@ -77,7 +77,7 @@ def run_league(config: str | None, run: str | None, overrides: Overrides, new: b
             reason = league.run()
         screen.close()
         roles = [role.name for role in league.roster.spec.roles]
-        known = "best" if all(league.roster.best(role) for role in roles) else "latest"
+        known = "best" if all(league.roster.ranking.best(role) for role in roles) else "latest"
         _say_what_next(out, folder, reason, _more(settings, league.round_number, league.steps), roles, known)
     return 130 if reason == "interrupt" else 0
 

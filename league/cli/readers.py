@@ -16,7 +16,8 @@ from league.errors import LeagueError
 from league.files import readable_json
 from league.records import PolicyId, Rating, Standing
 from league.run.folders import RUNS, find_run
-from league.run.ranking import REFERENCE_KIND, open_ranking, refresh
+from league.run.ranking import open_ranking, refresh
+from league.run.ratings import REFERENCE_KIND
 from league.storage.store import Store, written_at
 from league.views import tables
 
@@ -93,7 +94,7 @@ def show_policy(run: str | None, policy: str, as_json: bool) -> None:
     with Store.reader(found_run(run)) as store:
         ranking = open_ranking(store)
         found = shown(ranking, store, policy)
-        champion, one_sided = ranking.best(found.snapshot.role), ranking.one_sided
+        champion, one_sided = ranking.best(found.snapshot.role), ranking.game.one_sided
     if as_json:
         print_json(asdict(found))
         return
@@ -159,9 +160,9 @@ def _read_standings(run: str | None, by: str | None, role: str | None, seat: boo
     with Store.reader(found_run(run, quiet)) as store:
         ranking = open_ranking(store, places=seat)
         roles = [ranking.game.role(role)] if role else ranking.game.roles
-        chosen = by or str(ranking.rating["by"])
+        chosen = by or str(ranking.ratings.settings["by"])
         lines = {name: ranking.standings(name, chosen) for name in roles}
-        return _Shown(lines, {name: ranking.seats(name) for name in roles if seat}, ranking.one_sided, chosen)
+        return _Shown(lines, {name: ranking.seats(name) for name in roles if seat}, ranking.game.one_sided, chosen)
 
 
 def _seats_record(line: Standing, seats: Mapping[str, Mapping[PolicyId, Rating]]) -> dict[str, object]:

@@ -38,7 +38,7 @@ def run_started(
         rounds_budget=budget.rounds,
         steps_budget=budget.steps,
         seconds_budget=budget.seconds,
-        one_sided=roster.one_sided,
+        one_sided=roster.ranking.game.one_sided,
         seating=roster.spec.seating,
     )
     for warning in warnings:
@@ -66,8 +66,8 @@ def round_finished(
         phases=this.phases,
         metrics=this.metrics,
         standings=standings,
-        matches=len(roster.ledger),
-        games=roster.ledger.games,
+        matches=len(roster.ratings.ledger),
+        games=roster.ratings.ledger.games,
         remaining=remaining,
     )
     for finding in this.diagnosis.findings:

@@ -51,8 +51,8 @@ def find(text: str, role: str, roster: Roster) -> Found:
     spec = roster.spec
     if is_scripted(text) and text not in _WORDS:
         return Found(text, make_scripted(text, role, spec))
-    if any(anchor.id == text != anchor.text for anchor in roster.anchors):
-        anchor = roster.named(text, [role])
+    if any(anchor.id == text != anchor.text for anchor in roster.entrants.anchors):
+        anchor = roster.ranking.named(text, [role])
         return Found(text, roster.policy(anchor.id), anchor.id)
     # What a word means must not depend on which folders there are: a folder called "best" is ./best.
     if text not in _WORDS:
@@ -66,7 +66,7 @@ def find(text: str, role: str, roster: Roster) -> Found:
             return Found(text, foreign(text, role, spec))
         if text.startswith((".", "/", "~")):
             return _exported(path, role, roster)
-    snapshot = roster.named(text, [role])
+    snapshot = roster.ranking.named(text, [role])
     return Found(snapshot.name, roster.policy(snapshot.id), snapshot.id)
 
 
@@ -92,7 +92,7 @@ def read_exported(file: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
 def role_of(text: str, roster: Roster) -> str | None:
     """The role that a POLICY can only be of, where its name tells; None for best, random, bots and the like."""
     try:
-        snapshot = roster.named(text, [role.name for role in roster.spec.roles])
+        snapshot = roster.ranking.named(text, [role.name for role in roster.spec.roles])
     except PolicyError:
         return None
     # What an anchor is called without a role, it is called in all of them.
@@ -102,7 +102,7 @@ def role_of(text: str, roster: Roster) -> str | None:
 def open_roster(store: Store, spec: GameSpec, device: str = "cpu") -> Roster:
     """The roster of an open run, with its ratings (cached ones where they are up to date)."""
     roster = Roster(spec, store.snapshot_folder, from_dict(store.config()).rating, device)
-    roster.load(store)
+    roster.ranking.load(store)
     return roster
 
 
@@ -125,5 +125,5 @@ def _exported(path: Path, role: str, roster: Roster) -> Found:
 def _elsewhere(name: str, run: str, role: str, roster: Roster) -> Found:
     with Store.reader(find_run(run)) as store:
         other = open_roster(store, roster.spec, roster.device)
-        snapshot = other.named(name, [role])
+        snapshot = other.ranking.named(name, [role])
         return Found(f"{snapshot.name}@{run}", other.policy(snapshot.id), snapshot.id)

@@ -24,8 +24,8 @@ from league.matchmaking.core import Matchmaker, make_matchmaker
 from league.matchmaking.posts import by_seat
 from league.records import PolicyId, Post
 from league.run.anchors import anchors_for
+from league.run.game_facts import keep_facts
 from league.run.learners import new_learner, start_from
-from league.run.ranking import keep_facts
 from league.run.roster import Roster
 from league.run.slots import NATIVE_SLOTS, OLD_SLOTS, SLOTS_FACT, usual_slots
 from league.run.tuning import TUNING_FACT, Tuning, choose
@@ -95,10 +95,10 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
         if before is not None and tuning.to_dict() != before:
             store.put_fact(TUNING_FACT, tuning.to_dict())
         for learner in learners:
-            learner.piece = tuning.piece
-        keep_facts(store, roster.game)
-        roster.load(store)
-        roster.join(anchors)
+            learner.microbatch_rows = tuning.microbatch_rows
+        keep_facts(store, roster.ranking.game)
+        roster.ranking.load(store)
+        roster.entrants.join(anchors)
 
         def new_game(count: int) -> Game:
             # A single game needs no worker processes.

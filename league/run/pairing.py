@@ -19,8 +19,8 @@ def fixtures_for(settings: RatingConfig, roster: Roster, taken: Sequence[Snapsho
     if not taken:
         return []
     spec, rng = roster.spec, np.random.default_rng(seed)
-    everyone = [*roster.active, *roster.snapshots]
-    games, rated = settings.games_per_match, set(roster.ledger.ids)
+    everyone = [*roster.entrants.active, *roster.entrants.snapshots]
+    games, rated = settings.games_per_match, set(roster.ratings.ledger.ids)
     found: list[Fixture] = []
     apart = compared(spec)
     for role in spec.roles if apart else spec.roles[:1]:
@@ -32,7 +32,7 @@ def fixtures_for(settings: RatingConfig, roster: Roster, taken: Sequence[Snapsho
         # One match at least for each who has none: else newcomers wait behind those of the run's first round for ever.
         budget = max(settings.matches_per_snapshot * len(newcomers) + extra, len(unknown)) * games
         posts = rated_posts(spec, role.name)
-        for lineup in wanted(pool, roster.ledger, roster.ratings, budget, games, posts, rng):
+        for lineup in wanted(pool, roster.ratings.ledger, roster.ratings.reference, budget, games, posts, rng):
             others = draw_others(roster, role.name, rng) if apart else ()
             found += fixtures(spec, lineup, games, seed + 1000 * len(found), others)
     return found
@@ -46,7 +46,7 @@ def draw_others(roster: Roster, role: str, rng: np.random.Generator) -> tuple[Po
     """
     held = []
     for post in roster.spec.posts:
-        history = [*(anchor for anchor in roster.anchors if anchor.zero), *roster.snapshots]
+        history = [*(anchor for anchor in roster.entrants.anchors if anchor.zero), *roster.entrants.snapshots]
         pool = [snapshot.id for snapshot in history if snapshot.role == post.role]
         held.append("" if post.role == role else pool[int(rng.integers(len(pool)))])
     return tuple(held)

@@ -69,13 +69,13 @@ def view_of(
         round=number,
         posts=posts,
         learners=tuple(
-            progress[learner.name].view(learner, table, roster.snapshots)
+            progress[learner.name].view(learner, table, roster.entrants.snapshots)
             for table, members in enumerate(tables)
             for learner in members
         ),
-        snapshots=tuple(roster.snapshots),
-        anchors=roster.active,
-        ratings=roster.ratings,
+        snapshots=tuple(roster.entrants.snapshots),
+        anchors=roster.entrants.active,
+        ratings=roster.ratings.reference,
         training=tuple(training),
         slots=slots,
     )

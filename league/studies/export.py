@@ -41,7 +41,7 @@ def export(run: Run, text: str, out: Path) -> Exported:
     if out.exists() and not _may_be_replaced(out):
         raise PolicyError(f"{out} exists and is no exported policy: name another folder with --out")
     chosen = _chosen(run, text)
-    described = [shown(run.roster, run.store, snapshot.id) for snapshot in chosen]
+    described = [shown(run.roster.ranking, run.store, snapshot.id) for snapshot in chosen]
     # All are read before anything is written: a damaged snapshot must not cost the export that is there.
     inside = [weights.read(run.store.snapshot_folder, snapshot.id)[0] for snapshot in chosen]
     files.make_folder(out)
@@ -95,7 +95,7 @@ def _chosen(run: Run, text: str) -> list[Snapshot]:
     wanted = split_roles(text, roles)
     if "" in wanted and wanted[""] in ("best", "latest"):
         wanted = dict.fromkeys(roles, wanted[""])
-    found = [run.roster.named(name, [role] if role else roles) for role, name in wanted.items()]
+    found = [run.roster.ranking.named(name, [role] if role else roles) for role, name in wanted.items()]
     for snapshot in found:
         if snapshot.origin == "anchor":
             raise PolicyError(f"'{snapshot.name}' is scripted: there are no weights to export")
@@ -106,8 +106,10 @@ def _metadata(run: Run, one: Shown, inside: dict[str, object], file: str) -> dic
     """What metadata.json says of one policy. inside: what its file says itself."""
     snapshot = one.snapshot
     ratings = {}
-    for name in ("mean-score",) if run.roster.one_sided else RATINGS:
-        line = next((s for s in run.roster.standings(snapshot.role, name) if s.snapshot.id == snapshot.id), None)
+    for name in ("mean-score",) if run.roster.ranking.game.one_sided else RATINGS:
+        line = next(
+            (s for s in run.roster.ranking.standings(snapshot.role, name) if s.snapshot.id == snapshot.id), None
+        )
         if line is not None:
             ratings[name] = asdict(line.rating)
     return inside | {
@@ -115,14 +117,14 @@ def _metadata(run: Run, one: Shown, inside: dict[str, object], file: str) -> dic
         "file": file,
         "training_steps": snapshot.steps,
         "ratings": ratings,
-        "lineage": [ancestor.id for ancestor in lineage(run.roster.snapshots, snapshot)],
+        "lineage": [ancestor.id for ancestor in lineage(run.roster.entrants.snapshots, snapshot)],
     }
 
 
 def _card(run: Run, described: Sequence[Shown], inside: Sequence[dict[str, object]], paths: Sequence[Path]) -> str:
     """A short model card in Markdown. inside: what each policy's file says itself."""
     spec = run.roster.spec
-    unit = "mean score" if run.roster.one_sided else "Bradley–Terry points, random play = 0"
+    unit = "mean score" if run.roster.ranking.game.one_sided else "Bradley–Terry points, random play = 0"
     lines = [
         f"# A policy for {spec.id}",
         "",

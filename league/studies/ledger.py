@@ -14,7 +14,8 @@ from league.config.load import to_dict
 from league.config.run import RunConfig
 from league.config.sections import GameConfig
 from league.records import MatchResult, PolicyId, Snapshot
-from league.run.ranking import GAME_FACT, GameFacts, refresh
+from league.run.game_facts import GAME_FACT, GameFacts
+from league.run.ranking import refresh
 from league.storage.provenance import provenance
 from league.storage.store import Store
 

@@ -382,7 +382,7 @@ def roles_meant(text: str, roster: Roster, seats: Sequence[str] = ()) -> dict[st
 
 def stand_in(roster: Roster, role: str) -> str:
     """The POLICY that fills a role for which none was named."""
-    return "best" if roster.best(role) is not None else "latest"
+    return "best" if roster.ranking.best(role) is not None else "latest"
 
 
 def _find(wanted: Mapping[str, str], role: str, text: str, roster: Roster) -> Found:

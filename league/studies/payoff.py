@@ -60,12 +60,12 @@ def from_ledger(ranking: Ranking, size: int) -> PayoffReport:
 
     One table for each pair of roles whose policies have met. Raises PolicyError in one-sided games, where nobody has.
     """
-    if ranking.one_sided:
+    if ranking.game.one_sided:
         raise PolicyError(
             f"{ranking.game.id} has one side, so nobody in its ledger meets anybody: name policies to let them play "
             "together, as in `league payoff best latest random`"
         )
-    payoff = Payoff.of(ranking.ledger)
+    payoff = Payoff.of(ranking.ratings.ledger)
     shown = {role: picked(ranking.standings(role), size) for role in ranking.game.roles}
     tables = []
     for role, against in combinations_with_replacement(shown, 2):

@@ -43,13 +43,18 @@ def shown(ranking: Ranking, store: Reading, text: str) -> Shown:
         raise PolicyError(f"'{text}' names several policies: show one at a time")
     snapshot = ranking.named(name, [role] if role else roles)
     payoff, record = Payoff(store.results(of=snapshot.id)), []
-    for other in (*ranking.anchors, *ranking.snapshots):
+    for other in (*ranking.entrants.anchors, *ranking.entrants.snapshots):
         if other.id != snapshot.id and payoff.games(snapshot.id, other.id):
             wins, draws, losses = payoff.counts(snapshot.id, other.id)
             games = wins + draws + losses
             record.append(Against(other, games, wins, draws, losses, payoff.score(snapshot.id, other.id)))
     record.sort(key=lambda row: (-row.games, row.opponent.id))
-    return Shown(snapshot, ranking.ratings.get(snapshot.id), tuple(lineage(ranking.snapshots, snapshot)), tuple(record))
+    return Shown(
+        snapshot,
+        ranking.ratings.reference.get(snapshot.id),
+        tuple(lineage(ranking.entrants.snapshots, snapshot)),
+        tuple(record),
+    )
 
 
 def lineage(snapshots: Sequence[Snapshot], snapshot: Snapshot) -> list[Snapshot]:

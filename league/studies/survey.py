@@ -156,7 +156,7 @@ def tried(id: str, options: Mapping[str, object], rounds: int) -> Tried:
         ):
             league.run()
             spec, standings = league.roster.spec, league.standings()
-            snapshots, matches = len(league.roster.snapshots), len(league.roster.ledger)
+            snapshots, matches = len(league.roster.entrants.snapshots), len(league.roster.ratings.ledger)
     except LeagueError as error:
         return Tried(id, options, extras(id), seconds=time.perf_counter() - began, fault=str(error))
     training = ("games", "inference", "advantages", "update")

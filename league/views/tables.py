@@ -15,7 +15,7 @@ from league.views.text import MISSING, aligned, clean, count, duration, fine, ha
 if TYPE_CHECKING:
     from league.config.load import Resolved
     from league.games.catalogue import CatalogueEntry
-    from league.run.ranking import Refit
+    from league.run.ratings import Refit
     from league.studies.match import MatchReport
     from league.studies.teams import AgentScore, TeamScore
 

@@ -31,7 +31,7 @@ def measure(config: str, seed: int, folder: Path) -> Measured:
     """Run a shipped config to its budget."""
     with League(load(str(CONFIGS / f"{config}.toml"), [f"seed={seed}", "threads=1"]), folder) as league:
         assert league.run() == "budget"
-        policies = [{"player": league.roster.policy(snapshot.id)} for snapshot in league.roster.snapshots]
+        policies = [{"player": league.roster.policy(snapshot.id)} for snapshot in league.roster.entrants.snapshots]
         form = sequence_form(league.executor.make_game(1))
         late = [nash_conv(form, [policy]) for policy in policies[-LATE:]]
         return Measured(nash_conv(form, policies), late)

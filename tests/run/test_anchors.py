@@ -19,7 +19,8 @@ from league.rating.core import make_rating
 from league.rating.ledger import Ledger
 from league.records import MatchResult, Snapshot
 from league.run.anchors import anchors_for
-from league.run.ranking import REFERENCE_KIND, open_ranking
+from league.run.ranking import open_ranking
+from league.run.ratings import REFERENCE_KIND
 from league.storage.store import Store
 
 BOTS = """
@@ -134,7 +135,9 @@ def test_the_cache_is_what_the_ledger_says(anchored: Path) -> None:
         model, scripted = make_rating("bradley-terry"), frozenset({ONE, LOW})
         again = model.rate(Ledger(store.results()), frozenset({"random"}), scripted=scripted)  # type: ignore[call-arg]
         ranking = open_ranking(store)
-        assert list(ranking.ratings) == [one.id for one in (*ranking.anchors, *ranking.snapshots)]
+        assert list(ranking.ratings.reference) == [
+            one.id for one in (*ranking.entrants.anchors, *ranking.entrants.snapshots)
+        ]
     assert cached.upto == len(read(anchored)[1])
     assert cached.ratings.keys() == again.keys()
     for policy, rating in again.items():
@@ -192,7 +195,9 @@ def test_anchors_may_join_and_leave_a_run_that_goes_on(bots: Path) -> None:
     assert {"random", LOW, ONE} <= found.keys()
     with Store.reader(folder) as store:
         cached, ranking = store.ratings(REFERENCE_KIND).ratings, open_ranking(store)
-        assert list(ranking.ratings) == [one.id for one in (*ranking.anchors, *ranking.snapshots)]
+        assert list(ranking.ratings.reference) == [
+            one.id for one in (*ranking.entrants.anchors, *ranking.entrants.snapshots)
+        ]
     assert {id: row["rating"] for id, row in found.items()} == {id: one.value for id, one in cached.items()}
 
 

@@ -160,7 +160,7 @@ def test_a_run_starts_from_an_exported_policy_or_another_run(away: Path) -> None
         args = ("--set", f"population.init={init}", "--set", "population.learners=1", "--rounds", "1")
         assert league("run", "tiny.toml", "-r", name, *args, "--plain").code == 0
         with open_run(name) as run, open_run("tiny") as source:
-            first = run.roster.snapshots[0]
+            first = run.roster.entrants.snapshots[0]
             assert (first.origin, first.parent) == ("initial", best)
             weights = run.policy(first.id).policy.weights()
             wanted = source.policy(best).policy.weights()

@@ -16,7 +16,8 @@ from league.orchestrator import League
 from league.rating.core import POINTS, make_rating
 from league.rating.ledger import Ledger
 from league.rating.standings import records
-from league.run.ranking import REFERENCE_KIND, Ranking, open_ranking
+from league.run.ranking import open_ranking
+from league.run.ratings import REFERENCE_KIND, Ratings
 from league.storage.store import Store
 from league.studies.ledger import strengths, synthetic_run
 
@@ -79,7 +80,7 @@ def test_what_a_run_caches_is_what_its_ledger_says(finished: tuple[Path, Called]
 def test_known_strengths_come_out(synthetic: Path) -> None:
     with Store.reader(synthetic) as store:
         ranking = open_ranking(store)
-        found = [ranking.ratings[snapshot.id] for snapshot in ranking.snapshots]
+        found = [ranking.ratings.reference[snapshot.id] for snapshot in ranking.entrants.snapshots]
     true, values = POINTS * strengths(40), np.array([rating.value for rating in found])
     # The intervals are those of the distance to the roster's mean.
     misses = np.abs(true - true.mean() - values + values.mean()) > [rating.high - rating.value for rating in found]
@@ -140,7 +141,7 @@ def test_rate_says_what_was_not_as_cached_and_mends_it(copy: Path) -> None:
 def test_rate_caches_a_rating_that_the_run_does_not_show(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     by_elo = league("standings", "--run", copy, "--by", "elo", "--json").json
     assert league("rate", "--run", copy, "--by", "elo", "--json").json["ratings"] == {"bradley-terry": 0.0, "elo": None}
-    monkeypatch.setattr(Ranking, "_read", None)
+    monkeypatch.setattr(Ratings, "_read", None)
     assert league("standings", "--run", copy, "--by", "elo", "--json").json == by_elo
 
 
@@ -178,7 +179,7 @@ def test_a_run_caches_the_rating_that_it_shows_and_goes_on_to_the_same_bytes(tmp
 def test_a_rating_that_needs_scores_sees_the_rounds_of_a_run_under_way(tmp_path: Path) -> None:
     with League(tiny(), tmp_path) as run:
         run.run()
-        assert not run.roster.ledger.scored
-        rated = run.roster.rated("mean-score")
-        assert {policy: rating.games for policy, rating in rated.items()} == run.roster.ledger.games_played()
-        assert len(run.roster.ledger) == run.store.last_match() > 0
+        assert not run.roster.ratings.ledger.scored
+        rated = run.roster.ratings.by("mean-score")
+        assert {policy: rating.games for policy, rating in rated.items()} == run.roster.ratings.ledger.games_played()
+        assert len(run.roster.ratings.ledger) == run.store.last_match() > 0

@@ -41,8 +41,8 @@ def snapshot(id: str, number: int, role: str = "player", learner: str = "main", 
 
 def roster(spec: GameSpec = BOARD, *snapshots: Snapshot, results: tuple[MatchResult, ...] = ()) -> Roster:
     made = Roster(spec, Path("nowhere"))
-    made.snapshots += snapshots
-    made.add(results)
+    made.entrants.snapshots += snapshots
+    made.ratings.add(results)
     return made
 
 
@@ -66,9 +66,9 @@ def test_what_a_name_means() -> None:
         ("abc", FIRST),
         ("abd1", SECOND),
         (SECOND.id, SECOND),
-        ("random", there.anchors[0]),
+        ("random", there.entrants.anchors[0]),
     ):
-        assert there.named(text, ["player"]) == meant
+        assert there.ranking.named(text, ["player"]) == meant
 
 
 @pytest.mark.parametrize(
@@ -84,32 +84,37 @@ def test_what_a_name_means() -> None:
 )
 def test_what_no_name_means(text: str, saying: str) -> None:
     with pytest.raises(PolicyError, match=saying):
-        roster(BOARD, FIRST, SECOND, THIRD).named(text, ["player"])
+        roster(BOARD, FIRST, SECOND, THIRD).ranking.named(text, ["player"])
 
 
 def test_a_name_is_of_a_role() -> None:
     wolf, hare = snapshot("aaa1", 1, "wolf", "wolf"), snapshot("bbb1", 1, "hare", "hare")
     there = roster(chase(), wolf, hare)
-    assert there.named("aaa", ["wolf", "hare"]) == wolf
-    assert there.named("latest", ["hare"]) == hare
-    assert there.named("random", ["hare"]).id == "random/hare"
-    assert there.named("random/wolf", ["hare", "wolf"]).role == "wolf"
+    assert there.ranking.named("aaa", ["wolf", "hare"]) == wolf
+    assert there.ranking.named("latest", ["hare"]) == hare
+    assert there.ranking.named("random", ["hare"]).id == "random/hare"
+    assert there.ranking.named("random/wolf", ["hare", "wolf"]).role == "wolf"
     with pytest.raises(PolicyError, match="'aaa' has the role 'wolf', wanted is hare"):
-        there.named("aaa", ["hare"])
+        there.ranking.named("aaa", ["hare"])
 
 
 def test_best_is_the_highest_lower_bound_of_what_was_trained() -> None:
-    anchor = roster().anchors[0]
+    anchor = roster().entrants.anchors[0]
     results = (
         *match(FIRST, anchor, 60, 1),  # never trained: it cannot be best, however strong
         *match(SECOND, anchor, 45, 5),
         *match(THIRD, anchor, 3, 0),  # won all, yet that says little
     )
     there = roster(BOARD, FIRST, SECOND, THIRD, results=results)
-    assert there.ratings[THIRD.id].value > there.ratings[SECOND.id].value
-    assert there.best("player") == there.named("best", ["player"]) == SECOND
-    assert [line.snapshot for line in there.standings("player", "elo") if line.best] == [SECOND]
-    assert {line.snapshot.id for line in there.standings("player")} == {anchor.id, FIRST.id, SECOND.id, THIRD.id}
+    assert there.ratings.reference[THIRD.id].value > there.ratings.reference[SECOND.id].value
+    assert there.ranking.best("player") == there.ranking.named("best", ["player"]) == SECOND
+    assert [line.snapshot for line in there.ranking.standings("player", "elo") if line.best] == [SECOND]
+    assert {line.snapshot.id for line in there.ranking.standings("player")} == {
+        anchor.id,
+        FIRST.id,
+        SECOND.id,
+        THIRD.id,
+    }
 
 
 def test_one_sided_games_are_rated_by_their_score_whatever_is_asked_for() -> None:
@@ -118,11 +123,11 @@ def test_one_sided_games_are_rated_by_their_score_whatever_is_asked_for() -> Non
         for one, score in ((FIRST, 1.0), (SECOND, 3.0), (THIRD, 2.0))
     )
     there = roster(TEAM, FIRST, SECOND, THIRD, results=results)
-    assert there.one_sided
-    assert [line.snapshot for line in there.standings("player", "elo")] == [SECOND, THIRD, FIRST]
-    assert there.best("player") == SECOND
+    assert there.ranking.game.one_sided
+    assert [line.snapshot for line in there.ranking.standings("player", "elo")] == [SECOND, THIRD, FIRST]
+    assert there.ranking.best("player") == SECOND
     with pytest.raises(ConfigError, match="no rating system is called 'ello'"):
-        there.standings("player", "ello")
+        there.ranking.standings("player", "ello")
 
 
 def test_a_missing_file_is_named() -> None:
@@ -158,7 +163,7 @@ def test_where_roles_differ_policies_are_compared_with_the_same_others() -> None
     hares = [snapshot(f"bbb{n}", n, "hare", "hare") for n in range(2)]
     there = roster(chase(), *wolves, *hares)
     found = fixtures_for(RatingConfig(matches_per_snapshot=2, games_per_match=4), there, [wolves[1], hares[1]], seed=1)
-    roles = {one.id: one.role for one in (*there.anchors, *there.snapshots)}
+    roles = {one.id: one.role for one in (*there.entrants.anchors, *there.entrants.snapshots)}
     assert {roles[fixture.contestants[0][0]] for fixture in found} == {"wolf", "hare"}
     for fixture in found:
         (one,), (other,) = fixture.contestants

@@ -47,7 +47,7 @@ class Training(Probe):
             for table in range(self.tables)
         ]
         for learner in (learner for table in self._tables for learner in table):
-            learner.microbatch_rows = subject.tuning.piece
+            learner.microbatch_rows = subject.tuning.microbatch_rows
         self._frozen: dict[PolicyId, Policy] = {}
         names = []
         for number, rival in enumerate(subject.rivals(self._opponents)):

@@ -1,0 +1,180 @@
+"""The ratings and records of a run: computed from its ledger, or taken from the cache that the run keeps of them.
+
+The ledger is the truth; the cache is for quick readers. The ledger is read only when something is not cached.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from league.files import canonical_json
+from league.rating.core import RatingModel, make_rating, needs_scores, rate
+from league.rating.standings import ONE_SIDED, REFERENCE, Record, records
+from league.records import MatchResult, PolicyId, Rating
+from league.run.entrants import Entrants
+
+if TYPE_CHECKING:
+    from league.rating.ledger import Ledger
+    from league.rating.seats import Sums
+    from league.storage.store import Store
+
+REFERENCE_KIND = "reference"
+"""The kind of cached ratings that decides who is best."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refit:
+    """What a full refit showed.
+
+    ratings: by system, the largest difference from what was cached, of a value or of an end of an interval, in the
+    system's unit; None where nothing was cached. records: how many differed from the cache.
+    """
+
+    matches: int
+    policies: int
+    ratings: dict[str, float | None]
+    records: int
+    seconds: float
+
+
+class Ratings:
+    """Ratings by system, and everybody's records.
+
+    one_sided: the game has no opponents, so that policies are rated by their mean score. settings: the section `rating`
+    of the run's config, as plain data.
+    """
+
+    def __init__(self, entrants: Entrants, one_sided: bool, settings: Mapping[str, Any]) -> None:
+        self.one_sided, self.settings = one_sided, settings
+        self._entrants = entrants
+        self._store: Store | None = None
+        self._upto = 0
+        self._ledger: Ledger | None = None
+        self._models: dict[str, RatingModel] = {}
+        self._ratings: dict[str, dict[PolicyId, Rating]] = {}
+        self._records: dict[PolicyId, Record] | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """All rated matches, with their scores if a rating that the run shows reads them."""
+        return self._read(any(needs_scores(self._model(name)) for name in self._shown()))
+
+    @property
+    def reference(self) -> Mapping[PolicyId, Rating]:
+        """The reference ratings, which decide who is best."""
+        return self.by()
+
+    @property
+    def records(self) -> Mapping[PolicyId, Record]:
+        """Everybody's results."""
+        if self._records is None:
+            self._records = records(self.ledger)
+        return self._records
+
+    def by(self, system: str | None = None) -> Mapping[PolicyId, Rating]:
+        """Everybody's ratings by a rating system; by the reference where None. Raises ConfigError."""
+        name = self._name(system)
+        if name not in self._ratings:
+            model = self._model(name)
+            zeros = frozenset(anchor.id for anchor in self._entrants.anchors if anchor.zero)
+            scripted = frozenset(anchor.id for anchor in self._entrants.added)
+            rated = rate(model, self._read(needs_scores(model)), zeros, scripted)
+            self._ratings[name] = self._entrants.in_order(rated)
+        return self._ratings[name]
+
+    # The ledger and the cache
+
+    def load(self, store: Store) -> None:
+        """Take what a run has cached for its ledger as it stands. Call it with the entrants loaded."""
+        self._store, self._upto = store, store.last_match()
+        for kind in store.rated_kinds():
+            name, cached = self._name(None if kind == REFERENCE_KIND else kind), store.ratings(kind)
+            if cached.upto == self._upto and cached.settings == self._model_settings(name):
+                self._ratings[name] = self._entrants.in_order(cached.ratings)
+        played, upto = store.records()
+        self._records = played if upto == self._upto else None
+
+    def add(self, results: Iterable[MatchResult]) -> None:
+        """Append to the ledger, and rate everybody anew by the reference and by what the run shows."""
+        self.ledger.extend(results)
+        self.refit()
+
+    def refit(self) -> Refit:
+        """Compute from the ledger all that a run caches, and compare it with what was known before."""
+        began, before, played = time.monotonic(), dict(self._ratings), self._records or {}
+        self._ratings.clear()
+        for name in self._shown():
+            self.by(name)
+        self._records = records(self.ledger)
+        return Refit(
+            matches=len(self.ledger),
+            policies=len(self.reference),
+            ratings={name: _difference(before.get(name), new) for name, new in self._ratings.items()},
+            records=sum(played.get(policy) != record for policy, record in self._records.items()),
+            seconds=time.monotonic() - began,
+        )
+
+    def cache(self, store: Store) -> None:
+        """Keep ratings and records with the run, for its whole ledger. Call it in the round's transaction."""
+        self._upto = store.last_match()
+        for name, ratings in self._ratings.items():
+            kind = REFERENCE_KIND if name == self._name(None) else name
+            store.put_ratings(kind, ratings, self._upto, self._model_settings(name))
+        store.put_records(self.records, self._upto)
+
+    def seat_scores(self) -> Sums:
+        """The scores of everybody at each seat, as the database sums them up; empty without one."""
+        return self._store.seat_scores() if self._store else {}
+
+    def _shown(self) -> list[str]:
+        """The rating systems that the run itself shows: the reference, and the config's own."""
+        return list(dict.fromkeys([self._name(None), self._name(self.settings.get("by"))]))
+
+    def _read(self, scored: bool) -> Ledger:
+        from league.rating.ledger import Ledger  # heavy, and not needed where everything is cached
+
+        if self._ledger is None or (scored and not self._ledger.scored):
+            self._ledger = self._store.ledger(scored, self._upto) if self._store else Ledger()
+        return self._ledger
+
+    def _name(self, by: str | None) -> str:
+        """The rating system that `by` means: in one-sided games always the same. Raises ConfigError."""
+        reference = ONE_SIDED if self.one_sided else REFERENCE
+        if by in (None, REFERENCE, reference):
+            return reference
+        if self.one_sided:
+            self._model(str(by))
+            return reference
+        return str(by)
+
+    def _options(self, name: str) -> dict[str, object]:
+        options = self.settings.get(name.replace("-", "_"))
+        return dict(options) if isinstance(options, Mapping) else {}
+
+    def _model_settings(self, name: str) -> str:
+        """A rating system's settings, as the cache notes them."""
+        return canonical_json(self._options(name))
+
+    def _model(self, name: str) -> RatingModel:
+        if name not in self._models:
+            self._models[name] = make_rating(name, **self._options(name))
+        return self._models[name]
+
+
+def _difference(old: Mapping[PolicyId, Rating] | None, new: Mapping[PolicyId, Rating]) -> float | None:
+    """The largest difference between two sets of ratings; infinite where they rate different policies."""
+    if old is None:
+        return None
+    if old.keys() != new.keys():
+        return float("inf")
+    ends = ((old[policy], rating) for policy, rating in new.items())
+    return max(
+        (max(abs(a.value - b.value), _apart(a.low, b.low), _apart(a.high, b.high)) for a, b in ends), default=0.0
+    )
+
+
+def _apart(a: float, b: float) -> float:
+    return 0.0 if a == b else abs(a - b)
