@@ -66,8 +66,7 @@ def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> dict[s
         policy = found.policy
         if not isinstance(policy, NeuralPolicy) or policy.actor.spec != learner.actor.spec:
             raise PolicyError(
-                f"population.init = '{text}': its network differs from that of learner {learner.name}: "
-                f"{_apart(policy, learner)}"
+                f"population.init = '{text}' does not fit learner {learner.name}: {_apart(policy, learner)}"
             )
         if (policy.epsilon is None) != (learner.policy.epsilon is None):
             outputs = [

@@ -1,4 +1,4 @@
-"""Which rated matches are played next: the rating room's wishes, as fixtures of the game at hand."""
+"""Pairing: which rated matches are played next, as fixtures of the run's game."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import numpy as np
 
 from league.config.sections import RatingConfig
 from league.play.fixture import Fixture, compared, fixtures, rated_posts
+from league.rating.schedule import wanted
 from league.records import PolicyId, Snapshot
 from league.run.roster import Roster
 
 
 def fixtures_for(settings: RatingConfig, roster: Roster, taken: Sequence[Snapshot], seed: int) -> list[Fixture]:
-    """Fixtures for a round in which the snapshots `taken` joined; none where there are none. Pure in its arguments."""
-    from league.rating.schedule import wanted
-
+    """Fixtures for a round in which the snapshots `taken` joined; none without any. Depends on its arguments alone."""
     if not taken:
         return []
     spec, rng = roster.spec, np.random.default_rng(seed)
@@ -27,9 +26,9 @@ def fixtures_for(settings: RatingConfig, roster: Roster, taken: Sequence[Snapsho
         pool = [snapshot for snapshot in everyone if not apart or snapshot.role == role.name]
         newcomers = [snapshot for snapshot in taken if not apart or snapshot.role == role.name]
         unknown = [one for one in pool if one.id not in rated]
-        # Whoever wants more anchors does not want to know less of the snapshots among themselves.
+        # Matches with added anchors come on top: they must not take games from the snapshots among themselves.
         extra = sum(not one.zero for one in unknown) * sum(one.origin == "anchor" and not one.zero for one in pool)
-        # One match at least for each who has none: else newcomers wait behind those of the run's first round for ever.
+        # At least one match for everybody without any: otherwise newcomers could wait forever behind the first round's.
         budget = max(settings.matches_per_snapshot * len(newcomers) + extra, len(unknown)) * games
         posts = rated_posts(spec, role.name)
         for lineup in wanted(pool, roster.ratings.ledger, roster.ratings.reference, budget, games, posts, rng):
@@ -39,10 +38,10 @@ def fixtures_for(settings: RatingConfig, roster: Roster, taken: Sequence[Snapsho
 
 
 def draw_others(roster: Roster, role: str, rng: np.random.Generator) -> tuple[PolicyId, ...]:
-    """By post: "" for the posts of `role`, a snapshot drawn from the whole roster of its role for each other post.
+    """Who plays the other roles in a match that compares two policies of `role`: by post, "" for the posts of `role`.
 
-    Drawn anew for every match, so that a rating is strength against the history of the others, not against one. Of
-    the anchors random play alone is drawn: it is where that history began.
+    Drawn anew for every match from all snapshots of the post's role, so that a rating measures strength against the
+    whole history of the others. Random play, where that history began, is the only anchor among them.
     """
     held = []
     for post in roster.spec.posts:

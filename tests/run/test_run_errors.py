@@ -125,7 +125,10 @@ def assert_refused(*args: str | Path, saying: str) -> None:
         ("run tiny.toml --set population.init=best", "of which run? Write best@RUN"),
         ("run tiny.toml --set population.init=best@nowhere", "'nowhere' is no run"),
         ("run tiny.toml --set population.init=./nowhere", "there is no policy at nowhere"),
-        ("run tiny.toml --set population.init=random", "shape as learner main-0's: it is scripted and has none"),
+        (
+            "run tiny.toml --set population.init=random",
+            "does not fit learner main-0: it is scripted and has no network",
+        ),
         ("run tiny.toml --set population.init=wolf=best@x", "has no role 'wolf'"),
         ("standings", "there is no run yet under runs/"),
         ("standings -r nowhere", "'nowhere' is no run"),
@@ -284,7 +287,7 @@ def test_a_matchmaker_that_fails(away: Path) -> None:
     assert_refused(*run("NoPlan"), saying="a matchmaker must return a league.records.Plan, not int")
     assert_refused(*run("Nobody"), saying="matchmaker 'mine.py:Nobody': mine.py has no 'Nobody'")
     bogus = run("Copies", "--set", "matchmaking.bogus=1.0")
-    assert_refused(*bogus, saying="exploit of 'main-0': 'bogus' is no hyperparameter")
+    assert_refused(*bogus, saying="exploit of 'main-0': 'bogus' is not a hyperparameter")
     rate = run("Copies", "--set", "matchmaking.learning_rate=-1.0")
     assert_refused(*rate, saying="exploit of 'main-0': hyperparameters that cannot be used: learning_rate")
     assert_refused(*run("Copies", "--set", "matchmaking.self.x=1"), saying="refuses its settings")
