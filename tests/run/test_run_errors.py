@@ -289,7 +289,7 @@ def test_a_matchmaker_that_fails(away: Path) -> None:
     bogus = run("Copies", "--set", "matchmaking.bogus=1.0")
     assert_refused(*bogus, saying="exploit of 'main-0': 'bogus' is not a hyperparameter")
     rate = run("Copies", "--set", "matchmaking.learning_rate=-1.0")
-    assert_refused(*rate, saying="exploit of 'main-0': hyperparameters that cannot be used: learning_rate")
+    assert_refused(*rate, saying="exploit of 'main-0': invalid hyperparameters: learning_rate")
     assert_refused(*run("Copies", "--set", "matchmaking.self.x=1"), saying="refuses its settings")
 
 
