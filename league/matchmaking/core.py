@@ -1,4 +1,4 @@
-"""The contract of a matchmaker, the ways to find one by name, and the lineups that all of them are made of."""
+"""The contract of a matchmaker, how one is found by name, and the lineups that plans are made of."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MATCHMAKERS: dict[str, str] = {
 
 
 class Matchmaker(Protocol):
-    """Who trains against whom: a pure function of the league's history and of the generator handed in."""
+    """Decides who trains against whom: a pure function of the league's history and of the generator handed in."""
 
     def plan(self, view: LeagueView, rng: np.random.Generator) -> Plan:
         """The next round's seatings and exploits; equal arguments give equal plans."""
@@ -34,7 +34,7 @@ class Matchmaker(Protocol):
 
 
 class MatchmakingSettings(Settings):
-    """What every kind that ships has in common. A kind is its settings, frozen, with a `plan`."""
+    """The settings of every kind that ships. A kind is a class of frozen settings with a method `plan`."""
 
     self_play: float = Field(0.5, ge=0, le=1)
     """Share of the slots in pure self-play: every post held by the table's own learners."""
@@ -49,11 +49,11 @@ def _is_range(value: tuple[float, float]) -> tuple[float, float]:
 
 
 LogRange = Annotated[tuple[float, float], AfterValidator(_is_range)]
-"""Lowest and highest value of something that is drawn on a logarithmic scale."""
+"""The lowest and highest value of a log-uniform distribution."""
 
 
 def log_uniform(ranges: Mapping[str, tuple[float, float]], rng: np.random.Generator) -> dict[str, float]:
-    """One draw for each name, uniform in the logarithm; the order of the names makes no difference."""
+    """One log-uniform draw for each name. The order of the names makes no difference."""
     return {
         name: float(np.clip(math.exp(rng.uniform(math.log(low), math.log(high))), low, high))
         for name, (low, high) in sorted(ranges.items())
@@ -125,17 +125,17 @@ def others(view: LeagueView, table: int) -> dict[str, list[PolicyId]]:
 def versus(
     view: LeagueView, table: int, pools: Mapping[str, Sequence[PolicyId]], count: int, rng: np.random.Generator
 ) -> tuple[Lineup, ...]:
-    """Lineups of equal weight in which one side is the table's and the others are drawn from `pools` (by role).
+    """Lineups of equal weight: the table's learners hold one side, opponents from `pools` (by role) hold the others.
 
-    Each side in turn is held by the table's learners, so that a learner sits at each post of its role equally often.
-    Team-mates on that side stay live too: a side shares one outcome and learns it together. In games with one side
-    there are partners instead of opponents: each post in turn is the table's, and the others are drawn. Of each role at
-    most `count` distinct policies are drawn, uniformly; each is seated equally often at each post, as far as the number
-    of lineups allows, and posts are filled independently of each other.
+    The learners hold each side in turn, so that each of them sits at every post of its role equally often. All posts of
+    their side are live, because a side shares one outcome and learns from it together. In games with one side there are
+    partners instead of opponents: the learners hold each post in turn. For each role at most `count` distinct policies
+    are drawn uniformly. Each of them is seated equally often at each post, as far as the number of lineups allows, and
+    posts are filled independently of each other.
 
-    Where a game has one post, or no pool holds anybody, only the self-play lineup exists; a post whose role has an
-    empty pool is held by the table's learner. Neighbouring lineups differ in what the learners hold: a table with fewer
-    slots than lineups is still balanced.
+    If the game has one post, or all pools are empty, the self-play lineup is the only one. A post whose role has an
+    empty pool is held by the table's learner. Neighbouring lineups differ in the side that the learners hold, so a
+    table with fewer slots than lineups is still balanced.
     """
     live = self_play_lineup(view, table)
     held = [post.side for post in view.posts]
@@ -159,7 +159,7 @@ def versus(
 
 
 def seatings(parts: Iterable[tuple[float, Sequence[Lineup]]]) -> tuple[Seating, ...]:
-    """Each part's share divided equally over its lineups; equal lineups are merged, empty shares left out."""
+    """Seatings from (share, lineups): a share is divided equally over its lineups, and equal lineups are merged."""
     shares: dict[Lineup, float] = {}
     for share, lineups in parts:
         for lineup in lineups:
@@ -168,12 +168,12 @@ def seatings(parts: Iterable[tuple[float, Sequence[Lineup]]]) -> tuple[Seating, 
 
 
 def largest_remainder(shares: Sequence[float], slots: int) -> list[int]:
-    """Whole slots by share: the floors first, then one each to the largest remainders (the first of equals).
+    """Whole slots by share, by the largest remainder method; of equal remainders the first comes first.
 
     shares: not negative, summing to 1. The result sums to `slots`.
     """
     quotas = [share * slots for share in shares]
-    # A quota that is whole but for rounding must count as whole, and equal remainders as equal.
+    # Rounding errors must not turn a whole quota into a remainder, nor equal remainders into different ones.
     counts = [math.floor(quota + 1e-9) for quota in quotas]
     order = sorted(range(len(shares)), key=lambda index: (-round(quotas[index] - counts[index], 9), index))
     for index in order[: slots - sum(counts)]:
@@ -182,7 +182,7 @@ def largest_remainder(shares: Sequence[float], slots: int) -> list[int]:
 
 
 def validate(plan: Plan, view: LeagueView) -> None:
-    """Raises PlanError, naming what is wrong, where a plan cannot be carried out in the league that `view` shows."""
+    """Raises PlanError, naming the fault, where a plan cannot be carried out in the league that `view` shows."""
     if not isinstance(plan, Plan):
         raise PlanError(f"a matchmaker must return a league.records.Plan, not {type(plan).__name__}")
     if len(plan.seatings) != len(tables(view)):

@@ -12,7 +12,7 @@ class Fictitious(MatchmakingSettings):
     """Part pure self-play, part against opponents drawn uniformly from all past snapshots of all learners."""
 
     def plan(self, view: LeagueView, rng: np.random.Generator) -> Plan:
-        """Self-play, and equal shares for the snapshots drawn; before there is any, self-play alone."""
+        """Self-play, and equal shares for the snapshots that were drawn; self-play alone before there are any."""
         pools = past(view)
         return Plan(
             tuple(

@@ -10,13 +10,13 @@ from league.records import LeagueView, Plan
 
 
 class Naive(MatchmakingSettings):
-    """The latest against the latest: oneself, and with several learners the live weights of the others."""
+    """The latest weights play each other: a learner's own, and those of the other learners if there are any."""
 
     self_play: float = Field(1.0, ge=0, le=1)
-    """Share of the slots in pure self-play; the rest meets the other learners (a lone learner meets itself)."""
+    """Share of the slots in pure self-play; the rest is against the other learners (a lone learner plays itself)."""
 
     def plan(self, view: LeagueView, rng: np.random.Generator) -> Plan:
-        """Self-play, and equal shares for the other learners drawn."""
+        """Self-play, and equal shares for the other learners that were drawn."""
         return Plan(
             tuple(
                 seatings(

@@ -23,27 +23,27 @@ from league.matchmaking.core import (
 from league.records import Exploit, LeagueView, LearnerView, Plan, Rating
 
 USUAL = {"learning_rate": (3e-5, 3e-3), "entropy": (1e-3, 0.2)}
-"""Ranges of hyperparameters where a config names none; not every algorithm has both."""
+"""Ranges of hyperparameters if a config names none; not every algorithm has both."""
 
 
 class PBT(MatchmakingSettings):
-    """Learners train against each other and their past; the weak copy the strong and change hyperparameters."""
+    """Learners train against each other and their past; weak ones copy strong ones and change hyperparameters."""
 
     self_play: float = Field(0.25, ge=0, le=1)
     """Share of the slots in pure self-play."""
     past: float = Field(0.5, ge=0, le=1)
-    """Share of the slots against past snapshots of all learners; the rest meets the other learners' live weights."""
+    """Share of the slots against past snapshots of all learners; the rest is against live weights of the others."""
     exploit_steps: PositiveInt = 500_000
-    """Agent-steps that a learner trains, since it began or was last copied over, before it may copy another."""
+    """Agent-steps that a learner trains since its start or last exploit before it may copy another."""
     fraction: float = Field(0.2, gt=0, le=0.5)
-    """The lowest-rated learners that may copy, and the highest-rated that may be copied (at least one of each)."""
+    """The share of learners that may copy (the lowest-rated) and be copied (the highest-rated), at least one each."""
     perturb: tuple[PositiveFloat, ...] = Field((0.8, 1.25), min_length=1)
-    """Factors, one of which each copied hyperparameter is multiplied by."""
+    """Each copied hyperparameter is multiplied by one of these factors."""
     resample_probability: float = Field(0.25, ge=0, le=1)
-    """Probability that a copied hyperparameter is drawn anew from its range instead (log-uniformly)."""
+    """Probability that a copied hyperparameter is drawn anew from its range instead, log-uniformly."""
     ranges: dict[str, LogRange] = Field(default_factory=lambda: dict(USUAL))
-    """Lowest and highest value of each hyperparameter that is changed; all others are copied as they are. By default,
-    those of these two that the algorithm has."""
+    """Lowest and highest value of each hyperparameter that is changed; all others are copied unchanged. The default
+    covers those of its two that the algorithm has."""
 
     @model_validator(mode="after")
     def _shares_fit(self) -> PBT:
@@ -52,12 +52,14 @@ class PBT(MatchmakingSettings):
         return self
 
     def plan(self, view: LeagueView, rng: np.random.Generator) -> Plan:
-        """Self-play, the past and the others by their shares (a lone table's past takes the others'), and exploits.
+        """Self-play, past snapshots and other learners by their shares, and exploits.
+
+        A lone table has no other learners: their share goes to the past.
 
         Raises PlanError where `ranges` names a hyperparameter that a learner does not have.
         """
         pools = past(view)
-        # Rounded, so that shares which leave nothing to the others leave them nothing, not 1e-17.
+        # Rounded, so that a share of nothing is 0 and not 1e-17.
         live = max(0.0, round(1 - self.self_play - self.past, 9)) if len(tables(view)) > 1 else 0.0
         rest = 1 - self.self_play - live
         seated = tuple(
@@ -109,8 +111,8 @@ class PBT(MatchmakingSettings):
 
 
 def exceeds(one: Rating, other: Rating) -> bool:
-    """Whether `one` lies above `other` beyond error: Δ > 1.96 √(se₁² + se₂²), the errors taken as independent.
+    """Whether `one` is significantly above `other`: Δ > 1.96 √(se₁² + se₂²), with independent errors.
 
-    The 95 % intervals hold the errors: half of an interval's width is 1.96 se.
+    Half the width of a 95 % interval is 1.96 se.
     """
     return one.value - other.value > math.hypot((one.high - one.low) / 2, (other.high - other.low) / 2)
