@@ -20,6 +20,7 @@ from league.storage.store import Store
 
 TINY = """\
 threads = 1
+workers = 0
 
 [game]
 id = "tictactoe"

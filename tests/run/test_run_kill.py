@@ -91,7 +91,13 @@ def test_a_run_of_real_processes_killed_thirty_times_ends_in_the_same_bytes(away
         ("game.id=leduc",),
         ("matchmaking.kind=fictitious", "population.learners=1"),
         ("game.id=tag", "game.options={max_cycles = 7}", "algorithm.slots=5", "population.learners=1"),
-        ("game.id=mpe2:simple_tag_v3", "game.options={max_cycles = 7}", "algorithm.slots=2", "population.learners=1"),
+        (
+            "game.id=mpe2:simple_tag_v3",
+            "game.options={max_cycles = 7}",
+            "algorithm.slots=2",
+            "population.learners=1",
+            "workers=2",
+        ),
         (
             "game.id=mpe2:simple_push_v3",
             "game.options={max_cycles = 7, continuous_actions = true}",
