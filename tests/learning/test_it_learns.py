@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from trials import Trial
 
 from league.execution.training_table import TrainingTable
@@ -163,6 +163,58 @@ def parts(actions: ActionSpace, seed: int, learning_rate: float) -> float:
     )
 
 
+class Patience(NativeGame):
+    """One seat stops for 1 at once, or waits a turn for 1.5; the position that it leaves behind is the first one again.
+
+    cut: an episode is then cut off, as if there was more to come, and not over.
+    """
+
+    def __init__(self, slots: int, cut: bool) -> None:
+        role = RoleSpec(
+            name="waiter", seats=(0,), acting=1, obs_shape=(2,), obs_dtype=torch.float32, actions=Discrete(2)
+        )
+        spec = GameSpec(
+            id="patience",
+            version="1",
+            seats=("waiter",),
+            sides=((0,),),
+            roles=(role,),
+            outcome="score",
+            can_truncate=cut,
+            state_shape=(2,),
+        )
+        super().__init__(spec, slots)
+        self.cut = cut
+
+    def deal(self, seeds: Tensor) -> State:
+        return {"waited": torch.zeros(len(seeds), dtype=torch.int64)}
+
+    def play(self, state: State, actions: Mapping[str, Tensor]) -> tuple[State, Outcome]:
+        second = state["waited"] == 1
+        ended = second | (actions["waiter"][:, 0] == 0)
+        paid = torch.where(second, 1.5, torch.where(ended, 1.0, 0.0))[:, None]
+        return {"waited": (~ended).long()}, Outcome(paid, ended, paid, ended if self.cut else None)
+
+    def look(self, state: State) -> tuple[dict[str, Acting], Tensor | None]:
+        seen = nn.functional.one_hot(state["waited"], 2).float()[:, None]
+        seat = torch.zeros((len(seen), 1), dtype=torch.int64)
+        return {"waiter": Acting(obs=seen, mask=None, seat=seat, present=seat == 0)}, seen[:, 0]
+
+    def text(self, state: State) -> str:
+        return str(int(state["waited"][0]))
+
+
+def patience(seed: int, cut: bool) -> float:
+    """Probability of the better first action: to wait where the end is the end, to stop where play only is cut off.
+
+    At a discount of 0.8, waiting brings 1.2 and stopping 1; but whoever begins again and again gets 5 by stopping and
+    3.3 by waiting. So a bootstrap that is not cut at the end, or is cut at a truncation, learns the other action.
+    """
+    game = Patience(64, cut)
+    learner = trained(game, 12, 16, seed, 16, learning_rate=5e-3, minibatch=256, entropy=0.0, discount=0.8)
+    return float(probabilities(learner.policy, torch.tensor([1.0, 0.0]), 0)[0 if cut else 1])
+
+
 @cache
 def connect_four(seed: int) -> tuple[float, float]:
     """Mean results against random play and against one ply of search, after two minutes of plain self-play."""
@@ -192,6 +244,8 @@ TRIALS = [
     Trial(name="prisoner's dilemma, probability of the dominant action", reach=prisoner, random=0.5, usual=1.0),
     Trial(name="Kuhn poker, probability of the best answer", reach=kuhn, random=0.5, usual=0.99),
     Trial(name="navigation, score beyond random play's", reach=navigation, random=0, usual=1.1),
+    Trial(name="patience, waits to the end", reach=lambda seed: patience(seed, cut=False), random=0.5, usual=1.0),
+    Trial(name="patience, stops to begin again", reach=lambda seed: patience(seed, cut=True), random=0.5, usual=1.0),
     Trial(name="box of two numbers, share learned", reach=lambda seed: parts(BOX, seed, 1e-3), random=0, usual=0.9),
     Trial(name="two choices of three, share learned", reach=lambda seed: parts(PAIR, seed, 3e-3), random=0, usual=0.9),
     Trial(

@@ -172,7 +172,12 @@ EXPLOIT = Exploit("predator-0", "predator-1", "predator-1.3", {"learning_rate": 
 def test_a_plan_may_seat_anchors_snapshots_and_live_learners_and_copy_within_a_role():
     view = league(TAG, tables=2)
     seated = (Seating(("predator-0", "random/prey"), 0.5), Seating(("predator-1.0", "prey-0"), 0.5))
-    validate(Plan((seated, (Seating(("predator-0", "prey-1"), 1.0),)), (EXPLOIT,)), view)
+    tables = (seated, (Seating(("predator-0", "prey-1"), 1.0),))
+    validate(Plan(tables, (EXPLOIT,)), view)
+    with pytest.raises(PlanError, match="seats 1 tables; the league has 2"):
+        validate(Plan(tables[:1], (EXPLOIT,)), view)
+    with pytest.raises(PlanError, match="copied over more than once"):
+        validate(Plan(tables, (EXPLOIT, EXPLOIT)), view)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,8 @@ def test_a_forked_worker_that_outlives_the_holder_does_not_hold_the_run(tmp_path
     worker = int(pid.read_text())
     try:
         os.kill(worker, 0)
-        RunLock(tmp_path).release()
+        with RunLock(tmp_path), pytest.raises(RunError, match=f"process {os.getpid()} "):
+            RunLock(tmp_path)
     finally:
         os.kill(worker, signal.SIGKILL)
         process.stdout.close()

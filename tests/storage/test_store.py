@@ -1,61 +1,20 @@
-"""The store: what is put is what is read, all or nothing, one writer, readers that leave no trace elsewhere."""
+"""The store: what is put is what is read, all or nothing, and refused where it would not be whole."""
 
 from __future__ import annotations
 
 import math
-import os
-import subprocess
-import sys
-import tempfile
 import time
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from stores import PLACE, RANDOM, put_round, result, snapshot
 
 from league import files
 from league.errors import RunError, SnapshotError
-from league.records import MatchResult, Rating, SeatScore, Snapshot, TrainingResult
+from league.records import Rating, SeatScore, TrainingResult
 from league.storage import audit
 from league.storage.rows import EventRow, MetricsRow, RatingsRow
 from league.storage.store import Store
-
-PLACE = {"torch": "2.6", "cpu": "some"}
-RANDOM = Snapshot("random", "seat", "random", 0, 0, 0, "anchor")
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store.create(tmp_path / "run", {"seed": 7, "game": {"id": "kuhn"}}, {"game": "kuhn"}, PLACE) as store:
-        yield store
-
-
-def snapshot(store: Store, number: int = 0, **changes: object) -> Snapshot:
-    """A snapshot with its file, not yet in the roster."""
-    id = files.write_content(store.snapshot_folder, f"weights {number}".encode())
-    return replace(Snapshot(id, "seat", "main", number, number, 9 * number, "trained"), **changes)
-
-
-def result(*lineup: tuple[str, ...], **changes: object) -> MatchResult:
-    posts = sum(map(len, lineup))
-    usual = MatchResult(
-        lineup=lineup,
-        games=20,
-        placements={(0, 1): 11, (1, 0): 6, (0, 0): 3},
-        score_sum=tuple(0.1 * post for post in range(posts)),
-        score_sq=(20.0,) * posts,
-        episodes=20,
-        turns=181,
-        seed=2**63 - 1,
-    )
-    return replace(usual, **changes)
-
-
-def put_round(store: Store, round: int, learners: dict[str, dict[str, object]] | None = None) -> str:
-    checkpoint = files.write_content(store.checkpoint_folder, f"checkpoint {round}".encode())
-    store.put_round(round, 100 * round, checkpoint, learners or {}, 1.5, {"play": 1.0})
-    return checkpoint
 
 
 def test_everything_put_is_read_back_equal_also_by_a_reader(store):
@@ -273,161 +232,3 @@ def test_a_hundred_thousand_matches_are_read_fast(store):
     results = store.results()
     assert time.process_time() - begin < 10
     assert results == [one] * 100_000
-
-
-def test_a_reader_sees_committed_rounds_only_and_one_moment_in_a_transaction(store):
-    with Store.reader(store.folder) as reader:
-        with store.transaction():
-            put_round(store, 1)
-            assert reader.last_round() is None
-        assert reader.last_round().round == 1
-        with reader.transaction():
-            assert reader.last_round().round == 1
-            put_round(store, 2)
-            assert reader.last_round().round == 1
-        assert reader.last_round().round == 2
-
-
-def test_a_reader_cannot_write(store):
-    with Store.reader(store.folder) as reader, pytest.raises(RunError, match="readonly"):
-        reader.put_fact("threads", 2)
-
-
-def test_a_folder_that_is_no_run_stays_as_it_is(tmp_path):
-    for folder in (tmp_path, tmp_path / "absent"):
-        for way in (Store.reader, Store.open):
-            with pytest.raises(RunError, match=r"no run: it has no league\.db"):
-                way(folder)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("content", [b"", b"not a database" * 100])
-def test_a_file_of_another_kind_is_refused(tmp_path, content):
-    (tmp_path / "league.db").write_bytes(content)
-    for way in (Store.reader, Store.open):
-        with pytest.raises(RunError, match=r"league\.db"):
-            way(tmp_path)
-    assert (tmp_path / "league.db").read_bytes() == content
-
-
-def test_a_run_in_a_folder_that_cannot_be_written_to_can_be_read(store):
-    put_round(store, 1)
-    store.close()
-    # Root may write anywhere, so the reading is done by nobody.
-    script = (
-        "import os, sys; from pathlib import Path; from league.storage.store import Store\n"
-        "if os.getuid() == 0: os.setuid(65534)\n"
-        "print(Store.reader(Path(sys.argv[1])).last_round().round)"
-    )
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place, "run")
-        store.folder.rename(folder)
-        os.chmod(place, 0o755)
-        os.chmod(folder, 0o555)
-        done = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, text=True)
-        os.chmod(folder, 0o755)
-        assert done.stdout == "1\n", done.stderr
-        assert not (folder / "league.db-wal").exists()
-
-
-def test_a_run_is_never_created_over_another(store):
-    config = store.config()
-    store.close()
-    with pytest.raises(RunError, match="is a run already"):
-        Store.create(store.folder, {}, {}, {})
-    with Store.open(store.folder) as again:
-        assert again.config() == config
-
-
-def test_a_killed_creation_can_be_repeated(tmp_path, monkeypatch):
-    class Killed(BaseException):
-        pass
-
-    def kill(point: str) -> None:
-        if point == "rename":
-            raise Killed
-
-    monkeypatch.setattr(files, "faults", kill)
-    with pytest.raises(Killed):
-        Store.create(tmp_path, {}, {}, {})
-    monkeypatch.setattr(files, "faults", None)
-    assert not (tmp_path / "league.db").exists()
-    (tmp_path / ".league.db.0123456789abcdef.unfinished").write_bytes(b"half")
-    (tmp_path / "league.db-wal").write_bytes(b"of a database that is gone")
-    with Store.create(tmp_path, {"seed": 1}, {}, {}) as store:
-        assert store.config() == {"seed": 1}
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "league.db", "lock", "snapshots"]
-
-
-def test_runs_are_found_the_last_written_first(tmp_path):
-    assert Store.find_runs(tmp_path / "absent") == []
-    for name, stamp in {"old": 1, "new": 3, "middle": 2}.items():
-        Store.create(tmp_path / name, {}, {}, {}).close()
-        os.utime(tmp_path / name / "league.db", (stamp, stamp))
-    (tmp_path / "stray").mkdir()
-    assert [path.name for path in Store.find_runs(tmp_path)] == ["new", "middle", "old"]
-    Store.reader(tmp_path / "old").close()
-    assert [path.name for path in Store.find_runs(tmp_path)] == ["new", "middle", "old"]
-
-
-def test_a_dump_depends_on_the_content_only(tmp_path):
-    dumps = []
-    for place in ("a", "b"):
-        with Store.create(tmp_path / place, {"seed": 1}, {}, PLACE) as store:
-            store.put_snapshot(snapshot(store), time.time())
-            put_round(store, 1)
-            dumps.append((audit.dump(store), audit.dump(store, clocks=True)))
-    assert dumps[0][0] == dumps[1][0]
-    assert dumps[0][1] != dumps[1][1]
-    assert "weights" not in dumps[0][0]
-    assert f"'{files.digest(b'weights 0')}'" in dumps[0][0]
-
-
-def test_clock_columns_are_exactly_these(store):
-    assert audit.clock_columns(store) == {
-        "_sqlite_migrations": ["applied_at"],
-        "provenance": ["seen_at"],
-        "rounds": ["seconds", "phases", "finished_at"],
-        "run": ["created_at"],
-        "snapshots": ["created_at"],
-    }
-
-
-def test_verify_names_every_damaged_or_missing_file(store):
-    kept, flipped, gone = (snapshot(store, number) for number in range(3))
-    for each in (kept, flipped, gone):
-        store.put_snapshot(each, 1.0)
-    checkpoint = put_round(store, 1)
-    path = files.content_path(store.snapshot_folder, flipped.id)
-    path.write_bytes(path.read_bytes()[:-1])
-    files.content_path(store.snapshot_folder, gone.id).unlink()
-    files.content_path(store.checkpoint_folder, checkpoint).write_bytes(b"")
-    damaged, missing, empty = audit.verify(store)
-    assert flipped.id in damaged
-    assert "damaged" in damaged
-    assert gone.id in missing
-    assert "missing" in missing
-    assert checkpoint in empty
-
-
-def test_verify_finds_broken_references(store):
-    store.put_snapshot(RANDOM, 1.0)
-    store.query("PRAGMA foreign_keys = OFF")
-    store.query("INSERT INTO match_posts VALUES (77, 0, 0, 1, 0.0, 0.0, NULL)")
-    store.query("PRAGMA foreign_keys = ON")
-    assert any("match_posts refers to a row of matches" in problem for problem in audit.verify(store))
-
-
-def test_verify_finds_broken_pages(store):
-    for number in range(40):
-        store.put_snapshot(snapshot(store, number), 1.0)
-    ((page,),) = store.query("SELECT rootpage FROM sqlite_schema WHERE name = 'snapshots'")
-    ((size,),) = store.query("PRAGMA page_size")
-    store.close()
-    with open(store.path, "r+b") as file:
-        file.seek((page - 1) * size)
-        file.write(bytes(size))
-    with Store.reader(store.folder) as reader:
-        problems = audit.verify(reader)
-    assert problems
-    assert all(problem.startswith(str(store.path)) for problem in problems)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from league.views.text import clean, count, duration, fine, interval, number, places
+from league.views.text import clean, count, duration, fine, interval, number, places, sparkline
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,11 @@ def test_a_clean_name_is_one_printable_line_of_equal_length(name: str) -> None:
 
 def test_an_escape_sequence_in_a_name_is_disarmed() -> None:
     assert clean("a\x1b[2Jb\nc") == "a·[2Jb c"
+
+
+def test_curves_as_bars() -> None:
+    assert sparkline([0.0, 1.0]) == "▁█"
+    assert sparkline([3.0, 3.0]) == "▁▁"
+    assert sparkline([0.0, None, 7.0]) == "▁ █"
+    assert sparkline([]) == ""
+    assert len(sparkline([float(value) for value in range(100)])) == 16

@@ -1,0 +1,39 @@
+"""What the tests of the store share: a place, and snapshots, results and rounds to put."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from league import files
+from league.records import MatchResult, Snapshot
+from league.storage.store import Store
+
+PLACE = {"torch": "2.6", "cpu": "some"}
+RANDOM = Snapshot("random", "seat", "random", 0, 0, 0, "anchor")
+
+
+def snapshot(store: Store, number: int = 0, **changes: object) -> Snapshot:
+    """A snapshot with its file, not yet in the roster."""
+    id = files.write_content(store.snapshot_folder, f"weights {number}".encode())
+    return replace(Snapshot(id, "seat", "main", number, number, 9 * number, "trained"), **changes)
+
+
+def result(*lineup: tuple[str, ...], **changes: object) -> MatchResult:
+    posts = sum(map(len, lineup))
+    usual = MatchResult(
+        lineup=lineup,
+        games=20,
+        placements={(0, 1): 11, (1, 0): 6, (0, 0): 3},
+        score_sum=tuple(0.1 * post for post in range(posts)),
+        score_sq=(20.0,) * posts,
+        episodes=20,
+        turns=181,
+        seed=2**63 - 1,
+    )
+    return replace(usual, **changes)
+
+
+def put_round(store: Store, round: int, learners: dict[str, dict[str, object]] | None = None) -> str:
+    checkpoint = files.write_content(store.checkpoint_folder, f"checkpoint {round}".encode())
+    store.put_round(round, 100 * round, checkpoint, learners or {}, 1.5, {"play": 1.0})
+    return checkpoint
