@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. No logic: what commands do stands in the rooms below."""
+"""The command line, declared: names, options and help of every command. Each command imports what it calls."""
 
 from __future__ import annotations
 
@@ -23,10 +23,22 @@ RunOption = Annotated[
     str | None, Parameter(("-r", "--run"), help="A folder, or a name under runs/; default: the newest.")
 ]
 JsonFlag = Annotated[bool, Parameter("--json", negative=(), help="Print JSON for programs.")]
+SetOption = Annotated[
+    tuple[str, ...],
+    Parameter("--set", help="KEY=VALUE: a setting of the config; repeatable.", consume_multiple=False, negative=()),
+]
+
+
+def _check_seed(kind: object, value: int | None) -> None:
+    if value is not None and not 0 <= value < 2**63:
+        raise ValueError("Must be a whole number from 0 to 2**63 - 1.")
+
+
+Seed = Annotated[int, Parameter("--seed", validator=_check_seed)]
 
 
 def main() -> None:
-    """Run the command that the arguments name. Exit code 2 and one message for whatever a user can mend."""
+    """Run the command named in `sys.argv`. An error that a user can fix prints one message and exits with code 2."""
     try:
         app(sys.argv[1:], exit_on_error=False, print_error=False)
     except CycloptsError as error:
@@ -36,7 +48,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        # The reader of our output has gone (`league runs | head`): nothing is left to be said.
+        # The reader of our output is gone (`league runs | head`).
         sys.stderr.close()
         sys.exit(141)
     except OSError as error:
@@ -54,24 +66,23 @@ def run(
     *,
     run: Annotated[str | None, Parameter(("-r", "--run"), help="Folder of the run, or a name under runs/.")] = None,
     game: Annotated[str | None, Parameter(help="Play this game instead of the config's (see `league games`).")] = None,
-    new: Annotated[bool, Parameter(negative=(), help="Start afresh beside a run of that name.")] = False,
-    seed: Annotated[int | None, Parameter(help="Seed of everything random.")] = None,
-    set: Annotated[
-        tuple[str, ...], Parameter("--set", help="KEY=VALUE, as often as needed.", consume_multiple=False, negative=())
-    ] = (),
-    rounds: Annotated[int | None, Parameter(help="Stop at this many rounds in total.")] = None,
-    steps: Annotated[int | None, Parameter(help="Stop at this many agent-steps in total.")] = None,
-    minutes: Annotated[float | None, Parameter(help="Stop after so many minutes of this call.")] = None,
+    new: Annotated[bool, Parameter(negative=(), help="Start a new run even if one of that name exists.")] = False,
+    seed: Annotated[Seed | None, Parameter(help="Seed of everything random.")] = None,
+    set: SetOption = (),
+    rounds: Annotated[int | None, Parameter(help="Stop after this many rounds in total.")] = None,
+    steps: Annotated[int | None, Parameter(help="Stop after this many agent-steps in total.")] = None,
+    minutes: Annotated[float | None, Parameter(help="Stop after this many minutes of this call.")] = None,
     device: Annotated[str | None, Parameter(help="cpu, cuda, cuda:N or auto.")] = None,
     retune: Annotated[
-        bool, Parameter(negative=(), help="Choose threads and workers for this machine anew, where a run goes on.")
+        bool, Parameter(negative=(), help="Choose threads and workers for this machine again when a run is resumed.")
     ] = False,
     plain: Annotated[bool, Parameter(negative=(), help="Plain lines instead of the live screen.")] = False,
 ) -> None:
-    """Train a league, or go on with one: snapshots, rated matches and standings are kept in the run's folder."""
-    from league.cli.commands import Overrides, run_league
+    """Train a league or resume one; snapshots, rated matches and standings are kept in the run's folder."""
+    from league.cli.overrides import Overrides
+    from league.cli.training import run_league
 
-    overrides = Overrides(game, seed, set, rounds, steps, minutes, device)
+    overrides = Overrides(game=game, seed=seed, set=set, rounds=rounds, steps=steps, minutes=minutes, device=device)
     sys.exit(run_league(config, run, overrides, new, plain, retune))
 
 
@@ -81,11 +92,11 @@ def standings(
     run: RunOption = None,
     by: Annotated[str | None, Parameter(help="bradley-terry, elo or openskill; default: the config's.")] = None,
     role: Annotated[str | None, Parameter(help="Only this role.")] = None,
-    seat: Annotated[bool, Parameter(negative=(), help="Show what each scored from every seat.")] = False,
-    watch: Annotated[bool, Parameter(negative=(), help="Show them anew every two seconds until Ctrl-C.")] = False,
+    seat: Annotated[bool, Parameter(negative=(), help="Also show the score from each seat.")] = False,
+    watch: Annotated[bool, Parameter(negative=(), help="Refresh every two seconds until Ctrl-C.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Who is how strong: the ratings of every snapshot, best first."""
+    """The ratings of all snapshots, best first."""
     from league.cli.readers import show_standings, watch_standings
 
     (watch_standings if watch else show_standings)(run, by, role, seat, json)
@@ -96,12 +107,12 @@ def metrics(
     *,
     run: RunOption = None,
     learner: Annotated[str | None, Parameter(help="Only this learner.")] = None,
-    last: Annotated[int | None, Parameter(help="Only the last so many rounds.")] = None,
+    last: Annotated[int | None, Parameter(help="Only the last N rounds.")] = None,
     name: Annotated[
         tuple[str, ...],
         Parameter(
             "--name",
-            help="Only this metric, or all below it (return: also return/SEAT); as often as needed.",
+            help="Only this metric and those below it (return: also return/SEAT); repeatable.",
             consume_multiple=False,
             negative=(),
         ),
@@ -109,13 +120,14 @@ def metrics(
     csv: Annotated[
         str | None,
         Parameter(
-            help="Write round, learner, name, value to this file (-: print them) instead.", allow_leading_hyphen=True
+            help="Write CSV (round, learner, name, value) to this file, or - to print.",
+            allow_leading_hyphen=True,
         ),
     ] = None,
-    signs: Annotated[bool, Parameter(negative=(), help="List all bad signs that are looked for.")] = False,
+    signs: Annotated[bool, Parameter(negative=(), help="List all warning signs that training is checked for.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """What training measured, round by round, and the bad signs that were seen in it."""
+    """Training metrics by round, and the warning signs found in them."""
     from league.cli.metrics import list_signs, show_metrics
 
     if signs:
@@ -129,11 +141,11 @@ def rate(
     *,
     run: RunOption = None,
     by: Annotated[
-        str | None, Parameter(help="bradley-terry, elo or openskill, beside bradley-terry; default: the config's.")
+        str | None, Parameter(help="elo or openskill, in addition to bradley-terry; default: the config's.")
     ] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Rate everybody anew from the whole ledger, show what was not as cached, and cache it for the standings."""
+    """Recompute all ratings from the ledger, show what differs from the cache, and update the cache."""
     from league.cli.readers import rate_run
 
     rate_run(run, by, json)
@@ -145,15 +157,15 @@ def match(
         str, Parameter(help="POLICY, one per side: best, latest, random, one-ply, an id, ./exported …")
     ],
     run: RunOption = None,
-    games: Annotated[int, Parameter(help="Rated games, shared equally by the seats.")] = 400,
-    seed: Annotated[int, Parameter(help="Seed of deals and draws.")] = 0,
+    games: Annotated[int, Parameter(help="Games, shared equally among the seatings.")] = 400,
+    seed: Annotated[Seed, Parameter(help="Seed of games and choices.")] = 0,
     greedy: Annotated[bool, Parameter(negative=(), help="Every policy takes its most probable action.")] = False,
     temperature: Annotated[float, Parameter(help="Divides the policies' log-probabilities.")] = 1.0,
-    show: Annotated[bool, Parameter(negative=(), help="Show one game, position by position, first.")] = False,
+    show: Annotated[bool, Parameter(negative=(), help="First show one game, position by position.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Let policies play each other, seat-balanced, and show the score with its 95 % interval."""
-    from league.cli.commands import play_match
+    """Play policies against each other, seat-balanced, and show the score with its 95 % interval."""
+    from league.cli.playing import play_match
 
     play_match(run, policies, games, seed, 0.0 if greedy else temperature, show, json)
 
@@ -161,16 +173,17 @@ def match(
 @app.command
 def payoff(
     *policies: Annotated[
-        str, Parameter(help="POLICY …, or ROLE=POLICY …: they play for this table; none: the ledger's rated games.")
+        str,
+        Parameter(help="POLICY …, or ROLE=POLICY …: play games among these; none: use the ledger's rated games."),
     ],
     run: RunOption = None,
-    games: Annotated[int, Parameter(help="Games for each cell of a table that is played.")] = 100,
-    seed: Annotated[int, Parameter(help="Seed of deals and draws, the same for all cells.")] = 0,
-    size: Annotated[int, Parameter(help="How many of each role are shown of the ledger.")] = 5,
+    games: Annotated[int, Parameter(help="Games per cell, if games are played.")] = 100,
+    seed: Annotated[Seed, Parameter(help="Seed of games and choices, the same for all cells.")] = 0,
+    size: Annotated[int, Parameter(help="Policies per role, if the ledger is shown.")] = 5,
     json: JsonFlag = False,
 ) -> None:
-    """Who scores what against whom: the head-to-head table, with 95 % intervals."""
-    from league.cli.commands import show_payoff
+    """The head-to-head table: each policy's score against each other, with 95 % intervals."""
+    from league.cli.playing import show_payoff
 
     show_payoff(run, policies, games, seed, size, json)
 
@@ -178,23 +191,24 @@ def payoff(
 @app.command
 def credit(
     policy: Annotated[
-        str, Parameter(help="POLICY, ROLE=POLICY,… or SEAT=POLICY,…: the team; seats not named: the best.")
+        str,
+        Parameter(help="POLICY, ROLE=POLICY,… or SEAT=POLICY,…: the team; seats not named: the best."),
     ],
     /,
     *,
     run: RunOption = None,
-    baseline: Annotated[str, Parameter(help="POLICY (also by role or seat) that a member is replaced by.")] = "random",
-    side: Annotated[int, Parameter(help="The side whose seats are the team, counted from 0.")] = 0,
+    baseline: Annotated[str, Parameter(help="POLICY (also by role or seat) in place of a member.")] = "random",
+    side: Annotated[int, Parameter(help="The side whose seats form the team, counted from 0.")] = 0,
     against: Annotated[str | None, Parameter(help="POLICY of all other sides; default: the best.")] = None,
-    games: Annotated[int, Parameter(help="Games that every coalition plays.")] = 200,
+    games: Annotated[int, Parameter(help="Games per coalition.")] = 200,
     permutations: Annotated[
-        int, Parameter(help="Orders of joining drawn for each game, with more than eight members; an even number.")
+        int, Parameter(help="Permutations sampled per game for teams of more than eight; an even number.")
     ] = 2,
-    seed: Annotated[int, Parameter(help="Seed of deals and draws, the same for all coalitions.")] = 0,
+    seed: Annotated[Seed, Parameter(help="Seed of games and choices, the same for all coalitions.")] = 0,
     json: JsonFlag = False,
 ) -> None:
-    """Who brings how much of a team's score: each seat's Shapley value, with 95 % intervals."""
-    from league.cli.commands import show_credit
+    """Credit for a team's score: each seat's Shapley value, with 95 % intervals."""
+    from league.cli.playing import show_credit
     from league.studies.credit import Question
 
     show_credit(run, Question(policy, baseline, side, against, games, seed, permutations), json)
@@ -202,16 +216,16 @@ def credit(
 
 @app.command
 def exploit(
-    *policies: Annotated[str, Parameter(help="POLICY …, each judged as it plays both seats; none: best.")],
+    *policies: Annotated[str, Parameter(help="POLICY …, each evaluated in both seats; none: best.")],
     run: RunOption = None,
-    every: Annotated[bool, Parameter(negative=(), help="Judge every snapshot of the run, in order.")] = False,
+    every: Annotated[bool, Parameter(negative=(), help="Evaluate every snapshot of the run, in order.")] = False,
     mixture: Annotated[
-        bool, Parameter(negative=(), help="Judge the uniform mixture of all that are named, not each alone.")
+        bool, Parameter(negative=(), help="Evaluate the uniform mixture of the policies instead of each one.")
     ] = False,
     json: JsonFlag = False,
 ) -> None:
-    """How far from an equilibrium: what a best response gains, exactly, in zero-sum games of two seats."""
-    from league.cli.commands import show_exploitability
+    """Exact exploitability: what a best response gains, in zero-sum games of two seats."""
+    from league.cli.playing import show_exploitability
 
     show_exploitability(run, policies, every, mixture, json)
 
@@ -226,7 +240,7 @@ def export(
     json: JsonFlag = False,
 ) -> None:
     """Write a policy as a folder that works without its run: weights, metadata and a model card."""
-    from league.cli.commands import export_policy
+    from league.cli.exporting import export_policy
 
     export_policy(run, policy, out, json)
 
@@ -239,7 +253,7 @@ def show(
     run: RunOption = None,
     json: JsonFlag = False,
 ) -> None:
-    """One snapshot: where it descends from, its hyperparameters, and its record by opponent."""
+    """One snapshot: its ancestors, its hyperparameters and its record against each opponent."""
     from league.cli.readers import show_policy
 
     show_policy(run, policy, json)
@@ -258,17 +272,15 @@ def games(
     *,
     try_: Annotated[
         bool,
-        Parameter(
-            name="--try", negative=(), help="Play a short league on each, and tell what it is like and how fast."
-        ),
+        Parameter(name="--try", negative=(), help="Train briefly on each game; report its shape and speed."),
     ] = False,
     only: Annotated[
         str | None, Parameter(help="TEXT,TEXT: with --try, only games whose names contain one of these.")
     ] = None,
     json: JsonFlag = False,
 ) -> None:
-    """The games that can be named, and what some of them need."""
-    from league.cli.commands import list_games
+    """The games that ship or can be adapted, and what each needs installed."""
+    from league.cli.checking import list_games
 
     list_games(try_, only, json)
 
@@ -281,21 +293,20 @@ def bench(
     game: Annotated[
         str | None, Parameter(help="Measure this game instead of the config's (see `league games`).")
     ] = None,
-    set: Annotated[
-        tuple[str, ...], Parameter("--set", help="KEY=VALUE, as often as needed.", consume_multiple=False, negative=())
-    ] = (),
+    set: SetOption = (),
     device: Annotated[str | None, Parameter(help="cpu, cuda, cuda:N or auto.")] = None,
-    quick: Annotated[bool, Parameter(negative=(), help="Less of everything, in under a minute.")] = False,
+    quick: Annotated[bool, Parameter(negative=(), help="A shorter benchmark, in under a minute.")] = False,
     only: Annotated[
-        str | None, Parameter(help="NAME,NAME: only these, or what stands below them, such as training,matches.")
+        str | None, Parameter(help="NAME,NAME: only these measurements and those below them, such as training,matches.")
     ] = None,
-    compare: Annotated[Path | None, Parameter(help="Show what changed since an earlier run's --json.")] = None,
+    compare: Annotated[Path | None, Parameter(help="Show changes since an earlier benchmark's --json output.")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Is this machine used well? Its limit, and how fast games, inference, training, matches and ratings are."""
-    from league.cli.commands import Overrides, run_bench
+    """Measure this machine's limit and the speed of games, inference, training, matches and ratings on it."""
+    from league.cli.benchmarking import run_bench
+    from league.cli.overrides import Overrides
 
-    run_bench(config, Overrides(game, set=set, device=device), quick, only, compare, json)
+    run_bench(config, Overrides(game=game, set=set, device=device), quick, only, compare, json)
 
 
 @app.command
@@ -303,18 +314,17 @@ def check(
     game: Annotated[str, Parameter(help="A name that `league games` lists, package.module:Name or file.py:Name.")],
     /,
     *,
-    set: Annotated[
-        tuple[str, ...], Parameter("--set", help="KEY=VALUE, as often as needed.", consume_multiple=False, negative=())
-    ] = (),
-    seconds: Annotated[float, Parameter(help="For learning, all roles together; 0 leaves it out.")] = 20.0,
-    steps: Annotated[int, Parameter(help="Agent-steps of the run whose cost is estimated; 0 leaves it out.")] = 10**6,
-    seed: Annotated[int | None, Parameter(help="Seed of everything random.")] = None,
+    set: SetOption = (),
+    seconds: Annotated[float, Parameter(help="Time for the learning check, all roles together; 0 skips it.")] = 20.0,
+    steps: Annotated[int, Parameter(help="Agent-steps of a run whose cost to estimate; 0 skips it.")] = 10**6,
+    seed: Annotated[Seed | None, Parameter(help="Seed of everything random.")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Is this game sound? What to mend before training, and where; exit code 1 where there is an error."""
-    from league.cli.commands import Overrides, run_check
+    """Check a game before training: what to fix, and where. The exit code is 1 if there is an error."""
+    from league.cli.checking import run_check
+    from league.cli.overrides import Overrides
 
-    sys.exit(run_check(Overrides(game, seed, set), seconds, steps, json))
+    sys.exit(run_check(Overrides(game=game, seed=seed, set=set), seconds, steps, json))
 
 
 @app.command
@@ -322,17 +332,16 @@ def config(
     path: Annotated[str | None, Parameter(help="A TOML file; default: the built-in config.")] = None,
     /,
     *,
-    game: Annotated[str | None, Parameter(help="With this GAME, as `league run --game` has it.")] = None,
-    set: Annotated[
-        tuple[str, ...], Parameter("--set", help="KEY=VALUE, as often as needed.", consume_multiple=False, negative=())
-    ] = (),
-    diff: Annotated[str | None, Parameter(help="Show only where it differs from this RUN's config.")] = None,
+    game: Annotated[str | None, Parameter(help="With this game, as in `league run --game`.")] = None,
+    set: SetOption = (),
+    diff: Annotated[str | None, Parameter(help="Show only what differs from the config of this RUN.")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Every setting with its value and where the value comes from."""
-    from league.cli.commands import Overrides, show_config
+    """Every setting, its value and the source of the value."""
+    from league.cli.configuration import show_config
+    from league.cli.overrides import Overrides
 
-    show_config(path, Overrides(game, set=set), diff, json)
+    show_config(path, Overrides(game=game, set=set), diff, json)
 
 
 @app.command
@@ -352,12 +361,12 @@ def docs(
 
 
 def _reason(error: Exception) -> str | None:
-    """What a user can do about an exception that is no LeagueError; None where it is a bug of ours."""
+    """A message for an exception that is not a LeagueError but that a user can fix; None for a bug in league."""
     from league.plugins import blame
 
     if isinstance(error, MemoryError) or re.search("can't allocate memory|out of memory", str(error)):
         return (
-            f"there is not enough memory for this ({' '.join(str(error).split())}): use fewer algorithm.slots or "
+            f"not enough memory ({' '.join(str(error).split())}): use fewer algorithm.slots or "
             "algorithm.turns, smaller networks, or fewer --games"
         )
     return blame(error)
@@ -366,7 +375,7 @@ def _reason(error: Exception) -> str | None:
 def _fail(message: str) -> None:
     from league.views.text import clean
 
-    # Messages quote names from outside, which must not move the terminal's cursor.
+    # Messages quote names from files, which must not contain terminal control characters.
     lines = [clean(line) for line in message.splitlines()]
     print("league:", "\n".join(lines), file=sys.stderr)
     sys.exit(2)

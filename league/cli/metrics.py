@@ -1,4 +1,4 @@
-"""`league metrics`: a run's metrics as a table, as JSON or as CSV, and the bad signs. Light, as all reading is."""
+"""`league metrics`: a run's metrics and warning signs as a table, JSON or CSV. Imports no torch, like all readers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from league.cli.readers import found_run, print_json
+from league.cli.shared import found_run, print_json
 from league.errors import ConfigError, nearest
 from league.files import write_durably
 from league.learning.diagnostics.catalogue import DIAGNOSTICS, EVENT_KIND
@@ -19,7 +19,7 @@ from league.storage.store import Store
 from league.views.metrics_table import metrics_table, signs_table
 
 COLUMNS = ("round", "learner", "name", "value")
-"""Of the CSV: one line for each value; the value is empty where it was not finite."""
+"""Columns of the CSV: one line per value; a value that was not finite is empty."""
 
 
 def show_metrics(
@@ -27,9 +27,9 @@ def show_metrics(
 ) -> None:
     """`league metrics`. out: a file for CSV, "-" for stdout, None for a table or JSON."""
     if last is not None and last < 1:
-        raise ConfigError(f"--last counts rounds, at least 1, not {last}")
+        raise ConfigError(f"--last takes a number of rounds, at least 1, not {last}")
     if out is not None and (as_json or (out.startswith("-") and out != "-")):
-        raise ConfigError("--csv takes a file, or - to print, and stands alone: no --json beside it")
+        raise ConfigError("--csv takes a file, or - for standard output, and cannot be combined with --json")
     with Store.reader(found_run(run)) as store:
         whole = store.metrics(last=last)
         learners = _learners(store)
@@ -71,7 +71,7 @@ def _learners(store: Store) -> list[str]:
 
 
 def _chosen(values: dict[str, float], names: Sequence[str]) -> dict[str, float]:
-    """The metrics that are named, and those below them."""
+    """The metrics with these names, and those below them (`return` includes `return/SEAT`)."""
     if not names:
         return values
     return {
@@ -82,7 +82,7 @@ def _chosen(values: dict[str, float], names: Sequence[str]) -> dict[str, float]:
 
 
 def _require(names: Sequence[str], whole: Iterable[MetricsRow], rows: Iterable[MetricsRow]) -> None:
-    """Raises ConfigError where a name means no metric that was measured."""
+    """Raises ConfigError for a name that matches no measured metric."""
     measured = {metric for row in rows for metric in row.values}
     known = sorted({metric for row in whole for metric in row.values})
     for name in names:

@@ -1,5 +1,7 @@
-"""The commands that read a run's database and nothing heavier (`rate` also refreshes what it caches): standings, show,
-runs. A program may call them every second, so neither torch nor the config's models are loaded for them."""
+"""The commands that only read a run's database: standings, show, runs; and rate, which refreshes its cached ratings.
+
+A program may call them every second, so they import neither torch nor the config's models.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,10 @@ from pathlib import Path
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from league.cli.shared import found_run, print_json
 from league.errors import LeagueError
-from league.files import readable_json
 from league.records import PolicyId, Rating, Standing
-from league.run.folders import RUNS, find_run
+from league.run.folders import RUNS
 from league.run.ranking import open_ranking, refresh
 from league.run.ratings import REFERENCE_KIND
 from league.storage.store import Store, written_at
@@ -24,7 +26,7 @@ from league.views import tables
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What `league standings` shows: lines by role, and by role and place what everybody scored there (if asked)."""
+    """What `league standings` shows: lines by role and, on request, the scores at each seat by role."""
 
     lines: dict[str, tuple[Standing, ...]]
     seats: dict[str, dict[str, Mapping[PolicyId, Rating]]]
@@ -32,7 +34,7 @@ class _Shown:
     by: str
 
     def record(self) -> dict[str, object]:
-        """As JSON."""
+        """As plain values for JSON."""
         return {
             role: [
                 _standing_record(line) | ({"seats": _seats_record(line, self.seats[role])} if self.seats else {})
@@ -42,7 +44,7 @@ class _Shown:
         }
 
     def tables(self, named: bool) -> list[RenderableType]:
-        """One table for each role. named: with the role's name, also where there is only one."""
+        """One table per role. named: show the role's name even if there is only one."""
         several = named or len(self.lines) > 1
         return [
             tables.standings_table(lines, role if several else None, self.by, self.one_sided, self.seats.get(role))
@@ -61,7 +63,7 @@ def show_standings(run: str | None, by: str | None, role: str | None, seat: bool
 
 
 def watch_standings(run: str | None, by: str | None, role: str | None, seat: bool, as_json: bool) -> None:
-    """`league standings --watch`: off a terminal (or with --json), one print every two seconds."""
+    """`league standings --watch`: a live screen; without a terminal or with --json, one print every two seconds."""
     from rich.console import Group
     from rich.live import Live
 
@@ -112,7 +114,7 @@ def list_runs(as_json: bool) -> None:
         try:
             rows.append(_run_row(folder))
         except LeagueError as error:
-            # One damaged run must not hide all others.
+            # One damaged run must not hide the others.
             print(f"league: {error}", file=sys.stderr)
     if as_json:
         print_json([row._asdict() for row in rows])
@@ -120,19 +122,6 @@ def list_runs(as_json: bool) -> None:
         Console(highlight=False).print(tables.runs_table(rows))
     else:
         print("There is no run under runs/ yet. Next: league run")
-
-
-def print_json(value: object) -> None:
-    """Print a value for programs."""
-    print(readable_json(value))
-
-
-def found_run(run: str | None, quiet: bool = False) -> Path:
-    """The folder of the run that is meant; the newest, which is named on stderr unless `quiet`. Raises RunError."""
-    folder = find_run(run)
-    if run is None and not quiet:
-        print(f"run: {folder}", file=sys.stderr)
-    return folder
 
 
 def _run_row(folder: Path) -> tables.RunRow:
@@ -166,7 +155,7 @@ def _read_standings(run: str | None, by: str | None, role: str | None, seat: boo
 
 
 def _seats_record(line: Standing, seats: Mapping[str, Mapping[PolicyId, Rating]]) -> dict[str, object]:
-    """What a snapshot scored at each place; None where it did not sit, or nobody noted what it scored."""
+    """What a snapshot scored at each seat; None where it never sat there or the score was not recorded."""
     found = {name: scores.get(line.snapshot.id) for name, scores in seats.items()}
     return {
         name: score and {"score": score.value, "low": score.low, "high": score.high, "games": score.games}

@@ -21,7 +21,7 @@ import scipy.linalg  # noqa: F401
 import torch._dynamo  # noqa: F401
 
 from league import cli, files, orchestrator  # noqa: F401
-from league.cli import commands  # noqa: F401
+from league.cli import training  # noqa: F401
 from league.storage.store import Store
 from league.views import console, plain  # noqa: F401
 

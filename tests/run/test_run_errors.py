@@ -87,7 +87,8 @@ def assert_refused(*args: str | Path, saying: str) -> None:
         ("run tiny.toml --set algorithm", "--set algorithm: write it as KEY=VALUE"),
         ("run tiny.toml --rounds 0", "'budget.rounds': must be a whole number > 0 or none, not 0"),
         ("run tiny.toml --minutes nan", "'budget.minutes': must be a number > 0 or none, not NaN"),
-        ("run tiny.toml --seed -1", "'seed': must be a whole number ≥ 0"),
+        ("run tiny.toml --seed -1", "--seed. Must be a whole number from 0 to 2**63 - 1."),
+        ("run tiny.toml --set seed=-1", "'seed': must be a whole number ≥ 0"),
         ("run tiny.toml --device gpu", "must be auto, cpu, cuda or cuda:N"),
         ("run tiny.toml --device cuda:99", "device 'cuda:99' is not there"),
         ("run --game tictacto", "unknown game 'tictacto'; did you mean 'tictactoe'?"),
@@ -165,7 +166,7 @@ def test_without_a_run(away: Path, args: str, saying: str) -> None:
         ("match best league.errors:nearest", "cannot be made with (role, spec)"),
         ("match best random --games 0", "a match needs at least one game"),
         ("match best random --temperature nan", "a finite temperature"),
-        ("match best random --seed 99999999999999999999", "a seed from 0 to 2**63 - 1"),
+        ("match best random --seed 99999999999999999999", "--seed. Must be a whole number from 0 to 2**63 - 1."),
     ],
 )
 def test_with_a_run(here: Path, args: str, saying: str) -> None:

@@ -1,0 +1,33 @@
+"""`league bench`: how fast league is on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from league.cli.overrides import Overrides
+from league.cli.shared import print_json, progress_bar
+from league.config.load import load
+
+
+def run_bench(
+    config: str | None, overrides: Overrides, quick: bool, only: str | None, compare: Path | None, as_json: bool
+) -> None:
+    """`league bench`."""
+    settings = load(config, overrides.assignments())
+    from league.studies.bench import report as reports
+    from league.studies.bench.measure import bench
+    from league.views.bench_table import bench_table
+
+    # Read before the benchmark runs, so that a bad path fails at once.
+    old = None if compare is None else reports.read(compare)
+    names = [name.strip() for name in (only or "").split(",") if name.strip()]
+    with progress_bar("measuring") as tick:
+        found = bench(settings, quick, names, tick)
+    changes = None if old is None else reports.compare(found, old, str(compare))
+    if as_json:
+        print_json(found.to_dict() | ({} if changes is None else {"comparison": asdict(changes)}))
+    else:
+        Console(highlight=False).print(bench_table(found, changes))

@@ -1,0 +1,71 @@
+"""`league games` and `league check`: which games there are, and whether one is ready for training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from league.cli.overrides import Overrides
+from league.cli.shared import print_json, progress_bar
+from league.config.load import load
+from league.errors import ConfigError
+from league.views import tables
+
+
+def list_games(try_: bool, only: str | None, as_json: bool) -> None:
+    """`league games`."""
+    from league.games.catalogue import catalogue
+
+    if try_:
+        return _try_games([part.strip() for part in (only or "").split(",") if part.strip()], as_json)
+    if only is not None:
+        raise ConfigError("--only selects the games of --try: league games --try --only TEXT")
+    found = catalogue()
+    if as_json:
+        print_json([one._asdict() for one in found])
+        return
+    out = Console(highlight=False)
+    out.print(tables.games_table(found))
+    out.print(
+        Text("\nYour own: package.module:Name or file.py:Name. Next: league run --game GAME --run NAME", "dim"),
+        soft_wrap=True,
+    )
+
+
+def _try_games(only: Sequence[str], as_json: bool) -> None:
+    from league.studies.survey import candidates, survey
+    from league.views.survey_table import survey_table
+
+    with progress_bar("trying games") as tick:
+        found = survey(candidates(only), tick=tick)
+    if as_json:
+        print_json([one.to_dict() for one in found])
+        return
+    out = Console(highlight=False)
+    out.print(survey_table(found))
+    failed = sum(bool(one.fault) for one in found)
+    summary = f"{len(found) - failed} of {len(found)} games ran" if failed else f"all {len(found)} games ran"
+    out.print(Text(f"\n{summary}. Next: league check GAME, league run --game GAME --run NAME", "dim"), soft_wrap=True)
+
+
+def run_check(overrides: Overrides, seconds: float, steps: int, as_json: bool) -> int:
+    """`league check`. Returns the exit code: 0, or 1 where there is an error."""
+    if not (0 <= seconds < math.inf and steps >= 0):
+        raise ConfigError(f"a check needs --seconds and --steps of 0 or more, not {seconds:g} and {steps}")
+    game, *others = overrides.assignments()
+    settings = load(None, [game, *others])
+    from league.studies.check.checking import check
+    from league.studies.check.learning import SETTINGS
+    from league.views.check_table import check_table
+
+    with progress_bar("checking") as tick:
+        found = check(load(None, [game, *SETTINGS, *others]), settings, seconds, steps, tick)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        # Commands to copy may be longer than a line.
+        Console(highlight=False).print(check_table(found), crop=False)
+    return 0 if found.passed else 1

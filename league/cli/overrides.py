@@ -1,0 +1,29 @@
+"""The options of a command that override the config."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What a command's options change in the config; None: nothing."""
+
+    game: str | None = None
+    seed: int | None = None
+    set: tuple[str, ...] = ()
+    rounds: int | None = None
+    steps: int | None = None
+    minutes: float | None = None
+    device: str | None = None
+
+    def assignments(self) -> list[str]:
+        """The options as KEY=VALUE strings. Any budget given here replaces all budgets of the config."""
+        found = [f"game.id={json.dumps(self.game, ensure_ascii=False)}"] if self.game else []
+        found += list(self.set)
+        budget = {"rounds": self.rounds, "steps": self.steps, "minutes": self.minutes}
+        if any(value is not None for value in budget.values()):
+            found += [f"budget.{key}={'none' if value is None else value}" for key, value in budget.items()]
+        found += [f"seed={self.seed}"] if self.seed is not None else []
+        return found + ([f"device={json.dumps(self.device)}"] if self.device else [])

@@ -1,0 +1,112 @@
+"""The commands that let a run's policies play or be analysed: match, payoff, credit, exploit."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from league.cli.shared import game_maker, opened_run, print_json, progress_bar
+from league.errors import ConfigError
+from league.views import tables
+from league.views.text import clean
+
+if TYPE_CHECKING:
+    from league.studies.credit import Question
+
+
+def play_match(
+    run: str | None, policies: Sequence[str], games: int, seed: int, temperature: float, show: bool, as_json: bool
+) -> None:
+    """`league match`."""
+    from league.studies.match import match
+    from league.studies.match import show as show_game
+
+    if not (games >= 1 and 0 <= temperature < math.inf):
+        raise ConfigError(
+            "a match needs at least one game and a finite temperature of 0 or more, "
+            f"not --games {games} --temperature {temperature}"
+        )
+    if not policies:
+        raise ConfigError("name the policies to play, such as `league match best random`")
+    with opened_run(run) as opened:
+        make = game_maker(opened.config)
+        if show:
+            for frame in show_game(make, opened.roster, policies, seed, temperature):
+                print(frame, end="\n\n", file=sys.stderr if as_json else sys.stdout)
+        with progress_bar("playing") as tick:
+            report = match(make, opened.roster, policies, games, seed, temperature, tick)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        Console(highlight=False).print(tables.match_table(report))
+
+
+def show_payoff(run: str | None, policies: Sequence[str], games: int, seed: int, size: int, as_json: bool) -> None:
+    """`league payoff`: from the ledger, or from games played for the table."""
+    from league.studies import payoff
+    from league.views.payoff_table import payoff_table
+
+    if not (games >= 1 and size >= 2):
+        raise ConfigError(
+            "a payoff table needs at least one game per cell and a size of 2 or more, "
+            f"not --games {games} --size {size}"
+        )
+    with opened_run(run) as opened:
+        if policies:
+            from league.studies.head_to_head import head_to_head
+
+            with progress_bar("playing") as tick:
+                report = head_to_head(game_maker(opened.config), opened.roster, policies, games, seed, tick)
+        else:
+            report = payoff.from_ledger(opened.ranking, size)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        Console(highlight=False).print(payoff_table(report))
+
+
+def show_credit(run: str | None, asked: Question, as_json: bool) -> None:
+    """`league credit`."""
+    from league.studies.credit import credit
+    from league.views.credit_table import again, credit_table
+
+    with opened_run(run) as opened, progress_bar("playing") as tick:
+        report = credit(game_maker(opened.config), opened.roster, asked, tick)
+    if as_json:
+        print_json(asdict(report))
+        return
+    out = Console(highlight=False)
+    out.print(credit_table(report))
+    option = "" if run is None else f" --run {shlex.quote(run)}"
+    for line in (
+        "Next:",
+        f"  league credit {again(asked, 4 * asked.games)}{option}    halves the intervals",
+        f"  league standings{option}",
+    ):
+        out.print(Text(clean(line)), soft_wrap=True)
+
+
+def show_exploitability(run: str | None, policies: Sequence[str], every: bool, mixture: bool, as_json: bool) -> None:
+    """`league exploit`."""
+    from league.studies.exploit import exploit
+    from league.views.exploit_table import exploit_table
+
+    if every and policies:
+        raise ConfigError(f"--every evaluates all snapshots of the run: do not also name {' '.join(policies)}")
+    with opened_run(run) as opened, progress_bar("traversing") as tick:
+        report = exploit(game_maker(opened.config), opened.roster, policies or ("best",), every, mixture, tick)
+    if as_json:
+        print_json(asdict(report))
+        return
+    out, option = Console(highlight=False), f" --run {shlex.quote(run)}" if run else ""
+    out.print(exploit_table(report))
+    given = " ".join(["--every"] * every + ["--mixture"] * mixture)
+    others = [flags for flags in ("--every", "--every --mixture") if flags != given]
+    out.print(Text(f"Next: {', '.join(f'league exploit {flags}{option}' for flags in others)}", "dim"), soft_wrap=True)

@@ -1,0 +1,75 @@
+"""What several commands need: the run that is named, the game it plays, a progress bar, JSON output."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from league.files import readable_json
+from league.run.folders import find_run
+
+if TYPE_CHECKING:
+    from league.api import Run
+    from league.games.core import Game
+
+
+def found_run(run: str | None, quiet: bool = False) -> Path:
+    """The folder of the run that is named; by default the newest, which is printed on stderr unless `quiet`.
+
+    Raises RunError where there is none.
+    """
+    folder = find_run(run)
+    if run is None and not quiet:
+        print(f"run: {folder}", file=sys.stderr)
+    return folder
+
+
+@contextmanager
+def opened_run(run: str | None) -> Iterator[Run]:
+    """The run that is named, open for reading."""
+    from league.api import open_run
+
+    with open_run(found_run(run)) as opened:
+        yield opened
+
+
+def game_maker(config: Mapping[str, object]) -> Callable[[int], Game]:
+    """A function of the number of slots that makes the game of a run's config on the CPU."""
+    from league.config.load import from_dict
+    from league.games.registry import make
+    from league.threads import usable_cores
+
+    game = from_dict(config).game
+    # One slot needs no worker processes, and native games never need any.
+    return lambda slots: make(game.id, slots, "cpu", game.made_with, usable_cores() if slots > 1 else 0)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[float], None]]:
+    """Yields a function that takes the fraction done; on a terminal, stderr shows it as a bar with an ETA."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    err = Console(stderr=True)
+    if not err.is_terminal:
+        yield lambda fraction: None
+        return
+    with Progress(
+        TextColumn(what),
+        BarColumn(),
+        TextColumn("{task.percentage:.0f} %"),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+    ) as bar:
+        task = bar.add_task(what, total=1.0)
+        yield lambda fraction: bar.update(task, completed=fraction)
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON for programs."""
+    print(readable_json(value))

@@ -1,0 +1,111 @@
+"""`league run`: train, until the budget is reached or the user interrupts."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.text import Text
+
+from league.cli.overrides import Overrides
+from league.config.load import assigned, load
+from league.config.run import RunConfig
+from league.run.folders import RUNS, beside, new_run
+
+
+def run_league(config: str | None, run: str | None, overrides: Overrides, new: bool, plain: bool, retune: bool) -> int:
+    """`league run`. Returns the exit code: 0, or 130 after an interrupt."""
+    folder = _run_folder(config, run, overrides.game, new)
+    resuming = (folder / "league.db").is_file()
+    settings = _settings(config, folder, overrides, resuming)
+    from league.orchestrator import League
+    from league.views.console import LiveConsole
+    from league.views.plain import PlainConsole
+    from league.views.tensorboard import TensorBoard
+
+    out = Console(highlight=False)
+    # Made before the run: a missing package must not leave a new folder behind.
+    listeners = [TensorBoard(folder)] if settings.tensorboard else []
+    with League(settings, folder, listeners, retune) as league, ExitStack() as screen:
+        live = out.is_interactive and not plain
+        league.bus.add(screen.enter_context(LiveConsole(out)) if live else PlainConsole(sys.stdout))
+        with _interruptible(league.interrupt):
+            reason = league.run()
+        screen.close()
+        roles = [role.name for role in league.roster.spec.roles]
+        known = "best" if all(league.roster.ranking.best(role) for role in roles) else "latest"
+        _print_next_steps(
+            out, folder, reason, _longer_budget(settings, league.round_number, league.steps), roles, known
+        )
+    return 130 if reason == "interrupt" else 0
+
+
+def _settings(config: str | None, folder: Path, overrides: Overrides, resuming: bool) -> RunConfig:
+    """The config of the run: the one named; for a run that is resumed without naming one, its own."""
+    assignments = overrides.assignments()
+    if resuming and config is None:
+        from league.storage.store import Store
+
+        # Opened for writing: only a writer may migrate the database of an older run.
+        with Store.open(folder) as store:
+            return assigned(store.config(), assignments, str(folder))
+    return load(config, assignments)
+
+
+def _run_folder(config: str | None, run: str | None, game: str | None, new: bool) -> Path:
+    """The run's folder: as named, else runs/<config stem>; with --new, that name with the first free number."""
+    stem = Path(config).stem if config else re.sub(r"[^A-Za-z0-9_-]+", "-", game) if game else "default"
+    folder = new_run(run) if run else RUNS / stem
+    return beside(folder) if new else folder
+
+
+@contextmanager
+def _interruptible(interrupt: Callable[[], None]) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) calls `interrupt`, the second raises KeyboardInterrupt."""
+    asked = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        interrupt()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _longer_budget(settings: RunConfig, rounds: int, steps: int) -> str:
+    """The option that doubles the budget of rounds or steps that was reached; empty if neither was."""
+    budget = settings.budget
+    if budget.rounds is not None and rounds >= budget.rounds:
+        return f" --rounds {2 * rounds}"
+    if budget.steps is not None and steps >= budget.steps:
+        return f" --steps {2 * steps}"
+    return ""
+
+
+def _print_next_steps(out: Console, folder: Path, reason: str, more: str, roles: Sequence[str], known: str) -> None:
+    """known: "best", or "latest" before any snapshot is rated."""
+    name = folder.name if folder.parent == RUNS else str(folder) if "/" in str(folder) else f"./{folder}"
+    option = "" if folder == RUNS / "default" else f" --run {shlex.quote(name)}"
+    stopped = "Interrupted: nothing committed is lost." if reason == "interrupt" else "The budget is reached."
+    lines = [f"{stopped} The run is in {folder}.", "Next:"]
+    lines.append(f"  league run{option}{more}    goes on with it")
+    lines.append(f"  league standings{option}")
+    rivals = f"{known} random" if len(roles) == 1 else f"{roles[0]}={known} {roles[0]}=random"
+    lines.append(f"  league match {rivals}{option}")
+    lines.append(f"  league export {known} --out champion{option}")
+    for line in lines:
+        out.print(Text(line), soft_wrap=True)
