@@ -171,7 +171,7 @@ class Run:
         from league.games.registry import make
 
         played = from_dict(self.config).game
-        game = make(played.id, 1, "cpu", played.made_with)
+        game = make(played.id, 1, "cpu", played.make_options)
         game.close()
         return open_roster(self.store, game.spec)
 

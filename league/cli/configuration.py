@@ -7,8 +7,8 @@ from rich.console import Console
 from league.cli.overrides import Overrides
 from league.cli.shared import print_json
 from league.config.compare import differences
-from league.config.explain import show
-from league.config.load import load, resolve_sources, to_dict
+from league.config.explain import toml_text
+from league.config.load import load, resolved_settings, to_dict
 from league.run.folders import find_run
 from league.views import tables
 
@@ -16,7 +16,7 @@ from league.views import tables
 def show_config(path: str | None, overrides: Overrides, diff: str | None, as_json: bool) -> None:
     """`league config`."""
     assignments = overrides.assignments()
-    resolved = resolve_sources(path, assignments)
+    resolved = resolved_settings(path, assignments)
     if diff is not None:
         from league.storage.store import Store
 
@@ -26,7 +26,7 @@ def show_config(path: str | None, overrides: Overrides, diff: str | None, as_jso
             print_json([row._asdict() for row in rows])
             return
         for row in rows:
-            print(f"{row.key}: {show(row.old)} in {diff}, {show(row.new)} here")
+            print(f"{row.key}: {toml_text(row.old)} in {diff}, {toml_text(row.new)} here")
         if not rows:
             print(f"No setting differs from {diff}'s.")
         return

@@ -46,7 +46,7 @@ def game_maker(config: Mapping[str, object]) -> Callable[[int], Game]:
 
     game = from_dict(config).game
     # One slot needs no worker processes, and native games never need any.
-    return lambda slots: make(game.id, slots, "cpu", game.made_with, usable_cores() if slots > 1 else 0)
+    return lambda slots: make(game.id, slots, "cpu", game.make_options, usable_cores() if slots > 1 else 0)
 
 
 @contextmanager

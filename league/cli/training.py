@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from league.cli.overrides import Overrides
-from league.config.load import assigned, load
+from league.config.load import load, with_overrides
 from league.config.run import RunConfig
 from league.run.folders import RUNS, beside, new_run
 
@@ -55,7 +55,7 @@ def _settings(config: str | None, folder: Path, overrides: Overrides, resuming: 
 
         # Opened for writing: only a writer may migrate the database of an older run.
         with Store.open(folder) as store:
-            return assigned(store.config(), assignments, str(folder))
+            return with_overrides(store.config(), assignments, str(folder))
     return load(config, assignments)
 
 

@@ -1,4 +1,4 @@
-"""How two configs differ, and with which differences a run can go on."""
+"""How two configs differ, and which differences prevent a run from being resumed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from league.config.explain import flatten
 
-RESUMABLE = frozenset(
+CHANGEABLE_ON_RESUME = frozenset(
     {
         "budget",
         "device",
@@ -20,11 +20,11 @@ RESUMABLE = frozenset(
         "rating.openskill",
     }
 )
-"""Keys, and sections, that may differ when a run goes on: none of them changes what it has learnt or rated so far."""
+"""Keys and sections that may change when a run is resumed: none affects what was learned or rated so far."""
 
 
 class Difference(NamedTuple):
-    """A key whose value differs between two configs; None where one has it not."""
+    """A key whose value differs between two configs; None for a config that lacks the key."""
 
     key: str
     old: object
@@ -32,7 +32,7 @@ class Difference(NamedTuple):
 
 
 def differences(old: Mapping[str, object], new: Mapping[str, object]) -> list[Difference]:
-    """Where two configs, as of `to_dict`, differ, by dotted key."""
+    """The differences between two configs in the form of `to_dict`."""
     before, after = flatten(old), flatten(new)
     return [
         Difference(key, before.get(key), after.get(key))
@@ -41,6 +41,10 @@ def differences(old: Mapping[str, object], new: Mapping[str, object]) -> list[Di
     ]
 
 
-def blocking(old: Mapping[str, object], new: Mapping[str, object]) -> list[Difference]:
-    """The differences with which a run cannot go on: all but those in `RESUMABLE`."""
-    return [one for one in differences(old, new) if not any((one.key + ".").startswith(key + ".") for key in RESUMABLE)]
+def blocking_differences(old: Mapping[str, object], new: Mapping[str, object]) -> list[Difference]:
+    """The differences that prevent a run from being resumed: all except those in `CHANGEABLE_ON_RESUME`."""
+    return [
+        one
+        for one in differences(old, new)
+        if not any((one.key + ".").startswith(key + ".") for key in CHANGEABLE_ON_RESUME)
+    ]

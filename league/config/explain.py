@@ -1,4 +1,4 @@
-"""What a setting may be, in plain words, read from its declaration: for error messages and for the reference."""
+"""Settings in plain words, from their declarations: allowed values and error messages; and settings by dotted key."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ _WORDS = {
 _LIMITS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
 
-def describe(field: FieldInfo) -> str:
-    """What values a setting takes, such as "a whole number > 0" or "a list of whole numbers > 0"."""
-    return _words(field.annotation, field.metadata, 0)
+def allowed_values(field: FieldInfo) -> str:
+    """The values that a setting allows, in words, such as "a whole number > 0" or "a list of whole numbers > 0"."""
+    return _type_in_words(field.annotation, field.metadata, 0)
 
 
-def show(value: object) -> str:
-    """A value as a TOML file would hold it, near enough; "none" where it is unset."""
+def toml_text(value: object) -> str:
+    """A value roughly as in a TOML file; "none" if it is unset."""
     return "none" if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def section(field: FieldInfo) -> type[Settings] | None:
-    """The settings that a field holds, where it is a section of a config."""
+def section_type(field: FieldInfo) -> type[Settings] | None:
+    """The class of settings that a field holds; None if the field is not a section of a config."""
     kind = type(field.default) if isinstance(field.default, Settings) else field.annotation
     return kind if isinstance(kind, type) and issubclass(kind, Settings) else None
 
 
-def leaves(fields: Fields, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
-    """Every setting below `fields` with its dotted key, sections opened."""
+def settings_below(fields: Fields, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every setting in `fields` and in the sections among them, with its dotted key."""
     for name, field in fields.items():
-        inner = section(field)
+        inner = section_type(field)
         if inner is None:
             yield prefix + name, field
         else:
-            yield from leaves(inner.model_fields, f"{prefix}{name}.")
+            yield from settings_below(inner.model_fields, f"{prefix}{name}.")
 
 
 def flatten(data: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    """Nested tables as dotted keys; an empty table is a value of its own."""
+    """Nested tables as one table with dotted keys. An empty table counts as a value."""
     flat: dict[str, object] = {}
     for name, value in data.items():
         if isinstance(value, Mapping) and value:
@@ -61,7 +61,7 @@ def flatten(data: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     return flat
 
 
-def explain(
+def fault_text(
     keys: Sequence[str],
     kind: str,
     message: str,
@@ -69,10 +69,10 @@ def explain(
     data: Mapping[str, object],
     fields_of: Callable[[type[Settings], object], Fields],
 ) -> str:
-    """One of pydantic's faults in plain words: the key, what would be right and what was there.
+    """A pydantic error in plain words: the key, the values that it allows and the value found.
 
-    keys: the place of the fault. kind, message: pydantic's. root: the fields that `data` was read into. fields_of:
-    the fields of a section whose data are given.
+    keys: where the error is. kind, message: pydantic's. root: the fields that `data` was validated against. fields_of:
+    called with a section's class and data; returns the fields of that section.
     """
     if not keys:
         return message.removeprefix("Value error, ")
@@ -80,44 +80,44 @@ def explain(
     for depth, name in enumerate(keys, 1):
         key = ".".join(keys[:depth])
         if name not in fields:
-            return f"unknown key '{key}'{_hint(name, fields, depth == 1)}"
+            return f"unknown key '{key}'{_hint_for_unknown_key(name, fields, depth == 1)}"
         field = fields[name]
         value = value.get(name) if isinstance(value, Mapping) else None
-        inner = section(field)
+        inner = section_type(field)
         if inner is None:
             break
         fields = fields_of(inner, value)
     if kind == "value_error":
         return f"'{'.'.join(keys)}': {message.removeprefix('Value error, ')}"
-    if section(field) is not None:
-        return f"'{key}': must be a section with the keys {', '.join(fields)}, not {show(value)}"
+    if section_type(field) is not None:
+        return f"'{key}': must be a section with the keys {', '.join(fields)}, not {toml_text(value)}"
     choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
-    return f"'{key}': must be {describe(field)}, not {show(value)}{nearest(str(value), map(str, choices))}"
+    return f"'{key}': must be {allowed_values(field)}, not {toml_text(value)}{nearest(str(value), map(str, choices))}"
 
 
-def _hint(name: str, fields: Fields, top: bool) -> str:
-    """What an unknown name may have meant: the same name in another section, a near one, or else any of these."""
-    elsewhere = [key for key, _ in leaves(fields) if key.rpartition(".")[2] == name] if top else []
+def _hint_for_unknown_key(name: str, fields: Fields, top: bool) -> str:
+    """Suggestions for an unknown name: the same name in another section, else a similar one, else all valid names."""
+    elsewhere = [key for key, _ in settings_below(fields) if key.rpartition(".")[2] == name] if top else []
     if elsewhere:
         return f"; did you mean '{elsewhere[0]}'?"
     return nearest(name, fields) or f" (there are: {', '.join(fields)}; `league docs configuration` explains each)"
 
 
-def _words(annotation: object, metadata: Sequence[object], plural: int) -> str:
+def _type_in_words(annotation: object, metadata: Sequence[object], plural: int) -> str:
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _words(inner[0], inner[1:], plural)
+        return _type_in_words(inner[0], inner[1:], plural)
     if origin in (Union, UnionType):
-        kinds = [_words(one, metadata, plural) for one in inner if one is not NoneType]
+        kinds = [_type_in_words(one, metadata, plural) for one in inner if one is not NoneType]
         return " or ".join(kinds + ["none"] * (NoneType in inner))
     if origin is Literal:
-        return "one of " + ", ".join(map(show, inner))
+        return "one of " + ", ".join(map(toml_text, inner))
     if origin is tuple and inner[-1] is not ...:
-        what = f"{('a list', 'lists')[plural]} of {len(inner)} {_words(inner[0], (), 1)}"
+        what = f"{('a list', 'lists')[plural]} of {len(inner)} {_type_in_words(inner[0], (), 1)}"
     elif origin in (tuple, list):
-        what = f"{('a list', 'lists')[plural]} of {_words(inner[0], (), 1)}"
+        what = f"{('a list', 'lists')[plural]} of {_type_in_words(inner[0], (), 1)}"
     elif origin is dict:
-        what = f"{('a table', 'tables')[plural]} of {_words(inner[1], (), 1)}"
+        what = f"{('a table', 'tables')[plural]} of {_type_in_words(inner[1], (), 1)}"
     elif isinstance(annotation, type) and annotation in _WORDS:
         what = _WORDS[annotation][plural]
     else:

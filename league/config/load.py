@@ -1,4 +1,4 @@
-"""How a config is read: a TOML file, `--set` overrides, and validation in plain words."""
+"""Loads a config: reads a TOML file, applies `--set` overrides and validates, with errors in plain words."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from league.config.explain import Fields, explain, flatten, section
+from league.config.explain import Fields, fault_text, flatten, section_type
 from league.config.run import RunConfig
 from league.config.sections import (
     MatchmakingConfig,
-    as_json,
-    kind_settings,
-    ships,
+    is_built_in,
+    json_text,
+    matchmaker_settings,
 )
 from league.errors import ConfigError, nearest
 from league.learning.settings import ALGORITHMS, AlgorithmSettings
@@ -60,7 +60,7 @@ BUILT_IN = "built-in config"
 _SELECTORS = {"game": "id", "matchmaking": "kind", "algorithm": "kind"}
 
 
-class Resolved(NamedTuple):
+class ResolvedSetting(NamedTuple):
     """A setting's final value and where it came from: "default", the config's path, `BUILT_IN` or "--set"."""
 
     key: str
@@ -71,59 +71,48 @@ class Resolved(NamedTuple):
 def load(path: str | None, overrides: Sequence[str] = ()) -> RunConfig:
     """The config of a TOML file (None: `DEFAULT_TOML`) with `--set KEY=VALUE` overrides, each a string "KEY=VALUE".
 
-    VALUE is TOML; a bare word is text, and `none` unsets. An override that changes the kind of matchmaking, or the
-    game, leaves behind the file's other keys of that section, which belong to the file's kind; one that changes the
-    kind of algorithm leaves behind those that the new kind has not. Of `DEFAULT_TOML`, another game or kind of
-    algorithm leaves behind all of [algorithm] and [network], which are tuned to its own.
-    Raises ConfigError, naming every fault with its source, its key and what would be right.
+    VALUE is TOML; a bare word is text, and `none` unsets. An override that changes the matchmaking kind or the game
+    drops the file's other keys of that section, since they belong to the file's kind. One that changes the algorithm
+    kind drops the keys that the new kind lacks. With `DEFAULT_TOML`, another game or algorithm kind drops all of
+    [algorithm] and [network], which are tuned for its own.
+    Raises ConfigError with every fault: its source, its key and the values allowed.
     """
-    return _validated(*_merged(path, overrides))
+    return _validate(*_read_and_override(path, overrides))
 
 
-def resolve_sources(path: str | None, overrides: Sequence[str] = ()) -> list[Resolved]:
-    """Every setting that `load` gives with its value and its source. Raises ConfigError as `load` does."""
-    data, sources = _merged(path, overrides)
-    values = flatten(to_dict(_validated(data, sources)))
-    return [Resolved(key, value, _source(key, sources) or "default") for key, value in values.items()]
+def resolved_settings(path: str | None, overrides: Sequence[str] = ()) -> list[ResolvedSetting]:
+    """Every setting of the config that `load` returns, with its source. Raises ConfigError as `load` does."""
+    data, sources = _read_and_override(path, overrides)
+    values = flatten(to_dict(_validate(data, sources)))
+    return [ResolvedSetting(key, value, _source_of(key, sources) or "default") for key, value in values.items()]
 
 
 def to_dict(config: RunConfig) -> dict[str, object]:
-    """Every setting with its value, as plain JSON data; `from_dict` is the way back."""
+    """All settings as plain JSON data; `from_dict` is the inverse."""
     return config.model_dump(mode="json")
 
 
 def from_dict(data: Mapping[str, object], where: str = "stored config") -> RunConfig:
-    """The config that `to_dict` wrote; settings that it does not have yet take their defaults. Raises ConfigError."""
-    return _validated(data, dict.fromkeys(flatten(data), where))
+    """The config from the output of `to_dict`; missing settings take their defaults. Raises ConfigError."""
+    return _validate(data, dict.fromkeys(flatten(data), where))
 
 
-def assigned(data: Mapping[str, object], overrides: Sequence[str], where: str) -> RunConfig:
-    """The config that `to_dict` wrote as `data`, with overrides as in `load`. Raises ConfigError as `load` does."""
-    return _validated(*_overridden(json.loads(as_json(data)), where, overrides))
+def with_overrides(data: Mapping[str, object], overrides: Sequence[str], where: str) -> RunConfig:
+    """The config from the output of `to_dict`, with overrides as in `load`. Raises ConfigError as `load` does."""
+    return _validate(*_apply_overrides(json.loads(json_text(data)), where, overrides))
 
 
-def _merged(path: str | None, overrides: Sequence[str]) -> tuple[dict[str, object], dict[str, str]]:
-    """The data to validate, and the source of each of its leaves by dotted key."""
-    return _overridden(_read(path), path or BUILT_IN, overrides)
+def _read_and_override(path: str | None, overrides: Sequence[str]) -> tuple[dict[str, object], dict[str, str]]:
+    """The data to validate, and the source of each value by dotted key."""
+    return _apply_overrides(_read(path), path or BUILT_IN, overrides)
 
 
-def _overridden(
+def _apply_overrides(
     data: dict[str, object], origin: str, overrides: Sequence[str]
 ) -> tuple[dict[str, object], dict[str, str]]:
-    changes = [_override(text) for text in overrides]
-    final = {key: one for keys, value, _ in changes for key, one in flatten({".".join(keys): value}).items()}
-    for table, selector in _SELECTORS.items():
-        given, declared = data.get(table, {}), section(RunConfig.model_fields[table])
-        if isinstance(given, Mapping) and declared is not None:
-            before = given.get(selector, declared.model_fields[selector].default)
-            now = final.get(f"{table}.{selector}", before)
-            if now != before:
-                # Algorithms share most of their settings: what the new kind knows, too, stays.
-                known = ALGORITHMS[now].model_fields if table == "algorithm" and now in ALGORITHMS else {}
-                data[table] = {key: value for key, value in given.items() if key in known}
-                if origin == BUILT_IN and table != "matchmaking":
-                    data.pop("algorithm", None)
-                    data.pop("network", None)
+    """`data` with the overrides applied, and the source of each value by dotted key. origin: the source of `data`."""
+    changes = [_parse_override(text) for text in overrides]
+    _drop_settings_of_other_kinds(data, origin, changes)
     sources = dict.fromkeys(flatten(data), origin)
     for keys, value, text in changes:
         node = data
@@ -135,6 +124,25 @@ def _overridden(
         node[keys[-1]] = value
         sources |= dict.fromkeys(flatten({".".join(keys): value}), "--set")
     return data, sources
+
+
+def _drop_settings_of_other_kinds(
+    data: dict[str, object], origin: str, changes: Sequence[tuple[list[str], object, str]]
+) -> None:
+    """Remove the settings from `data` that do not belong to the game or kind that the overrides select; see `load`."""
+    final = {key: one for keys, value, _ in changes for key, one in flatten({".".join(keys): value}).items()}
+    for table, selector in _SELECTORS.items():
+        given, declared = data.get(table, {}), section_type(RunConfig.model_fields[table])
+        if isinstance(given, Mapping) and declared is not None:
+            before = given.get(selector, declared.model_fields[selector].default)
+            now = final.get(f"{table}.{selector}", before)
+            if now != before:
+                # Algorithms share most settings: those that the new kind has are kept.
+                known = ALGORITHMS[now].model_fields if table == "algorithm" and now in ALGORITHMS else {}
+                data[table] = {key: value for key, value in given.items() if key in known}
+                if origin == BUILT_IN and table != "matchmaking":
+                    data.pop("algorithm", None)
+                    data.pop("network", None)
 
 
 def _read(path: str | None) -> dict[str, object]:
@@ -153,15 +161,15 @@ def _read(path: str | None) -> dict[str, object]:
         raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _override(text: str) -> tuple[list[str], object, str]:
+def _parse_override(text: str) -> tuple[list[str], object, str]:
     key, equals, value = text.partition("=")
     keys = [part.strip() for part in key.split(".")]
     if not equals or not all(keys):
         raise ConfigError(f"--set {text}: write it as KEY=VALUE, such as --set matchmaking.kind=naive")
-    return keys, _value(text, value.strip()), text
+    return keys, _parse_value(text, value.strip()), text
 
 
-def _value(text: str, value: str) -> object:
+def _parse_value(text: str, value: str) -> object:
     if value == "none":
         return None
     try:
@@ -171,45 +179,45 @@ def _value(text: str, value: str) -> object:
     except tomllib.TOMLDecodeError as error:
         if value[:1] in ('"', "'", "[", "{"):
             raise ConfigError(f"--set {text}: the value is not valid TOML: {error}") from error
-    # TOML wants digits on both sides of the point; people do not.
+    # TOML requires digits on both sides of the point; allow `.5` and `5.`, too.
     return float(value) if re.fullmatch(r"[+-]?(\.\d+|\d+\.)", value) else value
 
 
-def _validated(data: Mapping[str, object], sources: Mapping[str, str]) -> RunConfig:
+def _validate(data: Mapping[str, object], sources: Mapping[str, str]) -> RunConfig:
     try:
-        return RunConfig.model_validate_json(as_json(data), strict=True)
+        return RunConfig.model_validate_json(json_text(data), strict=True)
     except ValidationError as error:
         faults = []
         for fault in error.errors():
             keys = [part for part in fault["loc"] if isinstance(part, str)]
-            origin = _source(".".join(keys), sources)
-            text = explain(keys, fault["type"], fault["msg"], RunConfig.model_fields, data, _fields)
-            faults.append(f"{origin}: {text}{_other_kind(keys, fault['type'], data)}" if origin else text)
+            origin = _source_of(".".join(keys), sources)
+            text = fault_text(keys, fault["type"], fault["msg"], RunConfig.model_fields, data, _section_fields)
+            faults.append(f"{origin}: {text}{_kinds_with_setting(keys, fault['type'], data)}" if origin else text)
         raise ConfigError("\n".join(dict.fromkeys(faults))) from error
 
 
-def _fields(table: type[Settings], value: object) -> Fields:
-    """The settings of a section: in matchmaking and algorithm those of its kind, too."""
+def _section_fields(table: type[Settings], value: object) -> Fields:
+    """The fields of a section; for matchmaking and algorithm, including those of its kind."""
     kinds = table is MatchmakingConfig or issubclass(table, AlgorithmSettings)
     if not kinds or not isinstance(value, Mapping):
         return table.model_fields
     kind = value.get("kind", table.model_fields["kind"].default)
     if table is MatchmakingConfig:
-        return table.model_fields | (kind_settings(kind).model_fields if ships(kind) else {})
+        return table.model_fields | (matchmaker_settings(kind).model_fields if is_built_in(kind) else {})
     return ALGORITHMS.get(str(kind), AlgorithmSettings).model_fields
 
 
-def _other_kind(keys: Sequence[str], fault: str, data: Mapping[str, object]) -> str:
-    """Whose setting an unknown key of matchmaking or algorithm is, where it is another kind's."""
+def _kinds_with_setting(keys: Sequence[str], fault: str, data: Mapping[str, object]) -> str:
+    """The kinds that an unknown key of matchmaking or algorithm belongs to, in words; empty if there is none."""
     if fault != "extra_forbidden" or keys[0] not in ("matchmaking", "algorithm"):
         return ""
-    kinds = {kind: kind_settings(kind) for kind in MATCHMAKERS} if keys[0] == "matchmaking" else ALGORITHMS
+    kinds = {kind: matchmaker_settings(kind) for kind in MATCHMAKERS} if keys[0] == "matchmaking" else ALGORITHMS
     having = [kind for kind, settings in kinds.items() if keys[1] in settings.model_fields]
     return f" ('{keys[1]}' is a setting of kind {', '.join(having)})" if having else ""
 
 
-def _source(key: str, sources: Mapping[str, str]) -> str | None:
-    """Where a key was set: itself or a key below it, else the table that it was set within; None where nowhere."""
+def _source_of(key: str, sources: Mapping[str, str]) -> str | None:
+    """The source of a key: of a key below it or itself, else of a table above it; None if it was not set."""
     below = [source for one, source in sources.items() if (one + ".").startswith(key + ".")]
     parts = key.split(".")
     above = [".".join(parts[:depth]) for depth in range(len(parts) - 1, 0, -1)]

@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 from pydantic.fields import FieldInfo
 
-from league.config.explain import Fields, describe, leaves, show
+from league.config.explain import Fields, allowed_values, settings_below, toml_text
 from league.config.run import RunConfig
-from league.config.sections import kind_settings
+from league.config.sections import matchmaker_settings
 from league.learning.settings import ALGORITHMS, AlgorithmSettings
 from league.matchmaking.core import MATCHMAKERS, MatchmakingSettings
 
 
 class Entry(NamedTuple):
-    """A line of the configuration reference. default: as TOML; where kinds differ, each value with its kinds."""
+    """A line of the reference. default: as TOML; if it differs between kinds, each value with its kinds."""
 
     key: str
     type: str
@@ -24,38 +24,43 @@ class Entry(NamedTuple):
 
 
 def reference() -> list[Entry]:
-    """Every key of a config in order, with its type in words, its default and its documentation."""
+    """Every key of a config in order, with its allowed values in words, its default and its documentation."""
     entries: list[Entry] = []
-    matchmakers = {kind: kind_settings(kind).model_fields for kind in MATCHMAKERS}
+    matchmakers = {kind: matchmaker_settings(kind).model_fields for kind in MATCHMAKERS}
     algorithms = {kind: settings.model_fields for kind, settings in ALGORITHMS.items()}
     for name, field in RunConfig.model_fields.items():
         if name == "algorithm":
             entries += _by_kind(name, algorithms, AlgorithmSettings.model_fields)
             continue
-        for key, leaf in leaves({name: field}):
-            entries.append(Entry(key, describe(leaf), show(leaf.get_default(call_default_factory=True)), _doc(leaf)))
+        for key, leaf in settings_below({name: field}):
+            entries.append(
+                Entry(key, allowed_values(leaf), toml_text(leaf.get_default(call_default_factory=True)), _doc(leaf))
+            )
         if name == "matchmaking":
             entries += _by_kind(name, matchmakers, MatchmakingSettings.model_fields)
     return entries
 
 
 def _by_kind(section: str, by_kind: Mapping[str, Fields], shared: Fields) -> Iterator[Entry]:
-    """The settings of a section whose kinds have settings of their own. shared: those that all kinds have."""
+    """The entries of a section whose kinds have their own settings. shared: the settings that all kinds have."""
     for name in dict.fromkeys((*shared, *(name for fields in by_kind.values() for name in fields))):
         having = {kind: fields[name] for kind, fields in by_kind.items() if name in fields}
         kinds: dict[str, list[str]] = {}
         for kind, field in having.items():
-            kinds.setdefault(show(field.get_default(call_default_factory=True)), []).append(kind)
+            kinds.setdefault(toml_text(field.get_default(call_default_factory=True)), []).append(kind)
         default = "; ".join(f"{value} ({', '.join(of)})" for value, of in kinds.items())
-        # What all kinds share is documented where it is declared for all of them.
+        # A setting that all kinds share is documented by its shared declaration.
         first = shared.get(name, next(iter(having.values())))
         only = "" if len(having) == len(by_kind) else f"Only with kind {', '.join(having)}. "
         if name == "kind" and name in shared:
-            default = show(first.get_default())
-            yield Entry(f"{section}.{name}", describe(first), default, _doc(first))
+            default = toml_text(first.get_default())
+            yield Entry(f"{section}.{name}", allowed_values(first), default, _doc(first))
             continue
         yield Entry(
-            f"{section}.{name}", describe(first), default if len(kinds) > 1 else next(iter(kinds)), only + _doc(first)
+            f"{section}.{name}",
+            allowed_values(first),
+            default if len(kinds) > 1 else next(iter(kinds)),
+            only + _doc(first),
         )
 
 

@@ -1,4 +1,4 @@
-"""`RunConfig`: all that decides a run, composed of its sections."""
+"""`RunConfig`: every setting of a run, composed of its sections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, cast
 from pydantic import AfterValidator, Field, NonNegativeInt, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from league.config.explain import describe, show
+from league.config.explain import allowed_values, toml_text
 from league.config.sections import (
     Algorithm,
     BudgetConfig,
@@ -17,23 +17,23 @@ from league.config.sections import (
     MatchmakingConfig,
     PopulationConfig,
     RatingConfig,
-    ships,
+    is_built_in,
 )
 from league.errors import nearest
 from league.learning.settings import AlgorithmSettings, MappoSettings
-from league.matchmaking.pbt import USUAL
+from league.matchmaking.pbt import DEFAULT_RANGES
 from league.policies.settings import NetworkSettings
 from league.settings import Settings
 
 
-def _is_device(value: str) -> str:
+def _check_device(value: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
-        raise ValueError(f"must be auto, cpu, cuda or cuda:N, not {show(value)}")
+        raise ValueError(f"must be auto, cpu, cuda or cuda:N, not {toml_text(value)}")
     return value
 
 
-def _cannot_vary(place: str, name: str, ends: Sequence[float], algorithm: AlgorithmSettings) -> str:
-    """Why a hyperparameter cannot move between these ends; empty where it can. place: the section that says so."""
+def _why_not_varied(place: str, name: str, ends: Sequence[float], algorithm: AlgorithmSettings) -> str:
+    """Why a hyperparameter cannot vary within `ends`; empty if it can. place: the section that asks for it."""
     values = algorithm.model_dump()
     known = [one for one, value in values.items() if isinstance(value, float)]
     if name not in known:
@@ -45,26 +45,26 @@ def _cannot_vary(place: str, name: str, ends: Sequence[float], algorithm: Algori
         for end in ends:
             type(algorithm).model_validate(values | {name: end})
     except ValidationError:
-        right = describe(type(algorithm).model_fields[name])
-        return f"must lie where algorithm.{name} may: {right}, not {show(ends)}"
+        right = allowed_values(type(algorithm).model_fields[name])
+        return f"must lie where algorithm.{name} may: {right}, not {toml_text(ends)}"
     return ""
 
 
 class RunConfig(Settings):
-    """All that decides a run."""
+    """Every setting of a run."""
 
     seed: int = Field(0, ge=0, lt=2**63)
     """Seed of everything random in the run."""
-    device: Annotated[str, AfterValidator(_is_device)] = "auto"
+    device: Annotated[str, AfterValidator(_check_device)] = "auto"
     """Where networks run: cpu, cuda, cuda:N, or auto (CUDA where there is one)."""
     threads: NonNegativeInt = 0
-    """Threads that share out updates and matches on the CPU; 0: one for each core. They change no result."""
+    """Threads for updates and matches on the CPU; 0: one per core. Results do not depend on it."""
     workers: NonNegativeInt | None = None
-    """Processes that step environments in Python; 0: this one does; by default one for each core. They change no
-    result, and native games need none."""
+    """Worker processes that step Python environments; 0: step them in this process; default: one per core. Results do
+    not depend on it, and native games need none."""
     tensorboard: bool = False
-    """`league run` also writes what it measures for TensorBoard, to the folder `tensorboard` in the run's (needs the
-    extra `tensorboard`)."""
+    """Also write metrics for TensorBoard, to the folder `tensorboard` in the run's folder (needs the extra
+    `tensorboard`)."""
     game: GameConfig = GameConfig()
     """What is played."""
     population: PopulationConfig = PopulationConfig()
@@ -81,11 +81,11 @@ class RunConfig(Settings):
     """When the run stops."""
 
     @model_validator(mode="after")
-    def _names_hyperparameters(self) -> RunConfig:
+    def _check_varied_hyperparameters(self) -> RunConfig:
         named = {("population", "spread"): cast(Mapping[str, Sequence[float]], self.population.spread)}
-        if ships(self.matchmaking.kind):
+        if is_built_in(self.matchmaking.kind):
             ranges = cast(Mapping[str, Sequence[float]], self.matchmaking.settings.get("ranges", {}))
-            if {name: tuple(ends) for name, ends in ranges.items()} != USUAL:
+            if {name: tuple(ends) for name, ends in ranges.items()} != DEFAULT_RANGES:
                 named["matchmaking", "ranges"] = ranges
         faults: list[InitErrorDetails] = [
             {
@@ -95,7 +95,7 @@ class RunConfig(Settings):
             }
             for place, varied in named.items()
             for name, ends in varied.items()
-            if (wrong := _cannot_vary(place[0], name, ends, self.algorithm))
+            if (wrong := _why_not_varied(place[0], name, ends, self.algorithm))
         ]
         if faults:
             raise ValidationError.from_exception_data("RunConfig", faults)

@@ -1,4 +1,4 @@
-"""The sections of a config: what is played, who learns against whom, how that is rated, and when it stops."""
+"""The sections of a config: the game, the population, matchmaking, rated matches and the budget."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from league.config.explain import show
+from league.config.explain import toml_text
 from league.errors import nearest
 from league.learning.settings import ALGORITHMS, AlgorithmSettings
 from league.matchmaking.core import MATCHMAKERS, LogRange, MatchmakingSettings, matchmaker_class
@@ -30,35 +30,35 @@ from league.rating.openskill import OpenSkillSettings
 from league.settings import Settings
 
 
-def _is_rating(value: str) -> str:
+def _check_rating(value: str) -> str:
     if value not in RATINGS and ":" not in value:
-        raise ValueError(f"must be one of {', '.join(RATINGS)}, not {show(value)}{nearest(value, RATINGS)}")
+        raise ValueError(f"must be one of {', '.join(RATINGS)}, not {toml_text(value)}{nearest(value, RATINGS)}")
     return value
 
 
-def _is_matchmaker(value: str) -> str:
+def _check_matchmaker(value: str) -> str:
     if value not in MATCHMAKERS and ":" not in value:
         raise ValueError(
             f"must be one of {', '.join(MATCHMAKERS)}, or your own as package.module:Name or file.py:Name, "
-            f"not {show(value)}{nearest(value, MATCHMAKERS)}"
+            f"not {toml_text(value)}{nearest(value, MATCHMAKERS)}"
         )
     return value
 
 
-def _of_its_kind(value: object) -> object:
-    """The settings of an algorithm, checked as those of its kind."""
+def _validate_algorithm(value: object) -> object:
+    """The settings of an algorithm, validated against its kind."""
     if not isinstance(value, Mapping):
         return value
     kind = value.get("kind", AlgorithmSettings.model_fields["kind"].default)
     if kind not in ALGORITHMS:
-        wrong = f"must be one of {', '.join(ALGORITHMS)}, not {show(kind)}{nearest(str(kind), ALGORITHMS)}"
+        wrong = f"must be one of {', '.join(ALGORITHMS)}, not {toml_text(kind)}{nearest(str(kind), ALGORITHMS)}"
         error = PydanticCustomError("value_error", "{wrong}", {"wrong": wrong})
         raise ValidationError.from_exception_data("Algorithm", [{"type": error, "loc": ("kind",), "input": kind}])
-    # A ValidationError raised here keeps its places: pydantic nests them below this section.
-    return ALGORITHMS[kind].model_validate_json(as_json(value), strict=True)
+    # Pydantic nests the locations of a ValidationError raised here below this section.
+    return ALGORITHMS[kind].model_validate_json(json_text(value), strict=True)
 
 
-Algorithm = Annotated[SerializeAsAny[AlgorithmSettings], BeforeValidator(_of_its_kind)]
+Algorithm = Annotated[SerializeAsAny[AlgorithmSettings], BeforeValidator(_validate_algorithm)]
 """The settings of an algorithm of any kind."""
 
 
@@ -71,17 +71,17 @@ class GameConfig(Settings):
     options: dict[str, object] = Field(default_factory=dict)
     """Options of the game itself, such as `max_cycles` of a PettingZoo environment."""
     wrappers: list[str] = Field(default_factory=list)
-    """What is put around each PettingZoo environment, the first one innermost: `package.module:Name` or
-    `file.py:Name`, called with the environment."""
+    """Wrappers around each PettingZoo environment, innermost first: `package.module:Name` or `file.py:Name`, called
+    with the environment."""
     reward: Literal["own", "team"] = "own"
-    """What a seat learns from: its own reward, or the mean of its side's, as coma, qmix and vdn do whatever is said."""
+    """Reward that a seat learns from: its own, or the mean of its side. coma, qmix and vdn always use the team mean."""
     posts: Literal["side", "seat"] = "side"
-    """What one policy fills in training: "side": all seats of its role on a side; "seat": each seat by itself, so that
-    team-mates may be other policies. Rated matches are played by side either way."""
+    """The seats that one policy takes in training: "side": all seats of its role on a side; "seat": one seat, so that
+    team-mates can be different policies. Rated matches always use "side"."""
 
     @property
-    def made_with(self) -> dict[str, object]:
-        """All that `games.registry.make` takes as options."""
+    def make_options(self) -> dict[str, object]:
+        """The options for `games.registry.make`: the game's own and the wrappers."""
         return self.options | ({"wrappers": list(self.wrappers)} if self.wrappers else {})
 
 
@@ -89,57 +89,57 @@ class PopulationConfig(Settings):
     """Who learns."""
 
     learners: PositiveInt = 1
-    """Learners of every role; learner i of each role share training table i."""
+    """Learners per role; learner i of every role trains at table i."""
     init: str = ""
-    """A POLICY that all learners start from; empty: from fresh weights."""
+    """A POLICY that all learners start from; empty: new random weights."""
     snapshot_every: PositiveInt = 5
-    """Rounds from one snapshot of a learner to its next."""
+    """Rounds between snapshots of a learner."""
     spread: dict[str, LogRange] = Field(default_factory=dict)
-    """Lowest and highest first value of hyperparameters that each learner draws for itself (log-uniformly)."""
+    """Range, by hyperparameter, from which each learner draws its initial value (log-uniformly)."""
 
 
 class MatchmakingConfig(Settings):
-    """Who trains against whom: the kind, and that kind's own settings beside it.
+    """Who trains against whom: the kind of matchmaker and that kind's settings.
 
-    Settings of a kind that ships are checked and complete; those of a user's own kind are taken as they are.
+    The settings of a built-in kind are validated and completed with defaults; those of a user's kind are not checked.
     """
 
     model_config = ConfigDict(extra="allow")
 
-    kind: Annotated[str, AfterValidator(_is_matchmaker)] = "fictitious"
+    kind: Annotated[str, AfterValidator(_check_matchmaker)] = "fictitious"
     """naive, fictitious, pbt, or your own as `package.module:Name` or `file.py:Name`."""
 
     @property
     def settings(self) -> dict[str, object]:
-        """All keys but the kind: what `make_matchmaker` takes."""
+        """All keys except the kind, as `make_matchmaker` takes them."""
         return dict(self.model_extra or {})
 
     @model_validator(mode="before")
     @classmethod
-    def _complete(cls, data: object) -> object:
+    def _validate_kind(cls, data: object) -> object:
         if not isinstance(data, Mapping):
             return data
         kind = data.get("kind", cls.model_fields["kind"].default)
-        if not ships(kind):
+        if not is_built_in(kind):
             return data
         given = {name: value for name, value in data.items() if name != "kind"}
-        # A ValidationError raised here keeps its places: pydantic nests them below this section.
-        settings = kind_settings(kind).model_validate_json(as_json(given), strict=True)
+        # Pydantic nests the locations of a ValidationError raised here below this section.
+        settings = matchmaker_settings(kind).model_validate_json(json_text(given), strict=True)
         return {"kind": kind, **settings.model_dump(mode="json")}
 
 
 class RatingConfig(Settings):
-    """Rated matches between snapshots, and how they are shown."""
+    """Rated matches between snapshots, and the rating shown."""
 
-    by: Annotated[str, AfterValidator(_is_rating)] = "bradley-terry"
-    """The rating that standings show; bradley-terry decides what is best whatever is shown."""
+    by: Annotated[str, AfterValidator(_check_rating)] = "bradley-terry"
+    """The rating that standings show. The best snapshot is always chosen by bradley-terry."""
     matches_per_snapshot: PositiveInt = 6
-    """Rated matches that each new snapshot is worth; they go where they tell most."""
+    """Rated matches per new snapshot, paired for maximum expected information."""
     games_per_match: PositiveInt = 64
-    """Games of a rated match, shared equally by its seat swaps."""
+    """Games per rated match, shared equally among its seat rotations."""
     anchors: Annotated[tuple[str, ...], AfterValidator(checked_anchors)] = ()
-    """Policies beside random play that every new snapshot meets in a rated match more: one-ply, mcts=N, or your own as
-    `package.module:Name` or `file.py:Name`. They are rated, and never trained nor best."""
+    """Scripted opponents, besides random play, each of which plays every new snapshot once: one-ply, mcts=N, or your
+    own as `package.module:Name` or `file.py:Name`. They are rated, but never trained and never best."""
     bradley_terry: BradleyTerrySettings = BradleyTerrySettings()
     """Settings of Bradley–Terry."""
     elo: EloSettings = EloSettings()
@@ -149,7 +149,7 @@ class RatingConfig(Settings):
 
 
 class BudgetConfig(Settings):
-    """When the run stops: at whichever is reached first; what is left out is unlimited."""
+    """When the run stops: at the first budget reached; a budget that is not set is unlimited."""
 
     rounds: PositiveInt | None = None
     """Rounds in total, over all calls."""
@@ -159,17 +159,17 @@ class BudgetConfig(Settings):
     """Minutes of each call."""
 
 
-def kind_settings(kind: str) -> type[MatchmakingSettings]:
-    """The settings of a matchmaker that ships."""
+def matchmaker_settings(kind: str) -> type[MatchmakingSettings]:
+    """The settings class of a built-in matchmaker."""
     return cast(type[MatchmakingSettings], matchmaker_class(kind))
 
 
-def ships(kind: object) -> TypeGuard[str]:
-    """Whether a matchmaker of this kind ships with league."""
+def is_built_in(kind: object) -> TypeGuard[str]:
+    """Whether league ships a matchmaker of this kind."""
     return isinstance(kind, str) and kind in MATCHMAKERS
 
 
-def as_json(data: Mapping[str, object]) -> str:
-    """The text that settings are validated from."""
-    # Strict JSON rather than Python data: a list is then a tuple, yet "4" is no number and true is no 1.
+def json_text(data: Mapping[str, object]) -> str:
+    """The JSON from which settings are validated."""
+    # In strict mode JSON, unlike Python data, accepts a list as a tuple, yet rejects "4" as a number and true as 1.
     return json.dumps(data, default=str)

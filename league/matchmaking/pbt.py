@@ -22,7 +22,7 @@ from league.matchmaking.core import (
 )
 from league.records import Exploit, LeagueView, LearnerView, Plan, Rating
 
-USUAL = {"learning_rate": (3e-5, 3e-3), "entropy": (1e-3, 0.2)}
+DEFAULT_RANGES = {"learning_rate": (3e-5, 3e-3), "entropy": (1e-3, 0.2)}
 """Ranges of hyperparameters if a config names none; not every algorithm has both."""
 
 
@@ -41,7 +41,7 @@ class PBT(MatchmakingSettings):
     """Each copied hyperparameter is multiplied by one of these factors."""
     resample_probability: float = Field(0.25, ge=0, le=1)
     """Probability that a copied hyperparameter is drawn anew from its range instead, log-uniformly."""
-    ranges: dict[str, LogRange] = Field(default_factory=lambda: dict(USUAL))
+    ranges: dict[str, LogRange] = Field(default_factory=lambda: dict(DEFAULT_RANGES))
     """Lowest and highest value of each hyperparameter that is changed; all others are copied unchanged. The default
     covers those of its two that the algorithm has."""
 
@@ -95,7 +95,7 @@ class PBT(MatchmakingSettings):
     def _explore(self, source: LearnerView, rng: np.random.Generator) -> Mapping[str, float]:
         explored = dict(source.hyperparameters)
         for name, (low, high) in sorted(self.ranges.items()):
-            if name not in explored and self.ranges == USUAL:
+            if name not in explored and self.ranges == DEFAULT_RANGES:
                 continue
             if name not in explored:
                 raise PlanError(

@@ -1,4 +1,4 @@
-"""The settings of networks. Apart from the networks, so that reading a config does not import torch."""
+"""The settings of networks, in a file of their own so that reading a config does not import torch."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from league.settings import Settings
 
 
 def _none(value: object) -> object:
-    """`--set KEY=none` means no value; here "none" is one."""
+    """`--set KEY=none` unsets a value; for these settings "none" is a value."""
     return "none" if value is None else value
 
 
 def _groups(value: object) -> object:
-    """As `_none`; and the lists of a config as tuples, which pydantic does not do for what a function has seen."""
+    """As `_none`, with lists turned into tuples: after a validator function pydantic does not convert them."""
     if isinstance(value, list):
         return tuple(tuple(one) if isinstance(one, list) else one for one in value)
     return _none(value)
@@ -35,16 +35,16 @@ class NetworkSettings(Settings):
     activation: Literal["relu", "tanh"] = "relu"
     """The hidden layers' nonlinearity."""
     memory: Annotated[Literal["none", "stack", "gru", "lstm", "transformer"], BeforeValidator(_none)] = "none"
-    """What networks remember of the episode: nothing; the last observations side by side ("stack"), or by attention
-    ("transformer"); or a recurrent cell between the hidden layers and the last one ("gru", "lstm")."""
+    """Memory of the episode: none; the last observations stacked ("stack") or attended to ("transformer"); or a
+    recurrent cell before the output layer ("gru", "lstm")."""
     memory_length: int = Field(4, ge=2)
-    """Observations that are looked at, the current one included, with memory "stack" or "transformer"."""
+    """Length of the observation window, including the current one, with memory "stack" or "transformer"."""
     memory_units: PositiveInt = 64
-    """Width of the cell, or of the attention, with memory "gru", "lstm" or "transformer"."""
+    """Width of the recurrent cell or the attention layer, with memory "gru", "lstm" or "transformer"."""
     sharing: Annotated[Literal["all", "none"] | tuple[tuple[str, ...], ...], BeforeValidator(_groups)] = "all"
-    """Which seats of a role share their weights: "all", "none", or a list of groups of seat names, such as
-    [["agent_0", "agent_1"], ["agent_2"]]; seats in none of them form one more group."""
+    """Which seats of a role share weights: "all", "none", or a list of groups of seat names, such as
+    [["agent_0", "agent_1"], ["agent_2"]]; seats not listed form one more group."""
     normalise_observations: bool = False
-    """Bring each number of an observation to mean 0 and deviation 1, by what was learned from so far."""
+    """Normalise each component of an observation to mean 0 and standard deviation 1, with running statistics."""
     initialisation: Literal["orthogonal", "uniform"] = "orthogonal"
-    """How weights begin: orthogonal, biases 0; or all within ±1/√(inputs of the layer), as torch has it."""
+    """Weight initialisation: orthogonal with zero biases, or uniform within ±1/√(fan-in), torch's default."""

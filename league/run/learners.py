@@ -8,7 +8,7 @@ from dataclasses import asdict
 import numpy as np
 import torch
 
-from league.config.explain import show
+from league.config.explain import toml_text
 from league.config.run import RunConfig
 from league.errors import PolicyError
 from league.games.core import GameSpec
@@ -89,7 +89,7 @@ def _apart(policy: Policy, learner: Learner) -> str:
         return "it is scripted and has no network"
     theirs, mine = asdict(policy.actor.spec), asdict(learner.actor.spec)
     return "; ".join(
-        f"{ACTOR_SETTINGS.get(name, name)} is {show(theirs[name])} there, {show(mine[name])} here"
+        f"{ACTOR_SETTINGS.get(name, name)} is {toml_text(theirs[name])} there, {toml_text(mine[name])} here"
         for name in mine
         if theirs[name] != mine[name]
     )

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from league.config.compare import blocking
-from league.config.explain import show
+from league.config.compare import blocking_differences
+from league.config.explain import toml_text
 from league.config.load import from_dict, to_dict
 from league.config.run import RunConfig
 from league.errors import ConfigError
@@ -69,7 +69,7 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
     """
     device = resolve_device(config.device)
     alone()
-    probe = make(config.game.id, 1, str(device), config.game.made_with)
+    probe = make(config.game.id, 1, str(device), config.game.make_options)
     spec, native, replays = probe.spec, isinstance(probe, NativeGame), probe.replays
     try:
         anchors = anchors_for(config.rating.anchors, probe)
@@ -102,7 +102,9 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
 
         def new_game(count: int) -> Game:
             # A single game needs no worker processes.
-            return make(config.game.id, count, str(device), config.game.made_with, tuning.workers if count > 1 else 0)
+            return make(
+                config.game.id, count, str(device), config.game.make_options, tuning.workers if count > 1 else 0
+            )
 
         posts = by_seat(spec.posts) if config.game.posts == "seat" else spec.posts
         executor = Executor(
@@ -151,8 +153,8 @@ def _existing(config: RunConfig, folder: Path) -> Store | None:
     store = Store.open(folder)
     try:
         # A setting that an older version did not have yet is at its default.
-        if faults := blocking(to_dict(from_dict(store.config(), str(folder))), to_dict(config)):
-            shown = "; ".join(f"{one.key} was {show(one.old)}, now {show(one.new)}" for one in faults)
+        if faults := blocking_differences(to_dict(from_dict(store.config(), str(folder))), to_dict(config)):
+            shown = "; ".join(f"{one.key} was {toml_text(one.old)}, now {toml_text(one.new)}" for one in faults)
             raise ConfigError(
                 f"{folder} is a run with another config ({shown}). Go on with the same, or start afresh beside it "
                 "with --new (`league docs storage` says what may differ)"

@@ -13,7 +13,7 @@ from league.views.grid import Column, Grid
 from league.views.text import MISSING, aligned, clean, count, duration, fine, half_width, interval, number, places
 
 if TYPE_CHECKING:
-    from league.config.load import Resolved
+    from league.config.load import ResolvedSetting
     from league.games.catalogue import CatalogueEntry
     from league.run.ratings import Refit
     from league.studies.match import MatchReport
@@ -333,9 +333,9 @@ def games_table(games: Iterable[CatalogueEntry]) -> Grid:
     return Grid(columns, rows)
 
 
-def config_table(values: Iterable[Resolved]) -> Grid:
+def config_table(values: Iterable[ResolvedSetting]) -> Grid:
     """Resolved settings with their sources; what is left at its default is dimmed."""
-    from league.config.explain import show
+    from league.config.explain import toml_text
 
     columns = [
         Column(("key",), keep=3, least=20, wrap=True),
@@ -345,7 +345,9 @@ def config_table(values: Iterable[Resolved]) -> Grid:
     rows = []
     for one in values:
         style = "dim" if one.source == "default" else ""
-        rows.append([Text(clean(one.key), style), Text(clean(show(one.value)), style), Text(clean(one.source), style)])
+        rows.append(
+            [Text(clean(one.key), style), Text(clean(toml_text(one.value)), style), Text(clean(one.source), style)]
+        )
     return Grid(columns, rows)
 
 

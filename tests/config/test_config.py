@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from league.config.compare import Difference, blocking, differences
+from league.config.compare import Difference, blocking_differences, differences
 from league.config.explain import flatten
-from league.config.load import BUILT_IN, DEFAULT_TOML, from_dict, load, resolve_sources, to_dict
+from league.config.load import BUILT_IN, DEFAULT_TOML, from_dict, load, resolved_settings, to_dict
 from league.config.reference import reference
 from league.config.run import MatchmakingConfig, RunConfig
 from league.errors import ConfigError
@@ -81,14 +81,14 @@ def test_a_file_starts_from_the_defaults_and_not_from_the_built_in_config(tmp_pa
     ],
 )
 def test_an_override_is_a_toml_value_or_a_bare_word(override, key, value):
-    (found,) = [one for one in resolve_sources(None, [override]) if one.key == key]
+    (found,) = [one for one in resolved_settings(None, [override]) if one.key == key]
     assert (found.value, found.source) == (value, "--set")
 
 
 def test_sources_tell_file_override_and_default_apart(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('seed = 3\n[game]\nid = "rps"\n[network]\nactor = [8]\n[matchmaking]\nself_play = 0.1\n')
-    sources = {one.key: one.source for one in resolve_sources(str(path), ["network.critic=[9]", "seed=4"])}
+    sources = {one.key: one.source for one in resolved_settings(str(path), ["network.critic=[9]", "seed=4"])}
     assert {key for key, source in sources.items() if source == str(path)} == {
         "game.id",
         "network.actor",
@@ -96,7 +96,7 @@ def test_sources_tell_file_override_and_default_apart(tmp_path):
     }
     assert {key for key, source in sources.items() if source == "--set"} == {"seed", "network.critic"}
     assert sources["matchmaking.kind"] == sources["game.options"] == "default"
-    assert {one.source for one in resolve_sources(None)} == {BUILT_IN, "default"}
+    assert {one.source for one in resolved_settings(None)} == {BUILT_IN, "default"}
 
 
 def test_later_overrides_win():
@@ -322,7 +322,7 @@ def test_differences_name_the_keys_and_both_values():
     ],
 )
 def test_a_run_goes_on_only_where_nothing_that_it_learnt_by_differs(override, blocks):
-    assert bool(blocking(to_dict(load(None)), to_dict(load(None, [override])))) is blocks
+    assert bool(blocking_differences(to_dict(load(None)), to_dict(load(None, [override])))) is blocks
 
 
 def test_the_reference_has_every_key_of_every_kind_with_its_documentation():

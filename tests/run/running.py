@@ -12,7 +12,7 @@ from calling import Called as Called
 from calling import league as league
 
 from league import files
-from league.config.load import assigned
+from league.config.load import with_overrides
 from league.config.run import RunConfig
 from league.orchestrator import League
 from league.storage import audit
@@ -76,7 +76,7 @@ class Copies:
 
 def tiny(*overrides: str) -> RunConfig:
     """The tiny config with KEY=VALUE overrides."""
-    return assigned(tomllib.loads(TINY), overrides, "tiny")
+    return with_overrides(tomllib.loads(TINY), overrides, "tiny")
 
 
 def started(*args: str | Path, cwd: Path) -> subprocess.Popen[str]:

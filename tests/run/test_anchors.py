@@ -10,7 +10,7 @@ import pytest
 from calling import heavy_imports
 from running import TINY, Called, content, league, tiny, trained
 
-from league.config.load import assigned
+from league.config.load import with_overrides
 from league.errors import ConfigError
 from league.events import Event, RoundFinished
 from league.games.registry import make
@@ -228,7 +228,7 @@ def test_in_a_game_with_roles_an_anchor_is_made_for_each_role_that_it_can_play(b
 def test_a_matchmaker_may_seat_an_anchor(bots: Path) -> None:
     config = {"matchmaking": {"kind": "against.py:Against", "bot": ONE}, "rating": {"anchors": [ONE]}}
     overrides = ("population.learners=1", "budget.rounds=2")
-    folder = trained(assigned(tomllib.loads(TINY) | config, overrides, "tiny"), bots / "run")
+    folder = trained(with_overrides(tomllib.loads(TINY) | config, overrides, "tiny"), bots / "run")
     with Store.reader(folder) as store:
         assert {result.opponent for result in store.training()} == {ONE}
 

@@ -10,7 +10,7 @@ import pytest
 from running import content, league, trained
 
 from league.api import open_run
-from league.config.load import assigned
+from league.config.load import with_overrides
 from league.config.run import RunConfig
 from league.events import RoundFinished
 from league.files import canonical_json
@@ -31,7 +31,7 @@ SPEAKERS = ("game.id=mpe2:simple_speaker_listener_v4", "game.options={ max_cycle
 
 
 def config(*overrides: str) -> RunConfig:
-    return assigned(tomllib.loads(CONFIG), overrides, "by seat")
+    return with_overrides(tomllib.loads(CONFIG), overrides, "by seat")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from running import league
 
 from league.api import open_run
-from league.config.load import assigned
+from league.config.load import with_overrides
 from league.games.actions import Discrete
 from league.games.registry import make
 from league.orchestrator import League
@@ -46,7 +46,7 @@ class Folds(Random):
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run."""
     path = tmp_path_factory.mktemp("three") / "run"
-    with League(assigned(tomllib.loads(CONFIG), (), "three"), path) as run:
+    with League(with_overrides(tomllib.loads(CONFIG), (), "three"), path) as run:
         assert run.run() == "budget"
     return path
 

@@ -10,7 +10,7 @@ from announced import NASTY, snapshot, standing, standings
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
-from league.config.load import resolve_sources
+from league.config.load import resolved_settings
 from league.games.catalogue import CatalogueEntry, catalogue
 from league.records import Rating, Snapshot
 from league.studies.match import MatchReport
@@ -70,7 +70,7 @@ def all_tables() -> dict[str, RenderableType]:
         "odd show": tables.show_table(snapshot(1, NASTY[0], NASTY[3]), odd_lineage(), [Record(NASTY[3], 1, 1, 1)]),
         "runs": tables.runs_table(RUNS),
         "games": tables.games_table(catalogue()),
-        "config": tables.config_table(resolve_sources(None, ['population.init="[red]x[/]"'])),
+        "config": tables.config_table(resolved_settings(None, ['population.init="[red]x[/]"'])),
     }
 
 
@@ -197,7 +197,7 @@ def test_games_say_what_to_install() -> None:
 
 
 def test_config_values_read_as_toml_with_their_source_and_are_never_markup() -> None:
-    lines = lines_of(tables.config_table(resolve_sources(None, ['population.init="[red]x[/]"', "budget.rounds=7"])))
+    lines = lines_of(tables.config_table(resolved_settings(None, ['population.init="[red]x[/]"', "budget.rounds=7"])))
     rows = [line.split() for line in lines]
     assert ["population.init", '"[red]x[/]"', "--set"] in rows
     assert ["budget.rounds", "7", "--set"] in rows

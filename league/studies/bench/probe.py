@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from league.config.load import assigned, to_dict
+from league.config.load import to_dict, with_overrides
 from league.config.run import RunConfig
 from league.execution.executor import Executor
 from league.games.core import Game, GameSpec
@@ -121,7 +121,7 @@ class Subject:
     def game(self, slots: int) -> Game:
         """A new game of so many slots."""
         game = self.config.game
-        return make(game.id, slots, str(self.device), game.made_with, self.tuning.workers)
+        return make(game.id, slots, str(self.device), game.make_options, self.tuning.workers)
 
     def executor(self, seeds: tuple[int, ...]) -> Executor:
         """The executor that a run of this config would have. seeds: of its training tables. Close it."""
@@ -145,7 +145,7 @@ class Subject:
 
     def changed(self, *assignments: str) -> RunConfig:
         """The config with KEY=VALUE assignments."""
-        return assigned(to_dict(self.config), assignments, "league bench")
+        return with_overrides(to_dict(self.config), assignments, "league bench")
 
     def variant(self, *assignments: str) -> Subject:
         """The same game and networks with other KEY=VALUE settings of how they are trained."""
@@ -155,7 +155,7 @@ class Subject:
 def subject(config: RunConfig, effort: Effort) -> Subject:
     """What the probes measure. Raises LeagueError as a run would."""
     device = resolve_device(config.device)
-    game = make(config.game.id, 1, str(device), config.game.made_with)
+    game = make(config.game.id, 1, str(device), config.game.make_options)
     spec, native, replays = game.spec, isinstance(game, NativeGame), game.replays
     game.close()
     tuning = choose(config, native, device)
