@@ -1,4 +1,4 @@
-"""The Python API beside `League`: exported policies at any PettingZoo loop, and what a run left."""
+"""The Python API beside `League`: exported policies for any PettingZoo loop, and reading a run."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from league.config.load import from_dict
 from league.errors import PolicyError, SnapshotError
 from league.games.actions import Box
 from league.games.actions import from_json as actions_from
+from league.games.registry import make
 from league.policies.core import Rows
 from league.policies.distributions import choose, distribution
 from league.policies.neural import NeuralPolicy, restore
@@ -27,10 +28,10 @@ from league.storage.store import Store
 
 
 class LoadedPolicy:
-    """An exported policy that can be asked for actions. Made by `load_policy`.
+    """An exported policy that chooses actions. Made by `load_policy`.
 
-    metadata: what the snapshot says of itself: game, role, seats, shapes, network, lineage. memory: how many numbers it
-    remembers of an episode; with any, ask it by `step`, which gives and takes them.
+    metadata: of the snapshot: game, role, seats, shapes, network, lineage. memory: the width of its recurrent state; if
+    it is not 0, use `step`, which takes the state and returns the next one.
     """
 
     def __init__(self, policy: NeuralPolicy, metadata: Mapping[str, Any]) -> None:
@@ -47,16 +48,16 @@ class LoadedPolicy:
         action_mask: NDArray[Any] | None = None,
         memory: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
-        """The probability of each action, `[A]`; where one action has several parts, of each part's, one after another.
+        """The probability of each action, `[A]`; for actions of several parts, each part's probabilities in turn.
 
         observation: an array of the game's observation shape (planes may be channels-first or, as PettingZoo has them,
-        channels-last), or PettingZoo's dictionary with "observation" and "action_mask". seat: the agent's name as the
-        game has it, or the seat's number. memory: what the last `step` of the seat's episode gave; None as it begins.
-        Raises PolicyError where the observation or memory does not fit, and where actions are points in a box, which
-        have no probability.
+        channels-last), or PettingZoo's dictionary with "observation" and "action_mask". seat: the agent's name in the
+        game, or the seat's number. memory: what the last `step` returned for this seat; None at an episode's start.
+        Raises PolicyError if the observation or memory does not fit, and for continuous actions, which have a density
+        instead of probabilities.
         """
         if isinstance(self._actions, Box):
-            raise PolicyError("points in a box have no probabilities; `act` draws one")
+            raise PolicyError("continuous actions have no probabilities; `act` samples one")
         given = self._distribution(observation, seat, action_mask, memory)[0]
         found: NDArray[np.float32] = given[0].exp().numpy()
         return found
@@ -68,15 +69,15 @@ class LoadedPolicy:
         action_mask: NDArray[Any] | None = None,
         rng: np.random.Generator | None = None,
     ) -> int | NDArray[np.int64] | NDArray[np.float32]:
-        """An action: drawn by `rng`, or the most probable one where there is none. Arguments as in `probabilities`.
+        """An action: sampled with `rng`, or the most probable one without it. Other arguments as in `probabilities`.
 
-        A number for one of n actions, `[D]` int64 for one of each of D, `[D]` float32 for a point in a box. Raises
-        PolicyError for a policy that remembers: `step` is how to ask it.
+        Returns a number for one of n actions, `[D]` int64 for D choices, `[D]` float32 for a point in a box. Raises
+        PolicyError for a policy with memory: use `step` instead.
         """
         if self.memory:
             raise PolicyError(
-                f"this policy remembers {self.memory} numbers from decision to decision: ask it by "
-                "`action, memory = policy.step(observation, seat, memory)`, with memory None as an episode begins"
+                f"this policy has a memory of {self.memory} numbers: use "
+                "`action, memory = policy.step(observation, seat, memory)`, with memory=None at an episode's start"
             )
         return self.step(observation, seat, None, action_mask, rng)[0]
 
@@ -88,9 +89,9 @@ class LoadedPolicy:
         action_mask: NDArray[Any] | None = None,
         rng: np.random.Generator | None = None,
     ) -> tuple[int | NDArray[np.int64] | NDArray[np.float32], NDArray[np.float32]]:
-        """An action as of `act`, and what to remember until the seat's next decision of the episode, `[M]` float32.
+        """An action as in `act`, and the memory for the seat's next decision of the episode, `[M]` float32.
 
-        memory: what the seat's last `step` gave; None as an episode begins. Other arguments as in `act`.
+        memory: what the last `step` returned for this seat; None at an episode's start. Other arguments as in `act`.
         """
         (given, after), space = self._distribution(observation, seat, action_mask, memory), self._actions
         if rng is None:
@@ -107,23 +108,25 @@ class LoadedPolicy:
         action_mask: NDArray[Any] | None,
         memory: NDArray[np.float32] | None,
     ) -> tuple[torch.Tensor, NDArray[np.float32]]:
-        """`[1, A]`, and the memory after it, `[M]`; arguments as in `probabilities`."""
+        """The distribution, `[1, A]`, and the memory after it, `[M]`. Arguments as in `probabilities`."""
         if isinstance(observation, Mapping):
             if "observation" not in observation:
-                raise PolicyError(f"a dictionary needs the key 'observation'; this one has {', '.join(observation)}")
+                raise PolicyError(f"the dictionary has no key 'observation' (it has {', '.join(observation)})")
             action_mask = observation.get("action_mask", action_mask)
             observation = observation["observation"]
         seen = torch.as_tensor(self._arranged(np.asarray(observation)))[None]
         mask = None if action_mask is None else self._legal(np.asarray(action_mask, dtype=bool))
-        rows = Rows(seen, mask, torch.tensor([self._seat(seat)]), memory=self._remembered(memory))
-        said, after = self.policy.recall(rows)
+        rows = Rows(seen, mask, torch.tensor([self._seat(seat)]), memory=self._memory(memory))
+        output, after = self.policy.recall(rows)
         kept = np.zeros(0, np.float32) if after is None else after[0].numpy()
-        return distribution(self._actions, said, mask), kept
+        return distribution(self._actions, output, mask), kept
 
-    def _remembered(self, memory: NDArray[np.float32] | None) -> torch.Tensor | None:
-        """The memory as `[1, M]`; None for a policy that remembers nothing."""
+    def _memory(self, memory: NDArray[np.float32] | None) -> torch.Tensor | None:
+        """The memory as `[1, M]`; None for a policy without one."""
         if memory is not None and np.shape(memory) != (self.memory,):
-            raise PolicyError(f"this policy remembers {self.memory} numbers, not an array of shape {np.shape(memory)}")
+            raise PolicyError(
+                f"this policy has a memory of {self.memory} numbers, not an array of shape {np.shape(memory)}"
+            )
         if not self.memory:
             return None
         return torch.zeros((1, self.memory)) if memory is None else torch.as_tensor(memory, dtype=torch.float32)[None]
@@ -138,9 +141,7 @@ class LoadedPolicy:
         """The mask as `[1, A]`."""
         flags = 0 if isinstance(self._actions, Box) else self._actions.width
         if mask.shape != (flags,) or not mask.any():
-            raise PolicyError(
-                f"an action_mask holds {flags} flags of which at least one is set, not {mask.astype(int)}"
-            )
+            raise PolicyError(f"an action_mask holds {flags} flags, at least one of them set, not {mask.astype(int)}")
         return torch.as_tensor(mask)[None]
 
     def _arranged(self, observation: NDArray[Any]) -> NDArray[Any]:
@@ -150,11 +151,11 @@ class LoadedPolicy:
             return np.ascontiguousarray(np.moveaxis(observation, 2, 0))
         if observation.size == np.prod(self._shape) and len(self._shape) == 1:
             return observation.reshape(self._shape)
-        raise PolicyError(f"this policy sees observations of shape {self._shape}, not {observation.shape}")
+        raise PolicyError(f"this policy takes observations of shape {self._shape}, not {observation.shape}")
 
 
 class Run:
-    """What a run left, for reading. Made by `open_run`; use it with `with`, or close it."""
+    """A run, open for reading. Made by `open_run`; use it with `with`, or close it."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -168,8 +169,6 @@ class Run:
     @cached_property
     def roster(self) -> Roster:
         """The ranking with its policies; builds the game."""
-        from league.games.registry import make
-
         played = from_dict(self.config).game
         game = make(played.id, 1, "cpu", played.make_options)
         game.close()
@@ -186,26 +185,26 @@ class Run:
         self.store.close()
 
     def standings(self, role: str | None = None, by: str | None = None) -> tuple[Standing, ...]:
-        """The standings, best first. role: which, where the game has several. by: a rating system's name.
+        """The standings, best first. role: needed if the game has several. by: a rating system's name.
 
-        Raises GameError for a role that the game does not have, ConfigError for an unknown rating system.
+        Raises GameError for an unknown role, ConfigError for an unknown rating system.
         """
         return self.ranking.standings(self.ranking.game.role(role), by)
 
     def policy(self, text: str = "best", role: str | None = None) -> LoadedPolicy:
-        """The policy of a snapshot. text: best, latest, a name, an id or a unique prefix of one. Raises PolicyError."""
+        """The policy of a snapshot. text: best, latest, a name, an id or a unique prefix. Raises PolicyError."""
         game = self.ranking.game
         roles = [game.role(role)] if role or text in ("best", "latest") else game.roles
         snapshot = self.ranking.named(text, roles)
         if snapshot.origin == "anchor":
-            raise PolicyError(f"'{text}' is scripted and has no network to load")
+            raise PolicyError(f"'{text}' is scripted and has no network")
         return load_policy(self.store.snapshot_folder / f"{snapshot.id}.safetensors")
 
 
 def load_policy(path: str | Path, role: str | None = None) -> LoadedPolicy:
     """The policy in a folder that `league export` wrote, or in a snapshot file.
 
-    role: which one, where the folder holds several. Raises SnapshotError where there is none or it is damaged.
+    role: needed if the folder holds several. Raises SnapshotError if there is none or it is damaged.
     """
     place = Path(path)
     if place.is_dir():
@@ -224,9 +223,9 @@ def load_policy(path: str | Path, role: str | None = None) -> LoadedPolicy:
     try:
         return LoadedPolicy(policy, metadata)
     except (LookupError, TypeError, ValueError) as problem:
-        raise SnapshotError(f"{place}: its metadata does not say what it plays ({problem!r})") from problem
+        raise SnapshotError(f"{place}: its metadata is incomplete ({problem!r})") from problem
 
 
 def open_run(run: str | Path | None = None) -> Run:
-    """A run, for reading: a folder, a name under runs/, or the newest where None. Raises RunError."""
+    """Open a run for reading. run: a folder, or a name under runs/; the newest run if None. Raises RunError."""
     return Run(Store.reader(find_run(None if run is None else str(run))))

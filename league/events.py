@@ -1,4 +1,4 @@
-"""What a run announces, and a bus that drops a listener which fails: watching a run can never stop it."""
+"""The events of a run, and the bus that hands them to listeners. A listener that fails cannot stop the run."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ log = logging.getLogger("league")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted:
-    """The run begins or goes on. rounds, steps, seconds: budgets, None where unlimited (seconds count from now).
+    """The run begins or goes on. round, steps: so far. The budgets are None if unlimited; seconds count from now.
 
-    one_sided: the game has no opponents, so that ratings are mean scores. seating: who is on which side and in which
-    role, in words (`GameSpec.seating`).
+    one_sided: the game has no opponents, so ratings are mean scores. seating: the sides and roles of the seats, in
+    words (`GameSpec.seating`).
     """
 
     folder: str
@@ -35,7 +35,7 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A sign of life within a round. phase: what is being done; fraction: of the round, in [0, 1]."""
+    """Progress within a round. phase: what is being done. fraction: of the round that is done, in [0, 1]."""
 
     round: int
     phase: str
@@ -44,9 +44,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundFinished:
-    """A round is committed. steps: agent-steps in total; seconds: of this round, by phase in `phases`.
+    """A round is committed. steps: agent-steps in total. seconds: of this round; phases: seconds by phase.
 
-    metrics: by learner name. standings: by role, best first. remaining: estimated seconds to the budget's end.
+    metrics: by learner. standings: by role, best first. matches, games: rated so far. remaining: estimated seconds
+    until the budget is reached; None if it is unlimited.
     """
 
     round: int
@@ -82,7 +83,7 @@ class Exploited:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something the user should know and that does not stop the run."""
+    """Something the user should know that does not stop the run."""
 
     round: int
     message: str
@@ -102,26 +103,26 @@ Event = RunStarted | Progress | RoundFinished | SnapshotTaken | Exploited | Warn
 Listener = Callable[[Event], None]
 
 Tick = Callable[[float], None]
-"""Told how much of a piece of work is done, in [0, 1]; what it raises ends the work."""
+"""Called with the fraction of a piece of work that is done, in [0, 1]. What it raises ends the work."""
 
 
 def part(tick: Tick, begin: float, share: float) -> Tick:
-    """A tick for a piece that begins when `begin` of the whole is done and is `share` of it."""
+    """A tick for a part of the work: it begins at the fraction `begin` of the whole and is `share` of it."""
     return lambda fraction: tick(begin + share * fraction)
 
 
 class Bus:
-    """Hands each event to every listener; a listener that raises is logged and removed."""
+    """Hands each event to every listener. A listener that raises an Exception is logged and removed."""
 
     def __init__(self, listeners: tuple[Listener, ...] = ()) -> None:
         self._listeners = list(listeners)
 
     def add(self, listener: Listener) -> None:
-        """One more listener."""
+        """Add a listener."""
         self._listeners.append(listener)
 
     def emit(self, event: Event) -> None:
-        """Announce an event."""
+        """Hand an event to all listeners."""
         for listener in tuple(self._listeners):
             try:
                 listener(event)

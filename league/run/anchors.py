@@ -1,4 +1,4 @@
-"""The anchors of a run: policies that are rated and never trained, from the texts of `rating.anchors`."""
+"""The anchors of a run: scripted policies that are rated and never trained (`rating.anchors`)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from league.records import Snapshot, anchor_id
 
 
 def make_anchor(text: str, role: str, spec: GameSpec) -> Policy:
-    """The policy that an anchor's text means for a role. Raises PolicyError where it cannot be made for it."""
+    """An anchor's policy for a role. text: as in `rating.anchors`. Raises PolicyError if it cannot play the role."""
     return make_scripted(text, role, spec) if is_scripted(text) else foreign(text, role, spec)
 
 
 def anchors_for(texts: Sequence[str], game: Game) -> tuple[Snapshot, ...]:
-    """The anchors that `texts` mean: of each, one for every role that it can be made for.
+    """The anchors that `texts` mean: one for every role that the policy can play.
 
-    Raises ConfigError where it can be made for none, and where it looks ahead in a game that cannot be forked.
+    Raises ConfigError if it can play no role, or looks ahead in a game that cannot be forked.
     """
     found = []
     for text in texts:

@@ -1,7 +1,7 @@
-"""Checkpoints: all that training needs to go on, as one file. Learners (weights, optimiser, counters) and carries.
+"""Checkpoints: all that training needs to go on, as one file: learners (weights, optimiser, counters) and carries.
 
-Replay buffers are too large to be written every round: each of their segments is a file of its own, written once, and
-the checkpoint names those that its learners hold.
+Replay buffers are too large to be written every round. Each of their segments is a file of its own, written once, and
+the checkpoint names the segments that its learners hold.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from league.storage.store import Store
 
 
 def save(store: Store, learners: Sequence[Learner], carries: Mapping[int, Carry]) -> str:
-    """Write a checkpoint, after the segments that are new, and return its id. Equal state gives equal bytes."""
+    """Write the new replay segments and the checkpoint. Returns its id. Equal state gives equal bytes."""
     tensors: dict[str, Tensor] = {}
     names: dict[str, list[str]] = {}
     replay: dict[str, list[str]] = {}
@@ -42,7 +42,7 @@ def save(store: Store, learners: Sequence[Learner], carries: Mapping[int, Carry]
 
 
 def load(store: Store, id: str, learners: Sequence[Learner]) -> dict[int, Carry]:
-    """Bring the learners to where the checkpoint left them; returns the tables' carries. Raises SnapshotError."""
+    """Restore the learners from a checkpoint. Returns the tables' carries. Raises SnapshotError."""
     metadata, tensors = weights.read(store.checkpoint_folder, id, finite=False)
     names: Any = metadata.get("tables")
     if not isinstance(names, dict):
@@ -59,14 +59,14 @@ def load(store: Store, id: str, learners: Sequence[Learner]) -> dict[int, Carry]
 
 
 def sweep(store: Store) -> None:
-    """Remove what no round needs any longer: checkpoints, and the segments that none of those kept names."""
+    """Remove the checkpoints that no round needs any longer, and the segments that no remaining one names."""
     kept = store.sweep_checkpoints()
     if not store.replay_folder.exists():
         return
     try:
         named = [_replay(weights.metadata_of(store.checkpoint_folder, id)) for id in sorted(kept)]
     except SnapshotError:
-        # Which segments a damaged checkpoint needs is not known: all are kept, as long as it is.
+        # The segments that a damaged checkpoint needs are unknown, so all are kept while it exists.
         return
     store.sweep_replay({id for replay in named for ids in replay.values() for id in ids})
 

@@ -1,4 +1,4 @@
-"""Where runs lie: a folder, or a name under runs/. Light: asking for a run must not wait for torch."""
+"""Where runs are: a folder, or a name under runs/. Light: finding a run must not wait for torch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from league.errors import RunError
 from league.storage.store import FILE, Store
 
 RUNS = Path("runs")
-"""Where runs lie unless a folder is given."""
+"""The folder of runs that are given by name."""
 
 
 def find_run(name: str | None) -> Path:
@@ -26,9 +26,9 @@ def find_run(name: str | None) -> Path:
 
 
 def new_run(name: str) -> Path:
-    """Where the run called `name` lives or will live: a folder where `name` is a path or a run, else under runs/.
+    """The folder of a run that may not exist yet: `name` itself if it is a path or a run, else a name under runs/.
 
-    A folder in the way that is no run, such as the source of a package, is not taken for one.
+    A folder of that name that is not a run, such as a package's source, does not count.
     """
     is_path = "/" in name or name.startswith(".") or (Path(name) / FILE).is_file()
     return Path(name) if is_path else RUNS / name

@@ -1,4 +1,4 @@
-"""From a POLICY as people write it to a policy that can sit down: names, ids, exported folders, other runs, bots.
+"""Looking up a POLICY: from what users write to a policy that can play.
 
 POLICY: best, latest, random, one-ply, mcts=N, a snapshot's id or unique prefix or name, a folder or file of
 `league export`, `package.module:Name`, any of these with `@RUN`, and by role: `predator=POLICY,prey=POLICY`.
@@ -32,14 +32,14 @@ POLICY_FILE = "policy.safetensors"
 """The weights in a folder that `league export` writes, where the game has one role; else see `role_file`."""
 
 METADATA_CAP = 2**24
-"""Bytes of metadata.json that are read at most."""
+"""The most bytes of metadata.json that are read."""
 
 _WORDS = ("best", "latest", "random")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A policy, what to call it, and the id of the snapshot that it is (None: scripted, or the user's own)."""
+    """A policy, its label, and the id of its snapshot (None if it is scripted or the user's own)."""
 
     label: str
     policy: Policy
@@ -54,7 +54,7 @@ def find(text: str, role: str, roster: Roster) -> Found:
     if any(anchor.id == text != anchor.text for anchor in roster.entrants.anchors):
         anchor = roster.ranking.named(text, [role])
         return Found(text, roster.policy(anchor.id), anchor.id)
-    # What a word means must not depend on which folders there are: a folder called "best" is ./best.
+    # The words do not depend on the folders that exist: a folder called "best" is ./best.
     if text not in _WORDS:
         path = Path(text).expanduser()
         name, at, run = text.rpartition("@")
@@ -71,36 +71,36 @@ def find(text: str, role: str, roster: Roster) -> Found:
 
 
 def role_file(role: str) -> str:
-    """The name of a role's weights in an exported folder. A role is called as its game likes: it must not be a path."""
+    """The file name of a role's weights in an exported folder. Role names are free, so they are quoted."""
     return quote(role, safe=" ") + files.SUFFIX
 
 
 def read_exported(file: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
     """Metadata and weights of a policy file: a snapshot's, or one in a folder that `league export` wrote.
 
-    Its content must be what its own name, or the metadata.json beside it, says. Raises SnapshotError.
+    Its content must match the hash in its own name, or in the metadata.json beside it. Raises SnapshotError.
     """
     try:
         about = json.loads(files.read_capped(file.parent / "metadata.json", METADATA_CAP))
         stated = next(one["id"] for one in about["policies"] if one["file"] == file.name)
     except (OSError, ValueError, LookupError, TypeError, StopIteration):
-        # No export's, or moved out of it: the file stands for itself.
+        # Not an export, or moved out of one: the file's own name has the hash.
         stated = None
     return weights.read(file, stated if isinstance(stated, str) else None)
 
 
 def role_of(text: str, roster: Roster) -> str | None:
-    """The role that a POLICY can only be of, where its name tells; None for best, random, bots and the like."""
+    """The role of a POLICY that names a snapshot; None for best, random, bots and other policies of any role."""
     try:
         snapshot = roster.ranking.named(text, [role.name for role in roster.spec.roles])
     except PolicyError:
         return None
-    # What an anchor is called without a role, it is called in all of them.
+    # An anchor's text without a role means the anchors of all roles.
     return None if text in _WORDS or (snapshot.origin == "anchor" and text != snapshot.id) else snapshot.role
 
 
 def open_roster(store: Store, spec: GameSpec, device: str = "cpu") -> Roster:
-    """The roster of an open run, with its ratings (cached ones where they are up to date)."""
+    """The roster of an open run, with its ratings; cached ones if they are up to date."""
     roster = Roster(spec, store.snapshot_folder, from_dict(store.config()).rating, device)
     roster.ranking.load(store)
     return roster

@@ -1,4 +1,4 @@
-"""POLICY as people write it, taken apart: who is meant for which role. Nothing is loaded here."""
+"""Parsing a POLICY: which policy is meant for which role. Loads nothing."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 from league.errors import PolicyError, nearest
 
 _LISTED = 12
-"""Names that an error lists one by one, where there are no more."""
+"""The most names that an error lists in full."""
 
 
 def split_roles(text: str, roles: Sequence[str], seats: Sequence[str] = ()) -> dict[str, str]:
     """`predator=A,prey=B` → {"predator": "A", "prey": "B"}; anything else → {"": text}.
 
-    roles: those of the game. seats: names that may stand in the place of a role's, where each seat may have a policy of
-    its own. Raises PolicyError for a role (or seat) that it does not have, or that is named twice.
+    roles: those of the game. seats: names that may be used like a role's, if each seat may have a policy of its own.
+    Raises PolicyError for a role or seat that the game does not have, or that is named twice.
     """
     parts = text.split(",")
     if not all(_names_role(part) for part in parts):
@@ -39,6 +39,6 @@ def split_roles(text: str, roles: Sequence[str], seats: Sequence[str] = ()) -> d
 
 
 def _names_role(part: str) -> bool:
-    """Whether a part of a POLICY says whose it is: ROLE=POLICY, which no path and no `mcts=N` is."""
+    """Whether a part of a POLICY names its role: ROLE=POLICY, and neither a path nor `mcts=N`."""
     role, equals, _ = part.strip().partition("=")
     return bool(equals) and role != "mcts" and not any(letter in role for letter in "/.~:@")

@@ -103,8 +103,8 @@ def test_what_does_not_fit_is_refused(champions: dict[str, Path]) -> None:
         ((board, 2, mask), "'2' is no seat"),
         ((board, -1, mask), "'-1' is no seat"),
         ((board, 0, np.ones(7)), "holds 9 flags"),
-        ((board, 0, np.zeros(9)), "at least one is set"),
-        (({"board": board}, 0, None), "needs the key 'observation'"),
+        ((board, 0, np.zeros(9)), "at least one of them set"),
+        (({"board": board}, 0, None), "has no key 'observation'"),
     ):
         with pytest.raises(PolicyError, match=saying):
             policy.act(*wrong)
