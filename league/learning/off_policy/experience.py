@@ -1,12 +1,11 @@
 """From a rollout to what a learner of action values keeps of it: the decisions of sides, in sequences.
 
 A side decides on every turn on which at least one of its seats that play the learner acts. Rewards (the mean over the
-side's seats) are summed up from a decision of the side to its next, and belong to the earlier. A decision whose
-successor lies beyond the rollout waits, and comes first in the next one.
+side's seats) are summed up from a decision of the side to its next, and belong to the earlier one. A decision whose
+successor lies beyond the rollout is pending, and comes first in the next rollout.
 
 Letters in shapes: T turns, B slots, S seats of the game, Z sides, n seats of a side, N chains (slot by slot, side by
-side), X entries of a chain, D decisions of a chain, r rows (entries of all chains, chain by chain), G sequences, M
-numbers of memory.
+side), D decisions of a chain, r entries (of all chains, chain by chain), G sequences, M numbers of memory.
 """
 
 from __future__ import annotations
@@ -23,48 +22,49 @@ from league.play.trajectory import Attribution, Rollout, before
 _FAR = torch.iinfo(torch.int64).max
 
 
-@dataclass(frozen=True, slots=True)
-class Sides:
-    """The sides on which a role has seats. seats: `[Z, n]` seats of the game (the first, where a side has fewer).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideLayout:
+    """The sides on which a role has seats.
 
-    there: `[Z, n]` bool, where there is one. all: by side, its seats of any role. together: all seats of the role act
-    at once, or each is a side: it is known who would act in a cut-off position.
+    seats: `[Z, n]` seats of the game (the first one repeated, where a side has fewer). has_seat: `[Z, n]` bool, where
+    there is one. all_seats: by side, its seats of any role. acting_known: in a truncated position it is known which
+    seats would act, because all seats of the role act at once or every seat is a side.
     """
 
     role: RoleSpec
     seats: Tensor
-    there: Tensor
-    all: tuple[tuple[int, ...], ...]
-    together: bool
+    has_seat: Tensor
+    all_seats: tuple[tuple[int, ...], ...]
+    acting_known: bool
 
     @staticmethod
-    def of(game: GameSpec, role: RoleSpec, device: torch.device) -> Sides:
-        """Of a role of a game."""
+    def of(game: GameSpec, role: RoleSpec, device: torch.device) -> SideLayout:
+        """The layout of one role of a game."""
         mine = [(side, [seat for seat in side if seat in role.seats]) for side in game.sides]
         mine = [(side, seats) for side, seats in mine if seats]
         most = max(len(seats) for _, seats in mine)
-        return Sides(
-            role,
-            torch.tensor([seats + seats[:1] * (most - len(seats)) for _, seats in mine], device=device),
-            torch.tensor([[place < len(seats) for place in range(most)] for _, seats in mine], device=device),
-            tuple(side for side, _ in mine),
-            role.acting == len(role.seats) or most == 1,
+        return SideLayout(
+            role=role,
+            seats=torch.tensor([seats + seats[:1] * (most - len(seats)) for _, seats in mine], device=device),
+            has_seat=torch.tensor([[place < len(seats) for place in range(most)] for _, seats in mine], device=device),
+            all_seats=tuple(side for side, _ in mine),
+            acting_known=role.acting == len(role.seats) or most == 1,
         )
 
 
 @dataclass(slots=True)
 class Segment:
-    """What a learner keeps of one round.
+    """What a learner keeps of one round, as it is stored: a file's tensors have these names.
 
-    rows: by name `[r, ...]`, each chain's entries in a row: `obs` `[r, n, *obs]`, `mask` `[r, n, A]` (not where all is
-    always legal), `present` `[r, n]` (who acts), `action` `[r, n]`, `side` `[r]`, `reward` `[r]`, `learns` `[r]` (what
-    came of it is known), `goes_on` `[r]` (its value is bootstrapped from the next row), `begins` `[r]` (an episode
-    begins with it), and `state` `[r, F]` where it was asked for. An entry that does not learn is what another is
-    bootstrapped from: what was seen as an episode was cut off, or on the turn after the rollout, or a decision that
-    waits.
-    first: `[G]` row of the first decision of each sequence. before: `[G]` how many rows before it only bring memory up
-    to date. count: `[G]` its entries, from `first` on. memory: `[G, n, M]` of each seat, before the first decision that
-    it has in the sequence, from the rows before on.
+    rows: by name `[r, ...]`, the entries of each chain in a row: `obs` `[r, n, *obs]`, `mask` `[r, n, A]` (not where
+    every action is always legal), `present` `[r, n]` (who acts), `action` `[r, n]`, `side` `[r]`, `reward` `[r]`,
+    `learns` `[r]` (its outcome is known), `goes_on` `[r]` (its value is bootstrapped from the next row), `begins` `[r]`
+    (an episode begins with it), and `state` `[r, F]` where it was asked for. An entry that does not learn only serves
+    another to bootstrap from: the position in which an episode was truncated, the turn after the rollout, or a pending
+    decision.
+    first: `[G]` row of the first decision of each sequence. before: `[G]` how many rows before it only burn in memory.
+    count: `[G]` entries from `first` on. memory: `[G, n, M]` of each seat, before the first decision that it has in the
+    sequence, burn-in included.
     """
 
     rows: dict[str, Tensor]
@@ -80,7 +80,7 @@ class Segment:
         return Segment(rows, *(tensors[name].to(device) for name in ("first", "before", "count", "memory")))
 
     def tensors(self) -> dict[str, Tensor]:
-        """All of it by name, as a file has it."""
+        """All of it by name, as in a file."""
         rows = {f"rows.{key}": value for key, value in self.rows.items()}
         return rows | {"first": self.first, "before": self.before, "count": self.count, "memory": self.memory}
 
@@ -95,141 +95,146 @@ class Segment:
         return int(self.rows["present"][self.rows["learns"]].sum())
 
 
-Waiting = dict[str, Tensor]
+PendingRows = dict[str, Tensor]
 """Decisions whose successor lies beyond the rollout, by chain: `valid` `[N]`, `obs` `[N, n, *obs]` and so on as in
-`Segment.rows`, `memory` `[N, n, M]`."""
+`Segment.rows`, `memory` `[N, n, M]`. Empty where there are none."""
 
 
-@dataclass(slots=True)
-class _Chains:
-    """When each side decided, and what came of it. The clock is 0 for what waited and t + 1 for turn t.
+@dataclass(slots=True, kw_only=True)
+class _SideChains:
+    """When each side decided, and the outcome. The clock is 0 for what was pending and t + 1 for turn t.
 
-    number: `[T + 1, N, n]` row of the rollout that holds a seat's decision, -1 where there is none (and for what
-    waited). decides, reward, learns, goes_on, begins: `[T + 1, N]`, the latter as in `Segment.rows`, where it decides.
-    cut: `[T + 1, N, n]` seats whose last observation is bootstrapped from. next: `[N, n]` seats of sides whose last
-    decision is bootstrapped from the turn after the rollout. latest: `[N]` clock of the last decision, -1 for none.
-    waits: `[N]` it is known only later what came of that.
+    row: `[T + 1, N, n]` row of the rollout with a seat's decision, -1 where there is none (and for pending ones).
+    decides, reward, learns, goes_on, begins: `[T + 1, N]`; all but the first as in `Segment.rows`, valid where the side
+    decides. cut: `[T + 1, N, n]` seats whose last observation is bootstrapped from, after a truncation. next_seats:
+    `[N, n]` seats whose side's last decision is bootstrapped from the turn after the rollout. latest: `[N]` clock of
+    the last decision, -1 for none. pending: `[N]` bool, the outcome of that one is not known yet.
     """
 
-    number: Tensor
+    row: Tensor
     decides: Tensor
     reward: Tensor
     learns: Tensor
     goes_on: Tensor
     begins: Tensor
     cut: Tensor
-    next: Tensor
+    next_seats: Tensor
     latest: Tensor
-    waits: Tensor
+    pending: Tensor
 
 
-def segment(
-    rollout: Rollout, sides: Sides, owner: int, waiting: Waiting, chunk: int, burn_in: int, with_state: bool
-) -> tuple[Segment, Waiting]:
-    """What a round brought the policy `owner`, and which decisions wait for the next one. waiting: of the last one.
+def build_segment(
+    rollout: Rollout, layout: SideLayout, owner: int, pending: PendingRows, chunk: int, burn_in: int, with_state: bool
+) -> tuple[Segment, PendingRows]:
+    """The segment of the policy `owner`, and its pending decisions. pending: those of the rollout before.
 
-    chunk: decisions of a sequence. burn_in: rows before its first that bring memory up to date, at most. An episode
-    that was cut off is bootstrapped from where the role has no masks and it is known who would act; else the decision
-    before it is not learnt from.
+    chunk: decisions of a sequence. burn_in: the most rows before it that only burn in memory. A truncated episode is
+    bootstrapped from where the role has no masks and it is known which seats would act; otherwise the decision before
+    it is not learnt from.
     """
-    if waiting:
-        # Nothing waits where an episode begins: a game that does not replay began afresh.
-        goes_on = (rollout.length[0] > 1).repeat_interleave(len(sides.seats))
-        waiting = waiting | {"valid": waiting["valid"] & goes_on}
-    chains = _chains(rollout, sides, owner, waiting)
+    if pending:
+        # Nothing is pending where an episode begins: a game that does not replay has begun afresh.
+        goes_on = (rollout.length[0] > 1).repeat_interleave(len(layout.seats))
+        pending = pending | {"valid": pending["valid"] & goes_on}
+    chains = _side_chains(rollout, layout, owner, pending)
     entries = torch.stack((chains.decides, chains.cut.any(2)), 1).flatten(0, 1)
-    entries = torch.cat((entries, chains.next.any(1)[None]))
+    entries = torch.cat((entries, chains.next_seats.any(1)[None]))
     chain, place = entries.t().nonzero(as_tuple=True)
-    rows = _Rows(rollout, sides, chains, waiting, chain, place)
-    found = _sequences(rows, with_state, chunk, burn_in)
-    if not bool(chains.waits.any()):
+    found = _sequences(_Entries(rollout, layout, chains, pending, chain, place), with_state, chunk, burn_in)
+    if not bool(chains.pending.any()):
         return found, {}
-    each = torch.arange(len(chains.waits), device=chain.device)
-    left = _Rows(rollout, sides, chains, waiting, each, 2 * chains.latest.clamp(min=0))
-    memory = left.remembered(each[:, None].expand(left.present.shape))
-    return found, left.tensors(with_state) | {"valid": chains.waits, "memory": memory}
+    each = torch.arange(len(chains.pending), device=chain.device)
+    left = _Entries(rollout, layout, chains, pending, each, 2 * chains.latest.clamp(min=0))
+    memory = left.memory_before(each[:, None].expand(left.present.shape))
+    return found, left.tensors(with_state) | {"valid": chains.pending, "memory": memory}
 
 
-def _chains(rollout: Rollout, sides: Sides, owner: int, waiting: Waiting) -> _Chains:
-    rows, count = rollout.rows[sides.role.name], len(sides.seats)
+def _side_chains(rollout: Rollout, layout: SideLayout, owner: int, pending: PendingRows) -> _SideChains:
+    rows, count = rollout.rows[layout.role.name], len(layout.seats)
     turns, slots, acting = rows.seat.shape
     device = rows.seat.device
 
-    def of_sides(by_seat: Tensor) -> Tensor:
+    def by_side(by_seat: Tensor) -> Tensor:
         """`[..., B, S]` bool → `[..., N, n]`."""
-        return (by_seat[..., sides.seats] & sides.there).flatten(-3, -2)
+        return (by_seat[..., layout.seats] & layout.has_seat).flatten(-3, -2)
+
+    def clocked(by_turn: Tensor) -> Tensor:
+        """`[T, ...]` bool → `[T + 1, ...]`, False for what was pending."""
+        return torch.cat((torch.zeros_like(by_turn[:1]), by_turn))
 
     index = torch.arange(turns * slots * acting, device=device).view(turns, slots, acting)
     mine = rows.present & (rows.owner == owner)
     by_seat = torch.full_like(rollout.reward, -1, dtype=torch.int64)
     by_seat.scatter_reduce_(2, rows.seat, torch.where(mine, index, -1), "amax")
-    number = torch.where(sides.there, by_seat[..., sides.seats], -1).flatten(1, 2)
-    number = torch.cat((torch.full_like(number[:1], -1), number))
-    decides = (number >= 0).any(2)
-    if waiting:
-        decides[0] = waiting["valid"]
+    row = torch.where(layout.has_seat, by_seat[..., layout.seats], -1).flatten(1, 2)
+    row = torch.cat((torch.full_like(row[:1], -1), row))
+    decides = (row >= 0).any(2)
+    if pending:
+        decides[0] = pending["valid"]
     playing = rollout.lineup[..., rollout.post_of_seat] == owner
-    cut = of_sides(rollout.truncated & playing)
-    cut = torch.cat((torch.zeros_like(cut[:1]), cut))
-    over = rollout.ended[..., None].expand(-1, -1, count).flatten(1)
-    over = torch.cat((torch.zeros_like(over[:1]), over))
-    last = rollout.last.acts[sides.role.name]
+    cut = clocked(by_side(rollout.truncated & playing))
+    over = clocked(rollout.ended[..., None].expand(-1, -1, count).flatten(1))
+    last = rollout.last.acts[layout.role.name]
     acts = torch.zeros((slots, rollout.reward.shape[2]), dtype=torch.int64, device=device)
-    next = of_sides((acts.scatter_reduce_(1, last.seat, last.present.to(torch.int64), "amax") > 0) & playing[-1])
+    acts.scatter_reduce_(1, last.seat, last.present.to(torch.int64), "amax")
+    next_seats = by_side((acts > 0) & playing[-1])
 
     found = Attribution.of(decides, over)
-    live = found.decided[-1] > found.ended[-1]
-    next &= live[:, None]
-    waits = live & ~next.any(1)
+    unfinished = found.decided[-1] > found.ended[-1]
+    next_seats &= unfinished[:, None]
+    still_pending = unfinished & ~next_seats.any(1)
 
     follows = torch.arange(1, found.depth + 1, device=device)[:, None] < found.count
     ended, cut_off = found.collect(over) > 0, found.collect(over & cut.any(2)) > 0
     # All seats of a side are paid the same (see `Learner.uses_team_reward`).
-    paid = rollout.reward[..., [side[0] for side in sides.all]].flatten(1)
-    begun = waiting["reward"] if waiting else torch.zeros_like(paid[0])
-    collected = found.collect_rewards(torch.cat((begun[None], paid)))
-    known = sides.together and rows.mask is None and rollout.final_obs is not None
-    goes_on = torch.where(cut_off, known, ~ended & (follows | next.any(1)))
-    learns = torch.where(cut_off, known, ended | follows | ~waits)
-    return _Chains(
-        number=number,
+    paid = rollout.reward[..., [side[0] for side in layout.all_seats]].flatten(1)
+    carried = pending["reward"] if pending else torch.zeros_like(paid[0])
+    reward = found.collect_rewards(torch.cat((carried[None], paid)))
+    bootstraps = layout.acting_known and rows.mask is None and rollout.final_obs is not None
+    goes_on = torch.where(cut_off, bootstraps, ~ended & (follows | next_seats.any(1)))
+    learns = torch.where(cut_off, bootstraps, ended | follows | ~still_pending)
+    return _SideChains(
+        row=row,
         decides=decides,
-        reward=collected.gather(0, found.place),
+        reward=reward.gather(0, found.place),
         learns=learns.gather(0, found.place),
         goes_on=goes_on.gather(0, found.place),
         begins=decides & (found.place > 0) & (before(found.decided) <= before(found.ended)),
-        cut=cut & (found.belongs & over & known)[..., None],
-        next=next,
+        cut=cut & (found.belongs & over & bootstraps)[..., None],
+        next_seats=next_seats,
         latest=found.decided[-1],
-        waits=waits,
+        pending=still_pending,
     )
 
 
 @dataclass(slots=True)
-class _Rows:
-    """Entries of chains: of the chains `[r]`, at the places `[r]`: twice the clock for a decision, one more for what
-    was seen as an episode was cut off on that turn, and twice T + 1 for the turn after the rollout."""
+class _Entries:
+    """Entries of the chains `[r]` at the places `[r]`.
+
+    place: twice the clock for a decision; one more for the position in which an episode was truncated on that turn; and
+    twice T + 1 for the turn after the rollout.
+    """
 
     rollout: Rollout
-    sides: Sides
-    chains: _Chains
-    waiting: Waiting
+    layout: SideLayout
+    chains: _SideChains
+    pending: PendingRows
     chain: Tensor
     place: Tensor
 
     @property
     def clock(self) -> Tensor:
-        """`[r]`, that of decisions and cuts; of the turn after the rollout, any."""
+        """`[r]`, of decisions and truncations; arbitrary for the turn after the rollout."""
         return (self.place // 2).clamp(max=len(self.chains.decides) - 1)
 
     @property
     def is_last(self) -> Tensor:
-        """`[r]`: on the turn after the rollout."""
+        """`[r]`: the turn after the rollout."""
         return self.place == 2 * len(self.chains.decides)
 
     @property
     def is_cut(self) -> Tensor:
-        """`[r]`: what was seen as an episode was cut off."""
+        """`[r]`: the position in which an episode was truncated."""
         return self.place % 2 == 1
 
     @property
@@ -238,31 +243,32 @@ class _Rows:
         return ~self.is_last & ~self.is_cut
 
     @property
-    def waited(self) -> Tensor:
-        """`[r]`: a decision that waited from the rollout before."""
+    def was_pending(self) -> Tensor:
+        """`[r]`: a decision that was pending after the rollout before."""
         return self.place == 0
 
     @property
     def present(self) -> Tensor:
         """`[r, n]`, see `Segment.rows`."""
         chains, clock, chain = self.chains, self.clock, self.chain
-        found = chains.number[clock, chain] >= 0
-        if self.waiting:
-            found = torch.where(self.waited[:, None], self.waiting["present"][chain], found)
+        found = chains.row[clock, chain] >= 0
+        if self.pending:
+            found = torch.where(self.was_pending[:, None], self.pending["present"][chain], found)
         found = torch.where(self.is_cut[:, None], chains.cut[clock, chain], found)
-        return torch.where(self.is_last[:, None], chains.next[chain], found)
+        return torch.where(self.is_last[:, None], chains.next_seats[chain], found)
 
     def tensors(self, with_state: bool) -> dict[str, Tensor]:
         """See `Segment.rows`."""
-        rollout, chains, role = self.rollout, self.chains, self.sides.role
+        rollout, chains, role = self.rollout, self.chains, self.layout.role
         rows, last = rollout.rows[role.name], rollout.last
         clock, chain, decides = self.clock, self.chain, self.decides
-        count, most = self.sides.seats.shape
+        count, most = self.layout.seats.shape
         slot, side = chain // count, chain % count
         size = (len(chain), most)
+        obs = torch.zeros((*size, *role.obs_shape), dtype=role.obs_dtype, device=chain.device)
         found = {
-            "obs": self._seats("obs", torch.zeros((*size, *role.obs_shape), dtype=role.obs_dtype, device=chain.device)),
-            "action": self._seats("action", torch.zeros(size, dtype=role.action_dtype, device=chain.device)),
+            "obs": self._by_seat("obs", obs),
+            "action": self._by_seat("action", torch.zeros(size, dtype=role.action_dtype, device=chain.device)),
             "present": self.present,
             "side": side,
             "reward": torch.where(decides, chains.reward[clock, chain], 0.0),
@@ -270,47 +276,48 @@ class _Rows:
         }
         if rows.mask is not None:
             width = role.actions.width
-            found["mask"] = self._seats("mask", torch.ones((*size, width), dtype=torch.bool, device=chain.device))
+            mask = torch.ones((*size, width), dtype=torch.bool, device=chain.device)
+            found["mask"] = self._by_seat("mask", mask)
         if with_state and rollout.state is not None and last.state is not None:
             state = rollout.state[(clock - 1).clamp(min=0), slot]
             if rollout.final_state is not None:
                 state[self.is_cut] = rollout.final_state[clock - 1, slot][self.is_cut]
             state[self.is_last] = last.state[slot[self.is_last]]
             state = state.flatten(1)
-            if self.waiting:
-                state[self.waited] = self.waiting["state"][chain[self.waited]]
+            if self.pending:
+                state[self.was_pending] = self.pending["state"][chain[self.was_pending]]
             found["state"] = state
         return found
 
-    def remembered(self, row: Tensor) -> Tensor:
-        """`[G, n, M]`, the memory of each seat before the decision `row` `[G, n]` of it; zeros where that is -1."""
-        rows = self.rollout.rows[self.sides.role.name]
+    def memory_before(self, entry: Tensor) -> Tensor:
+        """`[G, n, M]`, the memory of each seat before its decision in `entry` `[G, n]`; zeros where that is -1."""
+        rows = self.rollout.rows[self.layout.role.name]
         if rows.memory is None:
-            return torch.zeros((*row.shape, 0), device=row.device)
-        there, row = row >= 0, row.clamp(min=0)
-        seat = torch.arange(row.shape[1], device=row.device).expand(row.shape)
-        clock, chain = self.clock[row], self.chain[row]
-        found = rows.memory.flatten(0, 2)[self.chains.number[clock, chain, seat].clamp(min=0)]
-        if self.waiting:
-            found = torch.where(self.waited[row][..., None], self.waiting["memory"][chain, seat], found)
-        return torch.where((there & (self.present[row, seat]))[..., None], found, 0.0)
+            return torch.zeros((*entry.shape, 0), device=entry.device)
+        there, entry = entry >= 0, entry.clamp(min=0)
+        seat = torch.arange(entry.shape[1], device=entry.device).expand(entry.shape)
+        clock, chain = self.clock[entry], self.chain[entry]
+        found = rows.memory.flatten(0, 2)[self.chains.row[clock, chain, seat].clamp(min=0)]
+        if self.pending:
+            found = torch.where(self.was_pending[entry][..., None], self.pending["memory"][chain, seat], found)
+        return torch.where((there & (self.present[entry, seat]))[..., None], found, 0.0)
 
-    def _seats(self, name: str, into: Tensor) -> Tensor:
-        """Fill in, `[r, n, ...]`, what each seat saw, could do or did."""
-        rows, sides = self.rollout.rows[self.sides.role.name], self.sides
-        number = torch.where(self.decides[:, None], self.chains.number[self.clock, self.chain], -1)
-        taken = number >= 0
-        into[taken] = getattr(rows, name).flatten(0, 2)[number[taken]]
-        if self.waiting:
-            into[self.waited] = self.waiting[name][self.chain[self.waited]]
-        seats = sides.seats[self.chain % len(sides.seats)]
-        slot = (self.chain // len(sides.seats))[:, None]
+    def _by_seat(self, name: str, into: Tensor) -> Tensor:
+        """Fill in a column of `Decisions` for each seat, `[r, n, ...]`."""
+        rows, layout = self.rollout.rows[self.layout.role.name], self.layout
+        row = torch.where(self.decides[:, None], self.chains.row[self.clock, self.chain], -1)
+        taken = row >= 0
+        into[taken] = getattr(rows, name).flatten(0, 2)[row[taken]]
+        if self.pending:
+            into[self.was_pending] = self.pending[name][self.chain[self.was_pending]]
+        seats = layout.seats[self.chain % len(layout.seats)]
+        slot = (self.chain // len(layout.seats))[:, None]
         if name == "obs" and self.rollout.final_obs is not None:
             local = torch.zeros(self.rollout.reward.shape[2], dtype=torch.int64, device=slot.device)
-            local[list(sides.role.seats)] = torch.arange(len(sides.role.seats), device=slot.device)
+            local[list(layout.role.seats)] = torch.arange(len(layout.role.seats), device=slot.device)
             cut, turn = self.is_cut, (self.clock - 1)[:, None]
-            into[cut] = self.rollout.final_obs[sides.role.name][turn[cut], slot[cut], local[seats[cut]]]
-        acting = self.rollout.last.acts[sides.role.name]
+            into[cut] = self.rollout.final_obs[layout.role.name][turn[cut], slot[cut], local[seats[cut]]]
+        acting = self.rollout.last.acts[layout.role.name]
         seen = getattr(acting, name, None)
         if seen is not None:
             last = self.is_last
@@ -319,28 +326,29 @@ class _Rows:
         return into
 
 
-def _sequences(rows: _Rows, with_state: bool, chunk: int, burn_in: int) -> Segment:
-    """Cut each chain's entries into pieces of `chunk`; what is left over is its first piece.
+def _sequences(entries: _Entries, with_state: bool, chunk: int, burn_in: int) -> Segment:
+    """Cut each chain's entries into sequences of `chunk`; the remainder is the chain's first sequence.
 
-    So a side's last seats in a rollout have decisions enough before the turn after it to tell what they remember.
+    In this way the last sequence, which is bootstrapped from the turn after the rollout, has enough decisions of each
+    seat to know its memory there.
     """
-    found, chain, decides = rows.tensors(with_state), rows.chain, rows.decides
+    found, chain, decides = entries.tensors(with_state), entries.chain, entries.decides
     length = torch.bincount(chain, minlength=1)
     index = torch.arange(len(chain), device=chain.device)
     place = index - (length.cumsum(0) - length)[chain]
-    beyond = (rows.chains.next.any(1) | rows.chains.waits).to(torch.int64)
+    beyond = (entries.chains.next_seats.any(1) | entries.chains.pending).to(torch.int64)
     left = (length[chain] - beyond[chain]) - place
     first = ((left > 0) & ((place == 0) | (left % chunk == 0))).nonzero()[:, 0]
-    count, before = (left[first] - 1) % chunk + 1, place[first].clamp(max=burn_in)
+    count, burnt_in = (left[first] - 1) % chunk + 1, place[first].clamp(max=burn_in)
 
     final = first + count - 1 + found["goes_on"][first + count - 1].to(torch.int64)
     decided = torch.where(found["present"] & decides[:, None], index[:, None], _FAR)
-    following = decided.flip(0).cummin(0).values.flip(0)[first - before]
+    following = decided.flip(0).cummin(0).values.flip(0)[first - burnt_in]
     known = following <= final[:, None]
-    memory = rows.remembered(torch.where(known, following, -1))
+    memory = entries.memory_before(torch.where(known, following, -1))
     if memory.shape[2]:
-        unknown = (rows.is_last[final][:, None] & found["present"][final] & ~known).any(1)
+        unknown = (entries.is_last[final][:, None] & found["present"][final] & ~known).any(1)
         found["learns"][(first + count - 1)[unknown]] = False
     learnt = torch.cat((index[:1] * 0, found["learns"].cumsum(0))) if len(index) else index
     useful = (learnt[first + count] - learnt[first]) > 0
-    return Segment(found, first[useful], before[useful], count[useful], memory[useful])
+    return Segment(found, first[useful], burnt_in[useful], count[useful], memory[useful])

@@ -1,4 +1,4 @@
-"""What a side's joint action is worth, from what each of its seats' actions is: the mixers of QMIX and VDN.
+"""Mixers: the value of a side's joint action from the values of its seats' actions, for QMIX and VDN.
 
 Letters in shapes: n seats of a side, F numbers of the state.
 """
@@ -11,22 +11,22 @@ import torch
 from torch import Tensor, nn
 
 
-class Sum(nn.Module):
-    """VDN (Sunehag et al. 2018, arXiv:1706.05296, eq. 6), and the value of a side of one seat."""
+class SumMixer(nn.Module):
+    """VDN: Q_tot = Σ_i Q_i (Sunehag et al. 2018, arXiv:1706.05296, eq. 6). Also serves sides of one seat."""
 
     def forward(self, utilities: Tensor, state: Tensor | None) -> Tensor:
-        """`[...]` of utilities `[..., n]`. state: not looked at."""
+        """`[...]` of utilities `[..., n]`. state: ignored."""
         return utilities.sum(-1)
 
 
-class Monotonic(nn.Module):
-    """QMIX (Rashid et al. 2018, arXiv:1803.11485, fig. 2): it rises with every seat's utility, whatever the state.
+class MonotonicMixer(nn.Module):
+    """QMIX: ∂Q_tot/∂Q_i ≥ 0 in every state (Rashid et al. 2018, arXiv:1803.11485, fig. 2).
 
-    A network of two layers and ELU between them, whose weights are given by networks of the state; absolute values
-    make them positive, so that each seat's best action is part of the best joint one.
+    A network of two layers with an ELU between them, whose weights hypernetworks compute from the state. Their absolute
+    values are used, so that each seat's best action is part of the best joint action.
 
-    seats: n. state: F. width: of the mixing network. hidden: of the networks that give it its weights. generator: what
-    these are drawn from, evenly within ±1/√(inputs of the layer).
+    seats: n. state: F. width: of the mixing network. hidden: width of the hypernetworks' hidden layer. generator: from
+    which their weights are drawn, uniformly within ±1/√(inputs of the layer).
     """
 
     def __init__(self, seats: int, state: int, width: int, hidden: int, generator: torch.Generator) -> None:

@@ -12,9 +12,9 @@ from torch import Tensor
 from league.execution.training_table import shared
 from league.games.core import Game
 from league.games.registry import make
-from league.learning.off_policy.experience import Segment, Sides, Waiting, segment
-from league.learning.off_policy.replay import Replay, Window
-from league.learning.off_policy.value_learner import values_of
+from league.learning.off_policy.experience import PendingRows, Segment, SideLayout, build_segment
+from league.learning.off_policy.replay import ReplayBuffer, SequenceBatch
+from league.learning.off_policy.value_learner import unroll_values
 from league.matchmaking.posts import by_seat
 from league.play.rollout import collect, nothing_pending
 from league.play.table import Table
@@ -52,12 +52,12 @@ class Played:
     policy: NeuralPolicy
     rollouts: list[Rollout]
     segments: list[Segment]
-    waited: list[Waiting]
+    waited: list[PendingRows]
 
 
 def played(name: str, chunk: int = 3, burn_in: int = 0, **options: object) -> Played:
     game = make(name.removesuffix(" by seat"), 5, options=options)
-    sides = Sides.of(game.spec, game.spec.roles[0], game.device)
+    layout = SideLayout.of(game.spec, game.spec.roles[0], game.device)
     posts = by_seat(game.spec.posts) if name.endswith(" by seat") else game.spec.posts
     role = game.spec.roles[0]
     assert len(game.spec.roles) == 1
@@ -69,11 +69,11 @@ def played(name: str, chunk: int = 3, burn_in: int = 0, **options: object) -> Pl
     table.start()
     pending = {role.name: nothing_pending(game, role, policies[0].memory)}
     found = Played(game, policies[0], [], [], [])
-    waiting = Waiting()
+    waiting = {}
     for _ in range(ROUNDS):
         rollout = collect(table, TURNS, pending)
         rollout.reward = shared(game.spec, rollout.reward)
-        kept, waiting = segment(rollout, sides, 0, waiting, chunk, burn_in, game.spec.state_shape is not None)
+        kept, waiting = build_segment(rollout, layout, 0, waiting, chunk, burn_in, game.spec.state_shape is not None)
         found.rollouts.append(rollout)
         found.segments.append(kept)
         found.waited.append(waiting)
@@ -193,10 +193,10 @@ def test_decisions_of_seats_that_died_wait_for_the_end_of_the_episode(turns: int
     table = Table(game, policies, Hashed(tuple((int(post.role == "judge"),) for post in game.spec.posts)))
     table.start()
     pending = {role.name: nothing_pending(game, role) for role in game.spec.roles}
-    sides, waiting, taken, learnt, alone = Sides.of(game.spec, runner, game.device), Waiting(), 0, 0, 0
+    layout, waiting, taken, learnt, alone = SideLayout.of(game.spec, runner, game.device), {}, 0, 0, 0
     for _ in range(120):
         rollout = collect(table, turns, pending)
-        kept, waiting = segment(rollout, sides, 0, waiting, 3, 0, False)
+        kept, waiting = build_segment(rollout, layout, 0, waiting, 3, 0, False)
         taken += int(rollout.rows["runner"].present.sum())
         learnt += kept.decisions
         pending = {role.name: still_pending(rollout, role, chains(rollout, role)) for role in game.spec.roles}
@@ -208,12 +208,12 @@ def test_decisions_of_seats_that_died_wait_for_the_end_of_the_episode(turns: int
 def test_what_waited_is_forgotten_where_the_game_began_afresh() -> None:
     game = make("tictactoe", 4)
     role = game.spec.roles[0]
-    sides, waiting = Sides.of(game.spec, role, game.device), Waiting()
+    layout, waiting = SideLayout.of(game.spec, role, game.device), {}
     for _ in range(2):
         table = Table(game, [Random(role.name, role.actions)], Hashed(((0,), (0,))))
         table.start()
         rollout = collect(table, 3, {role.name: nothing_pending(game, role)})
-        kept, waiting = segment(rollout, sides, 0, waiting, 3, 0, False)
+        kept, waiting = build_segment(rollout, layout, 0, waiting, 3, 0, False)
         # Of three moves the first is learnt from, and the second as the fourth is due; the third waits.
         assert kept.decisions == 4 * 2
         assert int(waiting["valid"].sum()) == 4
@@ -223,15 +223,15 @@ def test_what_waited_is_forgotten_where_the_game_began_afresh() -> None:
 def test_memory_before_a_sequence_is_what_was_remembered_as_it_was_played(name: str, burn_in: int) -> None:
     """While the weights have not changed, what the network says of a sequence is what it said in play."""
     found = played(name, 3, burn_in, **({"max_cycles": 5} if "spread" in name else {}))
-    replay = Replay(
+    replay = ReplayBuffer(
         10_000, torch.ones(found.segments[0].rows["present"].shape[1:], dtype=torch.bool)[None].repeat(2, 1)
     )
     for one in found.segments:
         replay.add(one)
-    window = replay.window(torch.arange(len(replay.first)), 3, burn_in)
-    sides = Sides.of(found.game.spec, found.game.spec.roles[0], found.game.device)
-    seats = sides.seats[window.rows["side"][0]].flatten()
-    said = values_of(found.policy.actor, window, seats, burn_in)[:-1]
+    window = replay.gather(torch.arange(len(replay.first)), 3, burn_in)
+    layout = SideLayout.of(found.game.spec, found.game.spec.roles[0], found.game.device)
+    seats = layout.seats[window.rows["side"][0]].flatten()
+    said = unroll_values(found.policy.actor, window, seats, burn_in)[:-1]
     rows = {key: value[burn_in:-1] for key, value in window.rows.items()}
     # Each decision was the best by what the network said, unless it was one of the random ones.
     heard = {}
@@ -244,14 +244,14 @@ def test_memory_before_a_sequence_is_what_was_remembered_as_it_was_played(name: 
     count = 0
     for place in (rows["present"] & rows["learns"][..., None]).nonzero().tolist():
         c, q, n = place
-        seat = int(sides.seats[rows["side"][c, q], n])
+        seat = int(layout.seats[rows["side"][c, q], n])
         options = torch.stack(heard[seat, tuple(close(rows["obs"][c, q, n]))])
         assert float((options - said[c, q, n]).detach().abs().amax(1).min()) < 1e-5
         count += 1
     assert count > 30
     # Memory matters: had it been forgotten, the answers would be others.
     blank = replace(window, memory=torch.zeros_like(window.memory))
-    assert burn_in or not torch.allclose(values_of(found.policy.actor, blank, seats, burn_in)[:-1], said, atol=1e-3)
+    assert burn_in or not torch.allclose(unroll_values(found.policy.actor, blank, seats, burn_in)[:-1], said, atol=1e-3)
 
 
 def test_a_seat_that_passes_by_a_turn_remembers_what_it_did() -> None:
@@ -265,9 +265,9 @@ def test_a_seat_that_passes_by_a_turn_remembers_what_it_did() -> None:
     begins = torch.rand((length, count), generator=generator) < 0.3
     memory = torch.randn((count, 2, 5), generator=generator)
     rows = {"obs": obs, "present": present, "begins": begins, "side": torch.zeros((length, count), dtype=torch.int64)}
-    window = Window(rows, memory)
+    window = SequenceBatch(rows, memory)
     for burn_in in (0, 2):
-        said = values_of(network, window, torch.arange(2).repeat(count), burn_in)
+        said = unroll_values(network, window, torch.arange(2).repeat(count), burn_in)
         for q in range(count):
             for seat in range(2):
                 held = memory[q, seat][None]

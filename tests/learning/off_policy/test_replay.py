@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from league.learning.off_policy.experience import Segment
-from league.learning.off_policy.replay import Replay
+from league.learning.off_policy.replay import ReplayBuffer
 from league.policies import weights
 
 SIDES = torch.tensor([[True, True], [True, False]])
@@ -35,15 +35,15 @@ def made(number: int, sequences: int = 4) -> Segment:
     return Segment(rows, first, torch.zeros_like(first), count, torch.full((sequences, 2, 3), float(number)))
 
 
-def held(replay: Replay) -> list[int]:
+def held(replay: ReplayBuffer) -> list[int]:
     return replay.memory[:, 0, 0].int().tolist()
 
 
 def test_windows_are_the_sequences_however_the_ring_has_turned() -> None:
-    replay = Replay(35, SIDES)
+    replay = ReplayBuffer(35, SIDES)
     for number in range(1, 40):
         replay.add(made(number, 1 + number % 5))
-        window = replay.window(torch.arange(len(replay.first)), 6, 0)
+        window = replay.gather(torch.arange(len(replay.first)), 6, 0)
         expected = [(n, q) for n in range(1, number + 1) for q in range(1 + n % 5)]
         expected = expected[-len(replay.first) :]
         assert held(replay) == [n for n, _ in expected]
@@ -59,7 +59,7 @@ def test_windows_are_the_sequences_however_the_ring_has_turned() -> None:
 
 
 def test_the_oldest_leave_beyond_the_capacity_but_never_the_latest() -> None:
-    replay = Replay(25, SIDES)
+    replay = ReplayBuffer(25, SIDES)
     for number in range(5):
         replay.add(made(number))  # ten decisions each
     assert replay.decisions == 20
@@ -69,7 +69,7 @@ def test_the_oldest_leave_beyond_the_capacity_but_never_the_latest() -> None:
 
 
 def test_a_buffer_is_full_where_one_more_round_would_push_out_the_oldest() -> None:
-    replay, full = Replay(25, SIDES), []
+    replay, full = ReplayBuffer(25, SIDES), []
     for number in range(4):
         full.append(replay.full)
         replay.add(made(number))  # ten decisions each
@@ -77,7 +77,7 @@ def test_a_buffer_is_full_where_one_more_round_would_push_out_the_oldest() -> No
 
 
 def test_segments_come_back_as_they_were_and_a_restored_buffer_draws_the_same() -> None:
-    replay, files = Replay(45, SIDES), dict[str, bytes]()
+    replay, files = ReplayBuffer(45, SIDES), dict[str, bytes]()
 
     def write(tensors: dict[str, Tensor]) -> str:
         data = weights.pack(tensors, {})
@@ -90,24 +90,24 @@ def test_segments_come_back_as_they_were_and_a_restored_buffer_draws_the_same() 
     assert len(files) == 7, "each is written once"
     generator = torch.Generator().manual_seed(0)
     for _ in range(5):
-        number = replay.draw(6, 0.6, 0.4, generator).number
-        learns = replay.window(number, 6, 0).rows["learns"][:-1, :, None] & SIDES[replay.side[number]]
-        replay.learnt(number, torch.rand((6, 6, 2), generator=generator), learns)
-    other = Replay(45, SIDES)
+        number = replay.sample(6, 0.6, 0.4, generator).number
+        learns = replay.gather(number, 6, 0).rows["learns"][:-1, :, None] & SIDES[replay.side[number]]
+        replay.update_priorities(number, torch.rand((6, 6, 2), generator=generator), learns)
+    other = ReplayBuffer(45, SIDES)
     other.load([(id, Segment.of(weights.unpack(files[id])[1], torch.device("cpu"))) for id in ids], replay.tensors())
-    one, two = (buffer.draw(20, 0.6, 0.4, torch.Generator().manual_seed(5)) for buffer in (replay, other))
+    one, two = (buffer.sample(20, 0.6, 0.4, torch.Generator().manual_seed(5)) for buffer in (replay, other))
     assert torch.equal(one.number, two.number)
     assert torch.equal(one.weight, two.weight)
-    windows = [buffer.window(one.number, 6, 0) for buffer in (replay, other)]
+    windows = [buffer.gather(one.number, 6, 0) for buffer in (replay, other)]
     assert all(torch.equal(value, windows[1].rows[name]) for name, value in windows[0].rows.items())
     assert other.ids(write) == ids
 
 
 def test_without_priorities_all_sequences_are_as_likely() -> None:
-    replay = Replay(1000, SIDES)
+    replay = ReplayBuffer(1000, SIDES)
     for number in range(3):
         replay.add(made(number))
-    drawn = replay.draw(12_000, 0.0, 0.4, torch.Generator().manual_seed(0))
+    drawn = replay.sample(12_000, 0.0, 0.4, torch.Generator().manual_seed(0))
     counts = torch.bincount(drawn.number, minlength=12)
     # Five standard deviations of a binomial: 5 √(12000 · 1/12 · 11/12) = 151.
     assert (counts - 1000).abs().max() < 152
@@ -115,10 +115,10 @@ def test_without_priorities_all_sequences_are_as_likely() -> None:
 
 
 def test_each_seat_draws_in_proportion_to_its_own_priorities() -> None:
-    replay, exponent, count = Replay(1000, SIDES), 0.7, 30_000
+    replay, exponent, count = ReplayBuffer(1000, SIDES), 0.7, 30_000
     replay.add(made(0))
     replay.priority = torch.tensor([[1.0, 8.0], [3.0, 0.0], [4.0, 0.5], [0.5, 0.0]], dtype=torch.float64)
-    drawn = replay.draw(count, exponent, 0.5, torch.Generator().manual_seed(1))
+    drawn = replay.sample(count, exponent, 0.5, torch.Generator().manual_seed(1))
     shares = []
     # Seats take turns: side 0's first, side 0's second, side 1's only one.
     for turn, (place, mine) in enumerate([(0, [0, 2]), (1, [0, 2]), (0, [1, 3])]):
@@ -136,21 +136,21 @@ def test_each_seat_draws_in_proportion_to_its_own_priorities() -> None:
 
 
 def test_turns_go_on_where_the_last_draw_ended() -> None:
-    replay = Replay(1000, SIDES)
+    replay = ReplayBuffer(1000, SIDES)
     replay.add(made(0))
     replay.priority = torch.tensor([[1.0, 0.0], [0.0, 0.0], [0.0, 1.0], [1.0, 0.0]], dtype=torch.float64)
     generator = torch.Generator().manual_seed(1)
-    drawn = [int(replay.draw(1, 1.0, 0.0, generator).number) for _ in range(7)]
+    drawn = [int(replay.sample(1, 1.0, 0.0, generator).number) for _ in range(7)]
     assert drawn == [0, 2, 3, 0, 2, 3, 0]
 
 
 def test_priorities_are_mostly_the_largest_error_and_new_sequences_get_the_highest() -> None:
-    replay = Replay(1000, SIDES)
+    replay = ReplayBuffer(1000, SIDES)
     replay.add(made(0))
     assert replay.priority.tolist() == [[1, 1], [1, 0], [1, 1], [1, 0]], "1 where the seat is in it"
     error = torch.tensor([[[1.0, -2.0]], [[-4.0, 9.0]], [[7.0, 7.0]]])
     present = torch.tensor([[[True, True]], [[True, False]], [[False, False]]])
-    replay.learnt(torch.tensor([2]), error, present)
+    replay.update_priorities(torch.tensor([2]), error, present)
     # 0.9 · 4 + 0.1 · 2.5, and 0.9 · 2 + 0.1 · 2.
     assert torch.allclose(replay.priority[2], torch.tensor([3.85, 2.0], dtype=torch.float64), atol=1e-5)
     replay.add(made(1))
@@ -159,9 +159,9 @@ def test_priorities_are_mostly_the_largest_error_and_new_sequences_get_the_highe
 
 
 def test_what_was_drawn_twice_has_the_higher_of_its_priorities() -> None:
-    replay = Replay(1000, SIDES)
+    replay = ReplayBuffer(1000, SIDES)
     replay.add(made(0))
     error = torch.tensor([[[3.0, 1.0], [2.0, 2.0]]])
-    replay.learnt(torch.tensor([2, 2]), error, torch.ones((1, 2, 2), dtype=torch.bool))
+    replay.update_priorities(torch.tensor([2, 2]), error, torch.ones((1, 2, 2), dtype=torch.bool))
     assert torch.allclose(replay.priority[2], torch.tensor([3.0, 2.0], dtype=torch.float64), atol=1e-5)
     assert replay.priority[[0, 1, 3]].tolist() == [[1, 1], [1, 0], [1, 0]], "the others are left as they were"

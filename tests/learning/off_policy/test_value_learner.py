@@ -15,8 +15,8 @@ from league.errors import ConfigError
 from league.execution.training_table import TrainingTable
 from league.games.registry import make
 from league.learning.algorithms import LEARNERS
-from league.learning.off_policy.mixers import Monotonic, Sum
-from league.learning.off_policy.replay import Window
+from league.learning.off_policy.mixers import MonotonicMixer, SumMixer
+from league.learning.off_policy.replay import SequenceBatch
 from league.learning.off_policy.value_learner import Qmix, ValueLearner, Vdn
 from league.learning.settings import ALGORITHMS
 from league.policies.core import Rows
@@ -51,7 +51,7 @@ def taught(one: ValueLearner, game: str, rounds: int, seed: int = 5, **options: 
 @given(st.integers(0, 10_000), st.integers(0, 2), st.floats(0.01, 5.0))
 def test_qmix_rises_with_every_seats_value_whatever_the_state(seed: int, seat: int, more: float) -> None:
     generator = torch.Generator().manual_seed(seed)
-    mixer = Monotonic(3, 4, 8, 8, generator)
+    mixer = MonotonicMixer(3, 4, 8, 8, generator)
     state, utilities = torch.randn((5, 4), generator=generator) * 3, torch.randn((5, 3), generator=generator)
     raised = utilities.clone()
     raised[:, seat] += more
@@ -61,7 +61,7 @@ def test_qmix_rises_with_every_seats_value_whatever_the_state(seed: int, seat: i
 @pytest.mark.parametrize("seed", range(5))
 def test_each_seats_best_action_is_part_of_the_best_joint_one(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    mixer, values = Monotonic(3, 4, 8, 8, generator), torch.randn((3, 4), generator=generator)
+    mixer, values = MonotonicMixer(3, 4, 8, 8, generator), torch.randn((3, 4), generator=generator)
     state = torch.randn(4, generator=generator)
     joint = {
         actions: float(mixer(values[range(3), list(actions)], state).detach())
@@ -71,10 +71,10 @@ def test_each_seats_best_action_is_part_of_the_best_joint_one(seed: int) -> None
 
 
 def test_vdn_is_the_sum() -> None:
-    assert Sum()(torch.tensor([[1.0, 2.0, -4.0], [0.5, 0.0, 0.0]]), None).tolist() == [-1.0, 0.5]
+    assert SumMixer()(torch.tensor([[1.0, 2.0, -4.0], [0.5, 0.0, 0.0]]), None).tolist() == [-1.0, 0.5]
 
 
-def chain(learns: list[bool], goes_on: list[bool]) -> Window:
+def chain(learns: list[bool], goes_on: list[bool]) -> SequenceBatch:
     """Four decisions of the two-step game's side, at its places 0, 1, 2, 0, with rewards 1, 2, 3, 4."""
     place = torch.tensor([0, 1, 2, 0])
     seen = torch.eye(3)[place]
@@ -89,7 +89,7 @@ def chain(learns: list[bool], goes_on: list[bool]) -> Window:
         "begins": torch.zeros((4, 1), dtype=torch.bool),
         "state": seen[:, None],
     }
-    return Window(rows, torch.zeros((1, 2, 0)))
+    return SequenceBatch(rows, torch.zeros((1, 2, 0)))
 
 
 @pytest.mark.parametrize("double", [True, False])
@@ -99,15 +99,15 @@ def test_targets_are_as_worked_out_by_hand(double: bool) -> None:
         for parameter in one.target.parameters():
             parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.3)
     # The second decision ends the episode; after the third it was cut off, in what the fourth row shows.
-    judged = one.judge(chain([True, True, True, False], [True, False, True, False]))
+    estimate = one.estimate(chain([True, True, True, False], [True, False, True, False]))
     seats = torch.arange(2)
     places = torch.eye(3)
     here, there = (
         [network(places[p].repeat(2, 1), seats).tolist() for p in range(3)] for network in (one.actor, one.target)
     )
     chosen = [[here[0][0][0], here[0][1][1]], [here[1][0][1], 0.0], [here[2][0][0], here[2][1][0]]]
-    assert torch.allclose(judged.chosen[:, 0], torch.tensor(chosen), atol=1e-6)
-    assert torch.allclose(judged.value[:, 0], torch.tensor(chosen).sum(1), atol=1e-6)
+    assert torch.allclose(estimate.seat_values[:, 0], torch.tensor(chosen), atol=1e-6)
+    assert torch.allclose(estimate.value[:, 0], torch.tensor(chosen).sum(1), atol=1e-6)
     says = here if double else there
 
     def best(place: int, seat: int) -> float:
@@ -116,8 +116,8 @@ def test_targets_are_as_worked_out_by_hand(double: bool) -> None:
 
     # Only the first seat acts at the second decision.
     expected = [10 + 0.5 * best(1, 0), 20.0, 30 + 0.5 * (best(0, 0) + best(0, 1))]
-    assert torch.allclose(judged.target[:, 0], torch.tensor(expected), atol=1e-5)
-    assert not judged.target.requires_grad
+    assert torch.allclose(estimate.target[:, 0], torch.tensor(expected), atol=1e-5)
+    assert not estimate.target.requires_grad
 
 
 def test_the_target_becomes_the_network_after_so_many_steps_or_follows_it() -> None:
@@ -226,7 +226,7 @@ def test_tic_tac_toe_is_learnt_with_masks_and_against_itself(memory: str, priori
         "qmix", "tictactoe", NetworkSettings(actor=(32,), memory=memory, memory_units=16), slots=32, turns=8,
         warmup=200, updates=2, chunk=4, burn_in=2, priority=priority, epsilon=0.5,
     )  # fmt: skip
-    assert isinstance(one.mixer, Sum), "a side of one seat has nothing to mix"
+    assert isinstance(one.mixer, SumMixer), "a side of one seat has nothing to mix"
     metrics = taught(one, "tictactoe", 12)[-1]
     assert metrics["skipped_steps"] == 0
     assert -1.2 < metrics["q_value"] < 1.2
@@ -237,7 +237,7 @@ def test_games_that_cannot_be_learnt_are_refused_with_what_can_be_used() -> None
     for kind in ("qmix", "vdn"):
         with pytest.raises(ConfigError, match=r"one side: use game.options = \{ pad = true \}.*mappo"):
             learner(kind, "speaker_listener")
-        with pytest.raises(ConfigError, match=r"learns one of n actions.*mappo"):
+        with pytest.raises(ConfigError, match=r"needs discrete actions.*mappo"):
             learner(kind, "mpe2:simple_spread_v3 with continuous_actions")
 
 
@@ -245,7 +245,7 @@ def test_games_that_cannot_be_learnt_are_refused_with_what_can_be_used() -> None
 def test_sides_of_several_seats_share_what_they_learn(kind: str) -> None:
     one = learner(kind, "spread", slots=8, turns=16, warmup=64, updates=2, priority=0.5)
     assert isinstance(one, Qmix if kind == "qmix" else Vdn)
-    assert isinstance(one.mixer, Monotonic if kind == "qmix" else Sum)
+    assert isinstance(one.mixer, MonotonicMixer if kind == "qmix" else SumMixer)
     metrics = taught(one, "spread", 2)[-1]
     assert metrics["agent_steps"] == 8 * 16 * 3
     assert metrics["grad_norm"] > 0
