@@ -1,4 +1,4 @@
-"""The settings of algorithms. Apart from the learning itself, so that reading a config does not import torch."""
+"""The settings of all algorithms. They are apart from the algorithms so that reading a config does not import torch."""
 
 from __future__ import annotations
 
@@ -10,77 +10,77 @@ from league.settings import Settings
 
 
 class AlgorithmSettings(Settings):
-    """What every algorithm has; each kind adds its own."""
+    """Settings of every algorithm; each kind adds its own."""
 
     kind: str = "mappo"
-    """How learners learn: mappo (PPO with a centralised critic), ippo (each seat's critic sees what the seat sees),
-    coma (counterfactual baseline), qmix or vdn (action values, summed up over a side, from a replay buffer)."""
+    """The learning algorithm: mappo (PPO with a centralised critic), ippo (PPO whose critic sees what the seat sees),
+    coma (counterfactual baseline), qmix or vdn (action values, mixed over a side, from a replay buffer)."""
     slots: PositiveInt | None = None
-    """Games played side by side at each training table; by default 512 of a native game, and of a PettingZoo one from
-    16 to 256, by how many act at once and how much they see."""
+    """Games played in parallel at each training table; by default 512 for a native game, and 16 to 256 for a PettingZoo
+    game, fewer the more agents act at once and the larger their observations are."""
     turns: PositiveInt = 64
-    """Turns of every slot in one round's rollout."""
+    """Length of a round's rollout: turns played in every slot."""
     learning_rate: float = Field(5e-4, gt=0)
-    """Adam's step size at the start."""
+    """Initial learning rate of Adam."""
     learning_rate_end: float | None = Field(None, gt=0)
-    """Adam's step size from `learning_rate_steps` on, reached in a straight line; by default it stays."""
+    """Final learning rate, reached by linear annealing over `learning_rate_steps`; by default it stays constant."""
     learning_rate_steps: PositiveInt = 1_000_000
-    """Agent-steps over which the step size moves to `learning_rate_end`."""
+    """Agent-steps over which the learning rate is annealed to `learning_rate_end`."""
     discount: float = Field(0.99, ge=0, le=1)
-    """Discount from one of a seat's own decisions to its next."""
+    """Discount factor per decision of a seat: from one of its own decisions to its next."""
     reward_scale: float = Field(1.0, gt=0)
-    """What rewards are multiplied by before anything is learnt from them; scores and returns are shown as they are."""
+    """Factor that rewards are multiplied by for training only; scores and returns are shown unscaled."""
     max_grad_norm: float = Field(0.5, gt=0)
-    """Gradients of each network (qmix, vdn: of all together) are scaled down to this norm."""
+    """Maximum gradient norm of each network (qmix, vdn: of all networks together)."""
     adam_epsilon: float = Field(1e-5, gt=0)
     """Adam's epsilon."""
     chunk: PositiveInt = 16
-    """Own decisions in a row that networks with memory are trained through; the memory before the first is kept. Of
-    qmix and vdn: decisions of a sequence, with memory or without."""
+    """Length of the sequences for backpropagation through time, in own decisions, for networks with memory; each starts
+    from its stored memory. For qmix and vdn: decisions of a replayed sequence, with or without memory."""
 
 
 class ActorCriticSettings(AlgorithmSettings):
-    """What all that learn from their latest rollout have, with an actor and a critic."""
+    """Settings of the on-policy algorithms, which have an actor and a critic."""
 
     critic_learning_rate: float | None = Field(None, gt=0)
-    """Adam's step size for the critic, moved in the same proportion; by default the actor's."""
+    """Initial learning rate of the critic, annealed in the same proportion as the actor's; by default the same."""
     epochs: PositiveInt = 4
-    """Passes over the rollout in each update; COMA's actor takes one, its critic all."""
+    """Passes over the rollout in each update; COMA trains its actor in the first pass only."""
     minibatch: PositiveInt = 2048
-    """Decisions in one gradient step; the last of an epoch takes what is left if it is at least half as large."""
+    """Decisions per gradient step; what remains at the end of an epoch is used if it is at least half as many."""
     gae_lambda: float = Field(0.95, ge=0, le=1)
-    """Lambda of generalised advantage estimation (Schulman et al. 2016, eq. 16), along a seat's own decisions; of COMA,
-    the lambda of its critic's returns."""
+    """Lambda of generalised advantage estimation (Schulman et al. 2016, eq. 16), along a seat's own decisions. For
+    COMA, lambda of the TD(lambda) returns that its critic learns."""
     value_coefficient: float = Field(1.0, ge=0)
     """Weight of the value loss."""
     value_loss: Literal["squared", "huber"] = "squared"
-    """How far values are off: half the squared error, or Huber's, which is linear beyond `huber_delta`."""
+    """Loss of the value error: half its square, or Huber's, which is linear beyond `huber_delta`."""
     huber_delta: float = Field(10.0, gt=0)
-    """Where Huber's loss becomes linear, in the critic's units (qmix, vdn: of scaled rewards)."""
+    """Error beyond which Huber's loss is linear, in the critic's units (qmix, vdn: in units of scaled rewards)."""
     value_normalisation: bool = True
-    """Learn values on the running mean and standard deviation of the returns."""
+    """Normalise value targets by the running mean and standard deviation of the returns (Yu et al. 2022, sec. 5.1)."""
     advantage_normalisation: bool = True
-    """Shift and scale the advantages of each update to mean 0 and standard deviation 1."""
+    """Normalise the advantages of each update to mean 0 and standard deviation 1."""
     entropy: float = Field(0.02, ge=0)
-    """Weight of the entropy bonus at the start."""
+    """Initial weight of the entropy bonus."""
     entropy_end: float | None = Field(None, ge=0)
-    """Weight of the entropy bonus from `entropy_steps` on, reached in a straight line; by default it stays."""
+    """Final weight, reached by linear annealing over `entropy_steps`; by default it stays constant."""
     entropy_steps: PositiveInt = 1_000_000
-    """Agent-steps over which the entropy bonus moves to `entropy_end`."""
+    """Agent-steps over which the weight of the entropy bonus is annealed to `entropy_end`."""
     magnet: float = Field(0.0, ge=0)
-    """Weight of the KL divergence from the policy to its magnet, a slower copy of itself (Sokota et al. 2023,
-    arXiv:2206.05825, eq. 7); 0: there is none."""
+    """Initial weight of the KL penalty that pulls the policy towards its magnet, a slower copy of itself (magnetic
+    mirror descent, Sokota et al. 2023, arXiv:2206.05825, eq. 7); 0: no magnet, unless `magnet_end` is above 0."""
     magnet_end: float | None = Field(None, ge=0)
-    """Weight of the magnet from `magnet_steps` on, reached in a straight line; by default it stays."""
+    """Final weight of the magnet, reached by linear annealing over `magnet_steps`; by default it stays constant."""
     magnet_steps: PositiveInt = 1_000_000
-    """Agent-steps over which the magnet's weight moves to `magnet_end`."""
+    """Agent-steps over which the weight of the magnet is annealed to `magnet_end`."""
     magnet_rate: float = Field(0.05, ge=0, le=1)
-    """Share of the way to the policy that the magnet's weights move after each update; 0: it stays where it began."""
+    """Rate at which the magnet follows the policy after each update (Polyak averaging); 0: it never moves."""
     magnet_every: PositiveInt | None = None
-    """Let the magnet stand still and become the policy once in so many updates, instead of moving by `magnet_rate`."""
+    """Copy the policy into the magnet once in this many updates, instead of following it at `magnet_rate`."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """What the update's passes through the networks compute in; weights, losses and statistics are always float32.
-    bfloat16 is faster only where the processor computes in it (`league bench` tells)."""
+    """Precision of the update's passes through the networks; weights, losses and statistics are always float32.
+    bfloat16 is faster only on hardware that supports it natively (`league bench` measures both)."""
 
 
 class PpoSettings(ActorCriticSettings):
@@ -89,9 +89,9 @@ class PpoSettings(ActorCriticSettings):
     clip: float = Field(0.2, gt=0)
     """Clip range of the probability ratio (Schulman et al. 2017, eq. 7)."""
     value_clip: float = Field(0.2, ge=0)
-    """Clip range of the value's change, in normalised units; 0 turns it off."""
+    """Clip range of the change in value, in normalised units; 0 turns clipping off."""
     target_kl: float | None = Field(None, gt=0)
-    """End the update after an epoch whose approx_kl exceeds 1.5 times this."""
+    """Stop the update after an epoch whose approx_kl exceeds 1.5 times this; by default it never stops early."""
 
 
 class MappoSettings(PpoSettings):
@@ -113,65 +113,65 @@ class ComaSettings(ActorCriticSettings):
 
 
 class ReplaySettings(AlgorithmSettings):
-    """What all that learn action values from a replay buffer have."""
+    """Settings of the off-policy algorithms, which learn action values from a replay buffer."""
 
     slots: PositiveInt | None = 32
-    """Games played side by side at each training table: the fewer, the more often what is played is learnt from."""
+    """Games played in parallel at each training table. With fewer, each decision is replayed more often."""
     max_grad_norm: float = Field(10.0, gt=0)
-    """Gradients of the networks together are scaled down to this norm."""
+    """Maximum gradient norm of all networks together."""
     batch: PositiveInt = 32
-    """Sequences in one gradient step."""
+    """Sequences per gradient step."""
     updates: PositiveInt = 16
-    """Gradient steps in each round. A decision is learnt from about updates × batch × chunk / (slots × turns) times,
-    where a side decides on every turn."""
+    """Gradient steps per round. If a side decides on every turn, each of its decisions is replayed about
+    updates × batch × chunk / (slots × turns) times."""
     capacity: PositiveInt = 200_000
-    """Decisions of sides that the replay buffer holds; the oldest rounds leave it, but never the latest."""
+    """Decisions of sides that the replay buffer holds; the oldest rounds are dropped, but never the latest."""
     warmup: PositiveInt = 2_000
-    """Decisions of sides in the buffer before learning begins, at most `capacity`."""
+    """Decisions of sides in the buffer before the first gradient step; at most `capacity`."""
     burn_in: int = Field(0, ge=0)
-    """Decisions of a sequence, before those that are learnt from, that only bring the memory of recurrent networks up
-    to date, from its stored state (Kapturowski et al. 2019, R2D2)."""
+    """Burn-in: decisions before a sequence that are not learnt from, but bring a network's stored memory up to date
+    (Kapturowski et al. 2019, R2D2)."""
     priority: float = Field(0.0, ge=0)
-    """Exponent of prioritised sampling: seats take turns, and each draws sequences by its own share of their errors; 0:
-    all are as likely (Schaul et al. 2016, arXiv:1511.05952)."""
+    """Exponent of prioritised sampling (Schaul et al. 2016, arXiv:1511.05952): seats take turns, and each samples
+    sequences by its own share of their errors; 0: uniform sampling."""
     priority_correction: float = Field(0.4, ge=0, le=1)
-    """Exponent of the weights that undo a part of the prioritised sampling's bias."""
+    """Exponent of the importance weights that correct the bias of prioritised sampling; 1 corrects it fully."""
     value_loss: Literal["squared", "huber"] = "huber"
-    """How far values are off: half the squared error, or Huber's, which is linear beyond `huber_delta`."""
+    """Loss of the value error: half its square, or Huber's, which is linear beyond `huber_delta`."""
     huber_delta: float = Field(10.0, gt=0)
-    """Where Huber's loss becomes linear, in units of (scaled) rewards."""
+    """Error beyond which Huber's loss is linear, in units of scaled rewards."""
     target_every: PositiveInt = 200
-    """Gradient steps after which the target network becomes the network."""
+    """Gradient steps after which the network is copied into the target network."""
     target_rate: float | None = Field(None, gt=0, le=1)
-    """Let the target network move this share of the way after every gradient step instead."""
+    """Let the target network follow the network at this rate after every gradient step instead (Polyak averaging)."""
     double: bool = True
-    """The network chooses the next action, and the target network says what it is worth (van Hasselt et al. 2016)."""
+    """Double DQN: the network chooses the next action, the target network rates it (van Hasselt et al. 2016)."""
     epsilon: float = Field(1.0, ge=0, le=1)
-    """Share of random decisions in training at the start."""
+    """Initial fraction of random decisions in training."""
     epsilon_end: float = Field(0.05, ge=0, le=1)
-    """Share of random decisions in training from `epsilon_steps` on, reached in a straight line."""
+    """Final fraction of random decisions in training, reached by linear annealing over `epsilon_steps`."""
     epsilon_steps: PositiveInt = 200_000
-    """Agent-steps over which the share of random decisions moves to `epsilon_end`."""
+    """Agent-steps over which the fraction of random decisions is annealed to `epsilon_end`."""
     epsilon_rated: float = Field(0.02, ge=0, le=1)
-    """Share of random decisions of snapshots. At 0 they are greedy, and rated games of deterministic games repeat."""
+    """Fraction of random decisions of snapshots. At 0 they are greedy, so games of deterministic rules repeat."""
 
     @model_validator(mode="after")
     def _learning_begins(self) -> ReplaySettings:
         if self.warmup > self.capacity:
             raise ValueError(
-                f"warmup must be at most capacity, {self.capacity}, or learning never begins, not {self.warmup}"
+                f"warmup must be at most capacity, {self.capacity}, or learning never begins; it is {self.warmup}"
             )
         return self
 
 
 class QmixSettings(ReplaySettings):
-    """QMIX: a monotonic mixture of the seats' action values (Rashid et al. 2018, arXiv:1803.11485)."""
+    """QMIX: a monotonic mixer of the seats' action values (Rashid et al. 2018, arXiv:1803.11485)."""
 
     kind: Literal["qmix"] = "qmix"
     mixer: PositiveInt = 32
     """Width of the mixing network."""
     hypernetwork: PositiveInt = 64
-    """Width of the hidden layer of the networks that give the mixer its weights."""
+    """Width of the hypernetworks' hidden layer, which compute the mixer's weights."""
 
 
 class VdnSettings(ReplaySettings):
@@ -187,9 +187,9 @@ ALGORITHMS: dict[str, type[AlgorithmSettings]] = {
     "qmix": QmixSettings,
     "vdn": VdnSettings,
 }
-"""Kinds of algorithms that ship, by name."""
+"""The settings of each kind of algorithm, by name."""
 
 
 def annealed(start: float, end: float | None, steps: int, done: int) -> float:
-    """A setting's value after `done` agent-steps of its straight way to `end`, of `steps` in all (None: it stays)."""
+    """Linear annealing: the value after `done` of `steps` agent-steps on the way to `end` (None: it stays constant)."""
     return start if end is None else start + min(done / steps, 1.0) * (end - start)

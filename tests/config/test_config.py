@@ -208,7 +208,7 @@ def test_a_setting_of_another_kind_is_recognised():
         ),
         (
             "[algorithm]\nkind = 'vdn'\ncapacity = 1000",
-            "'algorithm': warmup must be at most capacity, 1000, or learning never begins, not 2000",
+            "'algorithm': warmup must be at most capacity, 1000, or learning never begins; it is 2000",
         ),
         (
             "[matchmaking]\nkind = 'pbt'\nperturb = []",
