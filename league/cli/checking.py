@@ -57,12 +57,12 @@ def run_check(overrides: Overrides, seconds: float, steps: int, as_json: bool) -
         raise ConfigError(f"a check needs --seconds and --steps of 0 or more, not {seconds:g} and {steps}")
     game, *others = overrides.assignments()
     settings = load(None, [game, *others])
-    from league.studies.check.checking import check
-    from league.studies.check.learning import SETTINGS
+    from league.studies.check.short_training import settings_for
+    from league.studies.check.stages import check
     from league.views.check_table import check_table
 
     with progress_bar("checking") as tick:
-        found = check(load(None, [game, *SETTINGS, *others]), settings, seconds, steps, tick)
+        found = check(load(None, [game, *settings_for(settings.algorithm), *others]), settings, seconds, steps, tick)
     if as_json:
         print_json(found.to_dict())
     else:

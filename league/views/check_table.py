@@ -14,7 +14,7 @@ from league.views.grid import Column, Grid
 from league.views.text import average, clean, count, duration, interval, number, sparkline
 
 if TYPE_CHECKING:
-    from league.studies.check.report import Curve, Finding, Lesson, Mean, Play, Report
+    from league.studies.check.check_report import Curve, Finding, Mean, Play, Report, ShortTraining
 
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "ok": "green"}
 
@@ -93,7 +93,7 @@ def _play(play: Play, roles: Mapping[str, Sequence[str]]) -> list[RenderableType
     return [heading, grid]
 
 
-def _lessons(lessons: Sequence[Lesson], roles: Mapping[str, Sequence[str]]) -> Grid:
+def _lessons(lessons: Sequence[ShortTraining], roles: Mapping[str, Sequence[str]]) -> Grid:
     rows: list[Sequence[str | Text]] = []
     for lesson in lessons:
         pace = f"{count(lesson.agent_steps)} agent-steps, {count(lesson.agent_steps / lesson.seconds)}/s"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from calling import Called, league
 
-from league.studies.check import learning, play
-from league.studies.check.subject import Subject, subject
+from league.studies.check import random_play, short_training
+from league.studies.check.game_under_test import GameUnderTest, game_under_test
 
 BROKEN = Path(__file__).with_name("broken.py")
 
@@ -26,16 +26,16 @@ class Ticks:
 
 def steady(monkeypatch: pytest.MonkeyPatch, round: float = 0.1, turn: float = 5e-3) -> None:
     """Let a round of a lesson, and a third of a turn of random play, take so many seconds."""
-    monkeypatch.setattr(learning, "time", Ticks(round))
-    monkeypatch.setattr(play, "time", Ticks(turn))
+    monkeypatch.setattr(short_training, "time", Ticks(round))
+    monkeypatch.setattr(random_play, "time", Ticks(turn))
 
 
 def checked(game: str, *options: str) -> Called:
     return league("check", game, *(options or ("--seconds", "0.5")), "--steps", "0", "--json")
 
 
-def broken(name: str, how: str = "") -> Subject:
-    return subject(f"{BROKEN}:{name}", {"how": how} if how else {})
+def broken(name: str, how: str = "") -> GameUnderTest:
+    return game_under_test(f"{BROKEN}:{name}", {"how": how} if how else {})
 
 
 def named(called: Called, *levels: str) -> list[dict[str, str]]:

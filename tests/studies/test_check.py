@@ -12,9 +12,9 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from league.config.load import load
-from league.studies.check.checking import check
-from league.studies.check.learning import SETTINGS
-from league.studies.check.report import Finding, Report
+from league.studies.check.check_report import Finding, Report
+from league.studies.check.short_training import SETTINGS
+from league.studies.check.stages import check
 from league.views.check_table import check_table
 
 WIDTH = 80
@@ -112,6 +112,13 @@ def whole() -> tuple[Report, list[float]]:
     ticks: list[float] = []
     config = load(None, ["game.id='kuhn'"])
     return check(load(None, ["game.id='kuhn'", *SETTINGS]), config, 0.5, 5000, ticks.append), ticks
+
+
+@pytest.mark.parametrize("kind", ["qmix", "vdn"])
+def test_the_checks_own_settings_suit_every_kind_of_algorithm(kind: str) -> None:
+    called = checked("kuhn", "--set", f"algorithm.kind={kind}", "--seconds", "0.1")
+    assert (called.code, called.err) == (0, "")
+    assert [lesson["role"] for lesson in called.json["lessons"]] == ["player"]
 
 
 def test_cost_is_measured_and_grows_with_the_steps(whole: tuple[Report, list[float]]) -> None:

@@ -10,10 +10,10 @@ from calling import league
 from checked import BROKEN, named, steady
 
 from league.games.registry import make
-from league.studies.check import learning
-from league.studies.check.notes import Notes
-from league.studies.check.play import TURNS, judged, played
-from league.studies.check.report import Curve, Lesson, Mean, Play, own
+from league.studies.check import short_training
+from league.studies.check.check_report import Curve, Mean, Play, ShortTraining, learner_returns
+from league.studies.check.finding_log import FindingLog
+from league.studies.check.random_play import TURNS, assess_play, play_randomly
 
 
 @pytest.mark.parametrize("name", ["WrongPay", "PaidAfterTheTurn"])
@@ -31,13 +31,13 @@ def test_rewards_given_to_the_wrong_agent_are_found_by_learning(name: str, monke
     assert ("rewards.never-the-actor" in warned) == (name == "PaidAfterTheTurn")
 
 
-def lesson(*changes: tuple[str, bool, float, float], episodes: int = 50) -> Lesson:
+def lesson(*changes: tuple[str, bool, float, float], episodes: int = 50) -> ShortTraining:
     """A lesson of role agent: (agent, learns, return at random, at the end) each, known to within ±0.1."""
     curves = []
     for agent, learns, at_random, at_end in changes:
         first, last = Mean(at_random, 0.1, 100), Mean(at_end, 0.1, episodes)
-        curves.append(Curve(agent, learns, (at_random, at_end), first, last, last.beyond(first)))
-    return Lesson("agent", 2, 1000, 1.0, tuple(curves))
+        curves.append(Curve(agent, learns, (at_random, at_end), first, last, last.standard_errors_above(first)))
+    return ShortTraining("agent", 2, 1000, 1.0, tuple(curves))
 
 
 @pytest.mark.parametrize(
@@ -53,18 +53,18 @@ def lesson(*changes: tuple[str, bool, float, float], episodes: int = 50) -> Less
         ),
     ],
 )
-def test_what_a_lesson_says_of_a_game_of_one_side(taught: Lesson, said: list[tuple[str, str]]) -> None:
-    spec, notes = make("mpe2:simple_spread_v3", 1).spec, Notes()
-    learning.judged(taught, spec, notes)
-    assert [(finding.level, finding.check) for finding in notes.found] == said
+def test_what_a_lesson_says_of_a_game_of_one_side(taught: ShortTraining, said: list[tuple[str, str]]) -> None:
+    spec, log = make("mpe2:simple_spread_v3", 1).spec, FindingLog()
+    short_training.assess_training(taught, spec, log)
+    assert [(finding.level, finding.check) for finding in log.found] == said
     if len(said) == 2:
-        assert "'a' climbs (0 ±0.2 → 3 ±0.2) as 'b' drops (0 ±0.2 → -1 ±0.2)" in notes.found[1].what
+        assert "'a' climbs (0 ±0.2 → 3 ±0.2) as 'b' drops (0 ±0.2 → -1 ±0.2)" in log.found[1].what
 
 
 def test_agents_of_different_sides_may_part() -> None:
-    notes = Notes()
-    learning.judged(lesson(("a", True, 0.0, 3.0), ("b", False, 0.0, -3.0)), make("kuhn", 1).spec, notes)
-    assert [finding.check for finding in notes.found] == ["learning.climbs"]
+    log = FindingLog()
+    short_training.assess_training(lesson(("a", True, 0.0, 3.0), ("b", False, 0.0, -3.0)), make("kuhn", 1).spec, log)
+    assert [finding.check for finding in log.found] == ["learning.climbs"]
 
 
 @pytest.mark.parametrize(
@@ -81,14 +81,14 @@ def test_agents_of_different_sides_may_part() -> None:
 def test_what_random_play_tells(changed: dict[str, Any], said: list[tuple[str, str]]) -> None:
     scores = {"player_0": Mean(0.1, 0.1, 10), "player_1": Mean(-0.1, 0.1, 10)}
     play = replace(Play(10, 0, 9, 10, 0, 5, 7.0, 9, scores, True, 100.0), **changed)
-    notes = Notes()
-    judged(make("kuhn", 1), play, notes)
-    assert [(finding.level, finding.check) for finding in notes.found] == said
+    log = FindingLog()
+    assess_play(make("kuhn", 1), play, log)
+    assert [(finding.level, finding.check) for finding in log.found] == said
 
 
 def test_random_play_is_of_whole_episodes() -> None:
     """As many of each slot, played to the end: the first to finish would be the short ones."""
-    found = played(make("tictactoe", 32), 10.0, 0)
+    found = play_randomly(make("tictactoe", 32), 10.0, 0)
     assert (found.episodes, found.unfinished, found.truncated) == (256, 0, 0)
     assert (found.shortest, found.longest) == (5, 9)
     assert found.zero_sum
@@ -108,7 +108,7 @@ def test_random_play_is_of_whole_episodes() -> None:
     ],
 )
 def test_how_far_means_are_apart(one: Mean, other: Mean, far: float) -> None:
-    assert one.beyond(other) == pytest.approx(far)
+    assert one.standard_errors_above(other) == pytest.approx(far)
 
 
 def test_a_team_is_as_uncertain_as_one_of_its_agents() -> None:
@@ -116,4 +116,4 @@ def test_a_team_is_as_uncertain_as_one_of_its_agents() -> None:
         Curve(agent, True, (), Mean(value, 0.5, 10), Mean(value + 1, 0.3, 20), 0.0)
         for agent, value in (("a", 1.0), ("b", 3.0))
     ]
-    assert own(curves) == (Mean(2.0, 0.5, 10), Mean(3.0, 0.3, 20))
+    assert learner_returns(curves) == (Mean(2.0, 0.5, 10), Mean(3.0, 0.3, 20))

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from league.games.conformance.monitor import Faults, Referee
+from league.games.conformance.monitor import ContractMonitor, Violations
 from league.games.core import Acting, Game, Turn
 from league.games.counter_rng import fold, mix, uniform
 
 Actions = dict[str, Tensor]
-_FUTURE = 12
+_COMPARED_TURNS = 12
 """Turns for which a copy (a replay, a loaded state, a fork) must agree with its original."""
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class Coverage:
     """How much play a passed check saw."""
 
     episodes: int
@@ -34,21 +34,21 @@ def check(
     slots: int = 4,
     max_turns: int = 5000,
     zero_sum: bool = False,
-) -> Checked:
+) -> Coverage:
     """Hold a game to its contract (`league.games.core`) on uniformly random legal play.
 
     factory: slots → a new game. episodes: at least so many are played to the end, within max_turns.
     zero_sum: also require that the scores of an episode sum to zero.
     Raises GameError with every rule that was broken and where it first was (slot, turn, seat).
     """
-    checked, faults = examine(
+    checked, violations = find_violations(
         factory, episodes=episodes, seed=seed, slots=slots, max_turns=max_turns, zero_sum=zero_sum
     )
-    faults.report()
+    violations.report()
     return checked
 
 
-def examine(
+def find_violations(
     factory: Callable[[int], Game],
     *,
     episodes: int = 20,
@@ -56,128 +56,152 @@ def examine(
     slots: int = 4,
     max_turns: int = 5000,
     zero_sum: bool = False,
-) -> tuple[Checked, Faults]:
+) -> tuple[Coverage, Violations]:
     """What `check` raises, as data. Arguments as there."""
-    with _made(factory, slots) as game:
-        faults = Faults(game.spec)
-        checked = _play(game, faults, episodes, seed, max_turns, zero_sum)
-        if game.replays and not faults.found:
-            with _made(factory, slots) as twin:
-                _check_replay(game, twin, faults, seed)
-                _check_seeds(game, twin, faults, seed)
-                _check_save(game, twin, faults, seed)
-        if game.can_fork and not faults.found:
-            _check_fork(game, faults, seed)
-        if not faults.found:
-            _check_forfeit(game, faults, seed)
-    return checked, faults
+    with _opened(factory, slots) as game:
+        violations = Violations(game.spec)
+        checked = _play(game, violations, episodes, seed, max_turns, zero_sum)
+        if game.replays and not violations.found:
+            with _opened(factory, slots) as twin:
+                _check_replay(game, twin, violations, seed)
+                _check_seeds(game, twin, violations, seed)
+                _check_save(game, twin, violations, seed)
+        if game.can_fork and not violations.found:
+            _check_fork(game, violations, seed)
+        if not violations.found:
+            _check_forfeit(game, violations, seed)
+    return checked, violations
 
 
-def _play(game: Game, faults: Faults, episodes: int, seed: int, max_turns: int, zero_sum: bool) -> Checked:
+def _play(game: Game, violations: Violations, episodes: int, seed: int, max_turns: int, zero_sum: bool) -> Coverage:
     """Random play, every turn of it held to the rules; stops at the first turn that breaks one."""
-    referee = Referee(game, faults, zero_sum)
+    monitor = ContractMonitor(game, violations, zero_sum)
     turn, played = game.start(_seeds(game, seed, 0)), 0
-    referee.watch(turn, 0)
+    monitor.check_turn(turn, 0)
     for count in range(1, max_turns + 1):
-        if faults.found:
-            return Checked(played, count)
+        if violations.found:
+            return Coverage(played, count)
         turn = game.step(random_actions(game, turn, fold(seed, count)), _seeds(game, seed, count))
-        referee.watch(turn, count)
+        monitor.check_turn(turn, count)
         played += int(turn.ended.sum())
         if played >= episodes:
-            return Checked(played, count)
-    faults.add(f"{episodes} episodes must end within {max_turns} turns of {game.slots} slots", f"{played} did")
-    return Checked(played, max_turns)
+            return Coverage(played, count)
+    violations.add(f"{episodes} episodes must end within {max_turns} turns of {game.slots} slots", f"{played} did")
+    return Coverage(played, max_turns)
 
 
-def _check_replay(game: Game, twin: Game, faults: Faults, seed: int) -> None:
+def _check_replay(game: Game, twin: Game, violations: Violations, seed: int) -> None:
     """Equal seeds and equal actions give equal turns, in another copy of the game too."""
     turn, again = game.start(_seeds(game, seed, 0)), twin.start(_seeds(game, seed, 0))
-    _same("equal seeds and actions must give equal turns", turn, again, faults, 0)
-    _together("equal seeds and actions must give equal turns", game, turn, twin, faults, seed, 4 * _FUTURE)
+    _compare("equal seeds and actions must give equal turns", turn, again, violations, 0)
+    _compare_play(
+        "equal seeds and actions must give equal turns", game, turn, twin, violations, seed, 4 * _COMPARED_TURNS
+    )
 
 
-def _check_seeds(game: Game, twin: Game, faults: Faults, seed: int) -> None:
+def _check_seeds(game: Game, twin: Game, violations: Violations, seed: int) -> None:
     """An episode depends on its seed only: not on its slot, and not on how it began (a start, or an auto-reset)."""
     equal = torch.full((game.slots,), fold(seed, 1), dtype=torch.int64, device=game.device)
     turn = game.start(equal)
-    _same("equal seeds must give equal episodes in every slot", turn, _rows(turn, [0] * game.slots), faults, 0)
-    for count in range(1, 4 * _FUTURE + 1):
+    _compare("equal seeds must give equal episodes in every slot", turn, _select(turn, [0] * game.slots), violations, 0)
+    for count in range(1, 4 * _COMPARED_TURNS + 1):
         seeds = _seeds(game, seed, count)
         turn = game.step(random_actions(game, turn, fold(seed, count)), seeds)
         if bool(turn.ended.any()):
             begun = turn.ended.nonzero()[:, 0].tolist()
             rule = "an episode begun after another's end must be as one begun by start with the same seed"
-            _same(rule, _begun(_rows(turn, begun)), _begun(_rows(twin.start(seeds), begun)), faults, count)
+            _compare(
+                rule,
+                _without_results(_select(turn, begun)),
+                _without_results(_select(twin.start(seeds), begun)),
+                violations,
+                count,
+            )
             return
 
 
-def _check_save(game: Game, twin: Game, faults: Faults, seed: int) -> None:
+def _check_save(game: Game, twin: Game, violations: Violations, seed: int) -> None:
     """A saved state is a copy, and another game that loads it goes on in the same way."""
     turn = _advance(game, seed)
     saved = game.save()
     kept = {name: value.clone() for name, value in saved.items()}
     loaded = twin.load(saved)
     rule = "a game that loads a saved state must go on as the original"
-    _same(rule, _begun(turn), _begun(loaded), faults, _FUTURE)
-    faults.where("load brings no reward and ends no episode", (loaded.reward != 0).any(1) | loaded.ended, _FUTURE)
+    _compare(rule, _without_results(turn), _without_results(loaded), violations, _COMPARED_TURNS)
+    violations.add_first(
+        "load brings no reward and ends no episode", (loaded.reward != 0).any(1) | loaded.ended, _COMPARED_TURNS
+    )
     # Where episodes are cut off, long enough to see the usual ones' ends.
-    _together(rule, game, turn, twin, faults, seed + 1, _FUTURE * (2 if game.spec.can_truncate else 1))
+    _compare_play(rule, game, turn, twin, violations, seed + 1, _COMPARED_TURNS * (2 if game.spec.can_truncate else 1))
     for name, value in kept.items():
         if not torch.equal(value, saved[name]):
-            faults.add(f"later steps must not change a saved state; '{name}' changed", f"after turn {_FUTURE}")
+            violations.add(
+                f"later steps must not change a saved state; '{name}' changed", f"after turn {_COMPARED_TURNS}"
+            )
 
 
-def _check_fork(game: Game, faults: Faults, seed: int) -> None:
+def _check_fork(game: Game, violations: Violations, seed: int) -> None:
     """A fork continues as its original, and playing it leaves the original as it was."""
     turn = _advance(game, seed)
     before, rows = game.save(), list(reversed(range(game.slots)))
     order = torch.tensor(rows, device=game.device)
     with closing(game.fork(order)) as fork:
         forked = fork.load(fork.save())
-        _same(
-            "a fork must begin at its original's position", _begun(_rows(turn, rows)), _begun(forked), faults, _FUTURE
+        _compare(
+            "a fork must begin at its original's position",
+            _without_results(_select(turn, rows)),
+            _without_results(forked),
+            violations,
+            _COMPARED_TURNS,
         )
-        for count in range(_FUTURE):
+        for count in range(_COMPARED_TURNS):
             forked = fork.step(random_actions(fork, forked, fold(seed, count)), _seeds(fork, seed, count))
     for name, value in game.save().items():
         if not torch.equal(value, before[name]):
-            faults.add(f"playing a fork must not change its original; '{name}' changed", f"after turn {_FUTURE}")
+            violations.add(
+                f"playing a fork must not change its original; '{name}' changed", f"after turn {_COMPARED_TURNS}"
+            )
     with closing(game.fork(order)) as fork:
-        for count in range(_FUTURE):
+        for count in range(_COMPARED_TURNS):
             actions, seeds = random_actions(game, turn, fold(seed, count, 7)), _seeds(game, seed, count)
             forked = fork.step({name: action[order] for name, action in actions.items()}, seeds[order])
             turn = game.step(actions, seeds)
-            _same("a fork must continue as its original", _rows(turn, rows), forked, faults, _FUTURE + count)
+            _compare(
+                "a fork must continue as its original", _select(turn, rows), forked, violations, _COMPARED_TURNS + count
+            )
 
 
-def _check_forfeit(game: Game, faults: Faults, seed: int) -> None:
+def _check_forfeit(game: Game, violations: Violations, seed: int) -> None:
     """An illegal action ends the episode: the offender is worst, nobody else is blamed, and the next one begins."""
-    referee = Referee(game, faults, zero_sum=False)
+    monitor = ContractMonitor(game, violations, zero_sum=False)
     turn = game.start(_seeds(game, seed, 0))
-    for count in range(1, 2 * _FUTURE):
+    for count in range(1, 2 * _COMPARED_TURNS):
         actions = random_actions(game, turn, fold(seed, count, 11))
-        offender = torch.zeros_like(referee.done)
+        offender = torch.zeros_like(monitor.done)
         if count % 3 == 0:  # at different depths of the episodes
-            offender = _spoil(turn, actions, offender)
+            offender = _make_one_illegal(turn, actions, offender)
         turn = game.step(actions, _seeds(game, seed, count))
         blamed = torch.zeros_like(offender) if turn.forfeit is None else turn.forfeit
-        faults.where("an illegal action must be the offender's forfeit, and only its own", blamed != offender, count)
+        violations.add_first(
+            "an illegal action must be the offender's forfeit, and only its own", blamed != offender, count
+        )
         broken = offender.any(1)
-        faults.where("an illegal action must end the episode", broken & ~turn.ended, count)
+        violations.add_first("an illegal action must end the episode", broken & ~turn.ended, count)
         worst = turn.score.masked_fill(~offender, -torch.inf).amax(1, keepdim=True)
-        guilty = torch.zeros_like(offender)
+        offending_side = torch.zeros_like(offender)
         for side in game.spec.sides:
-            guilty[:, list(side)] = offender[:, list(side)].any(1, keepdim=True)
-        unpunished = broken[:, None] & ~guilty & (turn.score <= worst)
-        faults.where("after an illegal action the other sides must score more than the offender", unpunished, count)
+            offending_side[:, list(side)] = offender[:, list(side)].any(1, keepdim=True)
+        unpunished = broken[:, None] & ~offending_side & (turn.score <= worst)
+        violations.add_first(
+            "after an illegal action the other sides must score more than the offender", unpunished, count
+        )
         turn.forfeit = None
-        referee.watch(turn, count)
-        if faults.found:
+        monitor.check_turn(turn, count)
+        if violations.found:
             return
 
 
-def _spoil(turn: Turn, actions: Actions, offender: Tensor) -> Tensor:
+def _make_one_illegal(turn: Turn, actions: Actions, offender: Tensor) -> Tensor:
     """Make the first row in each slot that has an illegal action take it; says whose it is, `[B, S]`."""
     for name, acting in turn.acts.items():
         able, action = acting.present & ~offender.any(1, keepdim=True), actions[name]
@@ -212,46 +236,46 @@ def _seeds(game: Game, seed: int, turn: int) -> Tensor:
 
 def _advance(game: Game, seed: int) -> Turn:
     turn = game.start(_seeds(game, seed, 0))
-    for count in range(1, _FUTURE + 1):
+    for count in range(1, _COMPARED_TURNS + 1):
         turn = game.step(random_actions(game, turn, fold(seed, count)), _seeds(game, seed, count))
     return turn
 
 
-def _together(rule: str, game: Game, turn: Turn, twin: Game, faults: Faults, seed: int, turns: int) -> None:
+def _compare_play(rule: str, game: Game, turn: Turn, twin: Game, violations: Violations, seed: int, turns: int) -> None:
     """Play both games with the same actions and seeds, and compare what they bring."""
     for count in range(1, turns + 1):
         actions, seeds = random_actions(game, turn, fold(seed, count)), _seeds(game, seed, count)
         turn = game.step({name: action.clone() for name, action in actions.items()}, seeds)
-        _same(rule, turn, twin.step(actions, seeds), faults, count)
+        _compare(rule, turn, twin.step(actions, seeds), violations, count)
 
 
-def _same(rule: str, one: Turn, other: Turn, faults: Faults, count: int) -> None:
+def _compare(rule: str, one: Turn, other: Turn, violations: Violations, count: int) -> None:
     """Compare all that means something: rows of present seats, scores of ended episodes."""
     for name in ("reward", "terminated", "truncated", "ended"):
-        faults.where(f"{rule}: {name} differs", getattr(one, name) != getattr(other, name), count)
+        violations.add_first(f"{rule}: {name} differs", getattr(one, name) != getattr(other, name), count)
     if one.state is not None and other.state is not None:
-        faults.where(f"{rule}: state differs", (one.state != other.state).flatten(1).any(1), count)
+        violations.add_first(f"{rule}: state differs", (one.state != other.state).flatten(1).any(1), count)
     if one.final_state is not None and other.final_state is not None:
         wrong = (one.final_state != other.final_state).flatten(1).any(1) & one.truncated.any(1)
-        faults.where(f"{rule}: final_state differs", wrong, count)
+        violations.add_first(f"{rule}: final_state differs", wrong, count)
     if one.final_obs is not None and other.final_obs is not None:
         for role, seen in one.final_obs.items():
-            cut = one.truncated[:, list(faults.spec.role(role).seats)]
+            cut = one.truncated[:, list(violations.spec.role(role).seats)]
             wrong = (seen != other.final_obs[role]).flatten(2).any(2)
-            faults.where(f"{rule}: final_obs differs", wrong & cut, count, role)
-    faults.where(f"{rule}: score differs", (one.score != other.score) & one.ended[:, None], count)
+            violations.add_first(f"{rule}: final_obs differs", wrong & cut, count, role)
+    violations.add_first(f"{rule}: score differs", (one.score != other.score) & one.ended[:, None], count)
     for role, mine in one.acts.items():
         theirs = other.acts[role]
-        faults.where(f"{rule}: present differs", mine.present != theirs.present, count, role)
+        violations.add_first(f"{rule}: present differs", mine.present != theirs.present, count, role)
         for what in ("obs", "mask", "seat"):
             left, right = getattr(mine, what), getattr(theirs, what)
             if left is not None and right is not None:
                 rows = mine.present & theirs.present
                 wrong = (left != right).flatten(2).any(2) if left.dim() > 2 else left != right
-                faults.where(f"{rule}: {what} differs", wrong & rows, count, role)
+                violations.add_first(f"{rule}: {what} differs", wrong & rows, count, role)
 
 
-def _rows(turn: Turn, rows: list[int]) -> Turn:
+def _select(turn: Turn, rows: list[int]) -> Turn:
     """The same turn with only the given slots, in the given order."""
 
     def pick(value: Tensor | None) -> Tensor | None:
@@ -275,7 +299,7 @@ def _rows(turn: Turn, rows: list[int]) -> Turn:
     )
 
 
-def _begun(turn: Turn) -> Turn:
+def _without_results(turn: Turn) -> Turn:
     """The turn without what the last step brought: who acts and what they see."""
     zero, never = torch.zeros_like(turn.reward), torch.zeros_like(turn.terminated)
     return Turn(
@@ -290,7 +314,7 @@ def _begun(turn: Turn) -> Turn:
 
 
 @contextmanager
-def _made(factory: Callable[[int], Game], slots: int) -> Iterator[Game]:
+def _opened(factory: Callable[[int], Game], slots: int) -> Iterator[Game]:
     game = factory(slots)
     try:
         yield game

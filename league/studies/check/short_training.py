@@ -16,14 +16,15 @@ from league.config.run import RunConfig
 from league.execution.training_table import TrainingTable
 from league.games.core import Game, GameSpec, State, Turn
 from league.games.counter_rng import fold
+from league.learning.settings import AlgorithmSettings
 from league.matchmaking.posts import post_of_seat
 from league.policies.core import Policy
 from league.policies.scripted import make_scripted
 from league.records import Seating
 from league.run.learners import new_learner
-from league.studies.check.notes import Notes
-from league.studies.check.play import mean
-from league.studies.check.report import Curve, Lesson, Mean, Play, own
+from league.studies.check.check_report import Curve, Mean, Play, ShortTraining, learner_returns
+from league.studies.check.finding_log import FindingLog
+from league.studies.check.random_play import mean
 
 SETTINGS = (
     "device='cpu'",
@@ -37,19 +38,25 @@ SETTINGS = (
     "network.actor=[64, 64]",
     "network.critic=[64, 64]",
 )
-"""What learns soon, rather than well: small networks and large steps. The user's own --set come after these."""
+"""Settings that learn quickly rather than well: small networks and large steps. The user's own --set override them."""
 
-CLIMBS, SURE = 3.0, 6.0
+CHANGED, CLEARLY_CHANGED = 3.0, 6.0
 """Standard errors from which a return has changed, and from which a lesson need not go on."""
 
-_LEAST, ENOUGH = 3, 6
+_MIN_ROUNDS, ENOUGH_ROUNDS = 3, 6
 _SLOTS = (8, 128)
 _ROUND, _ROUNDS = (0.05, 0.4), 24
 """Rounds of a lesson, and those for which it may take twice its time; games side by side; seconds of play in one
 round, and rounds that are aimed at."""
 
 
-class Desk(Game):
+def settings_for(algorithm: AlgorithmSettings) -> list[str]:
+    """`SETTINGS` without the keys of [algorithm] that this kind of algorithm does not have."""
+    keys = {"algorithm." + name for name in type(algorithm).model_fields}
+    return [one for one in SETTINGS if not one.startswith("algorithm.") or one.partition("=")[0] in keys]
+
+
+class RecordedGame(Game):
     """A game whose ended episodes are written down, and whose seats may be paid with what others were given.
 
     pay: `[S, S]`, what each seat (column) gets of every seat's reward (row); None: everybody its own.
@@ -79,7 +86,7 @@ class Desk(Game):
         return self._game.load(state)
 
 
-def lesson(
+def train_role(
     config: RunConfig,
     game: Game,
     play: Play,
@@ -89,15 +96,15 @@ def lesson(
     posts: Sequence[int] | None = None,
     pay: Tensor | None = None,
     until: Callable[[Sequence[Curve]], bool] | None = None,
-) -> Lesson:
+) -> ShortTraining:
     """Let a role learn against random play, seated at each of its posts (or at `posts`) in turn.
 
     play: random play of the same game, which is what learning starts from. seconds: it ends then, or once its curves
     are as `until` says (by default: its own return has clearly risen). pay: see `Desk`. Raises whatever the game or
     the learner raises.
     """
-    until = until or learned
-    spec, desk = game.spec, Desk(game, pay)
+    until = until or has_improved
+    spec, desk = game.spec, RecordedGame(game, pay)
     learner = new_learner(config, spec, 0, role, torch.device("cpu"))
     if posts is None:
         posts = [index for index, post in enumerate(spec.posts) if post.role == learner.role.name]
@@ -109,24 +116,24 @@ def lesson(
     frozen: dict[str, Policy] = {name: others[name] for lineup in lineups for name in lineup if name in others}
     seatings = [Seating(lineup, 1 / len(lineups)) for lineup in lineups]
     table = TrainingTable(desk, 0, fold(config.seed, role))
-    record = _Record(spec, posts, game.slots)
-    turns = turns_of(play)
+    record = _ReturnsByRound(spec, posts, game.slots)
+    turns = turns_per_round(play)
     began, rounds, steps, spent = time.perf_counter(), 0, 0, 0.0
-    while spent < seconds or rounds < _LEAST or (rounds < ENOUGH and spent < 2 * seconds):
+    while spent < seconds or rounds < _MIN_ROUNDS or (rounds < ENOUGH_ROUNDS and spent < 2 * seconds):
         steps += table.round(rounds, [learner], frozen, seatings, turns).agent_steps
         record.round(desk.ended)
         desk.ended = []
         rounds, spent = rounds + 1, time.perf_counter() - began
         tick(min(spent / seconds, 1.0) if seconds else 1.0)
-        if rounds >= ENOUGH and until(record.curves(play)):
+        if rounds >= ENOUGH_ROUNDS and until(record.curves(play)):
             break
-    return Lesson(learner.role.name, rounds, steps, spent, record.curves(play))
+    return ShortTraining(learner.role.name, rounds, steps, spent, record.curves(play))
 
 
-def learned(curves: Sequence[Curve]) -> bool:
+def has_improved(curves: Sequence[Curve]) -> bool:
     """Whether the learner's own return has clearly risen."""
-    random, last = own(curves)
-    return last.n > 0 and last.beyond(random) > SURE
+    random, last = learner_returns(curves)
+    return last.n > 0 and last.standard_errors_above(random) > CLEARLY_CHANGED
 
 
 def slots_for(posts: int, play: Play, seconds: float) -> int:
@@ -134,15 +141,15 @@ def slots_for(posts: int, play: Play, seconds: float) -> int:
     shortest, longest = _ROUND
     fewest, most = _SLOTS
     moment = min(max(seconds / _ROUNDS, shortest), longest)
-    return max(min(int(play.steps_per_second * moment / turns_of(play)), most), fewest, posts)
+    return max(min(int(play.steps_per_second * moment / turns_per_round(play)), most), fewest, posts)
 
 
-def turns_of(play: Play) -> int:
+def turns_per_round(play: Play) -> int:
     """Turns of a round: in most slots an episode ends."""
     return min(max(int(1.25 * play.median), 16), 64)
 
 
-class _Record:
+class _ReturnsByRound:
     """Returns of ended episodes by round, seat, and whether the learner had the seat."""
 
     def __init__(self, spec: GameSpec, posts: Sequence[int], slots: int) -> None:
@@ -171,7 +178,7 @@ class _Record:
                 returns = [self._of(one, seat, learns) for one in self._rounds]
                 last = mean(np.concatenate([self._of(one, seat, learns) for one in late]))
                 random = play.scores[name]
-                change = last.beyond(random) if last.n else 0.0
+                change = last.standard_errors_above(random) if last.n else 0.0
                 points = tuple(float(one.mean()) if len(one) else None for one in returns)
                 found.append(Curve(name, learns, points, random, last, change))
         return tuple(found)
@@ -182,12 +189,12 @@ class _Record:
         return chosen
 
 
-def judged(one: Lesson, spec: GameSpec, notes: Notes) -> None:
+def assess_training(one: ShortTraining, spec: GameSpec, log: FindingLog) -> None:
     """Note what a lesson showed."""
-    random, last = one.own
+    random, last = one.learner_returns
     steps = f"{one.agent_steps:,} agent-steps"
     if not last.n:
-        notes.add(
+        log.add(
             "note",
             "learning.unknown",
             f"no episode of {one.role} ended within its lesson ({steps})",
@@ -196,12 +203,12 @@ def judged(one: Lesson, spec: GameSpec, notes: Notes) -> None:
             of=one.role,
         )
         return
-    change, told = last.beyond(random), f"{shown(random)} → {shown(last)}"
-    if change >= CLIMBS:
+    change, told = last.standard_errors_above(random), f"{format_mean(random)} → {format_mean(last)}"
+    if change >= CHANGED:
         what = f"{one.role} learns against random play: return {told} in {steps}"
-        notes.add("ok", "learning.climbs", what, of=one.role)
-    elif change <= -CLIMBS:
-        notes.add(
+        log.add("ok", "learning.climbs", what, of=one.role)
+    elif change <= -CHANGED:
+        log.add(
             "warning",
             "learning.drops",
             f"{one.role} gets worse as it learns from its own reward: return {told} in {steps}",
@@ -211,7 +218,7 @@ def judged(one: Lesson, spec: GameSpec, notes: Notes) -> None:
             of=one.role,
         )
     else:
-        notes.add(
+        log.add(
             "note",
             "learning.flat",
             f"{one.role} did not measurably improve on random play: return {told} in {steps}",
@@ -219,21 +226,22 @@ def judged(one: Lesson, spec: GameSpec, notes: Notes) -> None:
             "give it more with --seconds; some games take longer",
             of=one.role,
         )
-    _apart(one, spec, notes)
+    _assess_divergence(one, spec, log)
 
 
-def _apart(one: Lesson, spec: GameSpec, notes: Notes) -> None:
+def _assess_divergence(one: ShortTraining, spec: GameSpec, log: FindingLog) -> None:
     """In a game of one side, returns should not part."""
     if len(spec.sides) > 1:
         return
     up = max(one.curves, key=lambda curve: curve.change)
     down = min(one.curves, key=lambda curve: curve.change)
-    if up.change >= CLIMBS and down.change <= -CLIMBS:
-        notes.add(
+    if up.change >= CHANGED and down.change <= -CHANGED:
+        log.add(
             "warning",
             "learning.apart",
-            f"all agents are on one side, but '{up.agent}' climbs ({shown(up.random)} → {shown(up.last)}) as "
-            f"'{down.agent}' drops ({shown(down.random)} → {shown(down.last)})",
+            f"all agents are on one side, but '{up.agent}' climbs "
+            f"({format_mean(up.random)} → {format_mean(up.last)}) as '{down.agent}' drops "
+            f"({format_mean(down.random)} → {format_mean(down.last)})",
             f"role '{one.role}' learning",
             "is each paid its own reward? Where they compete, say so: --set 'game.options.sides=[[…], […]]'",
             "step",
@@ -241,6 +249,6 @@ def _apart(one: Lesson, spec: GameSpec, notes: Notes) -> None:
         )
 
 
-def shown(value: Mean) -> str:
+def format_mean(value: Mean) -> str:
     """A mean with its 95 % interval."""
     return f"{value.value:.3g} ±{value.half:.2g}"

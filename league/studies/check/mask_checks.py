@@ -15,18 +15,26 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from league.studies.check.bare import Agent, Bare, FailedError, Moment, Walk, usable, walk
-from league.studies.check.notes import Notes
+from league.studies.check.environment import (
+    Agent,
+    BareEnvironment,
+    EnvCallError,
+    EpisodeRecord,
+    TurnState,
+    as_binary_mask,
+    play_episode,
+)
+from league.studies.check.finding_log import FindingLog
 
-_WORDS = re.compile(r"\b(illegal|invalid|not (a )?legal|not allowed|forbidden)\b", re.IGNORECASE)
+_REFUSAL_WORDS = re.compile(r"\b(illegal|invalid|not (a )?legal|not allowed|forbidden)\b", re.IGNORECASE)
 """What environments print, log or put in their infos when they refuse an action."""
 
-_TRIES, _DEPTH = 6, 60
+_MAX_TRIES, _MAX_TURN = 6, 60
 """Forbidden actions that are tried; turns that an episode is followed to reach a position for it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """How an environment answered one action. kind: "raises" (what), "says" (so), "ends" the episode with a loss for
     the actor alone (`paid`), "stays" (same agent, same observation, `paid`), or "plays" on.
     """
@@ -35,7 +43,7 @@ class Answer:
     paid: float = 0.0
     text: str = ""
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """In words."""
         return {
             "raises": self.text,
@@ -53,68 +61,70 @@ class _Case:
     agent: Agent
     action: Any
     where: str
-    answer: Answer = Answer("plays")
+    answer: Response = Response("plays")
     history: tuple[Mapping[Agent, Any], ...] = ()
     seed: int = 0
 
 
-class Masks:
+class MaskCheck:
     """Looks at every mask of an agent that acts, and at what became of the action that it allowed."""
 
-    def __init__(self, bare: Bare, notes: Notes) -> None:
-        self._bare, self._notes = bare, notes
+    def __init__(self, bare: BareEnvironment, log: FindingLog) -> None:
+        self._env, self._log = bare, log
         self._history: list[Mapping[Agent, Any]] = []
         self._endings = 0
         self._suspects: list[_Case] = []
         self._forbidden: list[_Case] = []
-        self.there = False
+        self.found_masks = False
 
-    def begin(self, moment: Moment) -> None:
+    def begin(self, state: TurnState) -> None:
         """See `Watcher`."""
         self._history = []
-        self._look(moment)
+        self._inspect(state)
 
-    def turn(self, before: Moment, actions: Mapping[Agent, Any], after: Moment) -> None:
+    def turn(self, before: TurnState, actions: Mapping[Agent, Any], after: TurnState) -> None:
         """See `Watcher`."""
         if before.dead is None:
             self._history.append(actions)
             self._endings += not after.acting
             for agent, action in actions.items():
                 if before.masks.get(agent) is not None:
-                    answer = answered(before, agent, after)
+                    answer = classify_response(before, agent, after)
                     if answer.kind != "plays":
-                        self._suspects.append(_Case(agent, action, before.at(agent), answer))
-        self._look(after)
+                        self._suspects.append(_Case(agent, action, before.place(agent), answer))
+        self._inspect(after)
 
-    def refused(self, found: Walk) -> bool:
+    def explains(self, found: EpisodeRecord) -> bool:
         """Whether a walk was ended by an action that a mask allowed and step() raised at; if so, that is noted."""
-        if found.failed is None or found.failed.call != "step" or found.last is None or not self.there:
+        if found.failed is None or found.failed.call != "step" or found.last is None or not self.found_masks:
             return False
-        moment = found.last
-        agent = next((agent for agent in found.tried if moment.masks.get(agent) is not None), None)
+        state = found.last
+        agent = next((agent for agent in found.tried if state.masks.get(agent) is not None), None)
         if agent is None:
             return False
-        self._lie(_Case(agent, found.tried[agent], f"{moment.at(agent)}; {found.failed.place}"), str(found.failed))
+        self._report_allowed_illegal(
+            _Case(agent, found.tried[agent], f"{state.place(agent)}; {found.failed.place}"), str(found.failed)
+        )
         return True
 
-    def conclude(self, renew: Callable[[], Bare]) -> None:
+    def finish(self, renew: Callable[[], BareEnvironment]) -> None:
         """Try what is forbidden, in environments made by `renew`, and compare."""
-        spread = self._forbidden[:: max(len(self._forbidden) // _TRIES, 1)][:_TRIES]
-        tried = [(case, answer) for case in spread if (answer := _try(case, renew)) is not None]
+        spread = self._forbidden[:: max(len(self._forbidden) // _MAX_TRIES, 1)][:_MAX_TRIES]
+        tried = [(case, answer) for case in spread if (answer := _try_forbidden(case, renew)) is not None]
         answers = {(answer.kind, round(answer.paid, 6)) for _, answer in tried}
         for case in self._suspects:
             answer = case.answer
             as_illegal = (answer.kind, round(answer.paid, 6)) in answers
             if answer.kind == "says" or (answer.kind == "stays" and answer.paid < 0) or as_illegal:
                 like = ", as it answers actions that the mask forbids" if as_illegal else ""
-                self._lie(case, f"step({case.action}) {answer.told()}{like}")
+                self._report_allowed_illegal(case, f"step({case.action}) {answer.describe()}{like}")
                 break
         taken = [case for case, answer in tried if answer.kind == "plays"]
         if not taken:
             return
         case, some = taken[0], f"{len(taken)} of {len(tried)}"
         if len(taken) < len(tried):
-            self._notes.add(
+            self._log.add(
                 "warning",
                 "masks.forbids-legal",
                 f"the mask of '{case.agent}' forbids {case.action}, but step({case.action}) plays on ({some} forbidden "
@@ -124,7 +134,7 @@ class Masks:
                 self._method,
             )
         else:
-            self._notes.add(
+            self._log.add(
                 "note",
                 "masks.unchecked",
                 f"step() plays on with actions that the mask forbids (all {len(tried)} that were tried), so it cannot "
@@ -136,32 +146,32 @@ class Masks:
 
     @property
     def _method(self) -> str:
-        return self._bare.looks[1]
+        return self._env.observing_methods[1]
 
-    def _look(self, moment: Moment) -> None:
-        for agent, mask in moment.masks.items():
-            space = self._bare.acts.get(agent)
+    def _inspect(self, state: TurnState) -> None:
+        for agent, mask in state.masks.items():
+            space = self._env.action_spaces.get(agent)
             if mask is None or not isinstance(space, spaces.Discrete):
                 continue
-            self.there = True
-            where, array = moment.at(agent), np.asarray(mask)
-            legal = usable(mask, space)
+            self.found_masks = True
+            where, array = state.place(agent), np.asarray(mask)
+            legal = as_binary_mask(mask, space)
             if legal is None and array.shape != (space.n,):
                 what = f"the mask of '{agent}' has shape {array.shape}, but there are {space.n} actions"
-                self._notes.add("error", "masks.length", what, where, f"it must be ({space.n},)", self._method)
+                self._log.add("error", "masks.length", what, where, f"it must be ({space.n},)", self._method)
             elif legal is None:
                 what = f"the mask of '{agent}' holds other values than 0 and 1: {array.tolist()}"
-                self._notes.add("error", "masks.values", what, where, "1 where legal, else 0, as int8", self._method)
+                self._log.add("error", "masks.values", what, where, "1 where legal, else 0, as int8", self._method)
             elif not legal.any():
                 what = f"'{agent}' is to act, but its mask allows nothing"
                 advice = "end its episode, select another agent, or allow an action that does nothing"
-                self._notes.add("error", "masks.empty", what, where, advice, self._method)
-            elif not legal.all() and moment.turn <= _DEPTH and len(self._forbidden) < 4 * _TRIES:
-                action = int(space.start) + int(np.flatnonzero(legal == 0)[moment.turn % (space.n - int(legal.sum()))])
-                self._forbidden.append(_Case(agent, action, where, history=tuple(self._history), seed=moment.seed))
+                self._log.add("error", "masks.empty", what, where, advice, self._method)
+            elif not legal.all() and state.turn <= _MAX_TURN and len(self._forbidden) < 4 * _MAX_TRIES:
+                action = int(space.start) + int(np.flatnonzero(legal == 0)[state.turn % (space.n - int(legal.sum()))])
+                self._forbidden.append(_Case(agent, action, where, history=tuple(self._history), seed=state.seed))
 
-    def _lie(self, case: _Case, answer: str) -> None:
-        self._notes.add(
+    def _report_allowed_illegal(self, case: _Case, answer: str) -> None:
+        self._log.add(
             "error",
             "masks.allows-illegal",
             f"the mask of '{case.agent}' allows {case.action}, but {answer}",
@@ -171,27 +181,27 @@ class Masks:
         )
 
 
-def answered(before: Moment, agent: Agent, after: Moment) -> Answer:
+def classify_response(before: TurnState, agent: Agent, after: TurnState) -> Response:
     """How an environment answered the action of `agent`."""
     info = after.infos.get(agent)
-    said = f"{after.said} {' '.join(f'{key} {value}' for key, value in _texts(info))}"
-    if word := _WORDS.search(said):
-        return Answer("says", text=said[word.start() :].splitlines()[0][:80])
+    output = f"{after.output} {' '.join(f'{key} {value}' for key, value in _messages(info))}"
+    if word := _REFUSAL_WORDS.search(output):
+        return Response("says", text=output[word.start() :].splitlines()[0][:80])
     paid = _rewards(after)
     own, others = paid.get(agent, 0.0), [value for one, value in paid.items() if one != agent]
     if not after.acting and own < 0 and not any(others) and others:
-        return Answer("ends", own)
+        return Response("ends", own)
     same = after.acting == before.acting == (agent,) and len(before.agents) > 1
-    if same and _equal(before.seen.get(agent), after.seen.get(agent)):
-        return Answer("stays", own)
-    return Answer("plays")
+    if same and _equal(before.observations.get(agent), after.observations.get(agent)):
+        return Response("stays", own)
+    return Response("plays")
 
 
-def _try(case: _Case, renew: Callable[[], Bare]) -> Answer | None:
+def _try_forbidden(case: _Case, renew: Callable[[], BareEnvironment]) -> Response | None:
     """How an environment answers a forbidden action; None where its position is not found again."""
     bare = renew()
     try:
-        found = walk(bare, case.seed, len(case.history), given=case.history)
+        found = play_episode(bare, case.seed, len(case.history), given=case.history)
         if found.last is None or found.last.turn < len(case.history) or case.agent not in found.last.acting:
             return None
         return _answer_to(bare, found.last, case)
@@ -199,28 +209,28 @@ def _try(case: _Case, renew: Callable[[], Bare]) -> Answer | None:
         bare.close()
 
 
-def _answer_to(bare: Bare, moment: Moment, case: _Case) -> Answer:
+def _answer_to(bare: BareEnvironment, state: TurnState, case: _Case) -> Response:
     actions: dict[Agent, Any] = {}
-    for agent in moment.acting:
-        mask, space = moment.masks.get(agent), bare.acts[agent]
-        legal = None if mask is None or not isinstance(space, spaces.Discrete) else usable(mask, space)
+    for agent in state.acting:
+        mask, space = state.masks.get(agent), bare.action_spaces[agent]
+        legal = None if mask is None or not isinstance(space, spaces.Discrete) else as_binary_mask(mask, space)
         actions[agent] = case.action if agent == case.agent else space.sample(legal)
     try:
-        return answered(moment, case.agent, bare.step(moment, actions))
-    except FailedError as failed:
-        return Answer("raises", text=str(failed))
+        return classify_response(state, case.agent, bare.step(state, actions))
+    except EnvCallError as failed:
+        return Response("raises", text=str(failed))
 
 
-def _texts(info: object) -> Sequence[tuple[str, object]]:
+def _messages(info: object) -> Sequence[tuple[str, object]]:
     """What an info says in words: keys whose value is true, and texts."""
     if not isinstance(info, Mapping):
         return ()
     return [(str(key), value) for key, value in info.items() if value is True or isinstance(value, str)]
 
 
-def _rewards(moment: Moment) -> dict[Agent, float]:
+def _rewards(state: TurnState) -> dict[Agent, float]:
     try:
-        return {agent: float(reward) for agent, reward in moment.rewards.items()}
+        return {agent: float(reward) for agent, reward in state.rewards.items()}
     except (TypeError, ValueError):
         return {}
 

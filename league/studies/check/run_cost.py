@@ -13,7 +13,7 @@ from league.games.core import GameSpec
 from league.studies.bench.probe import QUICK
 from league.studies.bench.probe import subject as bench_subject
 from league.studies.bench.training import Training
-from league.studies.check.report import Cost
+from league.studies.check.check_report import Cost
 
 _EFFORT = replace(QUICK, seconds=0.3, steps=2_048)
 _COPIES = 3

@@ -12,29 +12,29 @@ from typing import Any
 
 import numpy as np
 
-from league.studies.check.bare import Bare, Moment, walk
-from league.studies.check.notes import Notes
-from league.studies.check.process import ask
-from league.studies.check.subject import Subject, subject
+from league.studies.check.environment import BareEnvironment, TurnState, play_episode
+from league.studies.check.finding_log import FindingLog
+from league.studies.check.game_under_test import GameUnderTest, game_under_test
+from league.studies.check.subprocess_call import call_in_subprocess
 
 Trace = list[dict[str, str]]
 """By turn, a short hash of each thing that was seen or given, by its name ("the observation of 'a_0'")."""
 
 _SEED, _OTHERS = 101, (202, 303, 404)
 _DRAW = 7
-_PATIENCE = 120
+_TIMEOUT = 120
 
 
-def seeds(one: Subject, turns: int, notes: Notes) -> None:
+def check_seeds(one: GameUnderTest, turns: int, log: FindingLog) -> None:
     """Trace episodes of equal and of other seeds: in a used instance, in fresh ones and in a fresh process."""
-    fresh = traced(one, [_SEED], turns)[0]
-    again = traced(one, [_SEED], turns)[0]
-    first, used = traced(one, [_OTHERS[0], _SEED], turns)
-    method, ignored = "reset", difference(fresh, first) is None
+    fresh = trace_episodes(one, [_SEED], turns)[0]
+    again = trace_episodes(one, [_SEED], turns)[0]
+    first, used = trace_episodes(one, [_OTHERS[0], _SEED], turns)
+    method, ignored = "reset", first_difference(fresh, first) is None
     for seed in _OTHERS[1:]:
-        ignored = ignored and difference(fresh, traced(one, [seed], turns)[0]) is None
-    if (place := difference(fresh, again)) is not None:
-        notes.add(
+        ignored = ignored and first_difference(fresh, trace_episodes(one, [seed], turns)[0]) is None
+    if (place := first_difference(fresh, again)) is not None:
+        log.add(
             "error",
             "seeds.unset",
             f"reset(seed={_SEED}) and the same actions give another episode in a second instance: {place[1]} differs",
@@ -42,10 +42,10 @@ def seeds(one: Subject, turns: int, notes: Notes) -> None:
             "draw all chance from a generator that reset(seed=…) makes anew: no global one, no clock",
             method,
         )
-    elif (place := difference(fresh, used)) is not None:
+    elif (place := first_difference(fresh, used)) is not None:
         what = "the seed is ignored: " if ignored else ""
         kept = "chance goes on from the episode before" if ignored else "something of the episode before is left"
-        notes.add(
+        log.add(
             "error",
             "seeds.ignored" if ignored else "seeds.left-over",
             f"{what}reset(seed={_SEED}) after another episode in the same instance gives another one than in a fresh "
@@ -55,20 +55,20 @@ def seeds(one: Subject, turns: int, notes: Notes) -> None:
             method,
         )
     elif ignored:
-        notes.add(
+        log.add(
             "note",
             "seeds.no-effect",
             f"{1 + len(_OTHERS)} seeds with the same draws of actions give the same episode",
             advice="right for a game without chance; else reset() must draw from its seed",
             method=method,
         )
-    if notes.has("seeds", "error"):
+    if log.has("seeds", "error"):
         return
-    found, problem = elsewhere(one, turns)
+    found, problem = trace_in_fresh_process(one, turns)
     if found is None:
-        notes.add("warning", "seeds.process", f"the game could not be played in a fresh process: {problem}")
-    elif (place := difference(fresh, found)) is not None:
-        notes.add(
+        log.add("warning", "seeds.process", f"the game could not be played in a fresh process: {problem}")
+    elif (place := first_difference(fresh, found)) is not None:
+        log.add(
             "error",
             "seeds.process",
             f"reset(seed={_SEED}) and the same actions give another episode in a fresh process with another "
@@ -79,18 +79,18 @@ def seeds(one: Subject, turns: int, notes: Notes) -> None:
         )
 
 
-def traced(one: Subject, numbers: list[int], turns: int) -> list[Trace]:
+def trace_episodes(one: GameUnderTest, numbers: list[int], turns: int) -> list[Trace]:
     """Traces of one episode for each seed, one after another in one new instance."""
     if one.source is None:
-        return _batched(one, numbers, turns)
+        return _trace_batched(one, numbers, turns)
     bare = one.bare()
     try:
-        return [_walked(bare, seed, turns) for seed in numbers]
+        return [_trace_environment(bare, seed, turns) for seed in numbers]
     finally:
         bare.close()
 
 
-def difference(one: Trace, other: Trace) -> tuple[int, str] | None:
+def first_difference(one: Trace, other: Trace) -> tuple[int, str] | None:
     """The first turn on which two traces differ, and in what; None where they are equal."""
     for turn, (mine, theirs) in enumerate(zip(one, other, strict=False)):
         if mine != theirs:
@@ -98,50 +98,50 @@ def difference(one: Trace, other: Trace) -> tuple[int, str] | None:
     return None if len(one) == len(other) else (min(len(one), len(other)), "the length of the episode")
 
 
-def elsewhere(one: Subject, turns: int) -> tuple[Trace | None, str]:
+def trace_in_fresh_process(one: GameUnderTest, turns: int) -> tuple[Trace | None, str]:
     """The trace that a fresh process with another PYTHONHASHSEED makes, or None and why there is none."""
     request = {"id": one.id, "options": dict(one.options), "turns": turns}
-    return ask("league.studies.check.chance:trace_asked", request, _PATIENCE)
+    return call_in_subprocess("league.studies.check.determinism:serve_trace", request, _TIMEOUT)
 
 
-def trace_asked(request: Mapping[str, Any]) -> Trace:
+def serve_trace(request: Mapping[str, Any]) -> Trace:
     """What `elsewhere` asks of another process."""
-    return traced(subject(request["id"], request["options"]), [_SEED], request["turns"])[0]
+    return trace_episodes(game_under_test(request["id"], request["options"]), [_SEED], request["turns"])[0]
 
 
-class _Hashes:
+class _TraceRecorder:
     """Notes hashes of what each moment of a walk shows."""
 
     def __init__(self) -> None:
         self.trace: Trace = []
 
-    def begin(self, moment: Moment) -> None:
+    def begin(self, state: TurnState) -> None:
         """See `Watcher`."""
-        self.trace.append(dict(_shown(moment)))
+        self.trace.append(dict(_hashes_by_name(state)))
 
-    def turn(self, before: Moment, actions: Mapping[Any, Any], after: Moment) -> None:
+    def turn(self, before: TurnState, actions: Mapping[Any, Any], after: TurnState) -> None:
         """See `Watcher`."""
-        self.trace.append(dict(_shown(after)))
+        self.trace.append(dict(_hashes_by_name(after)))
 
 
-def _walked(bare: Bare, seed: int, turns: int) -> Trace:
-    hashes = _Hashes()
-    walk(bare, seed, turns, [hashes], draw=_DRAW)
+def _trace_environment(bare: BareEnvironment, seed: int, turns: int) -> Trace:
+    hashes = _TraceRecorder()
+    play_episode(bare, seed, turns, [hashes], draw=_DRAW)
     return hashes.trace
 
 
-def _shown(moment: Moment) -> Iterator[tuple[str, str]]:
-    yield "who is there", _hash(sorted(map(repr, moment.agents)))
-    yield "who acts", _hash((moment.acting, moment.dead))
-    for agent, seen in moment.seen.items():
+def _hashes_by_name(state: TurnState) -> Iterator[tuple[str, str]]:
+    yield "who is there", _hash(sorted(map(repr, state.agents)))
+    yield "who acts", _hash((state.acting, state.dead))
+    for agent, seen in state.observations.items():
         yield f"the observation of '{agent}'", _hash(seen)
-        yield f"the mask of '{agent}'", _hash(moment.masks.get(agent))
-    for agent in moment.rewards:
-        yield f"the reward of '{agent}'", _hash(moment.rewards[agent])
-    yield "who is over", _hash((moment.terminated, moment.truncated))
+        yield f"the mask of '{agent}'", _hash(state.masks.get(agent))
+    for agent in state.rewards:
+        yield f"the reward of '{agent}'", _hash(state.rewards[agent])
+    yield "who is over", _hash((state.terminated, state.truncated))
 
 
-def _batched(one: Subject, numbers: list[int], turns: int) -> list[Trace]:
+def _trace_batched(one: GameUnderTest, numbers: list[int], turns: int) -> list[Trace]:
     """As `traced`, of a game in batched torch with one slot."""
     import torch
 

@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Hashable
 from pathlib import Path
 
-from league.studies.check.report import Finding, Level
+from league.studies.check.check_report import Finding, Level
 
 
-class Notes:
+class FindingLog:
     """Findings, each the first of its kind. code: the environment's class, to say where its methods stand.
 
     setting: what the options were where they are not the configured ones, such as "N=1".
@@ -53,10 +53,10 @@ class Notes:
         owner = next((one for one in self._code.__mro__ if method in vars(one)), self._code).__name__
         if code is None:
             return f"{owner}.{method}"
-        return f"{short(code.co_filename)}:{code.co_firstlineno} ({owner}.{method})"
+        return f"{display_path(code.co_filename)}:{code.co_firstlineno} ({owner}.{method})"
 
 
-def short(file: str) -> str:
+def display_path(file: str) -> str:
     """A file's path as it is shown: relative to the working directory, or to where packages are installed."""
     path, here = Path(file), Path.cwd()
     if "site-packages" in path.parts:

@@ -16,12 +16,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from league.games.conformance.suite import examine, random_actions
+from league.games.conformance.suite import find_violations, random_actions
 from league.games.core import Game, GameSpec
 from league.games.counter_rng import fold, mix
 from league.games.native.core import NativeGame
-from league.studies.check.notes import Notes
-from league.studies.check.report import Mean, Play
+from league.studies.check.check_report import Mean, Play
+from league.studies.check.finding_log import FindingLog
 
 EPISODES, TURNS = 256, 5_000
 """Episodes wanted; turns after which an episode is no longer waited for."""
@@ -34,7 +34,7 @@ _CERTAIN = 4.0
 
 
 @dataclass(slots=True)
-class _Ended:
+class _Wave:
     """The first episode of every slot. score: `[B, S]`. length: `[B]` turns. truncated, unfinished: `[B]` bool."""
 
     score: npt.NDArray[np.float64]
@@ -45,19 +45,19 @@ class _Ended:
     seconds: float
 
 
-def played(game: Game, seconds: float, seed: int, tick: Callable[[float], None] = lambda done: None) -> Play:
+def play_randomly(game: Game, seconds: float, seed: int, tick: Callable[[float], None] = lambda done: None) -> Play:
     """Play about `EPISODES` episodes, in waves of one a slot that are all played to the end: stopping at the first to
     finish would favour short ones. seconds: after which no new wave begins, and a first one is broken off at 3 times.
     """
-    began, waves = time.perf_counter(), list[_Ended]()
+    began, waves = time.perf_counter(), list[_Wave]()
     while True:
-        patience = began + 3 * seconds - time.perf_counter() if not waves else float("inf")
-        waves.append(_wave(game, fold(seed, len(waves)), patience))
+        timeout = began + 3 * seconds - time.perf_counter() if not waves else float("inf")
+        waves.append(_play_wave(game, fold(seed, len(waves)), timeout))
         spent, episodes = time.perf_counter() - began, sum(len(wave.length) for wave in waves)
         tick(min(max(spent / seconds, episodes / EPISODES), 1.0))
         if waves[-1].unfinished.any() or spent >= seconds or episodes >= EPISODES:
             break
-    return _summed(game.spec, waves)
+    return _summarize(game.spec, waves)
 
 
 def slots_for(rate: float) -> int:
@@ -66,20 +66,20 @@ def slots_for(rate: float) -> int:
     return int(min(max(rate * _AT_ONCE, fewest), most))
 
 
-def conforms(make: Callable[[int], Game], notes: Notes, episodes: int, slots: int, seed: int) -> None:
+def check_contract(make: Callable[[int], Game], log: FindingLog, episodes: int, slots: int, seed: int) -> None:
     """Hold a game to league's own contract of games; what it breaks is noted."""
-    _, faults = examine(make, episodes=episodes, slots=slots, seed=seed)
-    for rule, place in faults.found.items():
-        notes.add("error", "contract", f"the contract of a game: {rule}", place, "see league.games.core", of=rule)
+    _, violations = find_violations(make, episodes=episodes, slots=slots, seed=seed)
+    for rule, place in violations.found.items():
+        log.add("error", "contract", f"the contract of a game: {rule}", place, "see league.games.core", of=rule)
 
 
-def judged(game: Game, play: Play, notes: Notes) -> None:
+def assess_play(game: Game, play: Play, log: FindingLog) -> None:
     """What random play tells of a game."""
     spec = game.spec
     code = "" if isinstance(game, NativeGame) else "step"
     ended = play.episodes - play.unfinished
     if play.unfinished and play.limit < TURNS:
-        notes.add(
+        log.add(
             "note",
             "play.slow",
             f"{play.unfinished} of {play.episodes} episodes had not ended after {play.limit} turns, when the time for "
@@ -87,7 +87,7 @@ def judged(game: Game, play: Play, notes: Notes) -> None:
             advice="what needs whole episodes could not be checked: shorter ones (max_cycles) would help",
         )
     elif ended == 0:
-        notes.add(
+        log.add(
             "error",
             "play.endless",
             f"none of {play.episodes} episodes ended within {play.limit} turns of random play",
@@ -95,7 +95,7 @@ def judged(game: Game, play: Play, notes: Notes) -> None:
             method=code,
         )
     elif play.unfinished:
-        notes.add(
+        log.add(
             "warning",
             "play.endless",
             f"{play.unfinished} of {play.episodes} episodes did not end within {play.limit} turns of random play",
@@ -104,7 +104,7 @@ def judged(game: Game, play: Play, notes: Notes) -> None:
         )
     silent = [seat for seat, score in play.scores.items() if score.value == 0 and score.error == 0]
     if ended and len(silent) == len(spec.seats):
-        notes.add(
+        log.add(
             "warning",
             "play.unpaid",
             f"nobody was given any reward in {ended} random episodes",
@@ -112,7 +112,7 @@ def judged(game: Game, play: Play, notes: Notes) -> None:
             method=code,
         )
     for seat in silent if ended and len(silent) < len(spec.seats) else ():
-        notes.add(
+        log.add(
             "warning",
             "play.unpaid",
             f"'{seat}' was never given a reward in {ended} random episodes, while others were",
@@ -121,8 +121,8 @@ def judged(game: Game, play: Play, notes: Notes) -> None:
             code,
             of=seat,
         )
-    for name, one, other in _unequal(spec, play):
-        notes.add(
+    for name, one, other in _unequal_seats(spec, play):
+        log.add(
             "note",
             "play.seats",
             f"seats are not equal under random play: '{one}' scores {play.scores[one].value:.3g}, "
@@ -133,7 +133,7 @@ def judged(game: Game, play: Play, notes: Notes) -> None:
         )
 
 
-def _wave(game: Game, seed: int, patience: float) -> _Ended:
+def _play_wave(game: Game, seed: int, timeout: float) -> _Wave:
     """Play the first episode of every slot, `TURNS` turns at most."""
     slots, began, stepping = game.slots, time.perf_counter(), 0.0
     row = torch.arange(slots, device=game.device)
@@ -142,21 +142,21 @@ def _wave(game: Game, seed: int, patience: float) -> _Ended:
     length, cut = np.zeros(slots, dtype=np.int64), np.zeros(slots, dtype=np.bool_)
     score = np.zeros((slots, len(game.spec.seats)))
     count = 0
-    while live.any() and count < TURNS and time.perf_counter() - began < patience:
+    while live.any() and count < TURNS and time.perf_counter() - began < timeout:
         count += 1
         actions, seeds = random_actions(game, turn, fold(seed, count)), mix(row, seed, count)
         before = time.perf_counter()
         turn = game.step(actions, seeds)
         stepping += time.perf_counter() - before
-        cut |= live & _array(turn.truncated.any(1))
-        over = live & _array(turn.ended)
+        cut |= live & _to_numpy(turn.truncated.any(1))
+        over = live & _to_numpy(turn.ended)
         length[live] = count
-        score[over] = _array(turn.score)[over]
+        score[over] = _to_numpy(turn.score)[over]
         live &= ~over
-    return _Ended(score, length, cut & ~live, live, count, stepping)
+    return _Wave(score, length, cut & ~live, live, count, stepping)
 
 
-def _summed(spec: GameSpec, waves: Sequence[_Ended]) -> Play:
+def _summarize(spec: GameSpec, waves: Sequence[_Wave]) -> Play:
     unfinished = np.concatenate([wave.unfinished for wave in waves])
     length, cut = np.concatenate([wave.length for wave in waves]), np.concatenate([wave.truncated for wave in waves])
     score = np.concatenate([wave.score for wave in waves])[~unfinished]
@@ -185,12 +185,16 @@ def mean(values: npt.NDArray[np.float64]) -> Mean:
     return Mean(float(values.mean()), error, count)
 
 
-def _unequal(spec: GameSpec, play: Play) -> list[tuple[str, str, str]]:
+def _unequal_seats(spec: GameSpec, play: Play) -> list[tuple[str, str, str]]:
     """By role, the two seats on different sides that differ most, where that is no chance: (role, better, worse)."""
     found = []
     for role in spec.roles:
         pairs = [
-            (play.scores[spec.seats[one]].beyond(play.scores[spec.seats[other]]), spec.seats[one], spec.seats[other])
+            (
+                play.scores[spec.seats[one]].standard_errors_above(play.scores[spec.seats[other]]),
+                spec.seats[one],
+                spec.seats[other],
+            )
             for one, other in combinations(role.seats, 2)
             if spec.side_of_seat[one] != spec.side_of_seat[other]
         ]
@@ -201,6 +205,6 @@ def _unequal(spec: GameSpec, play: Play) -> list[tuple[str, str, str]]:
     return found
 
 
-def _array(tensor: Tensor) -> npt.NDArray[np.bool_]:
+def _to_numpy(tensor: Tensor) -> npt.NDArray[np.bool_]:
     array: npt.NDArray[np.bool_] = tensor.cpu().numpy()
     return array

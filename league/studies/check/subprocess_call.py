@@ -15,12 +15,13 @@ from league.plugins import load
 _MARK = "league answers "
 
 
-def ask(where: str, request: Mapping[str, object], patience: float) -> tuple[Any, str]:
+def call_in_subprocess(where: str, request: Mapping[str, object], timeout: float) -> tuple[Any, str]:
     """What the function at `where` (`package.module:name`) answers to a request; None and why where it does not.
 
     request, and the answer: plain JSON values. patience: seconds after which the process is ended.
     """
-    code = f"import sys; sys.path[:] = {sys.path!r}; from league.studies.check.process import answer; answer({where!r})"
+    code = f"import sys; sys.path[:] = {sys.path!r}"
+    code += f"; from league.studies.check.subprocess_call import serve_call; serve_call({where!r})"
     other = "1" if os.environ.get("PYTHONHASHSEED") == "0" else "0"
     try:
         process = subprocess.run(
@@ -29,11 +30,11 @@ def ask(where: str, request: Mapping[str, object], patience: float) -> tuple[Any
             capture_output=True,
             text=True,
             env=os.environ | {"PYTHONHASHSEED": other, "OMP_NUM_THREADS": "1"},
-            timeout=patience,
+            timeout=timeout,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return None, f"it took more than {patience:g} seconds"
+        return None, f"it took more than {timeout:g} seconds"
     # What an environment prints on its own is not for us.
     for line in process.stdout.splitlines():
         if line.startswith(_MARK):
@@ -42,7 +43,7 @@ def ask(where: str, request: Mapping[str, object], patience: float) -> tuple[Any
     return None, said[-1] if said else f"it ended with status {process.returncode}"
 
 
-def answer(where: str) -> None:
+def serve_call(where: str) -> None:
     """The other end of `ask`: reads the request from standard input."""
     function: Callable[..., object] = load(where, "function", GameError)
     sys.stdout.write(f"\n{_MARK}{json.dumps(function(json.loads(sys.stdin.read())))}\n")

@@ -6,45 +6,45 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from league.studies.check.bare import Agent, Bare, Moment
-from league.studies.check.contract import number
-from league.studies.check.notes import Notes
+from league.studies.check.environment import Agent, BareEnvironment, TurnState
+from league.studies.check.finding_log import FindingLog
+from league.studies.check.pettingzoo_contract import as_float
 
 _CLOSE = 1e-6
 _ENOUGH = 20
 """Payments from which a pattern may be seen."""
 
 
-class Rewards:
+class RewardCheck:
     """Compares what a step pays with what `last()` will hand out, and counts who is paid when somebody else acts."""
 
-    def __init__(self, bare: Bare, notes: Notes) -> None:
-        self._bare, self._notes = bare, notes
+    def __init__(self, bare: BareEnvironment, log: FindingLog) -> None:
+        self._env, self._log = bare, log
         self._own = 0
         self._others: Counter[tuple[Agent, Agent]] = Counter()
 
-    def begin(self, moment: Moment) -> None:
+    def begin(self, state: TurnState) -> None:
         """See `Watcher`."""
 
-    def turn(self, before: Moment, actions: Mapping[Agent, Any], after: Moment) -> None:
+    def turn(self, before: TurnState, actions: Mapping[Agent, Any], after: TurnState) -> None:
         """See `Watcher`."""
-        if not self._bare.in_turn or before.dead is not None:
+        if not self._env.in_turn or before.dead is not None:
             return
         actor = before.acting[0]
         self._agree(actor, before, after)
-        paid = [agent for agent in after.agents if number(after.rewards.get(agent, 0.0))]
+        paid = [agent for agent in after.agents if as_float(after.rewards.get(agent, 0.0))]
         if actor in paid:
             self._own += 1
         elif len(paid) == 1:
             self._others[actor, paid[0]] += 1
 
-    def conclude(self) -> None:
+    def finish(self) -> None:
         """What can be said at the end."""
         count = self._others.total()
         if self._own or count < _ENOUGH:
             return
         (actor, paid), _ = self._others.most_common(1)[0]
-        self._notes.add(
+        self._log.add(
             "warning",
             "rewards.never-the-actor",
             f"whoever acts is never paid on its own step, but one other always is ('{paid}' when '{actor}' acts; "
@@ -55,38 +55,40 @@ class Rewards:
             "step",
         )
 
-    def _agree(self, actor: Agent, before: Moment, after: Moment) -> None:
+    def _agree(self, actor: Agent, before: TurnState, after: TurnState) -> None:
         """`last()` hands out `_cumulative_rewards`: what was there (the actor has had its own) and this step's."""
         rose: dict[Agent, float] = {}
         paid: dict[Agent, float] = {}
         for agent in after.cumulative:
-            old = 0.0 if agent == actor else number(before.cumulative.get(agent, 0.0))
-            rose[agent] = number(after.cumulative[agent]) - old
-            paid[agent] = number(after.rewards.get(agent, 0.0))
+            old = 0.0 if agent == actor else as_float(before.cumulative.get(agent, 0.0))
+            rose[agent] = as_float(after.cumulative[agent]) - old
+            paid[agent] = as_float(after.rewards.get(agent, 0.0))
         wrong = [agent for agent in rose if abs(rose[agent] - paid[agent]) > _CLOSE]
         if not wrong:
             return
         if abs(sum(rose.values()) - sum(paid.values())) <= _CLOSE and len(wrong) > 1:
             lost = next(agent for agent in wrong if abs(paid[agent]) > abs(rose[agent]) or len(wrong) == 1)
             got = next(agent for agent in wrong if agent != lost)
-            self._notes.add(
+            self._log.add(
                 "error",
                 "rewards.wrong-agent",
                 f"rewards says '{lost}' is given {paid[lost]:g}, but _cumulative_rewards, which last() hands out, "
                 f"rises by {rose[got]:g} for '{got}'",
-                before.at(actor),
+                before.place(actor),
                 "set `rewards` for the right agents, then call `_accumulate_rewards()` once; write nothing else there",
                 "step",
             )
             return
         agent = wrong[0]
-        stale = agent == actor and abs(rose[agent] - paid[agent] - number(before.cumulative.get(agent, 0.0))) <= _CLOSE
-        self._notes.add(
+        stale = (
+            agent == actor and abs(rose[agent] - paid[agent] - as_float(before.cumulative.get(agent, 0.0))) <= _CLOSE
+        )
+        self._log.add(
             "warning",
             "rewards.sum",
             f"a step pays '{agent}' {paid[agent]:g} by rewards, but its _cumulative_rewards, which last() hands out, "
             + ("still holds what it was given before" if stale else f"rises by {rose[agent]:g}"),
-            before.at(actor),
+            before.place(actor),
             "in step(): `self._cumulative_rewards[agent] = 0` for who acts, `self._clear_rewards()`, set rewards, "
             "`self._accumulate_rewards()`",
             "step",

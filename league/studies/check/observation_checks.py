@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from league.studies.check.bare import Agent, Bare, Moment
-from league.studies.check.notes import Notes
-from league.studies.check.report import Level
+from league.studies.check.check_report import Level
+from league.studies.check.environment import Agent, BareEnvironment, TurnState
+from league.studies.check.finding_log import FindingLog
 
 _SHOWN = 6
 
@@ -23,42 +23,42 @@ class _Range:
 
     low: npt.NDArray[np.float64]
     high: npt.NDArray[np.float64]
-    seen: int = 1
+    observations: int = 1
     later: bool = False
 
 
-class Observations:
+class ObservationCheck:
     """Looks at every observation of an agent that acts."""
 
-    def __init__(self, bare: Bare, notes: Notes) -> None:
-        self._bare, self._notes = bare, notes
-        self._first, self._method = bare.looks
+    def __init__(self, bare: BareEnvironment, log: FindingLog) -> None:
+        self._env, self._log = bare, log
+        self._first, self._method = bare.observing_methods
         self._ranges: dict[Agent, _Range] = {}
 
-    def begin(self, moment: Moment) -> None:
+    def begin(self, state: TurnState) -> None:
         """See `Watcher`."""
-        self._look(moment, self._first)
+        self._inspect(state, self._first)
 
-    def turn(self, before: Moment, actions: Mapping[Agent, Any], after: Moment) -> None:
+    def turn(self, before: TurnState, actions: Mapping[Agent, Any], after: TurnState) -> None:
         """See `Watcher`."""
-        self._look(after, self._method)
+        self._inspect(after, self._method)
 
-    def conclude(self) -> None:
+    def finish(self) -> None:
         """What can be said at the end: entries that never changed."""
         for agent, found in self._ranges.items():
             still = found.low == found.high
-            if found.seen < 2 or not still.any():
+            if found.observations < 2 or not still.any():
                 continue
             if still.all():
                 advice = "nothing can be learned from it: does it show what the agent's choice depends on?"
                 # Where everybody chooses once, there is nothing that could have changed.
                 level: Level = "warning" if found.later else "note"
-                text = f"all that '{agent}' sees never changes ({found.seen} observations)"
-                self._notes.add(level, "observations.constant", text, f"agent '{agent}'", advice, self._method)
+                text = f"all that '{agent}' sees never changes ({found.observations} observations)"
+                self._log.add(level, "observations.constant", text, f"agent '{agent}'", advice, self._method)
                 continue
             places = np.flatnonzero(still)
             named = ", ".join(map(str, places[:_SHOWN])) + (", …" if len(places) > _SHOWN else "")
-            self._notes.add(
+            self._log.add(
                 "note",
                 "observations.entries",
                 f"{len(places)} of {len(still)} entries that '{agent}' sees never changed ({named})",
@@ -67,22 +67,22 @@ class Observations:
                 self._method,
             )
 
-    def _look(self, moment: Moment, method: str) -> None:
-        for agent, whole in moment.seen.items():
-            space = self._bare.sees.get(agent)
+    def _inspect(self, state: TurnState, method: str) -> None:
+        for agent, whole in state.observations.items():
+            space = self._env.observation_spaces.get(agent)
             if not isinstance(space, spaces.Space):
                 continue
             fine = True
-            for name, part, value in parts(space, whole):
-                fine &= self._holds(agent, moment, method, name, part, value)
+            for name, part, value in leaf_parts(space, whole):
+                fine &= self._check_part(agent, state, method, name, part, value)
             if fine:
-                self._remember(agent, space, whole, moment.turn > 0)
+                self._update_range(agent, space, whole, state.turn > 0)
 
-    def _holds(self, agent: Agent, moment: Moment, method: str, name: str, space: Any, value: Any) -> bool:
+    def _check_part(self, agent: Agent, state: TurnState, method: str, name: str, space: Any, value: Any) -> bool:
         """Whether one part of an observation is as declared, finite and of its shape."""
 
         def add(level: Level, check: str, what: str, advice: str) -> None:
-            self._notes.add(level, f"observations.{check}", what, moment.at(agent), advice, method, of=(agent, name))
+            self._log.add(level, f"observations.{check}", what, state.place(agent), advice, method, of=(agent, name))
 
         which = f"'{agent}' sees{f' in {name!r}' if name else ''}"
         if not isinstance(space, spaces.Box):
@@ -117,28 +117,28 @@ class Observations:
             add("error" if whole else "warning", "range", what, "widen the Box, or clip or scale what is handed out")
         return True
 
-    def _remember(self, agent: Agent, space: spaces.Space[Any], whole: Any, later: bool) -> None:
-        flat = np.concatenate([_flat(part, value) for _, part, value in parts(space, whole)] or [np.zeros(0)])
+    def _update_range(self, agent: Agent, space: spaces.Space[Any], whole: Any, later: bool) -> None:
+        flat = np.concatenate([_flat(part, value) for _, part, value in leaf_parts(space, whole)] or [np.zeros(0)])
         known = self._ranges.get(agent)
         if known is None or known.low.shape != flat.shape:
             self._ranges[agent] = _Range(flat, flat.copy(), later=later)
             return
         np.minimum(known.low, flat, out=known.low)
         np.maximum(known.high, flat, out=known.high)
-        known.seen, known.later = known.seen + 1, known.later or later
+        known.observations, known.later = known.observations + 1, known.later or later
 
 
-def parts(space: spaces.Space[Any], value: Any, name: str = "") -> Iterator[tuple[str, spaces.Space[Any], Any]]:
+def leaf_parts(space: spaces.Space[Any], value: Any, name: str = "") -> Iterator[tuple[str, spaces.Space[Any], Any]]:
     """An observation's parts with their names and spaces, without the action mask. A part that is missing is None."""
     if isinstance(space, spaces.Dict):
         for key, inner in space.spaces.items():
             if key != "action_mask":
                 found = value.get(key) if isinstance(value, Mapping) else None
-                yield from parts(inner, found, f"{name}.{key}" if name else str(key))
+                yield from leaf_parts(inner, found, f"{name}.{key}" if name else str(key))
     elif isinstance(space, spaces.Tuple):
         for index, inner in enumerate(space.spaces):
             found = value[index] if isinstance(value, tuple) and index < len(value) else None
-            yield from parts(inner, found, f"{name}.{index}" if name else str(index))
+            yield from leaf_parts(inner, found, f"{name}.{index}" if name else str(index))
     else:
         yield name, space, value
 

@@ -16,34 +16,34 @@ from league.config.run import RunConfig
 from league.events import part
 from league.games.core import Game, GameSpec
 from league.matchmaking.posts import post_of_seat
-from league.studies.check.learning import CLIMBS, lesson, shown, slots_for
-from league.studies.check.notes import Notes
-from league.studies.check.report import Curve, Play
-from league.studies.check.subject import Subject
+from league.studies.check.check_report import Curve, Play
+from league.studies.check.finding_log import FindingLog
+from league.studies.check.game_under_test import GameUnderTest
+from league.studies.check.short_training import CHANGED, format_mean, slots_for, train_role
 
 _CERTAIN = 5.0
 """Standard errors by which another's return must rise."""
 
-_MOST = 2
+_MAX_AGENTS = 2
 """Agents of a role that are looked at."""
 
 
-def misdirected(
+def find_misattributed_rewards(
     config: RunConfig,
-    one: Subject,
+    one: GameUnderTest,
     play: Play,
     seats: Sequence[int],
     seconds: float,
-    notes: Notes,
+    log: FindingLog,
     tick: Callable[[float], None] = lambda done: None,
 ) -> bool:
     """Whether there are agents among `seats` whose deeds are paid to others; an error is noted for each.
 
     seconds: for all of them.
     """
-    looked = seats[:_MOST]
+    looked = seats[:_MAX_AGENTS]
     share, accused = 1 / len(looked), False
-    game = _each_for_itself(one, play, seconds * share)
+    game = _one_role_per_agent(one, play, seconds * share)
     if game is None:
         return False
     with closing(game):
@@ -51,10 +51,10 @@ def misdirected(
             role = next(index for index, other in enumerate(game.spec.roles) if seat in other.seats)
             posts, pay = [post_of_seat(game.spec.posts)[seat]], _from_others(game.spec, seat)
             here = part(tick, place * share, share)
-            found = lesson(config, game, play, role, seconds * share, here, posts, pay, _another_gains)
-            mine, best = _sides(found.curves)
-            if mine.last.n and best.change >= _CERTAIN and abs(mine.change) < CLIMBS and mine.random.error > 0:
-                _accuse(mine, best, found.agent_steps, notes)
+            found = train_role(config, game, play, role, seconds * share, here, posts, pay, _another_gains)
+            mine, best = _learner_and_other(found.curves)
+            if mine.last.n and best.change >= _CERTAIN and abs(mine.change) < CHANGED and mine.random.error > 0:
+                _report(mine, best, found.agent_steps, log)
                 accused = True
     return accused
 
@@ -67,7 +67,7 @@ def _from_others(spec: GameSpec, seat: int) -> torch.Tensor:
     return pay
 
 
-def _sides(curves: Sequence[Curve]) -> tuple[Curve, Curve]:
+def _learner_and_other(curves: Sequence[Curve]) -> tuple[Curve, Curve]:
     """The learner's own curve, and the other's that rose most."""
     mine = next(curve for curve in curves if curve.learns)
     return mine, max((curve for curve in curves if not curve.learns), key=lambda curve: curve.change)
@@ -75,16 +75,17 @@ def _sides(curves: Sequence[Curve]) -> tuple[Curve, Curve]:
 
 def _another_gains(curves: Sequence[Curve]) -> bool:
     """Whether enough is known."""
-    return _sides(curves)[1].change > 2 * _CERTAIN
+    return _learner_and_other(curves)[1].change > 2 * _CERTAIN
 
 
-def _accuse(mine: Curve, best: Curve, steps: int, notes: Notes) -> None:
-    notes.add(
+def _report(mine: Curve, best: Curve, steps: int, log: FindingLog) -> None:
+    log.add(
         "error",
         "rewards.wrong-agent",
         f"what '{mine.agent}' does is paid to '{best.agent}': learning from its own reward does not raise its own "
-        f"return; learning from what the others are given raises that of '{best.agent}' ({shown(best.random)} → "
-        f"{shown(best.last)} in {steps:,} agent-steps) and leaves its own ({shown(mine.random)} → {shown(mine.last)})",
+        f"return; learning from what the others are given raises that of '{best.agent}' ({format_mean(best.random)} → "
+        f"{format_mean(best.last)} in {steps:,} agent-steps) and does not change its own "
+        f"({format_mean(mine.random)} → {format_mean(mine.last)})",
         f"agent '{mine.agent}'",
         "look where rewards are set: by another agent's name or index, or after agent_selection has moved on?",
         "step",
@@ -92,7 +93,7 @@ def _accuse(mine: Curve, best: Curve, steps: int, notes: Notes) -> None:
     )
 
 
-def _each_for_itself(one: Subject, play: Play, seconds: float) -> Game | None:
+def _one_role_per_agent(one: GameUnderTest, play: Play, seconds: float) -> Game | None:
     """The game with every agent a role and a side of its own; a native one as it is. None where nobody is there."""
     agents = list(play.scores)
     if len(agents) < 2:

@@ -14,7 +14,7 @@ Level = Literal["ok", "note", "warning", "error"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note", "ok")
 """From the worst on."""
 
-_FAR = 1e3
+_MAX_DISTANCE = 1e3
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,12 @@ class Mean:
         """By the normal distribution: n is large wherever it is shown."""
         return 1.96 * self.error
 
-    def beyond(self, other: Mean) -> float:
+    def standard_errors_above(self, other: Mean) -> float:
         """How many standard errors of the difference it lies above `other`, within ±`_FAR`; 0 where both are equal."""
         gap, error = self.value - other.value, math.hypot(self.error, other.error)
         if abs(gap) < 1e-9:
             return 0.0
-        return max(min(gap / max(error, 1e-12), _FAR), -_FAR)
+        return max(min(gap / max(error, 1e-12), _MAX_DISTANCE), -_MAX_DISTANCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class ShortTraining:
     """A role that learned for a short time, from its own rewards, among others that play at random."""
 
     role: str
@@ -103,9 +103,9 @@ class Lesson:
     curves: tuple[Curve, ...]
 
     @property
-    def own(self) -> tuple[Mean, Mean]:
+    def learner_returns(self) -> tuple[Mean, Mean]:
         """See `own`."""
-        return own(self.curves)
+        return learner_returns(self.curves)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class Report:
     sides: tuple[tuple[str, ...], ...] = ()
     fewest: Mapping[str, object] = field(default_factory=dict)
     play: Play | None = None
-    lessons: tuple[Lesson, ...] = ()
+    lessons: tuple[ShortTraining, ...] = ()
     cost: Cost | None = None
     seconds: float = 0.0
     report: str = KIND
@@ -159,7 +159,7 @@ class Report:
         return {"passed": self.passed, **counts, **asdict(self)}
 
 
-def own(curves: Sequence[Curve]) -> tuple[Mean, Mean]:
+def learner_returns(curves: Sequence[Curve]) -> tuple[Mean, Mean]:
     """The learner's return in random play and at the end: the mean of its agents, as uncertain as one of them."""
     mine = [curve for curve in curves if curve.learns]
     return _mean_of([curve.random for curve in mine]), _mean_of([curve.last for curve in mine])

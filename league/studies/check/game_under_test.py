@@ -8,34 +8,34 @@ from typing import TYPE_CHECKING
 
 from league.games.pettingzoo.sources import Source
 from league.games.registry import make, source_of
-from league.studies.check.bare import Bare
+from league.studies.check.environment import BareEnvironment
 
 if TYPE_CHECKING:
     from league.games.core import Game
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class GameUnderTest:
     """A game that can be named. source: where its environments come from; None for games in batched torch."""
 
     id: str
     options: Mapping[str, object]
     source: Source | None
 
-    def bare(self) -> Bare:
+    def bare(self) -> BareEnvironment:
         """A new environment. Raises GameError and FailedError."""
         assert self.source is not None
-        return Bare(self.id, self.source.build())
+        return BareEnvironment(self.id, self.source.build())
 
     def game(self, slots: int) -> Game:
         """A new game of so many slots, on the CPU and in this process. Raises GameError."""
         return make(self.id, slots, "cpu", self.options)
 
-    def changed(self, options: Mapping[str, object]) -> Subject:
+    def changed(self, options: Mapping[str, object]) -> GameUnderTest:
         """The same game with other options beside its own."""
-        return subject(self.id, {**self.options, **options})
+        return game_under_test(self.id, {**self.options, **options})
 
 
-def subject(id: str, options: Mapping[str, object]) -> Subject:
+def game_under_test(id: str, options: Mapping[str, object]) -> GameUnderTest:
     """Raises GameError for what cannot be found."""
-    return Subject(id, options, source_of(id, options))
+    return GameUnderTest(id, options, source_of(id, options))

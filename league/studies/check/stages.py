@@ -13,15 +13,15 @@ from league.config.run import RunConfig
 from league.errors import LeagueError
 from league.events import part
 from league.games.core import Game, GameSpec
-from league.studies.check import learning, play
-from league.studies.check.audit import Audited, audit
-from league.studies.check.chance import seeds
-from league.studies.check.cost import cost
-from league.studies.check.credit import misdirected
-from league.studies.check.fewest import Fewest, fewest
-from league.studies.check.notes import Notes, short
-from league.studies.check.report import LEVELS, Cost, Finding, Lesson, Play, Report
-from league.studies.check.subject import Subject, subject
+from league.studies.check import random_play, short_training
+from league.studies.check.check_report import LEVELS, Cost, Finding, Play, Report, ShortTraining
+from league.studies.check.determinism import check_seeds
+from league.studies.check.finding_log import FindingLog, display_path
+from league.studies.check.game_under_test import GameUnderTest, game_under_test
+from league.studies.check.min_agents import MinAgents, find_min_agents
+from league.studies.check.pettingzoo_audit import AuditSummary, audit
+from league.studies.check.reward_attribution import find_misattributed_rewards
+from league.studies.check.run_cost import cost
 from league.threads import alone
 
 _AUDIT, _PLAY, _TRACE = 2.0, 3.0, 0.25
@@ -30,10 +30,10 @@ _AUDIT, _PLAY, _TRACE = 2.0, 3.0, 0.25
 _TRACED = (16, 200)
 """Turns that a traced episode is followed, at least and at most."""
 
-_LEARNS = 2.0
+_RISEN = 2.0
 """Standard errors of a rise from which nobody asks whether others were paid for what was learned."""
 
-_HOLDS = {
+_PASSED = {
     "api": "agents, spaces and calls are as PettingZoo asks",
     "agents": "whose episode is over leaves, and neither acts nor is paid any more",
     "observations": "observations are finite and inside their declared spaces",
@@ -48,16 +48,16 @@ Tick = Callable[[float], None]
 
 
 @dataclass(slots=True)
-class _Gathered:
+class _Progress:
     """What a check has found so far. looked: groups of checks that were gone through."""
 
     findings: list[Finding] = field(default_factory=list)
-    looked: list[str] = field(default_factory=list)
-    audited: Audited | None = None
+    checked: list[str] = field(default_factory=list)
+    audited: AuditSummary | None = None
     fewest: Mapping[str, object] = field(default_factory=dict)
     spec: GameSpec | None = None
     play: Play | None = None
-    lessons: list[Lesson] = field(default_factory=list)
+    lessons: list[ShortTraining] = field(default_factory=list)
     cost: Cost | None = None
 
     def broken(self) -> bool:
@@ -68,107 +68,115 @@ class _Gathered:
 def check(quick: RunConfig, config: RunConfig, seconds: float, steps: int, tick: Tick = lambda done: None) -> Report:
     """Check the game of a config.
 
-    quick: the same with settings that learn soon (`learning.SETTINGS`). seconds: for the lessons together. steps:
+    quick: the same with settings that learn soon (`short_training.SETTINGS`). seconds: for the lessons together. steps:
     agent-steps of the run whose cost is estimated; 0: none is. tick: told how much is done.
     Raises GameError for a game that cannot be found or made.
     """
     began = time.perf_counter()
     alone()
-    one, found = subject(config.game.id, config.game.options), _Gathered()
-    notes = Notes()
+    one, found = game_under_test(config.game.id, config.game.options), _Progress()
+    log = FindingLog()
     if one.source is not None:
-        notes = _audited(one, found, config.seed, part(tick, 0.0, 0.15))
+        log = _run_audit(one, found, config.seed, part(tick, 0.0, 0.15))
     else:
         with closing(one.game(1)):
             pass  # what cannot be made is the caller's mistake, not a finding
     if found.audited is None or found.audited.turns:
-        _chance(one, found, notes, part(tick, 0.15, 0.1))
+        _run_seed_checks(one, found, log, part(tick, 0.15, 0.1))
     try:
-        _played(one, found, notes, quick, seconds, part(tick, 0.25, 0.65))
+        _run_play(one, found, log, quick, seconds, part(tick, 0.25, 0.65))
     except LeagueError as error:
-        notes.add("error", "game", f"the game cannot be played: {error}")
+        log.add("error", "game", f"the game cannot be played: {error}")
     except Exception as error:
         # An environment may raise anything, anywhere; where it was already found at fault, that says it better.
-        if not notes.has("", "error"):
-            notes.add("error", "game", f"the game cannot be played: {_told(error)}")
-    found.findings = _united(found.findings, notes.found)
+        if not log.has("", "error"):
+            log.add("error", "game", f"the game cannot be played: {_describe_exception(error)}")
+    found.findings = _without_duplicates(found.findings, log.found)
     if steps and not found.broken():
         found.cost = _cost(config, steps, found, part(tick, 0.9, 0.1))
     tick(1.0)
     return _report(one, found, time.perf_counter() - began)
 
 
-def _audited(one: Subject, found: _Gathered, seed: int, tick: Tick) -> Notes:
+def _run_audit(one: GameUnderTest, found: _Progress, seed: int, tick: Tick) -> FindingLog:
     """The bare environment, and that with the fewest agents, of which only errors are kept."""
-    notes, audited = audit(one, "", _AUDIT, seed, part(tick, 0.0, 0.6))
+    log, audited = audit(one, "", _AUDIT, seed, part(tick, 0.0, 0.6))
     found.audited = audited
-    found.looked += ["api", "agents", "observations", "rewards"] if audited.turns else []
-    found.looked += ["masks"] if audited.masks else []
-    few = fewest(one, audited.agents, seed) if audited.agents > 1 else Fewest()
+    found.checked += ["api", "agents", "observations", "rewards"] if audited.turns else []
+    found.checked += ["masks"] if audited.masks else []
+    few = find_min_agents(one, audited.agents, seed) if audited.agents > 1 else MinAgents()
     found.fewest = few.options
     found.findings += few.errors
     if few.options and not few.errors:
         what = f"with the fewest agents ({few.setting}: {few.agents}) the environment is sound, too"
         found.findings.append(Finding("ok", "fewest", what))
     tick(1.0)
-    return notes
+    return log
 
 
-def _chance(one: Subject, found: _Gathered, notes: Notes, tick: Tick) -> None:
+def _run_seed_checks(one: GameUnderTest, found: _Progress, log: FindingLog, tick: Tick) -> None:
     fewest_turns, most = _TRACED
     rate = found.audited.rate if found.audited is not None else most / _TRACE
     try:
-        seeds(one, int(min(max(rate * _TRACE, fewest_turns), most)), notes)
-        found.looked.append("seeds")
+        check_seeds(one, int(min(max(rate * _TRACE, fewest_turns), most)), log)
+        found.checked.append("seeds")
     except LeagueError as error:
-        notes.add("error", "seeds", f"an episode cannot be traced: {error}")
+        log.add("error", "seeds", f"an episode cannot be traced: {error}")
     tick(1.0)
 
 
-def _played(one: Subject, found: _Gathered, notes: Notes, quick: RunConfig, seconds: float, tick: Tick) -> None:
+def _run_play(
+    one: GameUnderTest, found: _Progress, log: FindingLog, quick: RunConfig, seconds: float, tick: Tick
+) -> None:
     """Random play and lessons, with the environment as the game that league makes of it."""
-    if found.audited is not None and notes.has("", "error"):
+    if found.audited is not None and log.has("", "error"):
         # The fault is named; what the game makes of it may be of use, but must not hide it or take its time.
         return
     rate = found.audited.rate if found.audited is not None else math.inf
-    with closing(one.game(play.slots_for(rate))) as game:
+    with closing(one.game(random_play.slots_for(rate))) as game:
         found.spec = game.spec
-        found.play = play.played(game, _PLAY, quick.seed, part(tick, 0.0, 0.2))
-        play.judged(game, found.play, notes)
-    one = _settled(one, found.spec)
+        found.play = random_play.play_randomly(game, _PLAY, quick.seed, part(tick, 0.0, 0.2))
+        random_play.assess_play(game, found.play, log)
+    one = _with_fixed_roles(one, found.spec)
     if found.play.unfinished:
         return  # the rest is about whole episodes
-    play.conforms(one.game, notes, 4, 2, quick.seed)
-    found.looked.append("contract")
+    random_play.check_contract(one.game, log, 4, 2, quick.seed)
+    found.checked.append("contract")
     tick(0.3)
-    if notes.has("", "error") or seconds <= 0:
+    if log.has("", "error") or seconds <= 0:
         return
-    _taught(one, found, notes, quick, seconds, part(tick, 0.3, 0.7))
+    _run_training(one, found, log, quick, seconds, part(tick, 0.3, 0.7))
 
 
-def _taught(one: Subject, found: _Gathered, notes: Notes, quick: RunConfig, seconds: float, tick: Tick) -> None:
+def _run_training(
+    one: GameUnderTest, found: _Progress, log: FindingLog, quick: RunConfig, seconds: float, tick: Tick
+) -> None:
     """Every role in turn, and where one learns nothing, whether others are paid for it."""
     spec, random = found.spec, found.play
     assert spec is not None
     assert random is not None
     share = 1 / len(spec.roles)
-    with closing(one.game(learning.slots_for(len(spec.posts), random, seconds * share))) as game:
+    with closing(one.game(short_training.slots_for(len(spec.posts), random, seconds * share))) as game:
         for number, role in enumerate(spec.roles):
             here = part(tick, number * share, share)
-            lesson = _lesson(quick, game, random, number, seconds * share, notes, part(here, 0.0, 0.5))
-            if lesson is None:
+            training = _train(quick, game, random, number, seconds * share, log, part(here, 0.0, 0.5))
+            if training is None:
                 return
-            found.lessons.append(lesson)
-            before, after = lesson.own
+            found.lessons.append(training)
+            before, after = training.learner_returns
             # After fewer rounds it cannot be said that nothing was learned.
-            if lesson.rounds >= learning.ENOUGH and after.n and after.beyond(before) < _LEARNS:
+            if (
+                training.rounds >= short_training.ENOUGH_ROUNDS
+                and after.n
+                and after.standard_errors_above(before) < _RISEN
+            ):
                 there = part(here, 0.5, 0.5)
-                if misdirected(quick, one, random, role.seats, seconds * share / 2, notes, there):
+                if find_misattributed_rewards(quick, one, random, role.seats, seconds * share / 2, log, there):
                     continue
-            learning.judged(lesson, spec, notes)
+            short_training.assess_training(training, spec, log)
 
 
-def _settled(one: Subject, spec: GameSpec) -> Subject:
+def _with_fixed_roles(one: GameUnderTest, spec: GameSpec) -> GameUnderTest:
     """The game with its roles and sides as options, so that they need not be guessed from random play each time."""
     if one.source is None:
         return one
@@ -177,18 +185,18 @@ def _settled(one: Subject, spec: GameSpec) -> Subject:
     return one.changed({"roles": roles, "sides": sides, "outcome": spec.outcome})
 
 
-def _lesson(
-    quick: RunConfig, game: Game, random: Play, role: int, seconds: float, notes: Notes, tick: Tick
-) -> Lesson | None:
+def _train(
+    quick: RunConfig, game: Game, random: Play, role: int, seconds: float, log: FindingLog, tick: Tick
+) -> ShortTraining | None:
     try:
-        return learning.lesson(quick, game, random, role, seconds, tick)
+        return short_training.train_role(quick, game, random, role, seconds, tick)
     except LeagueError as error:
         name = game.spec.roles[role].name
-        notes.add("error", "learning.fails", f"{name} cannot learn: {error}", f"role '{name}'")
+        log.add("error", "learning.fails", f"{name} cannot learn: {error}", f"role '{name}'")
         return None
 
 
-def _cost(config: RunConfig, steps: int, found: _Gathered, tick: Tick) -> Cost | None:
+def _cost(config: RunConfig, steps: int, found: _Progress, tick: Tick) -> Cost | None:
     try:
         return cost(config, steps, tick)
     except LeagueError as error:
@@ -196,15 +204,15 @@ def _cost(config: RunConfig, steps: int, found: _Gathered, tick: Tick) -> Cost |
         return None
 
 
-def _united(first: list[Finding], then: list[Finding]) -> list[Finding]:
+def _without_duplicates(first: list[Finding], then: list[Finding]) -> list[Finding]:
     """Findings with the fewest agents, then those as configured that are not the same fault again."""
     known = {finding.check for finding in first if finding.level == "error"}
     return [*first, *(finding for finding in then if finding.check not in known)]
 
 
-def _report(one: Subject, found: _Gathered, seconds: float) -> Report:
+def _report(one: GameUnderTest, found: _Progress, seconds: float) -> Report:
     fallen = {finding.check.partition(".")[0] for finding in found.findings if finding.level in ("error", "warning")}
-    fine = [Finding("ok", group, _HOLDS[group]) for group in _HOLDS if group in found.looked and group not in fallen]
+    fine = [Finding("ok", group, _PASSED[group]) for group in _PASSED if group in found.checked and group not in fallen]
     order = {level: number for number, level in enumerate(LEVELS)}
     findings = sorted([*found.findings, *fine], key=lambda finding: order[finding.level])
     spec = found.spec
@@ -226,9 +234,9 @@ def _report(one: Subject, found: _Gathered, seconds: float) -> Report:
     )
 
 
-def _told(error: Exception) -> str:
+def _describe_exception(error: Exception) -> str:
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
-    place = "" if frame is None else f" ({short(frame.tb_frame.f_code.co_filename)}:{frame.tb_lineno})"
+    place = "" if frame is None else f" ({display_path(frame.tb_frame.f_code.co_filename)}:{frame.tb_lineno})"
     return f"{type(error).__name__}: {error}{place}"

@@ -15,27 +15,27 @@ from gymnasium import spaces
 
 from league.games.pettingzoo.driver import takes_turns
 from league.games.pettingzoo.sources import Environment
-from league.studies.check.notes import short
+from league.studies.check.finding_log import display_path
 
 Agent = Any
 """Agents may be named by anything hashable."""
 
 
-_APART = 1 << 24
+_SEED_OFFSET = 1 << 24
 
 
-class FailedError(Exception):
+class EnvCallError(Exception):
     """A call of the environment that raised. call: its method. error: what it raised. place: file and line."""
 
     def __init__(self, call: str, error: Exception) -> None:
         super().__init__(f"{call}() raised {type(error).__name__}{f': {error}' if str(error) else ''}")
         frames = traceback.extract_tb(error.__traceback__)
         self.call, self.error = call, error
-        self.place = f"{short(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+        self.place = f"{display_path(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
 
 
 @dataclass(slots=True)
-class Moment:
+class TurnState:
     """What an environment says after a call.
 
     turn: decisions taken before. acting: agents that choose an action now. dead: the agent that is selected although
@@ -48,26 +48,26 @@ class Moment:
     agents: tuple[Agent, ...]
     acting: tuple[Agent, ...] = ()
     dead: Agent | None = None
-    seen: dict[Agent, Any] = field(default_factory=dict)
+    observations: dict[Agent, Any] = field(default_factory=dict)
     masks: dict[Agent, Any] = field(default_factory=dict)
     rewards: Mapping[Agent, Any] = field(default_factory=dict)
     cumulative: Mapping[Agent, Any] = field(default_factory=dict)
     terminated: Mapping[Agent, Any] = field(default_factory=dict)
     truncated: Mapping[Agent, Any] = field(default_factory=dict)
     infos: Mapping[Agent, Any] = field(default_factory=dict)
-    said: str = ""
+    output: str = ""
 
-    def over(self, agent: Agent) -> bool:
+    def is_over(self, agent: Agent) -> bool:
         """Whether a flag says that an agent's episode has ended."""
         return bool(self.terminated.get(agent, False) or self.truncated.get(agent, False))
 
-    def at(self, agent: Agent | None = None) -> str:
+    def place(self, agent: Agent | None = None) -> str:
         """Where this is, for people."""
         who = "" if agent is None else f"agent '{agent}', "
         return f"{who}turn {self.turn} of the episode with seed {self.seed}"
 
 
-class Bare:
+class BareEnvironment:
     """An environment and its spaces, which are asked for once. in_turn: AEC, else Parallel. looks: the method in which
     observations are made at an episode's start, and later.
 
@@ -77,41 +77,43 @@ class Bare:
     def __init__(self, game: str, env: Environment) -> None:
         self.env, self.in_turn = env, takes_turns(game, env)
         apart = hasattr(getattr(env, "unwrapped", env), "observe")
-        self.looks = ("observe", "observe") if apart else ("reset", "step")
-        self.agents: tuple[Agent, ...] = tuple(_called("possible_agents", lambda: env.possible_agents))
-        self.sees = {agent: _called("observation_space", env.observation_space, agent) for agent in self.agents}
-        self.acts = {agent: _called("action_space", env.action_space, agent) for agent in self.agents}
+        self.observing_methods = ("observe", "observe") if apart else ("reset", "step")
+        self.agents: tuple[Agent, ...] = tuple(_call("possible_agents", lambda: env.possible_agents))
+        self.observation_spaces = {
+            agent: _call("observation_space", env.observation_space, agent) for agent in self.agents
+        }
+        self.action_spaces = {agent: _call("action_space", env.action_space, agent) for agent in self.agents}
 
-    def reset(self, seed: int) -> Moment:
+    def reset(self, seed: int) -> TurnState:
         """Begin an episode. Raises FailedError."""
         env = self.env
-        with _heard() as said:
-            given = _called("reset", env.reset, seed=seed)
+        with _captured_output() as output:
+            given = _call("reset", env.reset, seed=seed)
         if self.in_turn:
-            return self._now(seed, 0, said.getvalue())
+            return self._read_aec(seed, 0, output.getvalue())
         if not (isinstance(given, tuple) and len(given) == 2 and all(isinstance(one, Mapping) for one in given)):
-            raise FailedError(
-                "reset", TypeError(f"it must return (observations, infos), two dicts, not {_kind(given)}")
+            raise EnvCallError(
+                "reset", TypeError(f"it must return (observations, infos), two dicts, not {_describe_type(given)}")
             )
-        moment = Moment(seed, 0, tuple(env.agents), tuple(env.agents), infos=given[1], said=said.getvalue())
-        return self._look(moment, given[0])
+        state = TurnState(seed, 0, tuple(env.agents), tuple(env.agents), infos=given[1], output=output.getvalue())
+        return self._inspect(state, given[0])
 
-    def step(self, before: Moment, actions: Mapping[Agent, Any]) -> Moment:
+    def step(self, before: TurnState, actions: Mapping[Agent, Any]) -> TurnState:
         """Take a turn; with `before.dead`, AEC's step(None). Raises FailedError."""
         env = self.env
         turn = before.turn + (before.dead is None)
         if self.in_turn:
             action = None if before.dead is not None else actions[before.acting[0]]
-            with _heard() as said:
-                _called("step", env.step, action)
-            return self._now(before.seed, turn, said.getvalue())
-        with _heard() as said:
-            given = _called("step", env.step, dict(actions))
+            with _captured_output() as output:
+                _call("step", env.step, action)
+            return self._read_aec(before.seed, turn, output.getvalue())
+        with _captured_output() as output:
+            given = _call("step", env.step, dict(actions))
         if not (isinstance(given, tuple) and len(given) == 5 and all(isinstance(one, Mapping) for one in given)):
             wanted = "(observations, rewards, terminations, truncations, infos), five dicts"
-            raise FailedError("step", TypeError(f"it must return {wanted}, not {_kind(given)}"))
+            raise EnvCallError("step", TypeError(f"it must return {wanted}, not {_describe_type(given)}"))
         seen, rewards, terminated, truncated, infos = given
-        moment = Moment(
+        state = TurnState(
             before.seed,
             turn,
             tuple(env.agents),
@@ -119,21 +121,21 @@ class Bare:
             terminated=terminated,
             truncated=truncated,
             infos=infos,
-            said=said.getvalue(),
+            output=output.getvalue(),
         )
-        moment.acting = tuple(agent for agent in moment.agents if not moment.over(agent))
-        return self._look(moment, seen)
+        state.acting = tuple(agent for agent in state.agents if not state.is_over(agent))
+        return self._inspect(state, seen)
 
     def close(self) -> None:
         """Give back what the environment holds."""
         close(self.env)
 
-    def _now(self, seed: int, turn: int, said: str) -> Moment:
+    def _read_aec(self, seed: int, turn: int, output: str) -> TurnState:
         """An AEC environment as it stands."""
         env = self.env
 
-        def read() -> Moment:
-            return Moment(
+        def read() -> TurnState:
+            return TurnState(
                 seed,
                 turn,
                 tuple(env.agents),
@@ -142,29 +144,29 @@ class Bare:
                 terminated=dict(env.terminations),
                 truncated=dict(env.truncations),
                 infos=dict(env.infos),
-                said=said,
+                output=output,
             )
 
-        moment: Moment = _called("reset" if turn == 0 else "step", read)
-        if not moment.agents:
-            return moment
+        state: TurnState = _call("reset" if turn == 0 else "step", read)
+        if not state.agents:
+            return state
         agent = env.agent_selection
-        if moment.over(agent):
-            moment.dead = agent
-            return moment
-        moment.acting = (agent,)
-        with _heard():
-            seen = {agent: _called("observe", env.observe, agent)}
-        return self._look(moment, seen)
+        if state.is_over(agent):
+            state.dead = agent
+            return state
+        state.acting = (agent,)
+        with _captured_output():
+            seen = {agent: _call("observe", env.observe, agent)}
+        return self._inspect(state, seen)
 
-    def _look(self, moment: Moment, seen: Mapping[Agent, Any]) -> Moment:
-        for agent in moment.acting:
-            if agent in seen:
-                one = moment.seen[agent] = seen[agent]
+    def _inspect(self, state: TurnState, observations: Mapping[Agent, Any]) -> TurnState:
+        for agent in state.acting:
+            if agent in observations:
+                one = state.observations[agent] = observations[agent]
                 mask = one.get("action_mask") if isinstance(one, Mapping) else None
-                info = moment.infos.get(agent)
-                moment.masks[agent] = info.get("action_mask") if mask is None and isinstance(info, Mapping) else mask
-        return moment
+                info = state.infos.get(agent)
+                state.masks[agent] = info.get("action_mask") if mask is None and isinstance(info, Mapping) else mask
+        return state
 
 
 def close(env: Environment) -> None:
@@ -176,17 +178,17 @@ def close(env: Environment) -> None:
 class Watcher(Protocol):
     """Something that listens to a walk."""
 
-    def begin(self, moment: Moment) -> None:
+    def begin(self, state: TurnState) -> None:
         """An episode has begun."""
         ...
 
-    def turn(self, before: Moment, actions: Mapping[Agent, Any], after: Moment) -> None:
+    def turn(self, before: TurnState, actions: Mapping[Agent, Any], after: TurnState) -> None:
         """Somebody acted (or, with `before.dead`, was taken off the table)."""
         ...
 
 
 @dataclass(slots=True)
-class Walk:
+class EpisodeRecord:
     """How an episode of random play went. actions: by turn, of those who acted. ended: nobody is left.
 
     stopped: why it could not go on, empty where it could. failed: what raised, at which `last` moment, at what `tried`.
@@ -196,44 +198,44 @@ class Walk:
     actions: list[dict[Agent, Any]] = field(default_factory=list)
     ended: bool = False
     stopped: str = ""
-    failed: FailedError | None = None
-    last: Moment | None = None
+    failed: EnvCallError | None = None
+    last: TurnState | None = None
     tried: dict[Agent, Any] = field(default_factory=dict)
 
 
-def walk(
-    bare: Bare,
+def play_episode(
+    bare: BareEnvironment,
     seed: int,
     turns: int,
     watchers: Sequence[Watcher] = (),
     draw: int | None = None,
     given: Sequence[Mapping[Agent, Any]] = (),
-) -> Walk:
+) -> EpisodeRecord:
     """One episode of legal random play, `turns` turns of it at most.
 
     seed: of the environment; draw: of the actions (None: the same). given: actions to take first, instead of drawing.
     """
-    found = Walk(seed)
+    found = EpisodeRecord(seed)
     for index, agent in enumerate(bare.agents):
         # Far from the environment's own seeds: of equal ones, its chance and the actions would be the same numbers.
-        bare.acts[agent].seed(_APART + (seed if draw is None else draw) * 1000 + index)
+        bare.action_spaces[agent].seed(_SEED_OFFSET + (seed if draw is None else draw) * 1000 + index)
     try:
-        moment = bare.reset(seed)
+        state = bare.reset(seed)
         for watcher in watchers:
-            watcher.begin(moment)
+            watcher.begin(state)
         stepped_over = 0
         while True:
-            found.last = moment
-            if not moment.acting and moment.dead is None:
+            found.last = state
+            if not state.acting and state.dead is None:
                 found.ended = True
                 return found
-            if moment.turn >= turns:
+            if state.turn >= turns:
                 return found
             actions: dict[Agent, Any] = {}
-            if moment.dead is None:
-                stepped_over, at = 0, len(found.actions)
-                actions = dict(given[at]) if at < len(given) else drawn(bare, moment)
-                if len(actions) < len(moment.acting):
+            if state.dead is None:
+                stepped_over, place = 0, len(found.actions)
+                actions = dict(given[place]) if place < len(given) else sample_actions(bare, state)
+                if len(actions) < len(state.acting):
                     found.stopped = "an agent that is to act cannot choose"
                     return found
                 found.actions.append(actions)
@@ -241,30 +243,30 @@ def walk(
                 found.stopped = "agents that are over are not taken off the table"
                 return found
             found.tried = actions
-            after = bare.step(moment, actions)
+            after = bare.step(state, actions)
             for watcher in watchers:
-                watcher.turn(moment, actions, after)
-            moment = after
-    except FailedError as failure:
+                watcher.turn(state, actions, after)
+            state = after
+    except EnvCallError as failure:
         found.failed, found.stopped = failure, str(failure)
         return found
 
 
-def drawn(bare: Bare, moment: Moment) -> dict[Agent, Any]:
+def sample_actions(bare: BareEnvironment, state: TurnState) -> dict[Agent, Any]:
     """A legal action for everyone who acts, drawn from the action spaces; nothing for those who can have none."""
     actions = {}
-    for agent in moment.acting:
-        space, mask = bare.acts[agent], moment.masks.get(agent)
-        if agent not in moment.seen:
+    for agent in state.acting:
+        space, mask = bare.action_spaces[agent], state.masks.get(agent)
+        if agent not in state.observations:
             continue
         if mask is None or not isinstance(space, spaces.Discrete):
             actions[agent] = space.sample()
-        elif (legal := usable(mask, space)) is not None and legal.any():
+        elif (legal := as_binary_mask(mask, space)) is not None and legal.any():
             actions[agent] = space.sample(legal)
     return actions
 
 
-def usable(mask: Any, space: spaces.Discrete) -> npt.NDArray[np.int8] | None:
+def as_binary_mask(mask: Any, space: spaces.Discrete) -> npt.NDArray[np.int8] | None:
     """A mask as `[A]` of zeros and ones, or None where it is no such thing."""
     try:
         array = np.asarray(mask)
@@ -274,21 +276,21 @@ def usable(mask: Any, space: spaces.Discrete) -> npt.NDArray[np.int8] | None:
     return array.astype(np.int8) if right else None
 
 
-def _called(call: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def _call(call: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
         return function(*args, **kwargs)
     # Whatever the environment raises is what is to be found.
     except Exception as error:
-        raise FailedError(call, error) from error
+        raise EnvCallError(call, error) from error
 
 
 @contextmanager
-def _heard() -> Iterator[io.StringIO]:
+def _captured_output() -> Iterator[io.StringIO]:
     """What is printed, warned or logged, which is not for the user's terminal (and not for programs that read it)."""
     text = io.StringIO()
     with redirect_stdout(text), redirect_stderr(text):
         yield text
 
 
-def _kind(value: object) -> str:
+def _describe_type(value: object) -> str:
     return f"a tuple of {len(value)}" if isinstance(value, tuple) else f"a {type(value).__name__}"
