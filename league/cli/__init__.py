@@ -209,9 +209,12 @@ def credit(
 ) -> None:
     """Credit for a team's score: each seat's Shapley value, with 95 % intervals."""
     from league.cli.playing import show_credit
-    from league.studies.credit import Question
+    from league.studies.credit import CreditRequest
 
-    show_credit(run, Question(policy, baseline, side, against, games, seed, permutations), json)
+    asked = CreditRequest(
+        policy, baseline, side=side, against=against, games=games, seed=seed, permutations=permutations
+    )
+    show_credit(run, asked, json)
 
 
 @app.command

@@ -18,7 +18,7 @@ from league.views import tables
 from league.views.text import clean
 
 if TYPE_CHECKING:
-    from league.studies.credit import Question
+    from league.studies.credit import CreditRequest
 
 
 def play_match(
@@ -26,7 +26,7 @@ def play_match(
 ) -> None:
     """`league match`."""
     from league.studies.match import match
-    from league.studies.match import show as show_game
+    from league.studies.rendered_game import render_game
 
     if not (games >= 1 and 0 <= temperature < math.inf):
         raise ConfigError(
@@ -38,7 +38,7 @@ def play_match(
     with opened_run(run) as opened:
         make = game_maker(opened.config)
         if show:
-            for frame in show_game(make, opened.roster, policies, seed, temperature):
+            for frame in render_game(make, opened.roster, policies, seed, temperature):
                 print(frame, end="\n\n", file=sys.stderr if as_json else sys.stdout)
         with progress_bar("playing") as tick:
             report = match(make, opened.roster, policies, games, seed, temperature, tick)
@@ -50,7 +50,6 @@ def play_match(
 
 def show_payoff(run: str | None, policies: Sequence[str], games: int, seed: int, size: int, as_json: bool) -> None:
     """`league payoff`: from the ledger, or from games played for the table."""
-    from league.studies import payoff
     from league.views.payoff_table import payoff_table
 
     if not (games >= 1 and size >= 2):
@@ -60,19 +59,21 @@ def show_payoff(run: str | None, policies: Sequence[str], games: int, seed: int,
         )
     with opened_run(run) as opened:
         if policies:
-            from league.studies.head_to_head import head_to_head
+            from league.studies.payoff_played import play_payoff
 
             with progress_bar("playing") as tick:
-                report = head_to_head(game_maker(opened.config), opened.roster, policies, games, seed, tick)
+                report = play_payoff(game_maker(opened.config), opened.roster, policies, games, seed, tick)
         else:
-            report = payoff.from_ledger(opened.ranking, size)
+            from league.studies.payoff_ledger import payoff_of_ledger
+
+            report = payoff_of_ledger(opened.ranking, size)
     if as_json:
         print_json(asdict(report))
     else:
         Console(highlight=False).print(payoff_table(report))
 
 
-def show_credit(run: str | None, asked: Question, as_json: bool) -> None:
+def show_credit(run: str | None, asked: CreditRequest, as_json: bool) -> None:
     """`league credit`."""
     from league.studies.credit import credit
     from league.views.credit_table import again, credit_table
@@ -95,18 +96,20 @@ def show_credit(run: str | None, asked: Question, as_json: bool) -> None:
 
 def show_exploitability(run: str | None, policies: Sequence[str], every: bool, mixture: bool, as_json: bool) -> None:
     """`league exploit`."""
-    from league.studies.exploit import exploit
-    from league.views.exploit_table import exploit_table
+    from league.studies.exploitability import measure_exploitability
+    from league.views.exploitability_table import exploitability_table
 
     if every and policies:
         raise ConfigError(f"--every evaluates all snapshots of the run: do not also name {' '.join(policies)}")
     with opened_run(run) as opened, progress_bar("traversing") as tick:
-        report = exploit(game_maker(opened.config), opened.roster, policies or ("best",), every, mixture, tick)
+        report = measure_exploitability(
+            game_maker(opened.config), opened.roster, policies or ("best",), every, mixture, tick
+        )
     if as_json:
         print_json(asdict(report))
         return
     out, option = Console(highlight=False), f" --run {shlex.quote(run)}" if run else ""
-    out.print(exploit_table(report))
+    out.print(exploitability_table(report))
     given = " ".join(["--every"] * every + ["--mixture"] * mixture)
     others = [flags for flags in ("--every", "--every --mixture") if flags != given]
     out.print(Text(f"Next: {', '.join(f'league exploit {flags}{option}' for flags in others)}", "dim"), soft_wrap=True)

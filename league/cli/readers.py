@@ -91,11 +91,11 @@ def rate_run(run: str | None, by: str | None, as_json: bool) -> None:
 
 def show_policy(run: str | None, policy: str, as_json: bool) -> None:
     """`league show`."""
-    from league.studies.show import shown
+    from league.studies.snapshot_profile import profile
 
     with Store.reader(found_run(run)) as store:
         ranking = open_ranking(store)
-        found = shown(ranking, store, policy)
+        found = profile(ranking, store, policy)
         champion, one_sided = ranking.best(found.snapshot.role), ranking.game.one_sided
     if as_json:
         print_json(asdict(found))

@@ -14,7 +14,7 @@ from league.policies import weights
 from league.records import Snapshot
 from league.run.lookup import METADATA_CAP, POLICY_FILE, role_file
 from league.run.names import split_roles
-from league.studies.show import Shown, lineage, shown
+from league.studies.snapshot_profile import SnapshotProfile, lineage, profile
 
 RATINGS = ("bradley-terry", "elo", "openskill")
 """The ratings that an exported policy states."""
@@ -41,7 +41,7 @@ def export(run: Run, text: str, out: Path) -> Exported:
     if out.exists() and not _may_be_replaced(out):
         raise PolicyError(f"{out} exists and is no exported policy: name another folder with --out")
     chosen = _chosen(run, text)
-    described = [shown(run.roster.ranking, run.store, snapshot.id) for snapshot in chosen]
+    described = [profile(run.roster.ranking, run.store, snapshot.id) for snapshot in chosen]
     # All are read before anything is written: a damaged snapshot must not cost the export that is there.
     inside = [weights.read(run.store.snapshot_folder, snapshot.id)[0] for snapshot in chosen]
     files.make_folder(out)
@@ -102,7 +102,7 @@ def _chosen(run: Run, text: str) -> list[Snapshot]:
     return found
 
 
-def _metadata(run: Run, one: Shown, inside: dict[str, object], file: str) -> dict[str, object]:
+def _metadata(run: Run, one: SnapshotProfile, inside: dict[str, object], file: str) -> dict[str, object]:
     """What metadata.json says of one policy. inside: what its file says itself."""
     snapshot = one.snapshot
     ratings = {}
@@ -121,7 +121,9 @@ def _metadata(run: Run, one: Shown, inside: dict[str, object], file: str) -> dic
     }
 
 
-def _card(run: Run, described: Sequence[Shown], inside: Sequence[dict[str, object]], paths: Sequence[Path]) -> str:
+def _card(
+    run: Run, described: Sequence[SnapshotProfile], inside: Sequence[dict[str, object]], paths: Sequence[Path]
+) -> str:
     """A short model card in Markdown. inside: what each policy's file says itself."""
     spec = run.roster.spec
     unit = "mean score" if run.roster.ranking.game.one_sided else "Bradley–Terry points, random play = 0"

@@ -1,4 +1,4 @@
-"""Teams of one-sided games: what they score, as a whole and by agent, with one policy at all seats or two mixed."""
+"""Teams of one-sided games: their scores, in all and by seat, with one contestant at all seats or two mixed."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from dataclasses import dataclass
 
 from league.games.core import GameSpec
 from league.play.fixture import Fixture, among
-from league.records import MatchResult
+from league.records import PolicyId
+from league.studies.contest import Played, tally
+
+MIXED: PolicyId = "mixed"
+"""The id of a mixed team in its fixtures."""
 
 _Z95 = 1.959964
 
 
 @dataclass(frozen=True, slots=True)
 class AgentScore:
-    """What was scored at one seat: the mean of `episodes` episodes, and half its 95 % interval."""
+    """The mean score at one seat over `episodes` episodes, and half of its 95 % interval."""
 
     seat: str
     mean: float
@@ -23,11 +27,11 @@ class AgentScore:
     episodes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TeamScore:
-    """What a team scored: the mean over its seats and over `episodes` episodes, half its 95 % interval, and by agent.
+    """A team's score: the mean over its seats and over `episodes` episodes, and half of its 95 % interval.
 
-    label: who is in it. shares: of the seats, by contestant.
+    label: who is in the team. shares: each contestant's share of the seats. agents: the scores by seat.
     """
 
     label: str
@@ -39,56 +43,59 @@ class TeamScore:
 
 
 @dataclass(frozen=True, slots=True)
-class Mixed:
-    """A team about to be played in which the policies of two contestants sit together."""
+class Team:
+    """Who sits together: a label, and each contestant's share of the seats."""
 
     label: str
     shares: tuple[float, ...]
-    fixtures: tuple[Fixture, ...]
 
 
-def mixed(apart: Fixture, labels: Sequence[str]) -> list[Mixed]:
-    """The teams of two contestants mixed, on the seeds of the fixture in which they play apart.
+def mixed_teams(apart: Fixture, labels: Sequence[str]) -> dict[Team, list[Fixture]]:
+    """The teams in which two contestants sit together, with their games.
 
-    One of the first among the second's and the other way round, at each post in turn: where there are two posts these
-    are the same teams, and where there is one there are none.
+    apart: the fixture in which the contestants play apart; mixed teams play on the same seeds. One of the first
+    contestant sits among the second's, and the other way round, at each post in turn. With two posts these are the same
+    team; with one post there is no mixed team.
     """
     if len(labels) < 2:
-        return []
+        return {}
     first, second = apart.episodes
     posts = [post for post, holder in enumerate(apart.holders[0]) if holder >= 0]
     if len(posts) < 2:
-        return []
-    found = []
-    for mine, one, rest in ((0, first, second), (1, second, first))[: 1 if len(posts) == 2 else 2]:
-        share = 1 / len(posts)
-        shares = (share, 1 - share) if mine == 0 else (1 - share, share)
-        label = f"{labels[mine]} {'with' if len(posts) == 2 else 'among'} {labels[1 - mine]}"
-        played = among(one, rest, posts, apart.games, apart.seed, "mixed")
-        found.append(Mixed(label, shares, tuple(played)))
-    return found
+        return {}
+    share, joined = 1 / len(posts), "with" if len(posts) == 2 else "among"
+    teams = {
+        Team(f"{labels[0]} {joined} {labels[1]}", (share, 1 - share)): among(
+            first, second, posts, apart.games, apart.seed, MIXED
+        )
+    }
+    if len(posts) > 2:
+        teams[Team(f"{labels[1]} {joined} {labels[0]}", (1 - share, share))] = among(
+            second, first, posts, apart.games, apart.seed, MIXED
+        )
+    return teams
 
 
-def team_score(
-    spec: GameSpec,
-    label: str,
-    shares: Sequence[float],
-    played: Sequence[tuple[Fixture, MatchResult]],
-    place: int = 0,
-) -> TeamScore:
-    """Sum up what a team scored in its fixtures. place: of the lineup, under which its scores stand."""
-    count = sum(fixture.games * sum(place in held for held in fixture.holders) for fixture, _ in played)
-    total, square = (sum(getattr(result, name)[place] for _, result in played) for name in ("score_sum", "score_sq"))
-    found = [one for _, result in played for one in result.seats if one.post == place]
+def team_score(spec: GameSpec, team: Team, played: Played, id: PolicyId = MIXED) -> TeamScore:
+    """Add up a team's scores. played: its games. id: what the team is called in their results."""
+    seats = [one for _, result in played for one in result.seats if one.post == result.policies.index(id)]
     agents = []
-    for seat in sorted({one.seat for one in found}):
-        mine = [one for one in found if one.seat == seat]
+    for seat in sorted({one.seat for one in seats}):
+        mine = [one for one in seats if one.seat == seat]
         episodes = sum(one.episodes for one in mine)
         mean = sum(one.score_sum for one in mine) / episodes
         half = halfwidth(sum(one.score_sq for one in mine), mean, episodes)
         agents.append(AgentScore(spec.seats[seat], mean, half, episodes))
-    mean = total / count
-    return TeamScore(label, tuple(shares), mean, halfwidth(square, mean, count), count, tuple(agents))
+    whole = tally(played, {id})
+    mean = whole.total / whole.episodes
+    return TeamScore(
+        label=team.label,
+        shares=team.shares,
+        mean=mean,
+        halfwidth=halfwidth(whole.square, mean, whole.episodes),
+        episodes=whole.episodes,
+        agents=tuple(agents),
+    )
 
 
 def halfwidth(square: float, mean: float, count: int) -> float:

@@ -13,7 +13,7 @@ from league.views.grid import Column, Grid
 from league.views.text import aligned, clean, duration, fine, half_width, interval
 
 if TYPE_CHECKING:
-    from league.studies.credit import CreditReport, Mean, Question
+    from league.studies.credit import CreditReport, CreditRequest, Mean
 
 
 def credit_table(report: CreditReport) -> RenderableType:
@@ -48,7 +48,7 @@ def credit_table(report: CreditReport) -> RenderableType:
     return Group(heading, Grid(columns, cells), Text(), adding, _ending(report), Text())
 
 
-def again(asked: Question, games: int) -> str:
+def again(asked: CreditRequest, games: int) -> str:
     """The arguments of `league credit` that ask the same of so many games; what else is as by default is left out."""
     words = [asked.text, "--games", str(games)]
     for option in fields(asked)[1:]:

@@ -19,7 +19,7 @@ from league.rating.standings import records
 from league.run.ranking import open_ranking
 from league.run.ratings import REFERENCE_KIND, Ratings
 from league.storage.store import Store
-from league.studies.ledger import strengths, synthetic_run
+from league.studies.synthetic_ledger import strengths, synthetic_run
 
 TOLERANCE = 1e-6
 """Points by which a cached rating may differ from a refit of the same ledger."""

@@ -11,7 +11,7 @@ from announced import NASTY
 from rich.cells import cell_len
 from rich.console import Console
 
-from league.studies.credit import CreditReport, Mean, Question, Share
+from league.studies.credit import CreditReport, CreditRequest, Mean, Share
 from league.views.credit_table import again, credit_table
 
 
@@ -70,8 +70,8 @@ def test_any_names_fit_any_width(width):
 
 
 def test_asking_again_says_only_what_is_not_as_by_default():
-    assert again(Question("agent_1=random"), 800) == "agent_1=random --games 800"
-    asked = Question("my bots.py:Bot", "main.1", 1, "best", 50, 7, 4)
+    assert again(CreditRequest("agent_1=random"), 800) == "agent_1=random --games 800"
+    asked = CreditRequest("my bots.py:Bot", "main.1", side=1, against="best", games=50, seed=7, permutations=4)
     assert shlex.split(again(asked, 200)) == [
         "my bots.py:Bot", "--games", "200", "--baseline", "main.1", "--side", "1", "--against", "best", "--seed", "7",
         "--permutations", "4",

@@ -10,15 +10,19 @@ from announced import NASTY
 from rich.cells import cell_len
 from rich.console import Console
 
-from league.studies.payoff import Cell, PayoffReport, PayoffTable
+from league.studies.payoff_report import Cell, PayoffReport, PayoffTable
 from league.views.payoff_table import payoff_table
 
 HIGH, LOW = Cell(0.76, 0.7, 0.82, 100), Cell(0.24, 0.18, 0.3, 100)
-BOARD = PayoffTable(("main.5", "random"), ("main.5", "random"), "player", "player", "result", False,
-                    ((None, HIGH), (LOW, None)))  # fmt: skip
+BOARD = PayoffTable(
+    rows=("main.5", "random"), columns=("main.5", "random"), role="player", against="player", unit="result",
+    together=False, cells=((None, HIGH), (LOW, None)),
+)  # fmt: skip
 CATCHES = PayoffTable(
-    ("adversary.1", "adversary.9"), ("agent.1", "agent.9"), "adversary", "agent", "score", False,
-    ((Cell(12.25, 10.0, 14.5, 50), Cell(4.0, 3.0, 5.0, 50)), (Cell(31.0, 28.0, 34.0, 50), Cell(17.5, 15.0, 20.0, 50))),
+    rows=("adversary.1", "adversary.9"), columns=("agent.1", "agent.9"), role="adversary", against="agent",
+    unit="score", together=False,
+    cells=((Cell(12.25, 10.0, 14.5, 50), Cell(4.0, 3.0, 5.0, 50)),
+           (Cell(31.0, 28.0, 34.0, 50), Cell(17.5, 15.0, 20.0, 50))),
 )  # fmt: skip
 
 
@@ -45,7 +49,7 @@ def test_rated_games_are_counted_beside_what_they_say():
 
 
 def test_a_table_by_role_says_whose_score_it_is():
-    report = PayoffReport((CATCHES,), True, "with main.1 at the other posts", 200, 7, 65.0)
+    report = PayoffReport((CATCHES,), True, note="with main.1 at the other posts", episodes=200, seed=7, seconds=65.0)
     assert lines_of(report) == [
         "mean score of adversary (rows) against agent (columns) ± 95 % interval",
         "               agent.1    agent.9",

@@ -14,7 +14,7 @@ from league.rating.core import make_rating
 from league.records import anchor_id
 from league.storage.store import Store
 from league.studies.bench.probe import Effort, Probe
-from league.studies.ledger import synthetic_run
+from league.studies.synthetic_ledger import synthetic_run
 
 
 class Archive:

@@ -16,8 +16,9 @@ from league.rating.ledger import Ledger
 from league.rating.payoff import Payoff, beaten, wilson
 from league.records import MatchResult, Rating, Snapshot, Standing
 from league.run.roster import Roster
-from league.studies.head_to_head import head_to_head, plan
-from league.studies.payoff import PayoffTable, picked
+from league.studies.payoff_ledger import picked
+from league.studies.payoff_played import plan_payoff, play_payoff
+from league.studies.payoff_report import PayoffTable
 
 SPREAD = "mpe2:simple_spread_v3"
 TAG = "mpe2:simple_tag_v3"
@@ -49,7 +50,7 @@ def scores(table: PayoffTable) -> list[list[float | None]]:
 
 def test_two_sides_are_played_once_and_seen_from_both(bot):
     maker, roster = seated("rps")
-    report = head_to_head(maker, roster, [bot("Zero"), bot("One"), bot("Two")], 10)
+    report = play_payoff(maker, roster, [bot("Zero"), bot("One"), bot("Two")], 10)
     (table,) = report.tables
     assert (table.unit, table.together, report.episodes) == ("result", False, 3 * 10)
     # Rock, paper, scissors: paper beats rock, scissors beat paper, rock beats scissors.
@@ -59,7 +60,7 @@ def test_two_sides_are_played_once_and_seen_from_both(bot):
 
 def test_placements_are_mean_results_with_wilsons_interval(bot):
     maker, roster = seated("tictactoe")
-    report = head_to_head(maker, roster, ["one-ply", "random"], 50, seed=3)
+    report = play_payoff(maker, roster, ["one-ply", "random"], 50, seed=3)
     (table,) = report.tables
     cell, mirrored = table.cells[0][1], table.cells[1][0]
     assert (table.unit, cell.games, report.episodes) == ("result", 50, 50)
@@ -67,13 +68,13 @@ def test_placements_are_mean_results_with_wilsons_interval(bot):
     assert (cell.low, cell.high) == wilson(cell.score * 50, 50)
     assert mirrored.score == pytest.approx(1 - cell.score)
     assert (mirrored.low, mirrored.high) == pytest.approx((1 - cell.high, 1 - cell.low))
-    assert head_to_head(maker, roster, ["one-ply", "random"], 50, seed=3).tables == report.tables
+    assert play_payoff(maker, roster, ["one-ply", "random"], 50, seed=3).tables == report.tables
 
 
 def test_a_cell_does_not_depend_on_who_else_is_in_the_table(bot):
     maker, roster = seated("leduc")
     pair, three = (
-        head_to_head(maker, roster, names, 40, seed=1).tables[0]
+        play_payoff(maker, roster, names, 40, seed=1).tables[0]
         for names in ([bot("One"), "random"], [bot("One"), "random", bot("Two")])
     )
     assert pair.unit == "score"
@@ -84,12 +85,13 @@ def test_a_cell_does_not_depend_on_who_else_is_in_the_table(bot):
 
 def test_of_three_seats_the_column_takes_all_but_one():
     maker, roster = seated("openspiel:kuhn_poker", players=3)
-    planned = plan(roster, ["random", "random"], 12, 0)
-    assert [(duel.row, duel.column) for duel in planned.duels] == [(0, 1), (1, 0)]
-    (fixture,) = planned.duels[0].fixtures
+    planned = plan_payoff(roster, ["random", "random"], 12, 0)
+    cells = planned.contest.fixtures
+    assert list(cells) == [(0, 1), (1, 0)]
+    (fixture,) = cells[0, 1]
     assert [lineup.index("0:player") for lineup in fixture.episodes] == [0, 2, 1], "it sits at every seat once"
     assert all(lineup.count("1:player") == 2 for lineup in fixture.episodes)
-    (table,) = head_to_head(maker, roster, ["random", "random"], 300).tables
+    (table,) = play_payoff(maker, roster, ["random", "random"], 300).tables
     for cell in (table.cells[0][1], table.cells[1][0]):
         assert cell.games == 300
         assert cell.low < 0.0 < cell.high, "level with its equals"
@@ -98,46 +100,45 @@ def test_of_three_seats_the_column_takes_all_but_one():
 def test_roles_are_rows_and_columns_on_the_same_seeds(bot):
     maker, roster = seated(TAG, max_cycles=6)
     texts = [f"adversary={bot('Zero')}", f"adversary={bot('One')}", f"agent={bot('Zero')}", f"agent={bot('Two')}"]
-    report = head_to_head(maker, roster, texts, 4)
+    report = play_payoff(maker, roster, texts, 4)
     predators, prey = report.tables
     assert (predators.role, predators.against, prey.role, prey.against) == ("adversary", "agent", "agent", "adversary")
     assert [len(row) for row in predators.cells] == [2, 2]
     assert report.episodes == 16
-    again = head_to_head(maker, roster, [texts[1], texts[3]], 4).tables
+    again = play_payoff(maker, roster, [texts[1], texts[3]], 4).tables
     assert again[0].cells[0][0] == predators.cells[1][1], "a cell's seeds are those of every other"
     assert again[1].cells[0][0] == prey.cells[1][1]
 
 
 def test_a_policy_without_a_role_stands_for_every_role(bot):
     _, roster = seated(TAG)
-    planned = plan(roster, ["random", bot("One")], 4, 0)
-    assert planned.rows == ["random/adversary", bot("One")]
-    assert planned.columns == ["random/agent", bot("One")]
-    assert len(planned.duels) == 4
+    planned = plan_payoff(roster, ["random", bot("One")], 4, 0)
+    assert [row.label for row in planned.rows] == ["random/adversary", bot("One")]
+    assert [column.label for column in planned.columns] == ["random/agent", bot("One")]
+    assert len(planned.contest.fixtures) == 4
 
 
 def test_one_sided_games_show_cross_play(bot):
     maker, roster = seated(SPREAD, max_cycles=5)
-    report = head_to_head(maker, roster, [bot("Zero"), bot("One")], 6)
+    report = play_payoff(maker, roster, [bot("Zero"), bot("One")], 6)
     (table,) = report.tables
     assert table.together
     assert [cell.games for row in table.cells for cell in row] == [6, 6, 6, 6]
-    planned = plan(roster, [bot("Zero"), bot("One")], 7, 0)
-    mixed = planned.duels[1]
-    assert (mixed.row, mixed.column) == (0, 1)
-    assert [fixture.episodes for fixture in mixed.fixtures] == [
+    planned = plan_payoff(roster, [bot("Zero"), bot("One")], 7, 0)
+    mixed = planned.contest.fixtures[0, 1]
+    assert [fixture.episodes for fixture in mixed] == [
         (("0:agent", "1:agent", "1:agent"),),
         (("1:agent", "0:agent", "1:agent"),),
         (("1:agent", "1:agent", "0:agent"),),
     ]
-    assert [(fixture.games, fixture.numbers) for fixture in mixed.fixtures] == [(3, (0, 3)), (2, (1, 3)), (2, (2, 3))]
+    assert [(fixture.games, fixture.numbers) for fixture in mixed] == [(3, (0, 3)), (2, (1, 3)), (2, (2, 3))]
 
 
 def test_policies_of_two_roles_of_one_side_play_together(bot):
     maker, roster = seated(SPEAKERS, max_cycles=5)
     role, other = (role.name for role in roster.spec.roles)
     texts = [f"{role}={bot('Zero')}", f"{other}={bot('Zero')}", f"{other}={bot('One')}"]
-    (table,) = head_to_head(maker, roster, texts, 5).tables
+    (table,) = play_payoff(maker, roster, texts, 5).tables
     assert (table.role, table.against, table.together) == (role, other, True)
     assert [[cell.games for cell in row] for row in table.cells] == [[5, 5]]
     assert table.cells[0][0] != table.cells[0][1]
@@ -146,12 +147,12 @@ def test_policies_of_two_roles_of_one_side_play_together(bot):
 def test_what_makes_no_table_is_refused(bot):
     _, alone = seated("tictactoe")
     with pytest.raises(PolicyError, match="two policies at least"):
-        plan(alone, ["random"], 5, 0)
+        plan_payoff(alone, ["random"], 5, 0)
     _, tag = seated(TAG)
     with pytest.raises(PolicyError, match="no role 'prey'"):
-        plan(tag, ["prey=random", "agent=random"], 5, 0)
+        plan_payoff(tag, ["prey=random", "agent=random"], 5, 0)
     with pytest.raises(PolicyError, match="there is no 'latest' yet: no rated snapshot of role 'adversary'"):
-        plan(tag, ["agent=random"], 5, 0)
+        plan_payoff(tag, ["agent=random"], 5, 0)
 
 
 def test_the_share_of_the_others_that_a_side_beat():

@@ -1,4 +1,4 @@
-"""`league show`: one snapshot, where it comes from, and its record by opponent."""
+"""`league show`: one snapshot, its ancestors, and its record against each opponent."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from league.run.ranking import Ranking
 from league.storage.reading import Reading
 
 
-@dataclass(frozen=True, slots=True)
-class Against:
-    """A snapshot's rated games against one opponent. score: in [0, 1]."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpponentRecord:
+    """A snapshot's rated games against one opponent. score: mean result in [0, 1]."""
 
     opponent: Snapshot
     games: int
@@ -26,17 +26,20 @@ class Against:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A snapshot, its rating (None before any rated game), its ancestors oldest first, and its record by opponent."""
+class SnapshotProfile:
+    """A snapshot, its rating, its lineage and its record by opponent.
+
+    rating: None before any rated game. lineage: its ancestors, oldest first, and itself. record: most games first.
+    """
 
     snapshot: Snapshot
     rating: Rating | None
     lineage: tuple[Snapshot, ...]
-    record: tuple[Against, ...]
+    record: tuple[OpponentRecord, ...]
 
 
-def shown(ranking: Ranking, store: Reading, text: str) -> Shown:
-    """All there is to say of the snapshot that `text` means. Raises PolicyError."""
+def profile(ranking: Ranking, store: Reading, text: str) -> SnapshotProfile:
+    """The profile of the snapshot that `text` names. Raises PolicyError."""
     roles = ranking.game.roles
     ((role, name), *more) = split_roles(text, roles).items()
     if more:
@@ -46,19 +49,23 @@ def shown(ranking: Ranking, store: Reading, text: str) -> Shown:
     for other in (*ranking.entrants.anchors, *ranking.entrants.snapshots):
         if other.id != snapshot.id and payoff.games(snapshot.id, other.id):
             wins, draws, losses = payoff.counts(snapshot.id, other.id)
-            games = wins + draws + losses
-            record.append(Against(other, games, wins, draws, losses, payoff.score(snapshot.id, other.id)))
+            record.append(
+                OpponentRecord(
+                    opponent=other,
+                    games=wins + draws + losses,
+                    wins=wins,
+                    draws=draws,
+                    losses=losses,
+                    score=payoff.score(snapshot.id, other.id),
+                )
+            )
     record.sort(key=lambda row: (-row.games, row.opponent.id))
-    return Shown(
-        snapshot,
-        ranking.ratings.reference.get(snapshot.id),
-        tuple(lineage(ranking.entrants.snapshots, snapshot)),
-        tuple(record),
-    )
+    ancestors = tuple(lineage(ranking.entrants.snapshots, snapshot))
+    return SnapshotProfile(snapshot, ranking.ratings.reference.get(snapshot.id), ancestors, tuple(record))
 
 
 def lineage(snapshots: Sequence[Snapshot], snapshot: Snapshot) -> list[Snapshot]:
-    """The snapshot and its ancestors in this run, oldest first."""
+    """The snapshot's ancestors in this run, oldest first, and itself."""
     by_id = {one.id: one for one in snapshots}
     chain = [snapshot]
     while (parent := by_id.get(chain[-1].parent or "")) is not None:

@@ -1,0 +1,197 @@
+"""Contests: policies named by POLICY texts, the games that they play, and the results by what each game was for.
+
+`league match`, `payoff` and `credit` each plan a `Contest`, play it here and make a report of the results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from league.execution.executor import match_games
+from league.games.core import Game, GameSpec
+from league.play.fixture import Fixture
+from league.play.match import play, play_episodes
+from league.policies.core import Policy
+from league.records import MatchResult, PolicyId, Post
+from league.run.lookup import Found, find, role_of
+from league.run.names import split_roles
+from league.run.roster import Roster
+from league.run.slots import usual_slots
+from league.studies.repetition import ActionHashes, starts_vary
+from league.threads import Threads
+
+Key = TypeVar("Key", bound=Hashable)
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """One contestant: a policy for each role that it plays. name: unique within the contest, part of its ids."""
+
+    name: str
+    policies: Mapping[str, Found]
+
+    @property
+    def label(self) -> str:
+        """The labels of its policies, each once."""
+        return "+".join(dict.fromkeys(found.label for found in self.policies.values()))
+
+    @property
+    def ids(self) -> Mapping[PolicyId, Policy]:
+        """Its policies by their ids in fixtures."""
+        return {self.id(role): found.policy for role, found in self.policies.items()}
+
+    def id(self, role: str) -> PolicyId:
+        """The id in fixtures of its policy for `role`."""
+        return f"{self.name}:{role}"
+
+
+@dataclass(frozen=True, slots=True)
+class Contest(Generic[Key]):
+    """Games that are to be played together.
+
+    posts: those that the fixtures' lineups fill. policies: by their ids in the fixtures. fixtures: grouped by what they
+    are played for: a cell of a table, a team or a coalition.
+    """
+
+    spec: GameSpec
+    posts: tuple[Post, ...]
+    policies: Mapping[PolicyId, Policy]
+    fixtures: Mapping[Key, Sequence[Fixture]]
+
+    @property
+    def every_fixture(self) -> list[Fixture]:
+        """The fixtures of all groups, in order."""
+        return [fixture for group in self.fixtures.values() for fixture in group]
+
+    @property
+    def episodes(self) -> int:
+        """How many episodes are played in all."""
+        return sum(fixture.games * len(fixture.episodes) for fixture in self.every_fixture)
+
+
+Played = Sequence[tuple[Fixture, MatchResult]]
+"""Fixtures with their results."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The number of episodes that were played, the sum of their scores, and the sum of the squares of these."""
+
+    episodes: int
+    total: float
+    square: float
+
+
+def play_contest(
+    make: Callable[[int], Game],
+    contest: Contest[Key],
+    temperature: float = 1.0,
+    tick: Callable[[float], None] = lambda fraction: None,
+) -> tuple[Mapping[Key, Played], int]:
+    """Play all games; returns the results of each group, and how many episodes differ from each other.
+
+    make: a new game of so many slots. temperature: divides the policies' log-probabilities; 0 is greedy. Episodes are
+    compared only where they could repeat each other: in greedy play of a game without chance. Elsewhere all count as
+    different.
+    """
+    hashes = None
+    with _games_for(make, contest) as (games, threads):
+        if temperature == 0 and not starts_vary(games[0]):
+            games = games[:1]
+            hashes = ActionHashes(games[0].slots, contest.episodes)
+        every = contest.every_fixture
+        results = play(
+            games,
+            contest.policies,
+            every,
+            temperature,
+            tick,
+            listen=hashes,
+            threads=threads,
+            posts=contest.posts,
+        )
+    return _grouped(contest, results), contest.episodes if hashes is None else hashes.different()
+
+
+def play_for_scores(
+    make: Callable[[int], Game], contest: Contest[Key], tick: Callable[[float], None] = lambda fraction: None
+) -> dict[Key, NDArray[np.float64]]:
+    """Play all games with sampled moves; returns `[games, S]` for each group: every game's score by seat.
+
+    make: a new game of so many slots. A game here is one episode.
+    """
+    with _games_for(make, contest) as (games, threads):
+        episodes = play_episodes(
+            games, contest.policies, contest.every_fixture, tick=tick, threads=threads, posts=contest.posts
+        )
+    return {
+        key: np.concatenate([found.score[:, 0] for _, found in group])
+        for key, group in _grouped(contest, episodes).items()
+    }
+
+
+def tally(played: Played, ids: Collection[PolicyId]) -> Tally:
+    """Add up the scores of the policies with these ids, wherever results name them."""
+    episodes, total, square = 0, 0.0, 0.0
+    for fixture, result in played:
+        for place, policy in enumerate(result.policies):
+            if policy in ids:
+                episodes += fixture.games * sum(place in held for held in fixture.holders)
+                total, square = total + result.score_sum[place], square + result.score_sq[place]
+    return Tally(episodes, total, square)
+
+
+def contestant(name: str, texts: Mapping[str, str], roster: Roster) -> Contestant:
+    """Find a contestant's policies. texts: POLICY by role. Raises PolicyError, SnapshotError or RunError."""
+    return Contestant(name, {role: find(text, role, roster) for role, text in texts.items()})
+
+
+def stand_ins(roles: Iterable[str], roster: Roster) -> Contestant:
+    """The policies that fill roles for which none was named. Raises PolicyError where there is no snapshot yet."""
+    return contestant("other", {role: stand_in(roster, role) for role in roles}, roster)
+
+
+def stand_in(roster: Roster, role: str) -> str:
+    """The POLICY that fills a role for which none was named."""
+    return "best" if roster.ranking.best(role) is not None else "latest"
+
+
+def all_policies(contestants: Iterable[Contestant]) -> dict[PolicyId, Policy]:
+    """The policies of all contestants, by their ids in fixtures."""
+    return {id: policy for one in contestants for id, policy in one.ids.items()}
+
+
+def roles_meant(text: str, roster: Roster, seats: Sequence[str] = ()) -> dict[str, str]:
+    """The POLICY for each role that a text names; under "" the POLICY for all others.
+
+    A snapshot's own role counts as named. seats: names of seats that the text may use in the place of roles.
+    """
+    roles = split_roles(text, [role.name for role in roster.spec.roles], seats)
+    if "" in roles and len(roster.spec.roles) > 1 and (role := role_of(roles[""], roster)) is not None:
+        return {role: roles[""]}
+    return roles
+
+
+@contextmanager
+def _games_for(make: Callable[[int], Game], contest: Contest[Key]) -> Iterator[tuple[list[Game], Threads]]:
+    """Games with as many slots as the contest needs, and threads; both are closed afterwards."""
+    games, threads = match_games(make, contest.episodes, usual_slots(contest.spec, False)), Threads(0)
+    try:
+        yield games, threads
+    finally:
+        for game in games:
+            game.close()
+        threads.close()
+
+
+def _grouped(contest: Contest[Key], results: Sequence[Result]) -> dict[Key, list[tuple[Fixture, Result]]]:
+    """The results of all fixtures in order → by group, each with its fixture."""
+    remaining = iter(results)
+    return {key: [(fixture, next(remaining)) for fixture in group] for key, group in contest.fixtures.items()}

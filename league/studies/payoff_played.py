@@ -1,0 +1,234 @@
+"""`league payoff POLICY …`: a head-to-head table of games that are played for it, every pair on the same seeds.
+
+- Games whose sides are alike: a row holds one side, the column all others; seats are balanced.
+- Games whose roles differ: rows are policies of one role, columns of another; each is scored by its own role's score.
+- One-sided games: a row sits at one seat, the column at all others (cross-play), each seat in turn.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+from league.errors import PolicyError
+from league.games.core import Game, GameSpec
+from league.matchmaking.posts import by_seat
+from league.play.fixture import Fixture, alike, among, fixtures
+from league.rating.mean_score import mean_interval
+from league.rating.payoff import beaten, wilson
+from league.records import PolicyId
+from league.run.roster import Roster
+from league.studies.contest import (
+    Contest,
+    Contestant,
+    Played,
+    all_policies,
+    contestant,
+    play_contest,
+    roles_meant,
+    stand_in,
+    stand_ins,
+    tally,
+)
+from league.studies.payoff_report import Cell, PayoffReport, PayoffTable
+from league.threads import alone
+
+Place = tuple[int, int]
+"""Row and column of a cell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoffPlan:
+    """A table that is to be played.
+
+    contest: the games of each cell. rows, columns: the contestants. role, against: of rows and of columns; "" where
+    they fill whole sides. together: rows and columns play on one side. mirrored: the cell of a column against a row
+    comes from the same games (two sides that are alike). both_roles: a second table comes from the same games, of what
+    the columns' role scored against the rows'.
+    """
+
+    contest: Contest[Place]
+    rows: Sequence[Contestant]
+    columns: Sequence[Contestant]
+    role: str = ""
+    against: str = ""
+    together: bool = False
+    mirrored: bool = False
+    both_roles: bool = False
+    note: str = ""
+
+
+def play_payoff(
+    make: Callable[[int], Game],
+    roster: Roster,
+    texts: Sequence[str],
+    games: int,
+    seed: int = 0,
+    tick: Callable[[float], None] = lambda fraction: None,
+) -> PayoffReport:
+    """Play `games` games for each cell, with sampled moves. make: a new game of so many slots. Raises PolicyError."""
+    alone()
+    began = time.monotonic()
+    plan = plan_payoff(roster, texts, games, seed)
+    spec = plan.contest.spec
+    results, _ = play_contest(make, plan.contest, tick=tick)
+    cells: dict[Place, Cell] = {}
+    reverse: dict[Place, Cell] = {}
+    for (row, column), played in results.items():
+        cells[row, column] = _cell(spec, played, _first_id(plan.rows[row]))
+        if plan.mirrored or plan.both_roles:
+            reverse[column, row] = _cell(spec, played, _first_id(plan.columns[column]))
+    tables = [_table(plan, cells | reverse if plan.mirrored else cells)]
+    if plan.both_roles:
+        other = replace(plan, rows=plan.columns, columns=plan.rows, role=plan.against, against=plan.role)
+        tables.append(_table(other, reverse))
+    return PayoffReport(
+        tuple(tables),
+        played=True,
+        note=plan.note,
+        episodes=plan.contest.episodes,
+        seed=seed,
+        seconds=time.monotonic() - began,
+    )
+
+
+def plan_payoff(roster: Roster, texts: Sequence[str], games: int, seed: int) -> PayoffPlan:
+    """Who meets whom, from POLICY texts. Raises PolicyError where they make no table."""
+    spec = roster.spec
+    named = [roles_meant(text, roster) for text in texts]
+    roles = [role.name for role in spec.roles]
+    if len(spec.seats) == 1:
+        raise PolicyError(f"{spec.id} has one seat, so that nobody meets anybody")
+    if alike(spec) and all("" in one or set(one) == set(roles) for one in named):
+        return _square(roster, named, games, seed)
+    if alike(spec) and len(spec.sides) > 1:
+        raise PolicyError(
+            f"{spec.id}: each policy must fill a whole side: write {','.join(f'{role}=POLICY' for role in roles)}"
+        )
+    return _by_role(roster, named, games, seed)
+
+
+def _square(roster: Roster, named: Sequence[Mapping[str, str]], games: int, seed: int) -> PayoffPlan:
+    """Every policy against (in one-sided games: with) every other, each filling whole sides."""
+    if len(named) < 2:
+        raise PolicyError("a payoff table needs two policies at least, such as `league payoff best latest random`")
+    sides, roles = len(roster.spec.sides), [role.name for role in roster.spec.roles]
+    spec = roster.spec
+    posts = by_seat(spec.posts) if sides == 1 else spec.posts
+    contestants = [
+        contestant(str(number), {role: texts.get(role, texts.get("", "")) for role in roles}, roster)
+        for number, texts in enumerate(named)
+    ]
+    cells: dict[Place, list[Fixture]] = {}
+    for i, j in product(range(len(contestants)), repeat=2):
+        row, column = ([contestants[number].id(post.role) for post in posts] for number in (i, j))
+        if sides == 1:
+            cells[i, j] = among(row, column, range(len(row)), games, seed, _first_id(contestants[i]))
+        elif i < j or (i > j and sides > 2):
+            first = sum(post.side == 0 for post in posts)
+            lineup = row[:first] + column[first:]
+            cells[i, j] = [_by_side(fixture) for fixture in fixtures(spec, lineup, games, seed)]
+    return PayoffPlan(
+        contest=Contest(spec, posts, all_policies(contestants), cells),
+        rows=contestants,
+        columns=contestants,
+        together=sides == 1,
+        mirrored=sides == 2,
+    )
+
+
+def _by_role(roster: Roster, named: Sequence[Mapping[str, str]], games: int, seed: int) -> PayoffPlan:
+    """The policies of one role against (or with) those of another; stand-ins hold all other posts."""
+    spec, texts = roster.spec, _texts_by_role(roster, named)
+    (role, row_texts), (against, column_texts) = texts.items()
+    rows = [contestant(str(number), {role: text}, roster) for number, text in enumerate(row_texts)]
+    columns = [contestant(str(number), {against: text}, roster) for number, text in enumerate(column_texts)]
+    others = stand_ins([one.name for one in spec.roles if one.name not in texts], roster)
+    together = len(spec.sides) == 1
+    cells: dict[Place, list[Fixture]] = {}
+    for (i, row), (j, column) in product(enumerate(rows), enumerate(columns)):
+        holders = {role: row, against: column}
+        lineup = tuple(holders.get(post.role, others).id(post.role) for post in spec.posts)
+        ids = (row.id(role), column.id(against))
+        if together:
+            team = (0,) * len(lineup)
+            cells[i, j] = [Fixture(contestants=(ids[:1],), episodes=(lineup,), holders=(team,), games=games, seed=seed)]
+        elif spec.scored:
+            held = tuple(ids.index(policy) if policy in ids else -1 for policy in lineup)
+            apart = (ids[:1], ids[1:])
+            cells[i, j] = [Fixture(contestants=apart, episodes=(lineup,), holders=(held,), games=games, seed=seed)]
+        else:
+            cells[i, j] = fixtures(spec, lineup, games, seed)
+    labels = dict.fromkeys(found.label for found in others.policies.values())
+    return PayoffPlan(
+        contest=Contest(spec, spec.posts, all_policies([*rows, *columns, others]), cells),
+        rows=rows,
+        columns=columns,
+        role=role,
+        against=against,
+        together=together,
+        both_roles=not together and spec.scored,
+        note=f"with {', '.join(labels)} at the other posts" if labels else "",
+    )
+
+
+def _texts_by_role(roster: Roster, named: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
+    """The POLICY texts of the rows' role and of the columns', each text once. Raises PolicyError for other than two."""
+    roles = [role.name for role in roster.spec.roles]
+    found: dict[str, list[str]] = {}
+    for texts in named:
+        for role in roles if "" in texts else texts:
+            text, listed = texts.get(role, texts.get("", "")), found.setdefault(role, [])
+            listed += [text] if text not in listed else []
+    rest = [role for role in roles if role not in found]
+    if len(found) == len(rest) == 1:
+        found[rest[0]] = [stand_in(roster, rest[0])]
+    if len(found) != 2:
+        raise PolicyError(
+            f"{roster.spec.id}: the rows of a payoff table are policies of one role and its columns those of another; "
+            f"name two of the roles {', '.join(roles)}, as ROLE=POLICY, not {len(found)}"
+        )
+    return found
+
+
+def _first_id(one: Contestant) -> PolicyId:
+    """The id under which results hold a contestant's score."""
+    return next(iter(one.ids))
+
+
+def _by_side(fixture: Fixture) -> Fixture:
+    """The fixture with each side's policies as one, whose score is the mean over the side's seats."""
+    side_of = [side for side, policies in enumerate(fixture.contestants) for _ in policies]
+    return replace(
+        fixture,
+        contestants=tuple(policies[:1] for policies in fixture.contestants),
+        holders=tuple(tuple(side_of[holder] for holder in held) for held in fixture.holders),
+    )
+
+
+def _cell(spec: GameSpec, played: Played, id: PolicyId) -> Cell:
+    """The score of the policy `id`: placements as a mean result, else the mean score of an episode."""
+    games = sum(result.games for _, result in played)
+    if spec.scored:
+        scores = tally(played, {id})
+        return Cell(*mean_interval(scores.episodes, scores.total, scores.square), games)
+    total = 0.0
+    for _, result in played:
+        side = next(side for side, policies in enumerate(result.lineup) if id in policies)
+        total += beaten(result.placements, side)
+    return Cell(total / games, *wilson(total, games), games)
+
+
+def _table(plan: PayoffPlan, cells: Mapping[Place, Cell]) -> PayoffTable:
+    rows, columns = range(len(plan.rows)), range(len(plan.columns))
+    return PayoffTable(
+        rows=tuple(one.label for one in plan.rows),
+        columns=tuple(one.label for one in plan.columns),
+        role=plan.role,
+        against=plan.against,
+        unit="score" if plan.contest.spec.scored else "result",
+        together=plan.together,
+        cells=tuple(tuple(cells.get((row, column)) for column in columns) for row in rows),
+    )
