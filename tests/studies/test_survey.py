@@ -9,9 +9,18 @@ import pytest
 from calling import league
 
 from league.docs import page
+from league.studies import survey as module
 from league.studies.survey import candidates, survey, tried
 
 
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Environments are stepped in this process: by default there would be a worker for each of the machine's cores."""
+    real = module.config_of
+    monkeypatch.setattr(module, "config_of", lambda *one: real(*one).model_copy(update={"workers": 0}))
+
+
+@pytest.mark.usefixtures("in_this_process")
 def test_games_of_every_kind_run_a_short_league() -> None:
     found = json.loads(league("games", "--try", "--only", "rps,leduc_poker,simple_push,lbf", "--json").out)
     by_id = {one["id"]: one for one in found}
@@ -50,6 +59,7 @@ def test_the_table_shows_every_role_and_what_went_wrong() -> None:
     assert "all 1 games ran" in called.out
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_game_that_does_not_run_is_told_of_and_the_others_go_on(tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text("def bad():\n    raise ValueError('not today')\n")
     found = survey({f"{tmp_path}/bad.py:bad": {}, "rps": {}}, rounds=1)
@@ -66,6 +76,7 @@ def test_only_names_games_that_there_are() -> None:
     assert "league games --try --only TEXT" in called.err
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_dozens_that_die_are_played_and_rated() -> None:
     """MAgent's battle: two teams, whose agents die at different times."""
     found = tried("magent2:battle_v4", candidates(["magent2:battle_v4"])["magent2:battle_v4"], 2)
@@ -78,6 +89,7 @@ def test_dozens_that_die_are_played_and_rated() -> None:
     assert len(found.standings["player"]) == 4
 
 
+@pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize("actions", ["true", "false"])
 def test_continuous_actions_run_a_league_too(actions: str) -> None:
     found = tried("spread", {"continuous_actions": actions == "true", "max_cycles": 10}, 2)
