@@ -28,7 +28,7 @@ SMALL = (
     "algorithm.slots=8",
     "algorithm.turns=8",
     "population.snapshot_every=1",
-    "rating.games_per_match=8",
+    "rating.games_per_match=4",
     "rating.matches_per_snapshot=2",
     "threads=1",
     "workers=0",
@@ -92,7 +92,7 @@ def shortened(command: str, seen: dict[tuple[str, ...], int]) -> list[str]:
             kept.append(word)
     run = tuple(kept)
     seen[run] = seen.get(run, 0) + 1
-    budget = ["--rounds", str(2 * seen[run]), "--plain"]
+    budget = ["--rounds", str(1 + seen[run]), "--plain"]
     return [*kept, *budget, *(word for setting in SMALL for word in ("--set", setting))]
 
 
