@@ -14,7 +14,7 @@ import pytest
 from reading import BLOCKS, COMMANDS, OTHERS, PAGES, README, ROOT, TEXTS, Block, Step
 
 from league.cli import app
-from league.config.compare import RESUMABLE
+from league.config.compare import CHANGEABLE_ON_RESUME
 from league.docs import pages
 
 LONGEST_README = 250
@@ -82,7 +82,7 @@ def test_the_configuration_table_is_that_of_the_code() -> None:
 def test_settings_that_may_differ_when_a_run_continues_are_named() -> None:
     listed = re.search(r"so far: (.*?)\. With any other", TEXTS["storage.md"], re.DOTALL)
     assert listed
-    assert set(re.findall(r"`([\w.]+)`", listed[1])) == RESUMABLE
+    assert set(re.findall(r"`([\w.]+)`", listed[1])) == CHANGEABLE_ON_RESUME
 
 
 def test_the_readme_is_short_and_leads_to_every_page() -> None:
