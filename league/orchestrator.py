@@ -135,8 +135,15 @@ class League:
 
     def _plan(self, number: int) -> Plan:
         """Who trains against whom, by the matchmaker."""
-        slots = self.executor.slots
-        view = view_of(number, self.tables, self.progress, self.roster, self._training, self.posts, slots)
+        view = view_of(
+            number,
+            tables=self.tables,
+            progress=self.progress,
+            roster=self.roster,
+            training=self._training,
+            posts=self.posts,
+            slots=self.executor.slots,
+        )
         plan = self.matchmaker.plan(view, np.random.default_rng(fold(self.config.seed, _PLAN, number)))
         validate(plan, view)
         return plan

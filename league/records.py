@@ -69,6 +69,12 @@ class Snapshot:
         return self.origin == "anchor" and self.text == RANDOM
 
 
+def anchor(role: str, roles: int, text: str = RANDOM) -> Snapshot:
+    """An anchor for `role` as a snapshot. roles: how many the game has. text: its POLICY; random play by default."""
+    id = anchor_id(role, roles, text)
+    return Snapshot(id=id, role=role, learner="", number=0, round=0, steps=0, origin="anchor")
+
+
 @dataclass(frozen=True, slots=True)
 class SeatScore:
     """What the policy at one place of a match's lineup scored at one seat of the game.

@@ -115,7 +115,12 @@ class Executor:
     def _table(self, number: int) -> TrainingTable:
         if number not in self._tables:
             self._tables[number] = TrainingTable(
-                self.make_game(self.slots), number, self.seeds[number], self.threads, self.team_reward, self.posts
+                self.make_game(self.slots),
+                number,
+                self.seeds[number],
+                threads=self.threads,
+                team_reward=self.team_reward,
+                posts=self.posts,
             )
         return self._tables[number]
 

@@ -10,7 +10,7 @@ from league.policies.core import Policy
 from league.policies.foreign import foreign
 from league.policies.names import is_scripted
 from league.policies.scripted import make_scripted
-from league.records import Snapshot, anchor_id
+from league.records import Snapshot, anchor
 
 
 def make_anchor(text: str, role: str, spec: GameSpec) -> Policy:
@@ -36,8 +36,7 @@ def anchors_for(texts: Sequence[str], game: Game) -> tuple[Snapshot, ...]:
             if getattr(policy, "looks_ahead", False) and not game.can_fork:
                 problem = PolicyError(f"'{text}' looks ahead, and the state of {game.spec.id} cannot be copied")
                 continue
-            id = anchor_id(role.name, len(game.spec.roles), text)
-            found.append(Snapshot(id, role.name, "", 0, 0, 0, "anchor"))
+            found.append(anchor(role.name, len(game.spec.roles), text))
             made += 1
         if not made:
             raise ConfigError(f"'rating.anchors': {problem}") from problem

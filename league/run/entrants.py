@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from league.errors import PolicyError
-from league.records import PolicyId, Snapshot, anchor_id
+from league.records import PolicyId, Snapshot, anchor
 
 Value = TypeVar("Value")
 
@@ -26,14 +26,12 @@ class Entrants:
     @property
     def anchors(self) -> tuple[Snapshot, ...]:
         """Random play for each role, and the anchors that were added."""
-        count = len(self.roles)
-        zeros = (Snapshot(anchor_id(role, count), role, "", 0, 0, 0, "anchor") for role in self.roles)
-        return (*zeros, *self.added)
+        return (*(anchor(role, len(self.roles)) for role in self.roles), *self.added)
 
     @property
     def active(self) -> tuple[Snapshot, ...]:
         """The anchors that new snapshots are still matched with: random play, and those of the last `join`."""
-        return tuple(anchor for anchor in self.anchors if anchor.zero or anchor.id in self._active)
+        return tuple(one for one in self.anchors if one.zero or one.id in self._active)
 
     @property
     def everyone(self) -> list[Snapshot]:
@@ -47,9 +45,9 @@ class Entrants:
 
     def join(self, anchors: Sequence[Snapshot]) -> None:
         """Make these the active anchors beside random play. Anchors that were active before keep their results."""
-        known = {anchor.id for anchor in self.anchors}
-        self.added += [anchor for anchor in anchors if anchor.id not in known]
-        self._active = frozenset(anchor.id for anchor in anchors)
+        known = {one.id for one in self.anchors}
+        self.added += [one for one in anchors if one.id not in known]
+        self._active = frozenset(one.id for one in anchors)
 
     def latest(self, role: str) -> Snapshot | None:
         """The newest snapshot of a role."""
@@ -60,9 +58,9 @@ class Entrants:
 
         roles: those that are wanted; an anchor's text means the first one's. Raises PolicyError.
         """
-        for anchor in self.anchors:
-            if anchor.text == text and anchor.role == roles[0]:
-                return anchor
+        for one in self.anchors:
+            if one.text == text and one.role == roles[0]:
+                return one
         exact = [one for one in self.everyone if text in (one.name, one.id)]
         close = exact or [snapshot for snapshot in self.snapshots if len(text) >= 3 and snapshot.id.startswith(text)]
         if len(close) > 1:

@@ -57,6 +57,7 @@ def total_phases(trained: Sequence[Trained]) -> dict[str, float]:
 
 def view_of(
     number: int,
+    *,
     tables: Tables,
     progress: Mapping[str, LearnerProgress],
     roster: Roster,

@@ -13,7 +13,7 @@ from league import files
 from league.config.load import to_dict
 from league.config.run import RunConfig
 from league.config.sections import GameConfig
-from league.records import MatchResult, PolicyId, Snapshot
+from league.records import MatchResult, PolicyId, Snapshot, anchor
 from league.run.game_facts import GAME_FACT, GameFacts
 from league.run.ranking import refresh
 from league.storage.provenance import provenance
@@ -64,7 +64,7 @@ def synthetic_run(folder: Path, matches: int, snapshots: int, seed: int = 0) -> 
     with Store.create(folder, config, {GAME_FACT: facts}, provenance()) as store:
         with store.transaction():
             ids = ["random"]
-            store.put_snapshot(Snapshot("random", "player", "", 0, 0, 0, "anchor"), 0.0)
+            store.put_snapshot(anchor("player", 1), 0.0)
             for number in range(snapshots):
                 content = f"{seed} {number}".encode()
                 id = files.digest(content)
