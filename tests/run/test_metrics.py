@@ -110,9 +110,9 @@ def test_reading_metrics_writes_nothing_and_loads_nothing_heavy(here: Path) -> N
     [
         (("--learner", "main-2"), "there is no learner 'main-2'; did you mean 'main-"),
         (("--name", "entrpy"), "there is no metric 'entrpy'; did you mean 'entropy'?"),
-        (("--last", "0"), "--last counts rounds, at least 1, not 0"),
-        (("--csv", "-", "--json"), "--csv takes a file, or - to print"),
-        (("--csv", "--json"), "--csv takes a file, or - to print"),
+        (("--last", "0"), "--last takes a number of rounds, at least 1, not 0"),
+        (("--csv", "-", "--json"), "--csv takes a file, or - for standard output"),
+        (("--csv", "--json"), "--csv takes a file, or - for standard output"),
         (("--csv", "nowhere/at/all.csv"), "nowhere/at/all.csv: No such file or directory"),
     ],
 )
