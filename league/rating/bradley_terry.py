@@ -28,7 +28,7 @@ from pydantic import Field
 from league.errors import RatingError
 from league.rating.core import POINTS, Z95, require_opponents
 from league.rating.ledger import Floats, Ledger
-from league.rating.likelihood import Choices
+from league.rating.likelihood import RankingLikelihood
 from league.rating.standings import Record, records
 from league.records import PolicyId, Rating
 from league.settings import Settings
@@ -39,7 +39,7 @@ MAX_STEPS = 100
 TOLERANCE = 1e-6
 """The last Newton step moves no parameter by more than this, in log-odds; what error is left is about its square."""
 
-SPREAD = 1.5
+START_SCALE = 1.5
 """Strengths lie so much further apart than log-odds against the whole field, for the strong beat the weak most surely.
 It only sets where the fit begins, and saves it half of its steps."""
 
@@ -68,7 +68,7 @@ class Fit:
     side_terms: tuple[float, ...]
     games: tuple[int, ...]
     groups: tuple[frozenset[PolicyId], ...]
-    """The policies by role (`peers`)."""
+    """The policies by role (`role_groups`)."""
 
 
 class BradleyTerry:
@@ -114,20 +114,22 @@ def fit(ledger: Ledger, anchors: frozenset[PolicyId], settings: BradleyTerrySett
         raise RatingError("there are no rated games to fit")
     require_opponents(ledger)
     prior = (settings or BradleyTerrySettings()).prior / POINTS
-    choices = Choices(ledger, anchors)
-    parameters, information = _maximise(choices, _precision(choices, prior), _start(choices, records(ledger), anchors))
-    covariance = np.zeros((len(choices.ids), len(choices.ids)))
-    free = np.flatnonzero(choices.parameter_of != choices.fixed)
+    model = RankingLikelihood(ledger, anchors)
+    parameters, information = _maximise(
+        model, _prior_precision(model, prior), _initial_parameters(model, records(ledger), anchors)
+    )
+    covariance = np.zeros((len(model.ids), len(model.ids)))
+    free = np.flatnonzero(model.parameter_of != model.size)
     covariance[np.ix_(free, free)] = np.linalg.inv(information)[: len(free), : len(free)]
-    first_tie = choices.fixed - len(choices.ties)
+    first_tie = model.size - len(model.ties)
     return Fit(
-        ids=choices.ids,
-        theta=np.append(parameters, 0.0)[choices.parameter_of],
+        ids=model.ids,
+        theta=np.append(parameters, 0.0)[model.parameter_of],
         covariance=covariance,
-        draw={size: float(np.exp(parameters[first_tie + i])) for i, size in enumerate(choices.ties)},
+        draw={size: float(np.exp(parameters[first_tie + i])) for i, size in enumerate(model.ties)},
         side_terms=tuple(parameters[len(free) : first_tie].tolist()),
-        games=choices.games,
-        groups=choices.groups,
+        games=model.games,
+        groups=model.groups,
     )
 
 
@@ -150,36 +152,38 @@ def roster_variance(fitted: Fit, anchors: frozenset[PolicyId]) -> Floats:
     return np.maximum(variance, 0.0)
 
 
-def _precision(choices: Choices, prior: float) -> Floats:
+def _prior_precision(model: RankingLikelihood, prior: float) -> Floats:
     """The inverse covariance `[P, P]` of the priors. prior: standard deviation in log-odds.
 
     A role of F policies has covariance prior^2 (I + 11'), whose inverse is (I - 11' / (1 + F)) / prior^2.
     """
-    precision = np.eye(choices.fixed) / prior**2
-    parameter = dict(zip(choices.ids, choices.parameter_of.tolist(), strict=True))
-    for group in choices.groups:
-        roster = [parameter[policy] for policy in group if parameter[policy] != choices.fixed]
+    precision = np.eye(model.size) / prior**2
+    parameter = dict(zip(model.ids, model.parameter_of.tolist(), strict=True))
+    for group in model.groups:
+        roster = [parameter[policy] for policy in group if parameter[policy] != model.size]
         precision[np.ix_(roster, roster)] -= 1.0 / (1 + len(roster)) / prior**2
     return precision
 
 
-def _start(choices: Choices, played: Mapping[PolicyId, Record], anchors: frozenset[PolicyId]) -> Floats:
+def _initial_parameters(
+    model: RankingLikelihood, played: Mapping[PolicyId, Record], anchors: frozenset[PolicyId]
+) -> Floats:
     """Parameters `[P]` to begin with: strengths from mean results, seats and ties at 0."""
     mean = {policy: (record.score + 0.5) / (record.games + 1.0) for policy, record in played.items()}
-    odds = np.array([np.log(mean[policy] / (1.0 - mean[policy])) if policy in mean else 0.0 for policy in choices.ids])
-    fixed = np.array([policy in anchors for policy in choices.ids])
+    odds = np.array([np.log(mean[policy] / (1.0 - mean[policy])) if policy in mean else 0.0 for policy in model.ids])
+    fixed = np.array([policy in anchors for policy in model.ids])
     zero = odds[fixed].mean() if fixed.any() else 0.0
-    parameters = np.zeros(choices.fixed + 1)
-    parameters[choices.parameter_of] = SPREAD * (odds - zero)
+    parameters = np.zeros(model.size + 1)
+    parameters[model.parameter_of] = START_SCALE * (odds - zero)
     return parameters[:-1]
 
 
-def _maximise(choices: Choices, precision: Floats, parameters: Floats) -> tuple[Floats, Floats]:
+def _maximise(model: RankingLikelihood, precision: Floats, parameters: Floats) -> tuple[Floats, Floats]:
     """The parameters `[P]` of the highest posterior and the information (negative Hessian) `[P, P]` there.
 
     parameters: where to begin.
     """
-    value, gradient, information = _posterior(choices, parameters, precision)
+    value, gradient, information = _posterior(model, parameters, precision)
     for _ in range(MAX_STEPS):
         try:
             step = np.linalg.solve(information, gradient)
@@ -190,7 +194,7 @@ def _maximise(choices: Choices, precision: Floats, parameters: Floats) -> tuple[
         scale = 1.0
         # Far from the maximum a full step can overshoot; concavity makes a short enough one climb.
         while True:
-            trial = _posterior(choices, parameters + scale * step, precision)
+            trial = _posterior(model, parameters + scale * step, precision)
             if trial[0] >= value - 1e-12 * abs(value):
                 break
             scale /= 2.0
@@ -201,8 +205,8 @@ def _maximise(choices: Choices, precision: Floats, parameters: Floats) -> tuple[
     raise RatingError(f"the Bradley-Terry fit did not converge in {MAX_STEPS} steps")
 
 
-def _posterior(choices: Choices, parameters: Floats, precision: Floats) -> tuple[float, Floats, Floats]:
+def _posterior(model: RankingLikelihood, parameters: Floats, precision: Floats) -> tuple[float, Floats, Floats]:
     """Log-posterior (up to a constant), its gradient `[P]` and negative Hessian `[P, P]`."""
-    likelihood, gradient, information = choices.likelihood(parameters)
+    likelihood, gradient, information = model.evaluate(parameters)
     pull = precision @ parameters
     return likelihood - 0.5 * float(parameters @ pull), gradient - pull, information + precision

@@ -1,4 +1,4 @@
-"""What all ratings share: the interface, the strategies by name, Elo's scale, and who can be compared with whom."""
+"""What all ratings share: the interface, rating systems by name, Elo's scale, and which policies are comparable."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ RATINGS: dict[str, str] = {
 class RatingModel(Protocol):
     """A rating system: a pure function of the ledger.
 
-    One that reads no score sums may say so with an attribute `needs_scores = False`: a long ledger is then read faster.
-    One that compares a policy with the others may say `knows_scripted = True`: its `rate` is then also told, as
-    `scripted`, which of them are no snapshots of learners.
+    A system that reads no score sums can declare `needs_scores = False`; a long ledger then loads faster. A system that
+    declares `knows_scripted = True` receives the policies that are not snapshots of learners as the argument `scripted`
+    of `rate`.
     """
 
     def rate(self, ledger: Ledger, anchors: frozenset[PolicyId]) -> dict[PolicyId, Rating]:
@@ -69,26 +69,26 @@ def make_rating(name: str, **settings: object) -> RatingModel:
 
 
 def needs_scores(model: RatingModel) -> bool:
-    """Whether a rating system reads score sums; of one that does not say, it is to be feared."""
+    """Whether a rating system reads score sums: assumed true unless declared."""
     return bool(getattr(model, "needs_scores", True))
 
 
 def rate(
     model: RatingModel, ledger: Ledger, anchors: frozenset[PolicyId], scripted: frozenset[PolicyId]
 ) -> dict[PolicyId, Rating]:
-    """`model.rate`, told what it knows how to use. scripted: the anchors whose rating is estimated."""
-    told = {"scripted": scripted} if getattr(model, "knows_scripted", False) else {}
-    return model.rate(ledger, anchors, **told)
+    """Call `model.rate`, with `scripted` if the model takes it. scripted: the anchors whose rating is estimated."""
+    extra = {"scripted": scripted} if getattr(model, "knows_scripted", False) else {}
+    return model.rate(ledger, anchors, **extra)
 
 
-def predict(a: float, b: float) -> float:
+def expected_score(a: float, b: float) -> float:
     """Expected result in [0, 1] of one rated `a` against one rated `b`, both in Elo points (Elo 1978, sec. 8.4)."""
     gap = (a - b) / POINTS
     return 1.0 / (1.0 + math.exp(-gap)) if gap >= 0 else math.exp(gap) / (1.0 + math.exp(gap))
 
 
 @lru_cache(maxsize=4096)
-def comparisons(pattern: Pattern) -> tuple[tuple[int, int, float], ...]:
+def pairwise_results(pattern: Pattern) -> tuple[tuple[int, int, float], ...]:
     """The pairs of sides `(i, j, score)` of a pattern of ranks, i < j: 1 if i came before j, 0.5 if level, else 0."""
     return tuple(
         (i, j, 0.5 if pattern[i] == pattern[j] else float(pattern[i] < pattern[j]))
@@ -107,7 +107,7 @@ def require_opponents(ledger: Ledger) -> None:
             )
 
 
-def peers(ledger: Ledger, anchors: frozenset[PolicyId]) -> list[frozenset[PolicyId]]:
+def role_groups(ledger: Ledger, anchors: frozenset[PolicyId]) -> list[frozenset[PolicyId]]:
     """Policies grouped by role, ordered by their smallest id. Only members of one group have a common scale.
 
     There is an anchor per role. So policies that a chain of games joins are one group where at most one anchor is
@@ -118,9 +118,9 @@ def peers(ledger: Ledger, anchors: frozenset[PolicyId]) -> list[frozenset[Policy
     for table in ledger.tables:
         for (side, k), members in zip(table.posts, table.members.T, strict=True):
             there = by_post.setdefault((0 if table.paired else side, k), set())
-            there.update(ledger.ids[policy] for policy in ledger.among(members))
+            there.update(ledger.ids[policy] for policy in ledger.distinct(members))
     groups: list[frozenset[PolicyId]] = []
-    for component in _components(ledger):
+    for component in _connected_components(ledger):
         parts = [component & there for there in by_post.values()] if len(component & anchors) > 1 else [component]
         for part in filter(None, parts):
             overlapping = [group for group in groups if group & part]
@@ -128,11 +128,11 @@ def peers(ledger: Ledger, anchors: frozenset[PolicyId]) -> list[frozenset[Policy
     return sorted(groups, key=min)
 
 
-def _components(ledger: Ledger) -> list[set[PolicyId]]:
-    """Policies that chains of games join."""
+def _connected_components(ledger: Ledger) -> list[set[PolicyId]]:
+    """Groups of policies that are connected by games."""
     import numpy as np
 
-    joined, found = ledger.met(allies=True), []
+    joined, found = ledger.played_together(include_allies=True), []
     left = dict.fromkeys(range(len(joined)))
     while left:
         reached, edge = set[int](), {next(iter(left))}
@@ -145,7 +145,7 @@ def _components(ledger: Ledger) -> list[set[PolicyId]]:
     return found
 
 
-def spread(placements: Mapping[Pattern, int]) -> list[Pattern]:
+def spread_games(placements: Mapping[Pattern, int]) -> list[Pattern]:
     """A row's games one by one, its patterns spread evenly over the row (the ledger keeps no order within a row).
 
     The k-th of c games of a pattern is put at (k + 1/2) / c of the way; equal places go by the pattern's ranks.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pydantic import Field
 
-from league.rating.core import Z95, comparisons, require_opponents
+from league.rating.core import Z95, pairwise_results, require_opponents
 from league.rating.ledger import Ledger, Pattern
 from league.records import PolicyId, Rating
 from league.settings import Settings
@@ -46,11 +46,11 @@ class Elo:
         require_opponents(ledger)
         points_per_logit = self.settings.scale / math.log(10.0)
         step = self.settings.k / points_per_logit
-        walk = ledger.memo.setdefault((Elo, self.settings, anchors), _Walk(step))
-        assert isinstance(walk, _Walk)
-        walk.go_on(ledger, anchors)
+        state = ledger.cache.setdefault((Elo, self.settings, anchors), _State(step))
+        assert isinstance(state, _State)
+        state.advance(ledger, anchors)
         games, ratings = ledger.games_played(), {}
-        for policy, strength, information in zip(ledger.ids, walk.strength, walk.information, strict=True):
+        for policy, strength, information in zip(ledger.ids, state.strength, state.information, strict=True):
             value, half = strength * points_per_logit, 0.0
             if policy not in anchors:
                 variance = 1.0 / max(information, 1e-6) + step / 2.0
@@ -60,7 +60,7 @@ class Elo:
 
 
 @dataclass(slots=True)
-class _Walk:
+class _State:
     """Elo after the ledger's first `upto` rows. step: K in log-odds.
 
     strength, information: in log-odds, by the policy's number. free: whether it moves, as anchors do not.
@@ -72,23 +72,23 @@ class _Walk:
     information: list[float] = field(default_factory=list)
     free: list[bool] = field(default_factory=list)
 
-    def go_on(self, ledger: Ledger, anchors: frozenset[PolicyId]) -> None:
+    def advance(self, ledger: Ledger, anchors: frozenset[PolicyId]) -> None:
         """Play the rows that came since."""
         fresh = ledger.ids[len(self.strength) :]
         self.strength += [0.0] * len(fresh)
         self.information += [0.0] * len(fresh)
         self.free += [policy not in anchors for policy in fresh]
         means = [(sum(one.values()), mean_results(one)) for one in ledger.outcomes]
-        for table, members, outcomes in ledger.stretches(self.upto):
+        for table, members, outcomes in ledger.chunks(self.upto):
             if table.sizes == (1, 1):
                 first, second = members.T.tolist()
-                self._duels(zip(first, second, [means[one] for one in outcomes], strict=True))
+                self._update_one_on_one(zip(first, second, [means[one] for one in outcomes], strict=True))
             else:
                 for policies, outcome in zip(members.tolist(), outcomes, strict=True):
-                    self._brawl([policies[side] for side in table.sides], *means[outcome])
+                    self._update_many_sided([policies[side] for side in table.sides], *means[outcome])
         self.upto = len(ledger)
 
-    def _duels(self, rows: Iterable[tuple[int, int, tuple[int, list[tuple[int, int, float]]]]]) -> None:
+    def _update_one_on_one(self, rows: Iterable[tuple[int, int, tuple[int, list[tuple[int, int, float]]]]]) -> None:
         """Rows of one policy against one. Written out, for a long ledger is mostly this."""
         strength, information, free, step, exp = self.strength, self.information, self.free, self.step, math.exp
         for a, b, (games, [(_, _, score)]) in rows:
@@ -110,7 +110,9 @@ class _Walk:
                 strength[b] -= gained
                 information[b] += told
 
-    def _brawl(self, sides: Sequence[list[int]], games: int, pairs: Sequence[tuple[int, int, float]]) -> None:
+    def _update_many_sided(
+        self, sides: Sequence[list[int]], games: int, pairs: Sequence[tuple[int, int, float]]
+    ) -> None:
         """A row of any sides. The information is the mean over a side's pairs."""
         if sides.count(sides[0]) == len(sides):
             return
@@ -135,10 +137,10 @@ class _Walk:
 def mean_results(placements: Mapping[Pattern, int]) -> list[tuple[int, int, float]]:
     """The mean result of a row's games by pair of sides: `(i, j, score of i against j in [0, 1])`."""
     if len(placements) == 1:
-        return list(comparisons(next(iter(placements))))
+        return list(pairwise_results(next(iter(placements))))
     total = sum(placements.values())
     sums: dict[tuple[int, int], float] = {}
     for pattern, count in placements.items():
-        for i, j, score in comparisons(pattern):
+        for i, j, score in pairwise_results(pattern):
             sums[i, j] = sums.get((i, j), 0.0) + count * score
     return [(i, j, value / total) for (i, j), value in sums.items()]

@@ -1,8 +1,8 @@
-"""The ledger as columns: which lineup each match had and how it ended, and the same summed up by lineup.
+"""The ledger as columns: the lineup and outcome of each match, and totals by lineup.
 
-A million matches are a few numbers each, not a million objects. Rating systems that go game by game read the rows
-(`Ledger.stretches`, `Ledger.rows`); all others read the sums (`Ledger.tables`), which grow with the ledger. What is
-here depends on the order of the matches, never on how many were added at once.
+A match is a few numbers, not an object, so that millions fit. Sequential rating systems read the matches in order
+(`Ledger.chunks`, `Ledger.rows`); all others read the totals (`Ledger.tables`), which are updated as the ledger grows.
+Results depend on the order of the matches, but not on how many are added at once.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-STRETCH = 65_536
-"""Rows that are handed out at once."""
+CHUNK = 65_536
+"""Matches per chunk."""
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class MatchColumns:
     """M matches with P posts in all, as `Ledger.append` takes them.
 
     names: the policies that `policy` numbers. outcomes: the placements that `outcome` numbers.
@@ -52,16 +52,16 @@ class Columns:
     score_sq: Floats
 
 
-class Row(NamedTuple):
-    """One match, as a rating system of the user's own may want it (fields as in `MatchResult`)."""
+class MatchRow(NamedTuple):
+    """One match, for users' own rating systems; fields as in `MatchResult`."""
 
     lineup: Lineup
     placements: Mapping[Pattern, int]
     paired: bool
 
 
-class Table:
-    """All matches of one shape, summed up by lineup: L lineups, in the order in which they first came.
+class LineupTotals:
+    """Totals by lineup of all matches of one shape: L lineups, in order of first appearance.
 
     sizes: policies by side. paired: as in `MatchResult`. members: `[L, posts]` numbers of the policies, by side.
     patterns: those that occurred. counts: `[L, patterns]` games. episodes: `[L]`.
@@ -77,7 +77,7 @@ class Table:
         self.episodes: Ints = np.zeros(0, dtype=np.int64)
         self.score_sum: Floats = np.zeros((0, posts))
         self.score_sq: Floats = np.zeros((0, posts))
-        self._levels = [_Numbers() for _ in range(max(posts - 1, 1))]
+        self._levels = [_KeyNumbers() for _ in range(max(posts - 1, 1))]
 
     @property
     def sides(self) -> list[slice]:
@@ -90,20 +90,20 @@ class Table:
         """Side and place within the side, by post."""
         return [(side, k) for side, size in enumerate(self.sizes) for k in range(size)]
 
-    def telling(self) -> Bools:
-        """`[L]` whether a lineup's sides differ: else no outcome can tell its policies apart."""
+    def informative(self) -> Bools:
+        """`[L]` whether the sides of a lineup differ. If they do not, its results carry no information on strength."""
         if len(set(self.sizes)) > 1:
             return np.ones(len(self.members), dtype=bool)
-        telling: Bools = (self.members != np.tile(self.members[:, : self.sizes[0]], len(self.sizes))).any(1)
-        return telling
+        informative: Bools = (self.members != np.tile(self.members[:, : self.sizes[0]], len(self.sizes))).any(1)
+        return informative
 
-    def first_seat(self, post: int, since: int = 0) -> Bools:
+    def first_occurrence(self, post: int, since: int = 0) -> Bools:
         """`[L]` whether the policy at a post sits at none of the posts `since` to `post` before it."""
         first: Bools = (self.members[:, since:post] != self.members[:, post : post + 1]).all(1)
         return first
 
     def add(
-        self, members: Ints, outcomes: Sequence[Mapping[Pattern, int]], outcome: Ints, columns: Columns, rows: Ints
+        self, members: Ints, outcomes: Sequence[Mapping[Pattern, int]], outcome: Ints, columns: MatchColumns, rows: Ints
     ) -> Ints:
         """Count M more matches; returns the number of each one's lineup. members: `[M, posts]`, outcome: `[M]`.
 
@@ -154,7 +154,7 @@ class Ledger:
 
     scored: whether score sums are kept, which only rating by mean score needs. ids: who played, by number, in the
     order in which they first came. outcomes: placements by number, each in the order of its patterns. tables: sums by
-    shape and lineup. games: rated games in all. memo: what rating systems that go game by game know of the rows so
+    shape and lineup. games: rated games in all. cache: what rating systems that go game by game know of the rows so
     far, by whatever tells them apart; a ledger only grows, so that it stays true.
     """
 
@@ -162,9 +162,9 @@ class Ledger:
         self.scored = scored
         self.ids: list[PolicyId] = []
         self.outcomes: list[Mapping[Pattern, int]] = []
-        self.tables: list[Table] = []
+        self.tables: list[LineupTotals] = []
         self.games = 0
-        self.memo: dict[Hashable, object] = {}
+        self.cache: dict[Hashable, object] = {}
         self._policies: dict[PolicyId, int] = {}
         self._outcomes: dict[tuple[tuple[Pattern, int], ...], int] = {}
         self._shapes: dict[tuple[tuple[int, ...], bool], int] = {}
@@ -188,7 +188,7 @@ class Ledger:
         scored = rows if self.scored else []
         nothing = np.zeros(0 if self.scored else len(side))
         self.append(
-            Columns(
+            MatchColumns(
                 names=list(names),
                 outcomes=[row.placements for row in rows],
                 outcome=np.arange(len(rows)),
@@ -202,7 +202,7 @@ class Ledger:
             )
         )
 
-    def append(self, columns: Columns) -> None:
+    def append(self, columns: MatchColumns) -> None:
         """Append matches that are columns already."""
         if not len(columns.outcome):
             return
@@ -221,24 +221,24 @@ class Ledger:
         self._lineup = np.concatenate([self._lineup, lineup.astype(np.int32)])
         self._outcome = np.concatenate([self._outcome, outcome.astype(np.int32)])
 
-    def stretches(self, since: int = 0) -> Iterator[tuple[Table, Ints, list[int]]]:
+    def chunks(self, since: int = 0) -> Iterator[tuple[LineupTotals, Ints, list[int]]]:
         """The rows from `since` on, in order, as stretches of one table: the table, the policies' numbers
         `[n, posts]`, and the numbers of the outcomes `[n]`."""
-        for begin in range(since, len(self), STRETCH):
-            part = slice(begin, min(begin + STRETCH, len(self)))
+        for begin in range(since, len(self), CHUNK):
+            part = slice(begin, min(begin + CHUNK, len(self)))
             table, lineup, outcome = self._table[part], self._lineup[part], self._outcome[part]
             cuts = [0, *(np.flatnonzero(np.diff(table)) + 1).tolist(), len(table)]
             for start, end in pairwise(cuts):
                 its = self.tables[table[start]]
                 yield its, its.members[lineup[start:end]].astype(np.int64), outcome[start:end].tolist()
 
-    def rows(self, since: int = 0) -> Iterator[Row]:
+    def rows(self, since: int = 0) -> Iterator[MatchRow]:
         """The rows from `since` on, in order, one by one."""
-        for table, members, outcomes in self.stretches(since):
+        for table, members, outcomes in self.chunks(since):
             sides = table.sides
             for numbers, outcome in zip(members.tolist(), outcomes, strict=True):
                 lineup = tuple(tuple(self.ids[policy] for policy in numbers[side]) for side in sides)
-                yield Row(lineup, self.outcomes[outcome], table.paired)
+                yield MatchRow(lineup, self.outcomes[outcome], table.paired)
 
     def games_played(self) -> dict[PolicyId, int]:
         """Rated games by policy; a game counts once for a policy that sat at several of its posts."""
@@ -246,25 +246,25 @@ class Ledger:
         for table in self.tables:
             games = table.counts.sum(1)
             for post in range(table.members.shape[1]):
-                once = table.first_seat(post)
+                once = table.first_occurrence(post)
                 np.add.at(played, table.members[once, post], games[once])
         return dict(zip(self.ids, played.tolist(), strict=True))
 
-    def met(self, allies: bool = False) -> Bools:
-        """`[N, N]` who sat in one match on different sides. allies: or on the same."""
+    def played_together(self, include_allies: bool = False) -> Bools:
+        """`[N, N]` whether two policies played in one match on different sides. include_allies: or on the same side."""
         met = np.zeros((len(self.ids), len(self.ids)), dtype=bool)
         for table in self.tables:
             for i, (one, _) in enumerate(table.posts):
                 for j, (other, _) in enumerate(table.posts[:i]):
-                    if allies or one != other:
+                    if include_allies or one != other:
                         met[table.members[:, i], table.members[:, j]] = True
         return met | met.T
 
-    def among(self, members: NDArray[np.integer[Any]]) -> list[int]:
-        """The numbers that occur among `members`, in order."""
+    def distinct(self, members: NDArray[np.integer[Any]]) -> list[int]:
+        """The distinct policy numbers in `members`, sorted."""
         return np.flatnonzero(np.bincount(members)).tolist()
 
-    def _numbered(self, columns: Columns) -> Ints:
+    def _numbered(self, columns: MatchColumns) -> Ints:
         """`[P]` the ledger's number of each post's policy."""
         number = np.full(len(columns.names), -1)
         # Of several values for one place numpy keeps the last: backwards, the first.
@@ -287,11 +287,11 @@ class Ledger:
     def _table_number(self, sizes: tuple[int, ...], paired: bool) -> int:
         if (sizes, paired) not in self._shapes:
             self._shapes[sizes, paired] = len(self.tables)
-            self.tables.append(Table(sizes, paired))
+            self.tables.append(LineupTotals(sizes, paired))
         return self._shapes[sizes, paired]
 
 
-class _Numbers:
+class _KeyNumbers:
     """Numbers for keys, from 0 on, in the order in which the keys first came."""
 
     def __init__(self) -> None:
@@ -308,7 +308,7 @@ class _Numbers:
         return self._numbers[np.searchsorted(self._keys, distinct)][which]
 
 
-def _shapes(columns: Columns) -> Iterator[tuple[tuple[int, ...], bool, Ints]]:
+def _shapes(columns: MatchColumns) -> Iterator[tuple[tuple[int, ...], bool, Ints]]:
     """The shapes of the matches: policies by side, whether paired, and which matches `[n]` have it."""
     widths = np.diff(columns.first, append=len(columns.side))
     left = np.arange(len(columns.first))

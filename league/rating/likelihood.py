@@ -1,4 +1,4 @@
-"""The ledger as choices among sides, and their likelihood: what the Bradley-Terry fit maximises.
+"""The likelihood of a ledger's rankings, which the Bradley-Terry fit maximises.
 
 A ranking is a sequence of choices of who comes first among the sides still to be ranked. Each is a multinomial logit
 whose alternatives (one side, or several that tie) have utilities linear in the parameters, in this order: policies
@@ -14,8 +14,8 @@ from itertools import combinations, combinations_with_replacement
 import numpy as np
 
 from league.errors import RatingError
-from league.rating.core import peers
-from league.rating.ledger import Floats, Ints, Ledger, Pattern, Table
+from league.rating.core import role_groups
+from league.rating.ledger import Floats, Ints, Ledger, LineupTotals, Pattern
 from league.records import PolicyId
 
 MAX_ALTERNATIVES = 10_000
@@ -40,33 +40,33 @@ class _Block:
     chosen: Floats
 
 
-class Choices:
-    """All choices of a ledger, merged where the model cannot tell them apart.
+class RankingLikelihood:
+    """The likelihood of all rankings in a ledger; choices that the model cannot tell apart are merged.
 
-    ids: who played, sorted (N). parameter_of: `[N]` parameter by policy. fixed: P, the number of parameters, and the
-    place of what is none (anchors). ties: sizes of ties that occurred. games: rated games by policy.
-    groups: the policies by role (`peers`).
+    ids: who played, sorted (N). parameter_of: `[N]` parameter by policy. size: P, the number of parameters, and the
+    index that stands for none (anchors). ties: sizes of ties that occurred. games: rated games by policy.
+    groups: the policies by role (`role_groups`).
     """
 
     def __init__(self, ledger: Ledger, anchors: frozenset[PolicyId]) -> None:
         played = ledger.games_played()
         self.ids = tuple(sorted(played))
         self.games = tuple(played[policy] for policy in self.ids)
-        self.groups = tuple(peers(ledger, anchors))
+        self.groups = tuple(role_groups(ledger, anchors))
         free = [policy for policy in self.ids if policy not in anchors]
         patterns = {pattern for table in ledger.tables for pattern in table.patterns}
         self.ties = sorted({pattern.count(rank) for pattern in patterns for rank in pattern} - {1})
         self._policies = len(free)
-        self.fixed = len(free) + max(len(table.sizes) for table in ledger.tables) + len(self.ties)
+        self.size = len(free) + max(len(table.sizes) for table in ledger.tables) + len(self.ties)
         order = {policy: i for i, policy in enumerate(free)}
-        self.parameter_of: Ints = np.array([order.get(policy, self.fixed) for policy in self.ids], dtype=np.int64)
+        self.parameter_of: Ints = np.array([order.get(policy, self.size) for policy in self.ids], dtype=np.int64)
         place = {policy: i for i, policy in enumerate(self.ids)}
         self._place: Ints = np.array([place[policy] for policy in ledger.ids], dtype=np.int64)
         self._blocks = list(self._all_blocks(ledger))
 
-    def likelihood(self, parameters: Floats) -> tuple[float, Floats, Floats]:
+    def evaluate(self, parameters: Floats) -> tuple[float, Floats, Floats]:
         """Log-likelihood (up to a constant), its gradient `[P]` and negative Hessian `[P, P]` at `parameters` `[P]`."""
-        size = self.fixed + 1
+        size = self.size + 1
         padded = np.append(parameters, 0.0)
         value, gradient, information = 0.0, np.zeros(size), np.zeros((size, size))
         for block in self._blocks:
@@ -101,7 +101,7 @@ class Choices:
             for level, chosen in _stages(patterns, counts, len(table.sizes)).items():
                 yield self._block(table, level, chosen, self.parameter_of[members[rows]])
 
-    def _block(self, table: Table, level: Pattern, chosen: dict[Pattern, Floats], members: Ints) -> _Block:
+    def _block(self, table: LineupTotals, level: Pattern, chosen: dict[Pattern, Floats], members: Ints) -> _Block:
         """The choices of who comes first among the sides `level`."""
         sizes = [1, *(size for size in self.ties if size <= len(level))]
         alternatives = []
@@ -120,7 +120,7 @@ class Choices:
             [(side in subset) / len(subset) for side in level] + [float(len(subset) == size) for size in sizes[1:]]
             for subset in alternatives
         ]
-        first_tie = self.fixed - len(self.ties)
+        first_tie = self.size - len(self.ties)
         rows = np.flatnonzero(sum(chosen.values()))
         never = np.zeros(len(members))
         return _Block(

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from league.errors import RatingError
-from league.rating.core import POINTS, Z95, peers, require_opponents, spread
+from league.rating.core import POINTS, Z95, require_opponents, role_groups, spread_games
 from league.rating.ledger import Ledger, Pattern
 from league.records import PolicyId, Rating
 from league.settings import Settings
@@ -38,9 +38,9 @@ class OpenSkill:
     """Weng and Lin 2011, "A Bayesian Approximation Method for Online Ranking", as the openskill package has it.
 
     A snapshot's skill does not drift, so tau is 0; sigma then only shrinks: it shows the model's own belief, not a
-    calibrated error. A row of n games is n updates, its patterns spread evenly (`spread`). A policy at several posts
-    of a game takes the mean of what its posts would become. Anchors are rated like all others, and a rating is the
-    distance to the anchor of the policy's role (`peers`), or to the starting mu where it has none, as log-odds
+    calibrated error. A row of n games is n updates, its patterns spread evenly (`spread_games`). A policy at several
+    posts of a game takes the mean of its posts' updates. Anchors are rated like all others, and a rating is the
+    distance to the anchor of the policy's role (`role_groups`), or to the starting mu where it has none, as log-odds
     Δmu / (√2 beta), the models' win probability between settled policies, in Elo points.
     """
 
@@ -61,7 +61,7 @@ class OpenSkill:
         skills, games = self.skills(ledger), ledger.games_played()
         unit = POINTS / (math.sqrt(2.0) * self._model.beta)
         ratings = {}
-        for group in peers(ledger, anchors):
+        for group in role_groups(ledger, anchors):
             zeros = [skills[policy].mu for policy in sorted(group & anchors)]
             zero = sum(zeros) / len(zeros) if zeros else self._model.mu
             for policy in sorted(group):
@@ -73,18 +73,18 @@ class OpenSkill:
     def skills(self, ledger: Ledger) -> dict[PolicyId, Skill]:
         """What the model believes of each policy after all games. Raises RatingError as `rate` does."""
         require_opponents(ledger)
-        walk = ledger.memo.setdefault((OpenSkill, self.settings), _Walk())
-        assert isinstance(walk, _Walk)
-        fresh = len(ledger.ids) - len(walk.mu)
-        walk.mu += [float(self._model.mu)] * fresh
-        walk.sigma += [float(self._model.sigma)] * fresh
-        self._go_on(walk, ledger)
-        for policy, mu, sigma in zip(ledger.ids, walk.mu, walk.sigma, strict=True):
+        state = ledger.cache.setdefault((OpenSkill, self.settings), _State())
+        assert isinstance(state, _State)
+        fresh = len(ledger.ids) - len(state.mu)
+        state.mu += [float(self._model.mu)] * fresh
+        state.sigma += [float(self._model.sigma)] * fresh
+        self._advance(state, ledger)
+        for policy, mu, sigma in zip(ledger.ids, state.mu, state.sigma, strict=True):
             if not (math.isfinite(mu) and math.isfinite(sigma)):
                 raise RatingError(
                     f"OpenSkill's {self.settings.model} gave {policy} the skill {mu, sigma}, not a number"
                 )
-        skills = zip(walk.mu, walk.sigma, strict=True)
+        skills = zip(state.mu, state.sigma, strict=True)
         return {policy: Skill(mu, sigma) for policy, (mu, sigma) in zip(ledger.ids, skills, strict=True)}
 
     def update(self, sides: Sequence[Sequence[Skill]], pattern: Pattern) -> list[list[Skill]]:
@@ -93,40 +93,40 @@ class OpenSkill:
         rated = self._model.rate(teams, ranks=[float(rank) for rank in pattern])
         return [[Skill(one.mu, one.sigma) for one in side] for side in rated]
 
-    def _go_on(self, walk: _Walk, ledger: Ledger) -> None:
+    def _advance(self, state: _State, ledger: Ledger) -> None:
         """Play the rows that came since."""
-        games = [spread(placements) for placements in ledger.outcomes]
+        games = [spread_games(placements) for placements in ledger.outcomes]
         scores = [[_score(pattern) for pattern in patterns] for patterns in games]
-        for table, members, outcomes in ledger.stretches(walk.upto):
+        for table, members, outcomes in ledger.chunks(state.upto):
             if table.sizes == (1, 1):
                 first, second = members.T.tolist()
-                self._duels(walk, zip(first, second, [scores[one] for one in outcomes], strict=True))
+                self._update_one_on_one(state, zip(first, second, [scores[one] for one in outcomes], strict=True))
                 continue
             for policies, outcome in zip(members.tolist(), outcomes, strict=True):
                 sides = [policies[side] for side in table.sides]
                 if sides.count(sides[0]) < len(sides):
                     for pattern in games[outcome]:
-                        self._brawl(walk, sides, pattern)
-        walk.upto = len(ledger)
+                        self._update_many_sided(state, sides, pattern)
+        state.upto = len(ledger)
 
-    def _brawl(self, walk: _Walk, sides: Sequence[Sequence[int]], pattern: Pattern) -> None:
+    def _update_many_sided(self, state: _State, sides: Sequence[Sequence[int]], pattern: Pattern) -> None:
         """One game of any sides."""
-        rated = self.update([[Skill(walk.mu[one], walk.sigma[one]) for one in side] for side in sides], pattern)
+        rated = self.update([[Skill(state.mu[one], state.sigma[one]) for one in side] for side in sides], pattern)
         became: dict[int, list[Skill]] = {}
         for side, new in zip(sides, rated, strict=True):
             for policy, skill in zip(side, new, strict=True):
                 became.setdefault(policy, []).append(skill)
         for policy, all_of in became.items():
-            walk.mu[policy] = sum(skill.mu for skill in all_of) / len(all_of)
-            walk.sigma[policy] = sum(skill.sigma for skill in all_of) / len(all_of)
+            state.mu[policy] = sum(skill.mu for skill in all_of) / len(all_of)
+            state.sigma[policy] = sum(skill.sigma for skill in all_of) / len(all_of)
 
-    def _duels(self, walk: _Walk, rows: Iterable[tuple[int, int, list[float]]]) -> None:
+    def _update_one_on_one(self, state: _State, rows: Iterable[tuple[int, int, list[float]]]) -> None:
         """`update` for rows of one policy against one. Written out: the package copies its objects deeply every game.
 
         Weng and Lin 2011, algorithms 1 to 4 with two teams, where the three logistic models are one; with the
         package's own gamma, sigma / c.
         """
-        mus, sigmas, sqrt, exp = walk.mu, walk.sigma, math.sqrt, math.exp
+        mus, sigmas, sqrt, exp = state.mu, state.sigma, math.sqrt, math.exp
         noise, kappa = 2.0 * self._model.beta**2, self._model.kappa
         thurstone = self.settings.model.startswith("Thurstone")
         epsilon = self._model.epsilon if thurstone else 0.0
@@ -153,7 +153,7 @@ class OpenSkill:
 
 
 @dataclass(slots=True)
-class _Walk:
+class _State:
     """Skills after the ledger's first `upto` rows, by the policy's number."""
 
     upto: int = 0

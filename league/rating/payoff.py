@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from league.errors import RatingError
-from league.rating.core import Z95, comparisons
+from league.rating.core import Z95, pairwise_results
 from league.rating.ledger import Lineup, Pattern
 from league.records import MatchResult, PolicyId
 
@@ -75,7 +75,7 @@ class Payoff:
     def _add_row(self, lineup: Lineup, placements: Mapping[Pattern, int]) -> None:
         sides = [tuple(dict.fromkeys(side)) for side in lineup]
         for pattern, count in placements.items():
-            for i, j, score in comparisons(pattern) if count else ():
+            for i, j, score in pairwise_results(pattern) if count else ():
                 for a in sides[i]:
                     for b in sides[j]:
                         self._add(a, b, score, count)

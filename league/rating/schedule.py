@@ -1,4 +1,4 @@
-"""Which rated matches to play next: first what ties newcomers to the rest, then what tells most."""
+"""Which rated matches to play next: first those that connect new snapshots, then maximum expected information."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from league.records import PolicyId, Post, Rating, Snapshot
 
 Floats = NDArray[np.float64]
 
-UNKNOWN = (2000.0 / POINTS) ** 2
-"""Variance, in squared log-odds, of who has not played: the Bradley-Terry prior's."""
+PRIOR_VARIANCE = (2000.0 / POINTS) ** 2
+"""Variance, in squared log-odds, of a policy without games: that of the Bradley-Terry prior."""
 
-NOVELTY = 0.05
-"""What a pair that never met is worth beyond its expected information, in nats: strength need not be transitive."""
+NOVELTY_BONUS = 0.05
+"""Bonus, in nats, for a pair that never met: strength need not be transitive."""
 
 NEIGHBOURS = 2
-"""How many policies near it in rating a newcomer is tied to."""
+"""How many policies of similar rating a newcomer is paired with."""
 
 
-def wanted(
+def next_matches(
     snapshots: Sequence[Snapshot],
     ledger: Ledger,
     ratings: Mapping[PolicyId, Rating],
@@ -54,20 +54,20 @@ def wanted(
     played = set(ledger.ids)
     if len({post.side for post in posts}) == 1:
         return _one_sided(snapshots, played, ratings, matches, games_per_match, posts)
-    book = _Book(snapshots, ledger, ratings, games_per_match, posts, rng)
+    pairing = _Pairing(snapshots, ledger, ratings, games_per_match, posts, rng)
     lineups: list[tuple[PolicyId, ...]] = []
-    for x, y in book.ties([i for i, snapshot in enumerate(snapshots) if snapshot.id not in played]):
+    for x, y in pairing.connecting_pairs([i for i, snapshot in enumerate(snapshots) if snapshot.id not in played]):
         if len(lineups) < matches:
-            lineups.append(book.seat(x, y))
-    while len(lineups) < matches and (pair := book.most_telling()):
-        lineups.append(book.seat(*pair))
+            lineups.append(pairing.play(x, y))
+    while len(lineups) < matches and (pair := pairing.most_informative_pair()):
+        lineups.append(pairing.play(*pair))
     return tuple(lineups)
 
 
-class _Book:
-    """What is believed of each pair while matches are being chosen: every match chosen is taken as played.
+class _Pairing:
+    """The expected information of each pair while matches are chosen: every match chosen counts as played.
 
-    Snapshots are meant by their place in the roster, N of them.
+    Snapshots are given by their index in the roster, N of them.
     """
 
     def __init__(
@@ -88,37 +88,37 @@ class _Book:
         facing = np.array([[(r, s) in opposed for s in roles] for r in roles])
         role = np.array([roles.index(snapshot.role) for snapshot in snapshots])
         self._can_meet = facing[np.ix_(role, role)] & ~np.eye(len(snapshots), dtype=bool)
-        self._met = self._who_met(ledger)
-        self._strength = np.array([self._expected(snapshot) for snapshot in snapshots]) / POINTS
-        self._variance = np.array([self._doubt(snapshot) for snapshot in snapshots])
+        self._met = self._pairs_that_met(ledger)
+        self._strength = np.array([self._expected_rating(snapshot) for snapshot in snapshots]) / POINTS
+        self._variance = np.array([self._strength_variance(snapshot) for snapshot in snapshots])
         # tanh does not overflow, and p (1 - p) is all that is needed of the logistic function.
-        self._decisive = (1.0 - np.tanh((self._strength[:, None] - self._strength) / 2.0) ** 2) / 4.0
-        self._gain = self._information(slice(None))
+        self._outcome_variance = (1.0 - np.tanh((self._strength[:, None] - self._strength) / 2.0) ** 2) / 4.0
+        self._expected_gain = self._information_gain(slice(None))
 
-    def ties(self, newcomers: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """The pairs that tie the roster together, most urgent first."""
+    def connecting_pairs(self, newcomers: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """The pairs that connect anchors and newcomers to the roster, most urgent first."""
         for x, y in combinations(np.flatnonzero(self._anchor).tolist(), 2):
             if self._can_meet[x, y] and not self._met[x, y]:
                 yield x, y
         chosen: set[tuple[int, int]] = set()
-        links = [(x, self._links(x)) for x in newcomers if not self._anchor[x]]
+        links = [(x, self._connections(x)) for x in newcomers if not self._anchor[x]]
         for step in range(max((len(others) for _, others in links), default=0)):
             for x, others in links:
                 if step < len(others) and (others[step], x) not in chosen:
                     chosen.add((x, others[step]))
                     yield x, others[step]
 
-    def most_telling(self) -> tuple[int, int] | None:
-        """The pair whose match is expected to tell most; None where nobody can meet anybody."""
-        top = self._gain.max()
+    def most_informative_pair(self) -> tuple[int, int] | None:
+        """The pair with the highest expected information; None if no pair can play."""
+        top = self._expected_gain.max()
         if not np.isfinite(top):
             return None
-        equals = np.argwhere(self._gain >= top - 1e-12)
+        equals = np.argwhere(self._expected_gain >= top - 1e-12)
         x, y = equals[self._rng.integers(len(equals))].tolist()
         return x, y
 
-    def seat(self, x: int, y: int) -> tuple[PolicyId, ...]:
-        """A lineup with `x` against `y`, taken as played from now on."""
+    def play(self, x: int, y: int) -> tuple[PolicyId, ...]:
+        """A lineup with `x` against `y`, which counts as played from now on."""
         snapshots, posts = self._snapshots, self._posts
         fitting = [
             (i, j)
@@ -131,22 +131,22 @@ class _Book:
         i, j = fitting[int(self._rng.integers(len(fitting))) if several else 0]
         seated = {i: x, j: y}
         mates: dict[str, int] = {}
-        calm = bool(self._anchor[x] or self._anchor[y])
+        with_anchor = bool(self._anchor[x] or self._anchor[y])
         for k, post in enumerate(posts):
             if k in seated:
                 continue
             if post.side in (posts[i].side, posts[j].side):
                 if post.role not in mates:
-                    mates[post.role] = self._companion(post.role, calm, {x, y})
+                    mates[post.role] = self._companion(post.role, with_anchor, {x, y})
                 seated[k] = mates[post.role]
             else:
-                seated[k] = self._companion(post.role, calm, set(seated.values()))
+                seated[k] = self._companion(post.role, with_anchor, set(seated.values()))
         lineup = tuple(seated[k] for k in range(len(posts)))
-        self._take(lineup)
+        self._assume_played(lineup)
         return tuple(snapshots[k].id for k in lineup)
 
-    def _links(self, x: int) -> list[int]:
-        """Whom a newcomer should meet, in order: anchors, parent, best, neighbours."""
+    def _connections(self, x: int) -> list[int]:
+        """The opponents of a newcomer, in order: anchors, parent, best, policies of similar rating."""
         snapshot, meets = self._snapshots[x], np.flatnonzero(self._can_meet[x]).tolist()
         anchors = [k for k in meets if self._anchor[k]]
         parent = [self._place[p] for p in (snapshot.parent,) if p is not None and p in self._place]
@@ -159,52 +159,52 @@ class _Book:
         fresh = [k for k in near if k not in wishes]
         return [k for k in dict.fromkeys([*wishes, *fresh[:NEIGHBOURS]]) if self._can_meet[x, k]]
 
-    def _companion(self, role: str, calm: bool, taken: set[int]) -> int:
-        """Somebody for an open post: random play if `calm`, else any snapshot, of those not yet seated if possible."""
+    def _companion(self, role: str, with_anchor: bool, taken: set[int]) -> int:
+        """A policy for an open post, unseated if possible: random play if `with_anchor`, else any snapshot."""
         able = [i for i, snapshot in enumerate(self._snapshots) if snapshot.role == role]
-        able = [i for i in able if (self._zero[i] if calm else not self._anchor[i])] or able
+        able = [i for i in able if (self._zero[i] if with_anchor else not self._anchor[i])] or able
         able = [i for i in able if i not in taken] or able
         return int(self._rng.choice(able))
 
-    def _take(self, lineup: Sequence[int]) -> None:
-        """Believe as if the match had been played: less doubt about those whose games are undecided."""
+    def _assume_played(self, lineup: Sequence[int]) -> None:
+        """Update variances and expected gains as if the match had been played."""
         sides: dict[int, list[int]] = {}
         for post, who in zip(self._posts, lineup, strict=True):
             sides.setdefault(post.side, []).append(who)
-        told = dict.fromkeys(lineup, 0.0)
+        information = dict.fromkeys(lineup, 0.0)
         for one, other in combinations(sides.values(), 2):
             for a in one:
                 for b in other:
                     self._met[a, b] = self._met[b, a] = True
                     if a != b:
-                        told[a] += self._decisive[a, b]
-                        told[b] += self._decisive[a, b]
-        for who, information in told.items():
-            self._variance[who] /= 1.0 + self._games * information * self._variance[who]
-        rows = sorted(told)
-        self._gain[rows] = self._information(rows)
-        self._gain[:, rows] = self._gain[rows].T
+                        information[a] += self._outcome_variance[a, b]
+                        information[b] += self._outcome_variance[a, b]
+        for who, gained in information.items():
+            self._variance[who] /= 1.0 + self._games * gained * self._variance[who]
+        rows = sorted(information)
+        self._expected_gain[rows] = self._information_gain(rows)
+        self._expected_gain[:, rows] = self._expected_gain[rows].T
 
-    def _information(self, rows: list[int] | slice) -> Floats:
+    def _information_gain(self, rows: list[int] | slice) -> Floats:
         """`[rows, N]` expected gain in information of a match, in nats; minus infinity where two cannot meet.
 
         Half the growth of the log-determinant of the Fisher information (D-optimal design; Chaloner and Verdinelli
         1995, "Bayesian Experimental Design"), with both strengths independent: ½ log(1 + n p(1-p) (var a + var b)).
         """
-        doubt = self._variance[rows, None] + self._variance
-        gain = 0.5 * np.log1p(self._games * self._decisive[rows] * doubt) + NOVELTY * ~self._met[rows]
+        variance = self._variance[rows, None] + self._variance
+        gain = 0.5 * np.log1p(self._games * self._outcome_variance[rows] * variance) + NOVELTY_BONUS * ~self._met[rows]
         pointless = ~self._can_meet[rows] | (self._anchor[rows, None] & self._anchor)
         return np.where(pointless, -np.inf, gain)
 
-    def _who_met(self, ledger: Ledger) -> NDArray[np.bool_]:
+    def _pairs_that_met(self, ledger: Ledger) -> NDArray[np.bool_]:
         """`[N, N]` who has met whom, on whichever sides; policies of the ledger that are not here are passed over."""
         here = [(number, self._place[policy]) for number, policy in enumerate(ledger.ids) if policy in self._place]
         numbers, places = np.array(here, dtype=np.int64).reshape(-1, 2).T
         met = np.zeros((len(self._place), len(self._place)), dtype=bool)
-        met[np.ix_(places, places)] = ledger.met()[np.ix_(numbers, numbers)]
+        met[np.ix_(places, places)] = ledger.played_together()[np.ix_(numbers, numbers)]
         return met
 
-    def _expected(self, snapshot: Snapshot) -> float:
+    def _expected_rating(self, snapshot: Snapshot) -> float:
         """Its rating in Elo points, else its parent's, else the mean of its role's."""
         for policy in (snapshot.id, snapshot.parent):
             if policy is not None and policy in self._ratings:
@@ -216,12 +216,16 @@ class _Book:
         ]
         return float(np.mean(known)) if known else 0.0
 
-    def _doubt(self, snapshot: Snapshot) -> float:
+    def _strength_variance(self, snapshot: Snapshot) -> float:
         """Variance of its strength in squared log-odds, from its interval; random play's is 0, by definition."""
         if snapshot.zero:
             return 0.0
         rating = self._ratings.get(snapshot.id)
-        return UNKNOWN if rating is None else min(UNKNOWN, ((rating.high - rating.low) / (2.0 * Z95 * POINTS)) ** 2)
+        return (
+            PRIOR_VARIANCE
+            if rating is None
+            else min(PRIOR_VARIANCE, ((rating.high - rating.low) / (2.0 * Z95 * POINTS)) ** 2)
+        )
 
 
 def _one_sided(
@@ -233,12 +237,14 @@ def _one_sided(
     posts: Sequence[Post],
 ) -> tuple[tuple[PolicyId, ...], ...]:
     """Lineups of one side: newcomers in order, then always the lineup of whoever's interval is widest by then."""
-    lineups = list(dict.fromkeys(_together(s, snapshots, posts) for s in snapshots if s.id not in played))[:matches]
+    lineups = list(
+        dict.fromkeys(_lineup_of_contemporaries(s, snapshots, posts) for s in snapshots if s.id not in played)
+    )[:matches]
     width = {s.id: ratings[s.id].high - ratings[s.id].low for s in snapshots if s.id in ratings}
     counted = {policy: ratings[policy].games for policy in width}
     while width and len(lineups) < matches:
         snapshot = max((s for s in snapshots if s.id in width), key=lambda s: width[s.id])
-        lineup = _together(snapshot, snapshots, posts)
+        lineup = _lineup_of_contemporaries(snapshot, snapshots, posts)
         lineups.append(lineup)
         for policy in {snapshot.id, *lineup} & width.keys():
             width[policy] *= (counted[policy] / (counted[policy] + games)) ** 0.5
@@ -246,7 +252,9 @@ def _one_sided(
     return tuple(lineups)
 
 
-def _together(snapshot: Snapshot, snapshots: Sequence[Snapshot], posts: Sequence[Post]) -> tuple[PolicyId, ...]:
+def _lineup_of_contemporaries(
+    snapshot: Snapshot, snapshots: Sequence[Snapshot], posts: Sequence[Post]
+) -> tuple[PolicyId, ...]:
     """`snapshot` at its role's posts beside its contemporaries: the k-th of its role and round with the k-th of others.
 
     Where a role has nobody of that round, one of its newest earlier round, else its oldest; anchors sit with anchors.

@@ -110,7 +110,7 @@ def best_ids(snapshots: Iterable[Snapshot], ratings: Mapping[PolicyId, Rating]) 
         if snapshot.id not in ratings or snapshot.origin == "anchor":
             continue
         champion = found.get(snapshot.role)
-        if champion is None or _worth(snapshot, ratings) < _worth(champion, ratings):
+        if champion is None or _best_first(snapshot, ratings) < _best_first(champion, ratings):
             found[snapshot.role] = snapshot
     return {role: snapshot.id for role, snapshot in found.items()}
 
@@ -128,7 +128,7 @@ def records(ledger: Ledger, at: int | None = None) -> dict[PolicyId, Record]:
     for table in ledger.tables:
         if at is not None and table.paired:
             continue
-        telling, others = table.telling(), len(table.sizes) - 1
+        informative, others = table.informative(), len(table.sizes) - 1
         ranks = np.array(table.patterns).reshape(-1, others + 1)
         top = ranks == ranks.min(1, keepdims=True)
         alone = top.sum(1) == 1
@@ -139,9 +139,9 @@ def records(ledger: Ledger, at: int | None = None) -> dict[PolicyId, Record]:
             beaten = 2 * (ranks > mine).sum(1) + (ranks == mine).sum(1) - 1
             first = top[:, side]
             weights = np.stack([first & alone, first & ~alone, ~first, beaten], 1).astype(np.float64)
-            each = telling * (table.counts.astype(np.float64) @ weights).T
+            each = informative * (table.counts.astype(np.float64) @ weights).T
             for post in range(columns.start, columns.stop):
-                who, counts = table.members[:, post], each * table.first_seat(post, since=columns.start)
+                who, counts = table.members[:, post], each * table.first_occurrence(post, since=columns.start)
                 sums = np.array([np.bincount(who, one, size) for one in counts])
                 outcomes += sums[:3]
                 halves[others] = halves.get(others, 0) + sums[3]
@@ -150,7 +150,7 @@ def records(ledger: Ledger, at: int | None = None) -> dict[PolicyId, Record]:
     return {policy: Record(*numbers) for policy, *numbers in found if any(numbers[:3])}
 
 
-def _worth(snapshot: Snapshot, ratings: Mapping[PolicyId, Rating]) -> tuple[bool, float, float, PolicyId]:
+def _best_first(snapshot: Snapshot, ratings: Mapping[PolicyId, Rating]) -> tuple[bool, float, float, PolicyId]:
     """A key that puts the best snapshot first."""
     rating = ratings[snapshot.id]
     return snapshot.origin != "trained", -rating.low, -rating.value, snapshot.id

@@ -8,7 +8,7 @@ import numpy as np
 
 from league.config.sections import RatingConfig
 from league.play.fixture import Fixture, compared, fixtures, rated_posts
-from league.rating.schedule import wanted
+from league.rating.schedule import next_matches
 from league.records import PolicyId, Snapshot
 from league.run.roster import Roster
 
@@ -31,7 +31,7 @@ def fixtures_for(settings: RatingConfig, roster: Roster, taken: Sequence[Snapsho
         # At least one match for everybody without any: otherwise newcomers could wait forever behind the first round's.
         budget = max(settings.matches_per_snapshot * len(newcomers) + extra, len(unknown)) * games
         posts = rated_posts(spec, role.name)
-        for lineup in wanted(pool, roster.ratings.ledger, roster.ratings.reference, budget, games, posts, rng):
+        for lineup in next_matches(pool, roster.ratings.ledger, roster.ratings.reference, budget, games, posts, rng):
             others = draw_others(roster, role.name, rng) if apart else ()
             found += fixtures(spec, lineup, games, seed + 1000 * len(found), others)
     return found

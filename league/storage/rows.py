@@ -13,7 +13,7 @@ from league.files import canonical_json
 from league.records import MatchResult, PolicyId, Rating, SeatScore, Snapshot
 
 if TYPE_CHECKING:
-    from league.rating.ledger import Columns, Ints
+    from league.rating.ledger import Ints, MatchColumns
 
 Row = dict[str, object]
 
@@ -175,21 +175,21 @@ def read_matches(
 
 def read_columns(
     names: Mapping[int, PolicyId], matches: Sequence[str], posts: Sequence[str], scores: Sequence[tuple[float, float]]
-) -> Columns:
+) -> MatchColumns:
     """Match results as columns. names: the snapshots' ids by their place in the order (`seq`).
 
     matches, posts: what `MATCH_COLUMNS` and `POST_COLUMNS` give. scores: what `SCORES` gives, or nothing.
     """
     import numpy as np
 
-    from league.rating.ledger import Columns
+    from league.rating.ledger import MatchColumns
 
     texts, paired, episodes = matches[0].split(";"), *(_numbers(column) for column in matches[1:])
     post, side, seq = (_numbers(column) for column in posts)
     number: dict[str, int] = {}
     outcome = [number.setdefault(text, len(number)) for text in texts]
     score = np.array(scores) if scores else np.zeros((len(post), 2))
-    return Columns(
+    return MatchColumns(
         names=[names.get(place, "") for place in range(max(names) + 1)],
         outcomes=[_placements(text) for text in number],
         outcome=np.array(outcome),

@@ -17,7 +17,7 @@ from league.rating import bradley_terry as module
 from league.rating.bradley_terry import BradleyTerry, BradleyTerrySettings, fit, roster_variance
 from league.rating.core import POINTS, rate
 from league.rating.ledger import Ledger
-from league.rating.likelihood import Choices
+from league.rating.likelihood import RankingLikelihood
 from league.records import MatchResult
 
 SD = 2000.0 / POINTS
@@ -124,11 +124,11 @@ def test_the_fit_is_that_of_the_written_out_posterior(case: str) -> None:
 
 @pytest.mark.parametrize("case", MIXED)
 def test_gradient_and_information_are_the_derivatives_of_the_log_likelihood(case: str) -> None:
-    choices = Choices(Ledger(MIXED[case]), RANDOM)
-    at, step = np.random.default_rng(3).normal(size=choices.fixed), 1e-5
-    _, gradient, information = choices.likelihood(at)
-    for i, unit in enumerate(np.eye(choices.fixed)):
-        up, down = choices.likelihood(at + step * unit), choices.likelihood(at - step * unit)
+    choices = RankingLikelihood(Ledger(MIXED[case]), RANDOM)
+    at, step = np.random.default_rng(3).normal(size=choices.size), 1e-5
+    _, gradient, information = choices.evaluate(at)
+    for i, unit in enumerate(np.eye(choices.size)):
+        up, down = choices.evaluate(at + step * unit), choices.evaluate(at - step * unit)
         assert gradient[i] == pytest.approx((up[0] - down[0]) / (2 * step), abs=1e-5)
         assert information[i] == pytest.approx((down[1] - up[1]) / (2 * step), abs=1e-5)
 

@@ -6,7 +6,7 @@ import pytest
 from builders import RANDOM, duel, row
 
 from league.errors import RatingError
-from league.rating.core import predict
+from league.rating.core import expected_score
 from league.rating.elo import Elo, EloSettings, mean_results
 from league.rating.ledger import Ledger
 
@@ -58,7 +58,7 @@ def test_anchors_stay_at_0() -> None:
 def test_a_team_is_the_sum_of_its_policies_which_move_together() -> None:
     rows = [duel("a", "x", 1, 0, 0), row("a b", "c d", placements={(0, 1): 1})]
     ratings = Elo().rate(Ledger(rows), NONE)
-    gain = 16.0 * (1.0 - predict(8.0, 0.0))
+    gain = 16.0 * (1.0 - expected_score(8.0, 0.0))
     assert ratings["a"].value == pytest.approx(8.0 + gain)
     assert ratings["b"].value == pytest.approx(gain)
     assert ratings["c"].value == ratings["d"].value == pytest.approx(-gain)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from league.errors import RatingError
 from league.rating.core import RATINGS, make_rating
-from league.rating.ledger import Ledger, Row
+from league.rating.ledger import Ledger, MatchRow
 from league.rating.mean_score import MeanScore
 from league.rating.standings import records
 from league.records import MatchResult, PolicyId, Rating
@@ -79,7 +79,7 @@ def test_lineups_that_all_came_before_may_come_again_alone() -> None:
 
 @given(MIXED)
 def test_its_rows_are_those_that_were_put_in(rows: list[MatchResult]) -> None:
-    assert list(Ledger(rows).rows()) == [Row(one.lineup, one.placements, one.paired) for one in rows]
+    assert list(Ledger(rows).rows()) == [MatchRow(one.lineup, one.placements, one.paired) for one in rows]
     assert list(Ledger(rows).rows(since=2)) == list(Ledger(rows[2:]).rows())
 
 
@@ -92,7 +92,7 @@ def test_its_sums_are_those_of_the_rows(rows: list[MatchResult]) -> None:
     assert ledger.games_played() == games
     number = {name: i for i, name in enumerate(ledger.ids)}
     for allies in (False, True):
-        met = ledger.met(allies)
+        met = ledger.played_together(allies)
         for a in names:
             for b in names:
                 assert met[number[a], number[b]] == any(_together(one, a, b, allies) for one in rows)
@@ -121,10 +121,10 @@ def test_records_are_exact_in_any_order(rows: list[MatchResult]) -> None:
 
 
 def test_a_long_ledger_is_handed_out_in_stretches_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("league.rating.ledger.STRETCH", 3)
+    monkeypatch.setattr("league.rating.ledger.CHUNK", 3)
     rows = [duel("a", "b", 1, 0, 0), duel("a", "c", 1, 0, 0), row("a", "b", "c", placements={(0, 1, 2): 1})]
     ledger = Ledger([*rows, *rows[::-1], rows[0]])
-    assert [len(outcomes) for _, _, outcomes in ledger.stretches()] == [2, 1, 1, 2, 1]
+    assert [len(outcomes) for _, _, outcomes in ledger.chunks()] == [2, 1, 1, 2, 1]
     assert [one.lineup for one in ledger.rows()] == [one.lineup for one in [*rows, *rows[::-1], rows[0]]]
 
 

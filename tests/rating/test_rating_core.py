@@ -9,7 +9,7 @@ import pytest
 from builders import RANDOM, duel, row
 
 from league.errors import ConfigError
-from league.rating.core import RATINGS, comparisons, make_rating, peers, predict, spread
+from league.rating.core import RATINGS, expected_score, make_rating, pairwise_results, role_groups, spread_games
 from league.rating.elo import Elo
 from league.rating.ledger import Ledger
 
@@ -77,12 +77,12 @@ def test_importing_the_ratings_is_light() -> None:
 
 
 def test_400_points_are_odds_of_ten_to_one() -> None:
-    assert predict(400.0, 0.0) == pytest.approx(10 / 11)
-    assert predict(-5000.0, 5000.0) + predict(5000.0, -5000.0) == pytest.approx(1.0)
+    assert expected_score(400.0, 0.0) == pytest.approx(10 / 11)
+    assert expected_score(-5000.0, 5000.0) + expected_score(5000.0, -5000.0) == pytest.approx(1.0)
 
 
 def test_comparisons_go_by_rank() -> None:
-    assert comparisons((1, 0, 0)) == ((0, 1, 0.0), (0, 2, 0.0), (1, 2, 0.5))
+    assert pairwise_results((1, 0, 0)) == ((0, 1, 0.0), (0, 2, 0.0), (1, 2, 0.5))
 
 
 def test_a_game_counts_once_for_a_policy_at_several_posts() -> None:
@@ -96,7 +96,7 @@ def _groups(
     *lineups: tuple[str, str], anchors: frozenset[str] = FOXES_AND_HENS, paired: bool = False
 ) -> list[set[str]]:
     rows = [row(*lineup, placements={(0, 1): 1}, paired=paired) for lineup in lineups]
-    return [set(group) for group in peers(Ledger(rows), anchors)]
+    return [set(group) for group in role_groups(Ledger(rows), anchors)]
 
 
 def test_with_one_anchor_whoever_a_chain_of_games_joins_is_one_group_wherever_they_sat() -> None:
@@ -120,5 +120,5 @@ def test_sides_of_a_paired_game_sit_at_each_others_posts() -> None:
 
 
 def test_a_rows_games_are_spread_evenly() -> None:
-    assert spread({(0, 1): 3, (1, 0): 1}) == [(0, 1), (0, 1), (1, 0), (0, 1)]
-    assert spread({(1, 0): 2, (0, 1): 2}) == [(0, 1), (1, 0), (0, 1), (1, 0)]
+    assert spread_games({(0, 1): 3, (1, 0): 1}) == [(0, 1), (0, 1), (1, 0), (0, 1)]
+    assert spread_games({(1, 0): 2, (0, 1): 2}) == [(0, 1), (1, 0), (0, 1), (1, 0)]

@@ -11,7 +11,7 @@ from builders import duel, row, snapshot
 
 from league.errors import RatingError
 from league.rating.ledger import Ledger
-from league.rating.schedule import wanted
+from league.rating.schedule import next_matches
 from league.records import MatchResult, Post, Rating, Snapshot
 
 TWO = (Post(0, "any", (0,)), Post(1, "any", (1,)))
@@ -44,7 +44,9 @@ def _wanted(
     posts: Sequence[Post] = TWO,
     seed: int = 0,
 ) -> list[tuple[str, ...]]:
-    return list(wanted(snapshots, Ledger(results), ratings, matches * 10 + 9, 10, posts, np.random.default_rng(seed)))
+    return list(
+        next_matches(snapshots, Ledger(results), ratings, matches * 10 + 9, 10, posts, np.random.default_rng(seed))
+    )
 
 
 def test_a_newcomer_meets_the_anchor_then_its_parent_then_its_neighbours() -> None:
