@@ -1,4 +1,4 @@
-"""What is to be played for the ledger: fixtures, made from a lineup by the kind of game. Pure, no torch.
+"""Fixtures: the games to play for a lineup, which depend on the kind of game. Pure, no torch.
 
 A **fixture** is a number of rated games. Each game is one or more episodes with equal seeds; contestants are compared
 by their total score over them:
@@ -8,7 +8,7 @@ by their total score over them:
 - score games whose sides differ (predator and prey): two policies of one role, each with the same others.
 - one-sided games: one episode, one contestant, rated by its score.
 
-Beside what is rated stand teams in which one policy sits among others (`among`).
+Teams in which one policy plays among others are not rated (`mixed_team`).
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ class Fixture:
     numbers: tuple[int, int] = (0, 1)
 
 
-def alike(spec: GameSpec) -> bool:
+def sides_are_alike(spec: GameSpec) -> bool:
     """Whether all sides have the same roles, so that lineups can be rotated over them."""
     roles = [tuple(post.role for post in posts) for posts in sides_of(spec)]
     return len(set(roles)) == 1
 
 
-def compared(spec: GameSpec) -> bool:
-    """Whether policies are rated against others of their own role, each with the same others (see above)."""
-    return spec.outcome == "score" and len(spec.sides) > 1 and not alike(spec)
+def compares_same_role(spec: GameSpec) -> bool:
+    """Whether two policies of one role are rated by comparison, each with the same others (see above)."""
+    return spec.outcome == "score" and len(spec.sides) > 1 and not sides_are_alike(spec)
 
 
 def rated_posts(spec: GameSpec, role: str) -> tuple[Post, ...]:
     """The posts that a rated lineup of this game has, where policies of `role` are to be rated."""
-    if compared(spec):
+    if compares_same_role(spec):
         return (Post(0, role, ()), Post(1, role, ()))
     return spec.posts
 
@@ -65,13 +65,13 @@ def fixtures(
     lineup: policy by rated post (flat). others: policy by post of the game, needed where policies are compared (the
     contestants take the posts of their role). Raises PolicyError where the lineup has the wrong length.
     """
-    if compared(spec):
+    if compares_same_role(spec):
         return [_comparison(spec, lineup, games, seed, others)]
     if len(lineup) != len(spec.posts):
         posts = ", ".join(f"{post.role} on side {post.side}" for post in spec.posts)
         raise PolicyError(f"{spec.id} seats {len(spec.posts)} policies ({posts}); the lineup names {len(lineup)}")
     sides = _grouped(spec, lineup)
-    turns = len(sides) if alike(spec) and len(sides) > 1 and len(set(sides)) > 1 else 1
+    turns = len(sides) if sides_are_alike(spec) and len(sides) > 1 and len(set(sides)) > 1 else 1
     rotations = [sides[shift:] + sides[:shift] for shift in range(turns)]
     flat = [tuple(policy for side in rotation for policy in side) for rotation in rotations]
     if spec.outcome == "score" and turns > 1:
@@ -86,7 +86,7 @@ def fixtures(
     ]
 
 
-def among(
+def mixed_team(
     one: Sequence[PolicyId], rest: Sequence[PolicyId], posts: Sequence[int], games: int, seed: int, name: PolicyId
 ) -> list[Fixture]:
     """`games` games of a team in which `one` holds one post and `rest` all others; it sits at each post equally often.

@@ -1,9 +1,9 @@
-"""Who decides, and what each policy says of its rows: one forward for each, or one for many of them together.
+"""Batched inference: every policy of a table evaluated on its rows, one forward pass each or one for several.
 
-Where rows may be counted (on a CPU), a policy sees its own rows only, and policies with few rows are stacked. Elsewhere
-counting would be waiting for the device: a policy sees all rows and is heard where they are its own, and the stack has
-room for as many rows as its policies can have. Letters in shapes: B slots, K acting seats, N = B*K rows, A actions,
-M numbers of memory.
+On a CPU each policy is given only its own rows, and policies with few rows are stacked into one forward pass. On a GPU,
+counting rows would synchronise with the device: each policy is given all rows and its output is masked to its own, and
+the stack has room for as many rows as its policies can have. Letters in shapes: B slots, K acting seats, N = B*K rows,
+A actions, M numbers of memory.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from torch import Tensor
 
 from league.errors import PolicyError
 from league.games.core import Acting, Game, RoleSpec
-from league.policies.core import Policy, Remembering, Rows, memory_of
+from league.policies.core import Policy, PolicyWithMemory, Rows, memory_width
 from league.policies.distributions import distribution
 from league.policies.neural import NeuralPolicy
 from league.policies.stacked import Stack, stackable
 
-Said = tuple[Tensor, Tensor | None]
-"""Of some rows: logits `[n, A]`, and what is remembered after the decisions, `[n, M]` of the table, None without."""
+Output = tuple[Tensor, Tensor | None]
+"""Logits `[n, A]` of some rows, and the memory after the decisions, `[n, M]`; None without memory."""
 
-_FEW = 256
-"""Rows up to which a policy is stacked with others; with more, it is faster alone."""
+_STACK_ROWS = 256
+"""Most rows with which a policy is stacked with others; with more, it is faster alone."""
 
-_MINOR = 0.25
-"""Share of all rows that a policy of a stack with fixed places may have: one with more would leave most of it empty."""
+_STACK_SHARE = 0.25
+"""Largest share of all rows for a policy in a stack of fixed capacity: a larger one would waste most of its room."""
 
 
-class Deciders:
-    """The policies of a table, as they decide for one role. policies: by index.
+class BatchedInference:
+    """Evaluates the policies of a table for one role. policies: by index.
 
-    places: rows that each policy may have at most in a turn, where that is known beforehand. counts: whether rows may
-    be counted every turn.
+    places: the most rows that each policy can have in a turn, if known. counts: whether rows may be counted every turn,
+    which synchronises with the device.
     """
 
     def __init__(
@@ -42,9 +42,9 @@ class Deciders:
     ) -> None:
         self._role, self._policies, self._counts = role, policies, counts
         self._room = 0
-        alike = _alike(policies, role.name)
+        alike = _largest_stackable_group(policies, role.name)
         if not counts:
-            alike = [index for index in alike if places is not None and places[index] <= _MINOR * rows]
+            alike = [index for index in alike if places is not None and places[index] <= _STACK_SHARE * rows]
             self._room = max((places[index] for index in alike), default=0) if places is not None else 0
         self._stackable = alike if len(alike) > 1 else []
         self._stack: Stack | None = None
@@ -53,80 +53,81 @@ class Deciders:
     def distribution(
         self, acting: Acting, owner: Tensor, game: Game, memory: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """`[N, A]`, a distribution of the role's actions (`policies.distributions`); where nobody acts, any one.
+        """The distributions of the role's actions (`policies.distributions`), `[N, A]`; arbitrary where nobody acts.
 
-        With it, what is remembered after the decisions, `[B, K, M]`; None where memory is. owner: `[B, K]`, the policy
-        that decides. memory: `[B, K, M]`, before them. Raises PolicyError where a policy's role or answer does not fit.
+        Also returns the memory after the decisions, `[B, K, M]`; None if `memory` is. owner: `[B, K]`, the index of the
+        policy that decides. memory: `[B, K, M]`, before the decisions. Raises PolicyError if a policy's role or output
+        does not fit.
         """
         obs, seat = acting.obs.flatten(0, 1), acting.seat.flatten()
         rows = Rows(obs, None if acting.mask is None else acting.mask.flatten(0, 1), seat)
         if memory is not None:
             rows.memory = memory.flatten(0, 1)
         decider = torch.where(acting.present, owner, -1).flatten()
-        said, after = (self._counted if self._counts else self._everywhere)(rows, decider, game)
-        given = distribution(self._role.actions, said, rows.mask)
+        logits, after = (self._infer_gathered if self._counts else self._infer_masked)(rows, decider, game)
+        given = distribution(self._role.actions, logits, rows.mask)
         return given, None if memory is None or after is None else after.view(memory.shape)
 
-    def _counted(self, rows: Rows, decider: Tensor, game: Game) -> Said:
+    def _infer_gathered(self, rows: Rows, decider: Tensor, game: Game) -> Output:
         absent, *counts = torch.bincount(decider + 1, minlength=len(self._policies) + 1).tolist()
         deciding = [index for index, count in enumerate(counts) if count]
         if len(deciding) == 1 and not absent:
-            return self._hear(deciding[0], rows, None, game)
-        few = [index for index in deciding if counts[index] <= _FEW and index in self._stackable]
+            return self._infer_one(deciding[0], rows, None, game)
+        few = [index for index in deciding if counts[index] <= _STACK_ROWS and index in self._stackable]
         if len(few) > 1:
-            logits, memory = self._together(rows, decider, few, max(counts[index] for index in few))
+            logits, memory = self._infer_stacked(rows, decider, few, max(counts[index] for index in few))
         else:
             few, memory = [], None if rows.memory is None else rows.memory.clone()
             logits = torch.zeros((len(decider), self._role.actions.width), device=decider.device)
         for index in deciding:
             if index not in few:
                 mine = (decider == index).nonzero()[:, 0]
-                said, after = self._hear(index, rows, mine, game)
-                logits.index_copy_(0, mine, said)
+                own, after = self._infer_one(index, rows, mine, game)
+                logits.index_copy_(0, mine, own)
                 if memory is not None and after is not None:
                     memory.index_copy_(0, mine, after)
         return logits, memory
 
-    def _everywhere(self, rows: Rows, decider: Tensor, game: Game) -> Said:
+    def _infer_masked(self, rows: Rows, decider: Tensor, game: Game) -> Output:
         logits, memory = torch.zeros((len(decider), self._role.actions.width), device=decider.device), rows.memory
         if self._stackable:
-            logits, memory = self._together(rows, decider, None, self._room)
+            logits, memory = self._infer_stacked(rows, decider, None, self._room)
         for index, policy in enumerate(self._policies):
             if policy.role == self._role.name and index not in self._stackable:
-                said, after = self._hear(index, rows, None, game)
+                own, after = self._infer_one(index, rows, None, game)
                 mine = (decider == index)[:, None]
-                logits = torch.where(mine, said, logits)
+                logits = torch.where(mine, own, logits)
                 if memory is not None and after is not None:
                     memory = torch.where(mine, after, memory)
         return logits, memory
 
-    def _together(self, rows: Rows, decider: Tensor, heard: Collection[int] | None, room: int) -> Said:
-        """What stacked policies say of their rows, zeros elsewhere; memory likewise, unchanged elsewhere.
+    def _infer_stacked(self, rows: Rows, decider: Tensor, selected: Collection[int] | None, room: int) -> Output:
+        """The output of stacked policies on their rows: zeros elsewhere, memory unchanged elsewhere.
 
-        heard: some of them; None: all.
+        selected: which of the stacked policies; None: all.
         """
         if self._stack is None:
             networks = [self._policies[index] for index in self._stackable]
             self._stack = Stack([network for network in networks if isinstance(network, NeuralPolicy)])
             self._number = self._numbers(self._stackable, decider.device)
-        # Bringing numbers to a device is waiting for it, so those of all are kept.
-        number = self._number if heard is None else self._numbers(heard, decider.device)
+        # Copying numbers to a device synchronises with it, so those for all policies are kept.
+        number = self._number if selected is None else self._numbers(selected, decider.device)
         which = number[decider]
-        width = memory_of(self._policies[self._stackable[0]])
+        width = memory_width(self._policies[self._stackable[0]])
         memory = None if rows.memory is None else rows.memory[:, :width]
         logits, after = self._stack.recall(rows.obs, rows.seat, memory, rows.mask, which, room)
         if rows.memory is None or after is None:
             return logits, rows.memory
-        return logits, torch.where((which < 0)[:, None], rows.memory, _kept(rows.memory, after))
+        return logits, torch.where((which < 0)[:, None], rows.memory, _widen_memory(rows.memory, after))
 
-    def _numbers(self, heard: Collection[int], device: torch.device) -> Tensor:
-        """By policy: which of the stack it is, -1 where it is not heard; the last is where -1, nobody, looks it up."""
-        place = [self._stackable.index(index) if index in heard else -1 for index in range(len(self._policies))]
+    def _numbers(self, selected: Collection[int], device: torch.device) -> Tensor:
+        """By policy: its index in the stack, -1 if not selected; the last entry is for the index -1, nobody."""
+        place = [self._stackable.index(index) if index in selected else -1 for index in range(len(self._policies))]
         return torch.tensor([*place, -1], device=device)
 
-    def _hear(self, index: int, rows: Rows, mine: Tensor | None, game: Game) -> Said:
-        """What one policy says of the rows `mine` (None: all). Raises PolicyError where its role or answer is wrong."""
-        policy, called = self._policies[index], describe(self._policies, index)
+    def _infer_one(self, index: int, rows: Rows, mine: Tensor | None, game: Game) -> Output:
+        """The output of one policy on the rows `mine` (None: all). Raises PolicyError if role or output is wrong."""
+        policy, called = self._policies[index], policy_label(self._policies, index)
         if policy.role != self._role.name:
             raise PolicyError(f"{called} plays the role '{policy.role}', it was seated as '{self._role.name}'")
         obs, mask, seat, memory = rows.obs, rows.mask, rows.seat, rows.memory
@@ -137,18 +138,18 @@ class Deciders:
         which = torch.arange(len(seat), device=seat.device) if mine is None else mine
         slots = which // self._role.acting
         fork = (lambda: game.fork(slots)) if game.can_fork else None
-        asked = Rows(obs, mask, seat, fork, lambda: game.positions(slots))
-        if not (width := memory_of(policy)) or memory is None or not isinstance(policy, Remembering):
-            return self._checked(policy.logits(asked), called, len(seat)), memory
-        asked.memory = memory[:, :width]
-        logits, after = policy.recall(asked)
-        if not isinstance(after, Tensor) or after.shape != asked.memory.shape:
+        request = Rows(obs, mask, seat, fork, lambda: game.positions(slots))
+        if not (width := memory_width(policy)) or memory is None or not isinstance(policy, PolicyWithMemory):
+            return self._checked(policy.logits(request), called, len(seat)), memory
+        request.memory = memory[:, :width]
+        logits, after = policy.recall(request)
+        if not isinstance(after, Tensor) or after.shape != request.memory.shape:
             found = list(after.shape) if isinstance(after, Tensor) else type(after).__name__
             raise PolicyError(f"{called} remembers {found}, not a tensor of shape {[len(seat), width]}")
-        return self._checked(logits, called, len(seat)), _kept(memory, after)
+        return self._checked(logits, called, len(seat)), _widen_memory(memory, after)
 
     def _checked(self, logits: object, called: str, count: int) -> Tensor:
-        """The logits `[count, A]`. Raises PolicyError where they are something else."""
+        """The logits as float32. Raises PolicyError if they are not a tensor `[count, A]`."""
         wanted = [count, self._role.actions.width]
         if not isinstance(logits, Tensor):
             raise PolicyError(f"{called} gives a {type(logits).__name__}, not a tensor of shape {wanted}")
@@ -157,18 +158,18 @@ class Deciders:
         return logits.to(torch.float32)
 
 
-def _kept(before: Tensor, after: Tensor) -> Tensor:
-    """`[n, M]`: what is remembered, where a policy uses only the beginning of the table's memory. after: `[n, m]`."""
+def _widen_memory(before: Tensor, after: Tensor) -> Tensor:
+    """`after` `[n, m]` with the rest of `before` `[n, M]`: a policy may use less memory than the table has."""
     return after if after.shape == before.shape else torch.cat((after, before[:, after.shape[1] :]), 1)
 
 
-def describe(policies: Sequence[Policy], index: int) -> str:
-    """What to call one of a table's policies in an error."""
+def policy_label(policies: Sequence[Policy], index: int) -> str:
+    """A name for one of a table's policies in error messages."""
     return f"policy {index} of the table ({type(policies[index]).__name__})"
 
 
-def _alike(policies: Sequence[Policy], role: str) -> list[int]:
-    """The largest group of networks of one role that have one architecture."""
+def _largest_stackable_group(policies: Sequence[Policy], role: str) -> list[int]:
+    """The indices of the largest group of networks of one role with the same architecture."""
     groups: dict[object, list[int]] = {}
     for index, policy in enumerate(policies):
         if isinstance(policy, NeuralPolicy) and policy.role == role and stackable(policy):

@@ -17,8 +17,8 @@ from league.errors import PolicyError
 from league.games.core import Acting, Game, Turn
 from league.games.counter_rng import uniform
 from league.matchmaking.posts import post_of_seat
-from league.play.inference import Deciders, describe
-from league.policies.core import Policy, memory_of
+from league.play.inference import BatchedInference, policy_label
+from league.policies.core import Policy, memory_width
 from league.policies.distributions import choose
 from league.policies.distributions import log_prob as log_prob_of
 from league.records import Post
@@ -90,8 +90,8 @@ class Table:
         self.temperature = temperature
         self.games_seconds = 0.0
         self._counts = game.device.type == "cpu" if counts is None else counts
-        self._deciders = {
-            role.name: Deciders(role, policies, places, self._counts, game.slots * role.acting)
+        self._inference = {
+            role.name: BatchedInference(role, policies, places, self._counts, game.slots * role.acting)
             for role in game.spec.roles
         }
         self.posts = tuple(game.spec.posts if posts is None else posts)
@@ -99,7 +99,7 @@ class Table:
         self.episode, self._stride = torch.arange(game.slots, device=game.device), game.slots
         self.clock = torch.zeros_like(self.episode)
         self.lineup = torch.empty(0)
-        self._width = max(memory_of(policy) for policy in policies)
+        self._width = max(memory_width(policy) for policy in policies)
         self.memory = self._nothing(game.slots)
         self._seated, self._key, self._next_seed = self.episode, self.episode, self.episode
         self.turn: Turn
@@ -151,7 +151,7 @@ class Table:
             memory = None
             if self._width:
                 memory = remembered[role.name] = self._recalled(acting.seat)
-            given, after = self._deciders[role.name].distribution(acting, owner[role.name], self.game, memory)
+            given, after = self._inference[role.name].distribution(acting, owner[role.name], self.game, memory)
             if after is not None:
                 self._remember(acting, after)
             chosen = choose(space, given, draw, self.temperature)
@@ -182,7 +182,7 @@ class Table:
         """
         broken = log_prob.isnan()
         if bool(broken.any()):
-            called = describe(self.policies, int(owner[broken][0]))
+            called = policy_label(self.policies, int(owner[broken][0]))
             raise PolicyError(f"{called} gives no distribution: its logits are NaN, or -inf where legal")
 
     def _nothing(self, slots: int) -> Tensor:

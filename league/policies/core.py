@@ -1,6 +1,6 @@
-"""The contract of a policy: what it sees of N rows in, unnormalised log-probabilities out. No hidden state.
+"""The contract of a policy: N rows of observations in, unnormalised log-probabilities out. No hidden state.
 
-What a policy remembers of an episode is an argument and a result of its decisions (`Remembering`).
+The memory of an episode is an argument and a result of its decisions (`PolicyWithMemory`).
 
 Choosing is done once, by `choose`, from a uniform number that is handed in, so that what else is in the batch never
 changes a decision and there is no generator to save.
@@ -52,21 +52,21 @@ class Policy(Protocol):
 
 
 @runtime_checkable
-class Remembering(Policy, Protocol):
-    """A policy that remembers M numbers of a seat's episode from one of its decisions to the next."""
+class PolicyWithMemory(Policy, Protocol):
+    """A policy with a memory of M numbers per seat, carried from one decision of an episode to the next."""
 
     @property
     def memory(self) -> int:
-        """M; 0 for a policy that could remember and does not."""
+        """M; 0 if the policy uses no memory."""
         ...
 
     def recall(self, rows: Rows) -> tuple[Tensor, Tensor | None]:
-        """`logits`, `[N, A]`, and what is remembered from now on, `[N, M]` float32; None where M is 0."""
+        """`logits`, `[N, A]`, and the memory after the decisions, `[N, M]` float32; None if M is 0."""
         ...
 
 
-def memory_of(policy: Policy) -> int:
-    """How many numbers a policy remembers; 0 for one that does not say."""
+def memory_width(policy: Policy) -> int:
+    """The width of a policy's memory; 0 if it declares none."""
     return int(getattr(policy, "memory", 0))
 
 

@@ -1,7 +1,7 @@
-"""How likely decisions are: what a policy says of N decisions, made a distribution over each kind of action space.
+"""Distributions over each kind of action space, from the outputs of a policy for N decisions.
 
 All is a pure function of tensors; choosing takes its uniform numbers from outside, so that what else is in the batch
-never changes a decision. Letters in shapes: N decisions, W numbers said of each, D numbers in one action.
+never changes a decision. Letters in shapes: N decisions, W outputs of a policy for each, D numbers in one action.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _EDGE = 1e-6
 """How near to the edges of [-1, 1] a squashed number may come: nearer, float32 cannot tell where it came from."""
 
 
-def distribution(space: ActionSpace, said: Tensor, mask: Tensor | None) -> Tensor:
+def distribution(space: ActionSpace, output: Tensor, mask: Tensor | None) -> Tensor:
     """What the other functions here take, `[N, W]`: log-probabilities, or means and logarithms of deviations.
 
-    said: `[N, W]`, as `Policy.logits` gives it. mask: `[N, W]` bool, True where legal, or None.
+    output: `[N, W]`, as `Policy.logits` gives it. mask: `[N, W]` bool, True where legal, or None.
     """
     if isinstance(space, Discrete):
-        return masked(said, mask)
+        return masked(output, mask)
     if isinstance(space, MultiDiscrete):
-        parts = zip(space.parts(said), space.parts(mask), strict=True)
+        parts = zip(space.parts(output), space.parts(mask), strict=True)
         return torch.cat([masked(logits, legal) for logits, legal in parts if logits is not None], -1)
-    mean, spread = said.chunk(2, -1)
+    mean, spread = output.chunk(2, -1)
     return torch.cat((mean, torch.where(spread == UNIFORM, spread, spread.clamp(_NARROW, _WIDE))), -1)
 
 
@@ -124,10 +124,10 @@ def kl(space: ActionSpace, given: Tensor, other: Tensor) -> Tensor:
 
 def random_play(space: ActionSpace, rows: int, device: torch.device) -> Tensor:
     """What a policy says, `[rows, W]`, that takes every legal action with equal probability."""
-    said = torch.zeros((rows, space.width), device=device)
+    output = torch.zeros((rows, space.width), device=device)
     if isinstance(space, Box):
-        said[:, len(space.low) :] = UNIFORM
-    return said
+        output[:, len(space.low) :] = UNIFORM
+    return output
 
 
 def _entropy(log_probs: Tensor) -> Tensor:

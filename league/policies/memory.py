@@ -21,7 +21,7 @@ def heads_of(units: int) -> int:
     return next(heads for heads in range(_HEADS, 0, -1) if units % heads == 0)
 
 
-class Blocks(nn.Linear):
+class StackedLinear(nn.Linear):
     """A linear layer that is several of equal width side by side, each initialised on its own."""
 
     def __init__(self, inputs: int, width: int, count: int) -> None:
@@ -39,8 +39,8 @@ class Cell(nn.Module):
     def __init__(self, inputs: int, units: int, gates: int, memory: int) -> None:
         super().__init__()
         self.units, self.memory = units, memory
-        self.input = Blocks(inputs, units, gates)
-        self.state = Blocks(units, units, gates)
+        self.input = StackedLinear(inputs, units, gates)
+        self.state = StackedLinear(units, units, gates)
 
     def forward(self, given: Tensor, memory: Tensor) -> Tensor:
         """The memory after a decision, `[N, memory]`. given: `[N, gates * U]`, of `input`. memory: that before it."""
@@ -70,8 +70,8 @@ class LSTM(Cell):
 
     def forward(self, given: Tensor, memory: Tensor) -> Tensor:
         """See `Cell.forward`."""
-        said, cell = memory.chunk(2, 1)
-        write, keep, new, show = (given + self.state(said)).chunk(4, 1)
+        hidden, cell = memory.chunk(2, 1)
+        write, keep, new, show = (given + self.state(hidden)).chunk(4, 1)
         cell = keep.sigmoid() * cell + write.sigmoid() * new.tanh()
         return torch.cat((show.sigmoid() * cell.tanh(), cell), 1)
 
@@ -116,7 +116,7 @@ def windows(sequence: Tensor, length: int) -> Tensor:
     return torch.stack([sequence[begin : begin + decisions] for begin in range(length)], 2)
 
 
-def within(fresh: Tensor, length: int) -> Tensor:
+def window_mask(fresh: Tensor, length: int) -> Tensor:
     """`[C, N, K]` bool: which places of `windows` belong to the episode of their decision.
 
     fresh: `[C, N]` bool, True where a decision is its episode's first.

@@ -15,14 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from league.errors import ConfigError, nearest
-from league.policies.memory import GRU, LSTM, Attention, Blocks, Cell, windows, within
+from league.policies.memory import GRU, LSTM, Attention, Cell, StackedLinear, window_mask, windows
 from league.policies.normalisation import Normaliser
 
 _ACTIVATION: dict[str, Callable[[], nn.Module]] = {"relu": lambda: nn.ReLU(inplace=True), "tanh": nn.Tanh}
 _CELLS: dict[str, Callable[[int, int], Cell]] = {"gru": GRU, "lstm": LSTM}
 _MEMORIES = ("none", "stack", "gru", "lstm", "transformer")
-_LOOKING_BACK = ("stack", "transformer")
-_LATER = ("memory", "length", "units", "groups", "normalised")
+_WINDOWED = ("stack", "transformer")
+_OPTIONAL_KEYS = ("memory", "length", "units", "groups", "normalised")
 """Keys that the first snapshots did not have: they are written only where they say something."""
 
 
@@ -55,7 +55,7 @@ class NetworkSpec:
         found = {}
         for one in fields(self):
             value = getattr(self, one.name)
-            if one.name not in _LATER or value != one.default:
+            if one.name not in _OPTIONAL_KEYS or value != one.default:
                 found[one.name] = list(value) if isinstance(value, tuple) else value
         return found
 
@@ -151,7 +151,7 @@ class Network(nn.Module):
             after = self.cell(given, memory).to(torch.float32)
             return self.answer(after[:, : self.spec.units]), after
         sequence = self._sequence(inputs[None], memory)
-        return self._looking_back(sequence, seat, None)[0], sequence[1:].movedim(0, 1).flatten(1)
+        return self._over_windows(sequence, seat, None)[0], sequence[1:].movedim(0, 1).flatten(1)
 
     def unroll(self, inputs: Tensor, seat: Tensor, memory: Tensor | None, fresh: Tensor) -> Tensor:
         """`[C, N, outputs]` float32: C decisions in a row of N seats, as `step` by `step`, with gradients through all.
@@ -168,13 +168,13 @@ class Network(nn.Module):
                 for member, mine in zip(self.members, rows, strict=True)
             ]
             return torch.cat(found, 1).index_select(1, order.argsort())
-        if self.spec.memory in _LOOKING_BACK:
-            return self._looking_back(self._sequence(inputs, memory), seat, fresh)
+        if self.spec.memory in _WINDOWED:
+            return self._over_windows(self._sequence(inputs, memory), seat, fresh)
         features = self.features(inputs.flatten(0, 1), seat.repeat(len(inputs)))
         if self.spec.memory == "none":
-            return _apart(self.answer(features), (len(inputs), len(seat)))
+            return _unflatten(self.answer(features), (len(inputs), len(seat)))
         states, given_all = [], self.cell.input(self.hidden(features))
-        for given, begins in zip(_apart(given_all, (len(inputs), len(seat))), fresh, strict=True):
+        for given, begins in zip(_unflatten(given_all, (len(inputs), len(seat))), fresh, strict=True):
             memory = self.cell(given, torch.where(begins[:, None], 0.0, memory))
             states.append(memory[:, : self.spec.units])
         return self.answer(torch.stack(states))
@@ -214,25 +214,25 @@ class Network(nn.Module):
             seen = torch.cat((seen, torch.ones_like(seen[..., :1])), 2)
         return torch.cat((memory.unflatten(1, (self.spec.length - 1, -1)).movedim(1, 0), seen))
 
-    def _looking_back(self, sequence: Tensor, seat: Tensor, fresh: Tensor | None) -> Tensor:
+    def _over_windows(self, sequence: Tensor, seat: Tensor, fresh: Tensor | None) -> Tensor:
         """`[C, N, outputs]`, from a `_sequence`. fresh: as in `unroll`; None: memory says all."""
         spec, length = self.spec, self.spec.length
         size, rows = math.prod(spec.inputs), (len(sequence) - length + 1, len(seat))
-        valid = None if fresh is None else within(fresh, length)
+        valid = None if fresh is None else window_mask(fresh, length)
         if spec.memory == "stack":
             window = windows(sequence, length)
             window = window if valid is None else torch.where(valid[..., None], window, 0.0)
             window = window.reshape(rows[0] * rows[1], length, *spec.inputs)
             window = self.norm(window) if spec.normalised else window
             joined = self._joined(window.flatten(1, 2), seat.repeat(rows[0]))
-            return _apart(self.answer(joined), rows)
+            return _unflatten(self.answer(joined), rows)
         # Every observation is embedded once, however many decisions look back at it.
         seen = sequence[..., :size].reshape(len(sequence) * len(seat), *spec.inputs)
         embedded: Tensor = self.attention.embed(self.hidden(self.features(seen, seat.repeat(len(sequence)))))
         present = windows(sequence[..., size], length) > 0
         present = present if valid is None else present & valid
-        window = windows(_apart(embedded, (len(sequence), len(seat))), length).flatten(0, 1)
-        return _apart(self.answer(self.attention(window, present.flatten(0, 1))), rows)
+        window = windows(_unflatten(embedded, (len(sequence), len(seat))), length).flatten(0, 1)
+        return _unflatten(self.answer(self.attention(window, present.flatten(0, 1))), rows)
 
     def _rows(self, seat: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
         """The rows `[N]` in the order of their groups, and those of each group. Waits once for the device."""
@@ -247,8 +247,8 @@ class Network(nn.Module):
             member.step(inputs[mine], seat[mine], memory[mine]) for member, mine in zip(self.members, rows, strict=True)
         ]
         back = order.argsort()
-        said, after = (torch.cat(parts).index_select(0, back) for parts in zip(*found, strict=True))
-        return said, after
+        output, after = (torch.cat(parts).index_select(0, back) for parts in zip(*found, strict=True))
+        return output, after
 
     def _build(self) -> None:
         spec = self.spec
@@ -288,7 +288,7 @@ class Network(nn.Module):
                     nn.init.uniform_(values, -bound, bound, generator=generator)
                 continue
             scale = gain if layer is layers[-1] else 1.0 if layer in remembering else math.sqrt(2.0)
-            for block in layer.weight.chunk(layer.count if isinstance(layer, Blocks) else 1):
+            for block in layer.weight.chunk(layer.count if isinstance(layer, StackedLinear) else 1):
                 nn.init.orthogonal_(block, scale, generator=generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
@@ -301,7 +301,7 @@ class Network(nn.Module):
                 module.set(torch.zeros(()), torch.ones(()))
 
 
-def _apart(values: Tensor, sizes: tuple[int, int]) -> Tensor:
+def _unflatten(values: Tensor, sizes: tuple[int, int]) -> Tensor:
     """`[C * N, ...]` → `[C, N, ...]`."""
     return values.view(*sizes, *values.shape[1:])
 
@@ -320,7 +320,7 @@ def _check(spec: NetworkSpec) -> None:
         raise ConfigError(f"there is no memory of kind '{spec.memory}'{hint} (there are: {', '.join(_MEMORIES)})")
     if not all(isinstance(number, int) for number in (spec.length, spec.units, *spec.groups)):
         raise ConfigError("a network's length, units and groups must be whole numbers")
-    if (spec.length >= 2) != (spec.memory in _LOOKING_BACK) or spec.length < 1:
+    if (spec.length >= 2) != (spec.memory in _WINDOWED) or spec.length < 1:
         raise ConfigError(f"memory '{spec.memory}' cannot look at {spec.length} observations")
     if (spec.units >= 1) != (spec.memory in (*_CELLS, "transformer")) or spec.units < 0:
         raise ConfigError(f"memory '{spec.memory}' cannot have {spec.units} units")

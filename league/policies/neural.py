@@ -31,16 +31,16 @@ class NeuralPolicy:
 
     @property
     def memory(self) -> int:
-        """See `Remembering.memory`."""
+        """See `PolicyWithMemory.memory`."""
         return self.actor.memory
 
     def recall(self, rows: Rows) -> tuple[Tensor, Tensor | None]:
-        """See `Remembering.recall`."""
+        """See `PolicyWithMemory.recall`."""
         with torch.no_grad():
-            said, memory = self.actor.step(rows.obs, rows.seat, rows.memory)
+            output, memory = self.actor.step(rows.obs, rows.seat, rows.memory)
         if self.epsilon is not None:
-            said = epsilon_greedy(said, rows.mask, self.epsilon)
-        return said, memory if self.memory else None
+            output = epsilon_greedy(output, rows.mask, self.epsilon)
+        return output, memory if self.memory else None
 
     def logits(self, rows: Rows) -> Tensor:
         """`[N, A]` float32; see `Policy.logits`."""
@@ -131,7 +131,9 @@ def sharing_groups(game: GameSpec, role: RoleSpec, settings: NetworkSettings) ->
     return tuple(number.get(seat, 0) for seat in range(len(game.seats)))
 
 
-def describe(game: GameSpec, role: RoleSpec, network: NetworkSpec, epsilon: float | None = None) -> dict[str, object]:
+def snapshot_metadata(
+    game: GameSpec, role: RoleSpec, network: NetworkSpec, epsilon: float | None = None
+) -> dict[str, object]:
     """The part of a snapshot's metadata that says what it plays: enough to refuse a wrong game or shape.
 
     epsilon: as in `NeuralPolicy`.

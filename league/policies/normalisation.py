@@ -1,26 +1,26 @@
-"""Observations brought to mean 0 and deviation 1: running moments of what was learned from, frozen in the network."""
+"""Observation normalisation: running mean and deviation of the training data, frozen in the network for each update."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-_FARTHEST = 10.0
-"""Deviations from the mean beyond which normalised numbers are cut off."""
+_CLIP = 10.0
+"""Normalised values are clipped to plus or minus this."""
 
-_SMALLEST = 1e-2
-"""The least deviation: one that is nearly none would blow up whatever is new."""
+_MIN_DEVIATION = 1e-2
+"""The smallest deviation used: dividing by a smaller one would blow up unseen values."""
 
-_SAME = 1e-7
-"""Deviation, as a share of the mean, below which float32 cannot tell values apart: they never varied."""
+_CONSTANT_BELOW = 1e-7
+"""A deviation below this share of the mean is rounding error of float32: the value is constant."""
 
-_TAKEN_OVER = 100_000
-"""Observations that moments taken over from elsewhere stand for: some rounds' worth."""
+_INHERITED_COUNT = 100_000
+"""How many observations inherited moments count as: a few rounds."""
 
 
 def normalised(values: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
     """(x - mean) / deviation, clipped to ±10, float32. values: `[..., *shape]` of any dtype; the others broadcast."""
-    return ((values.to(torch.float32) - mean) / deviation).clamp(-_FARTHEST, _FARTHEST)
+    return ((values.to(torch.float32) - mean) / deviation).clamp(-_CLIP, _CLIP)
 
 
 class Normaliser(nn.Module):
@@ -61,9 +61,9 @@ class RunningMoments:
 
     def begin(self, mean: Tensor, deviation: Tensor) -> None:
         """Go on from frozen moments, `[*shape]` each. How much they saw they do not say: they count as 100,000."""
-        self.count = torch.tensor(float(_TAKEN_OVER), dtype=torch.float64)
+        self.count = torch.tensor(float(_INHERITED_COUNT), dtype=torch.float64)
         self.mean = mean.to("cpu", torch.float64, copy=True)
-        self.squares = deviation.to("cpu", torch.float64).square() * _TAKEN_OVER
+        self.squares = deviation.to("cpu", torch.float64).square() * _INHERITED_COUNT
 
     def update(self, observations: Tensor) -> None:
         """Merge `[N, *shape]` of any dtype. Observations that are not all finite, or none at all, change nothing."""
@@ -84,6 +84,6 @@ class RunningMoments:
         A deviation is at least 0.01; that of a number that never varied is 1.
         """
         deviation = (self.squares / self.count.clamp(min=1)).sqrt()
-        varied = deviation > _SAME * self.mean.abs()
-        deviation = torch.where(varied, deviation.clamp(min=_SMALLEST), 1.0)
+        varied = deviation > _CONSTANT_BELOW * self.mean.abs()
+        deviation = torch.where(varied, deviation.clamp(min=_MIN_DEVIATION), 1.0)
         return self.mean.to(torch.float32), deviation.to(torch.float32)

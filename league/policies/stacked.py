@@ -86,12 +86,12 @@ class Stack:
         if memory is None:
             memory = torch.zeros((count, self._network.memory), device=device)
         with torch.no_grad():
-            said, after = self._forward(placed(obs), placed(seat), placed(memory))
-            said = returned(said)
+            output, after = self._forward(placed(obs), placed(seat), placed(memory))
+            output = returned(output)
             if self._greedy:
                 epsilon = self._epsilon[which][:, None]
-                said = torch.where(epsilon.isnan(), said, epsilon_greedy(said, mask, epsilon))
-        return said, returned(after) if self._network.memory else None
+                output = torch.where(epsilon.isnan(), output, epsilon_greedy(output, mask, epsilon))
+        return output, returned(after) if self._network.memory else None
 
     def _forward(self, obs: Tensor, seat: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """`[P, C, ...]` → `[P, C, A]` and `[P, C, M]`, as `Network.step` does it for one policy."""

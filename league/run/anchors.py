@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from league.errors import ConfigError, PolicyError
 from league.games.core import Game, GameSpec
 from league.policies.core import Policy
-from league.policies.foreign import foreign
+from league.policies.foreign import load_user_policy
 from league.policies.names import is_scripted
 from league.policies.scripted import make_scripted
 from league.records import Snapshot, anchor
@@ -15,7 +15,7 @@ from league.records import Snapshot, anchor
 
 def make_anchor(text: str, role: str, spec: GameSpec) -> Policy:
     """An anchor's policy for a role. text: as in `rating.anchors`. Raises PolicyError if it cannot play the role."""
-    return make_scripted(text, role, spec) if is_scripted(text) else foreign(text, role, spec)
+    return make_scripted(text, role, spec) if is_scripted(text) else load_user_policy(text, role, spec)
 
 
 def anchors_for(texts: Sequence[str], game: Game) -> tuple[Snapshot, ...]:

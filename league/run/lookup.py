@@ -19,7 +19,7 @@ from league.errors import PolicyError
 from league.games.core import GameSpec
 from league.policies import weights
 from league.policies.core import Policy
-from league.policies.foreign import foreign
+from league.policies.foreign import load_user_policy
 from league.policies.names import is_scripted
 from league.policies.neural import fits, restore
 from league.policies.scripted import make_scripted
@@ -63,7 +63,7 @@ def find(text: str, role: str, roster: Roster) -> Found:
         if at:
             return _elsewhere(name, run, role, roster)
         if ":" in text:
-            return Found(text, foreign(text, role, spec))
+            return Found(text, load_user_policy(text, role, spec))
         if text.startswith((".", "/", "~")):
             return _exported(path, role, roster)
     snapshot = roster.ranking.named(text, [role])

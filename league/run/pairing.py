@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from league.config.sections import RatingConfig
-from league.play.fixture import Fixture, compared, fixtures, rated_posts
+from league.play.fixture import Fixture, compares_same_role, fixtures, rated_posts
 from league.rating.schedule import next_matches
 from league.records import PolicyId, Snapshot
 from league.run.roster import Roster
@@ -21,7 +21,7 @@ def fixtures_for(settings: RatingConfig, roster: Roster, taken: Sequence[Snapsho
     everyone = [*roster.entrants.active, *roster.entrants.snapshots]
     games, rated = settings.games_per_match, set(roster.ratings.ledger.ids)
     found: list[Fixture] = []
-    apart = compared(spec)
+    apart = compares_same_role(spec)
     for role in spec.roles if apart else spec.roles[:1]:
         pool = [snapshot for snapshot in everyone if not apart or snapshot.role == role.name]
         newcomers = [snapshot for snapshot in taken if not apart or snapshot.role == role.name]

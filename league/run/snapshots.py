@@ -7,7 +7,7 @@ from pathlib import Path
 from league.games.core import GameSpec
 from league.learning.learner import Learner
 from league.policies import weights
-from league.policies.neural import describe
+from league.policies.neural import snapshot_metadata
 from league.records import Origin, Snapshot
 from league.run.progress import LearnerProgress, hyperparameters_of
 
@@ -28,7 +28,7 @@ def write_snapshot(folder: Path, spec: GameSpec, learner: Learner, progress: Lea
         "hyperparameters": hyperparameters_of(learner),
     }
     policy = learner.frozen()
-    metadata = describe(spec, learner.role, policy.actor.spec, policy.epsilon) | lineage
+    metadata = snapshot_metadata(spec, learner.role, policy.actor.spec, policy.epsilon) | lineage
     id = weights.write(folder, weights.pack(policy.weights(), metadata))
     snapshot = Snapshot(
         id=id,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from league.errors import PolicyError
 from league.matchmaking.posts import by_seat
-from league.play.fixture import Fixture, alike, fixtures, sides_of
+from league.play.fixture import Fixture, fixtures, sides_are_alike, sides_of
 from league.run.names import split_roles
 from league.run.roster import Roster
 from league.studies.contest import Contest, Contestant, all_policies, contestant, roles_meant, stand_ins
@@ -42,7 +42,7 @@ def plan_match(roster: Roster, texts: Sequence[str], games: int, seed: int) -> M
       the same episodes with the best policies at all other posts.
     """
     spec = roster.spec
-    if alike(spec) and len(spec.sides) > 1:
+    if sides_are_alike(spec) and len(spec.sides) > 1:
         return _sides(roster, texts, games, seed)
     named = _policies_named(roster, texts)
     roles = [set().union(one) for one in named]

@@ -15,7 +15,7 @@ from itertools import product
 from league.errors import PolicyError
 from league.games.core import Game, GameSpec
 from league.matchmaking.posts import by_seat
-from league.play.fixture import Fixture, alike, among, fixtures
+from league.play.fixture import Fixture, fixtures, mixed_team, sides_are_alike
 from league.rating.mean_score import mean_interval
 from league.rating.payoff import beaten, wilson
 from league.records import PolicyId
@@ -101,9 +101,9 @@ def plan_payoff(roster: Roster, texts: Sequence[str], games: int, seed: int) -> 
     roles = [role.name for role in spec.roles]
     if len(spec.seats) == 1:
         raise PolicyError(f"{spec.id} has one seat, so that nobody meets anybody")
-    if alike(spec) and all("" in one or set(one) == set(roles) for one in named):
+    if sides_are_alike(spec) and all("" in one or set(one) == set(roles) for one in named):
         return _square(roster, named, games, seed)
-    if alike(spec) and len(spec.sides) > 1:
+    if sides_are_alike(spec) and len(spec.sides) > 1:
         raise PolicyError(
             f"{spec.id}: each policy must fill a whole side: write {','.join(f'{role}=POLICY' for role in roles)}"
         )
@@ -125,7 +125,7 @@ def _square(roster: Roster, named: Sequence[Mapping[str, str]], games: int, seed
     for i, j in product(range(len(contestants)), repeat=2):
         row, column = ([contestants[number].id(post.role) for post in posts] for number in (i, j))
         if sides == 1:
-            cells[i, j] = among(row, column, range(len(row)), games, seed, _first_id(contestants[i]))
+            cells[i, j] = mixed_team(row, column, range(len(row)), games, seed, _first_id(contestants[i]))
         elif i < j or (i > j and sides > 2):
             first = sum(post.side == 0 for post in posts)
             lineup = row[:first] + column[first:]

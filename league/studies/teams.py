@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from league.games.core import GameSpec
-from league.play.fixture import Fixture, among
+from league.play.fixture import Fixture, mixed_team
 from league.records import PolicyId
 from league.studies.contest import Played, tally
 
@@ -65,12 +65,12 @@ def mixed_teams(apart: Fixture, labels: Sequence[str]) -> dict[Team, list[Fixtur
         return {}
     share, joined = 1 / len(posts), "with" if len(posts) == 2 else "among"
     teams = {
-        Team(f"{labels[0]} {joined} {labels[1]}", (share, 1 - share)): among(
+        Team(f"{labels[0]} {joined} {labels[1]}", (share, 1 - share)): mixed_team(
             first, second, posts, apart.games, apart.seed, MIXED
         )
     }
     if len(posts) > 2:
-        teams[Team(f"{labels[1]} {joined} {labels[0]}", (1 - share, share))] = among(
+        teams[Team(f"{labels[1]} {joined} {labels[0]}", (1 - share, share))] = mixed_team(
             second, first, posts, apart.games, apart.seed, MIXED
         )
     return teams

@@ -17,7 +17,7 @@ from league.games.core import Acting, Game, GameSpec, RoleSpec, State
 from league.games.counter_rng import uniform
 from league.games.native.core import NativeGame, Outcome
 from league.games.registry import make
-from league.play.fixture import Fixture, alike, compared, fixtures, rated_posts
+from league.play.fixture import Fixture, compares_same_role, fixtures, rated_posts, sides_are_alike
 from league.play.match import placements, play, post_scores
 from league.play.table import Table
 from league.policies.core import Policy, Rows
@@ -163,8 +163,8 @@ def test_the_episodes_of_a_paired_game_draw_differently() -> None:
 
 def test_policies_of_differing_sides_are_compared_with_the_same_others() -> None:
     game = make("mpe2:simple_tag_v3", 6, options={"max_cycles": 8})
-    assert compared(game.spec)
-    assert not alike(game.spec)
+    assert compares_same_role(game.spec)
+    assert not sides_are_alike(game.spec)
     assert [post.role for post in rated_posts(game.spec, "agent")] == ["agent", "agent"]
     policies: dict[str, Policy] = {
         "still": Always("agent", 5, 0),

@@ -9,8 +9,8 @@ import torch
 
 from league.errors import PolicyError
 from league.games.registry import make
-from league.policies.core import Rows, memory_of
-from league.policies.foreign import foreign
+from league.policies.core import Rows, memory_width
+from league.policies.foreign import load_user_policy
 
 SPEC = make("tictactoe", 1).spec
 
@@ -33,8 +33,8 @@ class Counting:
 
 def test_a_policy_may_remember(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(COUNTING.format(memory=1, name="recall"))
-    made = foreign(f"{tmp_path / 'mine.py'}:Counting", "player", SPEC)
-    assert memory_of(made) == 1
+    made = load_user_policy(f"{tmp_path / 'mine.py'}:Counting", "player", SPEC)
+    assert memory_width(made) == 1
     rows = Rows(torch.zeros(2, 2, 3, 3), None, torch.tensor([0, 1]), memory=torch.tensor([[0.0], [4.0]]))
     said, memory = made.recall(rows)  # type: ignore[attr-defined]
     assert said.tolist() == [[0.0] * 9, [4.0] * 9]
@@ -52,4 +52,4 @@ def test_a_policy_may_remember(tmp_path: Path) -> None:
 def test_memory_that_cannot_be_kept_is_refused(tmp_path: Path, memory: str, name: str, message: str) -> None:
     (tmp_path / "mine.py").write_text(COUNTING.format(memory=memory, name=name))
     with pytest.raises(PolicyError, match=message):
-        foreign(f"{tmp_path / 'mine.py'}:Counting", "player", SPEC)
+        load_user_policy(f"{tmp_path / 'mine.py'}:Counting", "player", SPEC)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from league.errors import ConfigError
-from league.policies.memory import Attention, windows, within
+from league.policies.memory import Attention, window_mask, windows
 from league.policies.networks import Network, NetworkSpec
 
 PLAIN = NetworkSpec("mlp", (5,), 3, 4, (16, 8), activation="tanh")
@@ -246,7 +246,7 @@ def test_windows_and_where_their_episode_begins() -> None:
     assert windows(sequence, 3)[:, 0].tolist() == [[0, 1, 2], [1, 2, 3], [2, 3, 4]]
     fresh = torch.tensor([[False], [True], [False]])
     wanted = [[True, True, True], [False, False, True], [False, True, True]]
-    assert within(fresh, 3)[:, 0].tolist() == wanted
+    assert window_mask(fresh, 3)[:, 0].tolist() == wanted
 
 
 @pytest.mark.parametrize("kind", ["gru", "lstm", "transformer"])

@@ -15,7 +15,7 @@ from league.policies import weights
 from league.policies.core import Rows
 from league.policies.distributions import distribution
 from league.policies.networks import Network
-from league.policies.neural import NeuralPolicy, actor_spec, describe, epsilon_greedy, fits, restore
+from league.policies.neural import NeuralPolicy, actor_spec, epsilon_greedy, fits, restore, snapshot_metadata
 from league.policies.settings import NetworkSettings
 
 CONNECT_FOUR = make("connect_four", 1).spec
@@ -40,7 +40,7 @@ def new_policy(game: GameSpec, settings: NetworkSettings, seed: int = 0) -> Neur
 
 
 def metadata_of(game: GameSpec, settings: NetworkSettings, role: int = 0) -> dict[str, object]:
-    return describe(game, game.roles[role], actor_spec(game, game.roles[role], settings))
+    return snapshot_metadata(game, game.roles[role], actor_spec(game, game.roles[role], settings))
 
 
 def rows_of(game: GameSpec, count: int = 6) -> Rows:
@@ -199,7 +199,7 @@ def test_an_epsilon_is_kept_in_a_snapshot_and_only_where_there_is_one() -> None:
     role, rows = CONNECT_FOUR.roles[0], rows_of(CONNECT_FOUR)
     policy = new_policy(CONNECT_FOUR, SETTINGS["mlp"])
     policy.epsilon = 0.25
-    metadata = describe(CONNECT_FOUR, role, policy.actor.spec, policy.epsilon)
+    metadata = snapshot_metadata(CONNECT_FOUR, role, policy.actor.spec, policy.epsilon)
     plain = metadata_of(CONNECT_FOUR, SETTINGS["mlp"])
     assert metadata == plain | {"epsilon": 0.25}
     assert "epsilon" not in plain

@@ -8,7 +8,7 @@ from torch import Tensor
 from league.execution.executor import Executor
 from league.execution.training_table import Endless
 from league.games.core import Game
-from league.play.fixture import Fixture, compared, fixtures, rated_posts
+from league.play.fixture import Fixture, compares_same_role, fixtures, rated_posts
 from league.play.table import Table
 from league.policies.core import Policy
 from league.records import PolicyId
@@ -107,7 +107,7 @@ class Matches(Probe):
         """The first snapshot against the second, by the kind of game."""
         spec, role = self._subject.spec, self._subject.spec.roles[0].name
         others: tuple[PolicyId, ...] = ()
-        if compared(spec):
+        if compares_same_role(spec):
             others = tuple("" if post.role == role else _name(0, post.role) for post in spec.posts)
         lineup = [_name(post.side % 2, post.role) for post in rated_posts(spec, role)]
         return fixtures(spec, lineup, games, self._played, others)
