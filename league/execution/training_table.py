@@ -1,7 +1,7 @@
-"""A training table through one round: rollout, advantages, update, and what the episodes showed.
+"""A training table through one round: rollout, updates, and the results of its episodes.
 
 A table seats one learner of every role. Its **carry** is all that play keeps between rounds: the games' state, episode
-numbers, lineups and pending decisions, as tensors and the names that its lineups mean.
+numbers, lineups, memories and pending decisions as tensors, and the policies that indices in lineups stand for.
 Letters in shapes: T turns, B slots, S seats, P posts, E episodes that ended.
 """
 
@@ -38,8 +38,11 @@ _STORED_AS = {"present": "valid", "joint_action": "joint"}
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What one table's round brought. metrics: by learner. phases: seconds by name. opponent_steps: decisions of
-    frozen policies."""
+    """The results of one table's round.
+
+    metrics: by learner. phases: seconds by name. agent_steps: decisions of learners that entered an update.
+    opponent_steps: decisions of frozen policies.
+    """
 
     metrics: Mapping[str, Mapping[str, float]]
     results: tuple[TrainingResult, ...]
@@ -49,7 +52,7 @@ class Trained:
 
 
 class TrainingTable:
-    """One table and its carry. number: which of the run's tables; job: the seed of everything drawn here.
+    """One table and its carry. number: which of the run's tables. job: the seed of everything that is random here.
 
     team_reward: seats learn from the mean reward of their side, not from their own. posts: those that its lineups fill;
     by default the game's own.
@@ -74,7 +77,7 @@ class TrainingTable:
         self._table: Table | None = None
 
     def seated(self) -> set[PolicyId]:
-        """The policies that unfinished episodes are played by."""
+        """The policies that sit in unfinished episodes."""
         lineup = self._table.lineup if self._table is not None else self._carry.get("lineup")
         return set() if lineup is None else {self._names[index] for index in lineup.unique().tolist()}
 
@@ -89,7 +92,7 @@ class TrainingTable:
     ) -> Trained:
         """Play `turns` turns in every slot and update each learner. frozen: every other policy that is seated.
 
-        The learners are changed in place; equal carry, learners, seatings and number bring equal results.
+        Learners are trained in place. Equal carry, learners, seatings and number give equal results.
         """
         began = time.perf_counter()
         if not self.game.replays:
@@ -99,7 +102,7 @@ class TrainingTable:
         table = self._seat(learners, frozen, seatings)
         rollout = collect(table, turns, self._pending, part(tick, 0.0, 0.6))
         if self._team_reward or any(learner.uses_team_reward for learner in learners):
-            rollout.reward = shared(self.game.spec, rollout.reward)
+            rollout.reward = team_rewards(self.game.spec, rollout.reward)
         played = time.perf_counter()
         phases = {"games": table.games_seconds, "inference": played - began - table.games_seconds}
         metrics: dict[str, Mapping[str, float]] = {}
@@ -130,10 +133,16 @@ class TrainingTable:
         live = [learner.name for learner in learners]
         results = training_results(self.game.spec, self.posts, rollout, self._names, live, number)
         self._pending = {name: still_pending(rollout, role, linked[name]) for name, role in roles.items()}
-        return Trained(metrics, results, phases | counts, trained, decided - own)
+        return Trained(
+            metrics=metrics,
+            results=results,
+            phases=phases | counts,
+            agent_steps=trained,
+            opponent_steps=decided - own,
+        )
 
     def carry(self) -> tuple[dict[str, Tensor], tuple[PolicyId, ...]]:
-        """Tensors, and the policies' names that indices in them mean."""
+        """The tensors, and the policies that indices in them stand for."""
         if self._table is None:
             return dict(self._carry), self._names
         table = self._table
@@ -146,7 +155,7 @@ class TrainingTable:
         return found, self._names
 
     def restore(self, tensors: Mapping[str, Tensor], names: Sequence[PolicyId]) -> None:
-        """Go on from a carry (an empty one: from the beginning). Raises SnapshotError where it is not of this table."""
+        """Go on from a carry; an empty one starts afresh. Raises SnapshotError where it does not fit this table."""
         self._carry = {key: value.to(self.game.device) for key, value in tensors.items()}
         self._names, self._table = tuple(names), None
         contexts = {key.removeprefix("context."): key for key in self._carry if key.startswith("context.")}
@@ -198,7 +207,7 @@ class TrainingTable:
         return SnapshotError(f"table {self.number}: its carry in the checkpoint does not fit this game (at '{key}')")
 
     def _forget(self, number: int) -> None:
-        """Begin a round with fresh episodes: what a game that does not replay was doing cannot be saved."""
+        """Begin a round with fresh episodes: the state of a game that does not replay cannot be saved."""
         self._table, self._carry, self._names = None, {}, ()
         self._seed = fold(self.job, number)
         self._pending = {role.name: nothing_pending(self.game, role) for role in self.game.spec.roles}
@@ -207,7 +216,7 @@ class TrainingTable:
     def _seat(
         self, learners: Sequence[Learner], frozen: Mapping[PolicyId, Policy], seatings: Sequence[Seating]
     ) -> Table:
-        """The table of this round: unfinished episodes keep their lineup, new ones follow the seatings."""
+        """The table of this round: unfinished episodes keep their lineups, new ones follow the seatings."""
         live = [learner.name for learner in learners]
         wanted = {policy for seating in seatings for policy in seating.lineup} | self.seated()
         names = (*live, *sorted(wanted - set(live)))
@@ -226,7 +235,7 @@ class TrainingTable:
         elif self._carry:
             unfinished = old[self._carry["lineup"]]
         places = self._places(lineup, unfinished, len(names))
-        table = Table(self.game, policies, Endless(lineup, self._seed), places=places, posts=self.posts)
+        table = Table(self.game, policies, EndlessSchedule(lineup, self._seed), places=places, posts=self.posts)
         if self._table is not None:
             old_table = self._table
             table.go_on(old_table.turn, old_table.episode, old_table.clock, unfinished, old_table.memory)
@@ -244,7 +253,7 @@ class TrainingTable:
         return table
 
     def _places(self, new: Tensor, old: Tensor, policies: int) -> list[int]:
-        """At how many places each policy may sit, in unfinished episodes or in new ones: more rows it cannot have.
+        """How many seats each policy may hold at most, in unfinished and new episodes: it has no more rows in a turn.
 
         new: `[B, P]`, the lineups of new episodes. old: `[B, P]` or empty, those of unfinished ones.
         """
@@ -256,8 +265,8 @@ class TrainingTable:
         return found
 
 
-class Endless:
-    """A schedule that never ends: slot b plays what its seating says. lineup: `[B, P]`."""
+class EndlessSchedule:
+    """A schedule without an end, in which slot b keeps its lineup. lineup: `[B, P]`."""
 
     def __init__(self, lineup: Tensor, job: int) -> None:
         self._lineup, self._job = lineup, job
@@ -284,8 +293,8 @@ def _shape(tensor: Tensor | None) -> torch.Size | None:
     return None if tensor is None else tensor.shape
 
 
-def shared(spec: GameSpec, reward: Tensor) -> Tensor:
-    """`[T, B, S]` rewards by seat → the same, each seat's the mean of its side's."""
+def team_rewards(spec: GameSpec, reward: Tensor) -> Tensor:
+    """`[T, B, S]` rewards → each seat gets the mean of its side's."""
     mean = torch.stack([reward[..., list(side)].mean(-1) for side in spec.sides], -1)
     return mean[..., list(spec.side_of_seat)]
 
@@ -298,7 +307,7 @@ def training_results(
     learners: Sequence[str],
     number: int,
 ) -> tuple[TrainingResult, ...]:
-    """What each learner scored against each lineup of others in the episodes that ended in a rollout."""
+    """Each learner's mean result against each lineup of others, over the episodes that ended in a rollout."""
     if not bool(rollout.ended.any()):
         return ()
     score = post_scores(posts, rollout.score[rollout.ended].double().cpu().numpy())
@@ -331,7 +340,7 @@ def score_of_sides(spec: GameSpec, score: Tensor) -> Tensor:
 
 
 def _decisions(spec: GameSpec, rollout: Rollout, role: str, index: int) -> dict[str, float]:
-    """How many decisions a learner took at each of its role's seats, where the role has several."""
+    """Decisions of a learner at each seat of its role, where the role has several."""
     seats, rows = spec.role(role).seats, rollout.rows[role]
     if len(seats) == 1:
         return {}

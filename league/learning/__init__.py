@@ -1,1 +1,1 @@
-"""How learners improve: advantages, MAPPO."""
+"""How learners improve: the learner's interface, on-policy and off-policy algorithms, diagnostics."""

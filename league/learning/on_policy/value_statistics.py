@@ -1,4 +1,4 @@
-"""Running statistics of what a learner learns from."""
+"""Running statistics of value targets, by which critics normalise them."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from league.execution.executor import Executor
-from league.execution.training_table import Endless
+from league.execution.training_table import EndlessSchedule
 from league.games.core import Game
 from league.play.fixture import Fixture, compares_same_role, fixtures, rated_posts
 from league.play.table import Table
@@ -43,7 +43,7 @@ class Inference(Probe):
         lineup = torch.tensor(rows, device=game.device)
         seats = torch.tensor([len(post.seats) for post in spec.posts]).repeat(len(lineup))
         places = torch.bincount(lineup.flatten().cpu(), seats, len(policies)).int().tolist()
-        self._table = Table(game, policies, Endless(lineup, subject.config.seed), places=places)
+        self._table = Table(game, policies, EndlessSchedule(lineup, subject.config.seed), places=places)
         self._table.start()
 
     def sample(self) -> float:

@@ -9,7 +9,7 @@ import torch
 from playing import Hashed, Relay
 from torch import Tensor
 
-from league.execution.training_table import shared
+from league.execution.training_table import team_rewards
 from league.games.core import Game
 from league.games.registry import make
 from league.learning.off_policy.experience import PendingRows, Segment, SideLayout, build_segment
@@ -72,7 +72,7 @@ def played(name: str, chunk: int = 3, burn_in: int = 0, **options: object) -> Pl
     waiting = {}
     for _ in range(ROUNDS):
         rollout = collect(table, TURNS, pending)
-        rollout.reward = shared(game.spec, rollout.reward)
+        rollout.reward = team_rewards(game.spec, rollout.reward)
         kept, waiting = build_segment(rollout, layout, 0, waiting, chunk, burn_in, game.spec.state_shape is not None)
         found.rollouts.append(rollout)
         found.segments.append(kept)
