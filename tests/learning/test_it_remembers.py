@@ -47,8 +47,13 @@ def score(seed: int, memory: str, kind: str = "mappo", rounds: int = 20) -> floa
 
 TRIALS = [
     *(
-        Trial(name=f"recall with {memory}, score", reach=partial(score, memory=memory), random=BLIND, usual=KNOWS)
-        for memory in ("stack", "gru", "lstm", "transformer")
+        Trial(
+            name=f"recall with {memory}, score",
+            reach=partial(score, memory=memory, rounds=rounds),
+            random=BLIND,
+            usual=KNOWS,
+        )
+        for memory, rounds in (("stack", 20), ("gru", 20), ("lstm", 25), ("transformer", 40))
     ),
     *(
         Trial(
