@@ -9,10 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
-from running import COPIES, committed, content, league, started, tiny, trained
+from running import committed, content, league, started, tiny, trained
 
 from league.orchestrator import League
-from league.storage.store import Store
 
 DEATHS = Path(__file__).with_name("deaths.py")
 FOREVER = 1000
@@ -82,47 +81,3 @@ def test_a_run_that_dies_before_each_step_of_writing_ends_in_the_same_bytes(away
 @pytest.mark.slow
 def test_a_run_of_real_processes_killed_thirty_times_ends_in_the_same_bytes(away: Path) -> None:
     assert_it_ends_as_if_it_was_never_killed(away, kill_while_it_trains(away, 30, seed=2) + 2)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        ("game.id=pettingzoo:classic/tictactoe-v3", "algorithm.slots=4"),
-        ("game.id=leduc",),
-        ("matchmaking.kind=fictitious", "population.learners=1"),
-        ("game.id=tag", "game.options={max_cycles = 7}", "algorithm.slots=5", "population.learners=1"),
-        (
-            "game.id=mpe2:simple_tag_v3",
-            "game.options={max_cycles = 7}",
-            "algorithm.slots=2",
-            "population.learners=1",
-            "workers=2",
-        ),
-        (
-            "game.id=mpe2:simple_push_v3",
-            "game.options={max_cycles = 7, continuous_actions = true}",
-            "game.reward=team",
-            "algorithm.slots=2",
-            "population.learners=1",
-        ),
-    ],
-)
-def test_stopping_and_going_on_is_not_stopping(tmp_path: Path, changes: tuple[str, ...]) -> None:
-    small = ("population.snapshot_every=1", "rating.matches_per_snapshot=1", "rating.games_per_match=4")
-    League(tiny(*changes, *small, "budget.rounds=1"), tmp_path / "straight").close()
-    for name, stops in (("straight", (3,)), ("stopped", (1, 2, 3))):
-        for rounds in stops:
-            trained(tiny(*changes, *small, f"budget.rounds={rounds}"), tmp_path / name)
-    assert content(tmp_path / "stopped") == content(tmp_path / "straight")
-
-
-def test_all_that_a_matchmaker_sees_is_the_same_after_a_stop(away: Path) -> None:
-    (away / "copies.py").write_text(COPIES)
-    changes = ("matchmaking.kind=copies.py:Copies", "population.snapshot_every=1")
-    League(tiny(*changes, "budget.rounds=1"), away / "straight").close()
-    for name, stops in (("straight", (6,)), ("stopped", (1, 2, 3, 5, 6))):
-        for rounds in stops:
-            trained(tiny(*changes, f"budget.rounds={rounds}"), away / name)
-    assert content(away / "stopped") == content(away / "straight")
-    with Store.reader(away / "straight") as store:
-        assert sum(event.kind == "exploit" for event in store.events()) == 2
