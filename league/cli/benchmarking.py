@@ -17,16 +17,16 @@ def run_bench(
 ) -> None:
     """`league bench`."""
     settings = load(config, overrides.assignments())
-    from league.studies.bench import report as reports
+    from league.studies.bench import bench_report
     from league.studies.bench.measure import bench
     from league.views.bench_table import bench_table
 
     # Read before the benchmark runs, so that a bad path fails at once.
-    old = None if compare is None else reports.read(compare)
+    old = None if compare is None else bench_report.read(compare)
     names = [name.strip() for name in (only or "").split(",") if name.strip()]
     with progress_bar("measuring") as tick:
         found = bench(settings, quick, names, tick)
-    changes = None if old is None else reports.compare(found, old, str(compare))
+    changes = None if old is None else bench_report.compare(found, old, str(compare))
     if as_json:
         print_json(found.to_dict() | ({} if changes is None else {"comparison": asdict(changes)}))
     else:

@@ -36,16 +36,16 @@ def list_games(try_: bool, only: str | None, as_json: bool) -> None:
 
 
 def _try_games(only: Sequence[str], as_json: bool) -> None:
-    from league.studies.survey import candidates, survey
-    from league.views.survey_table import survey_table
+    from league.studies.game_trials import games_to_try, try_games
+    from league.views.game_trials_table import game_trials_table
 
     with progress_bar("trying games") as tick:
-        found = survey(candidates(only), tick=tick)
+        found = try_games(games_to_try(only), tick=tick)
     if as_json:
         print_json([one.to_dict() for one in found])
         return
     out = Console(highlight=False)
-    out.print(survey_table(found))
+    out.print(game_trials_table(found))
     failed = sum(bool(one.fault) for one in found)
     summary = f"{len(found) - failed} of {len(found)} games ran" if failed else f"all {len(found)} games ran"
     out.print(Text(f"\n{summary}. Next: league check GAME, league run --game GAME --run NAME", "dim"), soft_wrap=True)

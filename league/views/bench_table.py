@@ -12,7 +12,7 @@ from league.views.grid import Column, Grid
 from league.views.text import clean, count, duration, number
 
 if TYPE_CHECKING:
-    from league.studies.bench.report import Change, Comparison, Report, Summary
+    from league.studies.bench.bench_report import BenchReport, Change, Comparison, Summary
 
 _SHARE, _LIMIT, _TRAINED = "training.share_of_limit", "machine.limit.float32", "training.self_play"
 _MIXED = "training.bfloat16.of_self_play"
@@ -43,7 +43,7 @@ _WORTH = 1.1
 """How many times faster another precision must be in every cycle to be recommended."""
 
 
-def bench_table(report: Report, comparison: Comparison | None = None) -> RenderableType:
+def bench_table(report: BenchReport, comparison: Comparison | None = None) -> RenderableType:
     """The report, the share of the limit first; with a comparison, what was before and how many times that is now."""
     parts: list[RenderableType] = [*_headline(report), Text(_machine(report), "dim")]
     if comparison is not None:
@@ -60,7 +60,7 @@ def bench_table(report: Report, comparison: Comparison | None = None) -> Rendera
     return Group(*parts, Text(), *_next(report, comparison))
 
 
-def _headline(report: Report) -> list[Text]:
+def _headline(report: BenchReport) -> list[Text]:
     """The share of the limit, what it means, and where the time goes."""
     share, lines = report.ratios.get(_SHARE), []
     if share is not None:
@@ -87,7 +87,7 @@ def _spoken(phase: str) -> str:
     return f"the {phase}" if phase in ("update", "games", "advantages") else phase
 
 
-def _machine(report: Report) -> str:
+def _machine(report: BenchReport) -> str:
     facts, tuning = report.machine, report.tuning
     device = facts.get("gpu", "") if facts.get("device", "cpu") != "cpu" else ""
     told = [
@@ -179,7 +179,7 @@ def _phases(phases: Mapping[str, Mapping[str, float]]) -> Grid:
     return Grid(columns, rows)
 
 
-def _next(report: Report, comparison: Comparison | None) -> list[Text]:
+def _next(report: BenchReport, comparison: Comparison | None) -> list[Text]:
     lines = ["Next:"]
     mixed = report.ratios.get(_MIXED)
     if mixed is not None and mixed.low > _WORTH:

@@ -21,12 +21,12 @@ from league.errors import ConfigError
 from league.games.registry import NATIVE, make
 from league.policies.networks import Network, NetworkSpec
 from league.run.learners import new_learner
-from league.studies.bench.limit import Limit, flop_per_step, products
-from league.studies.bench.measure import Catalogue, Ratio, catalogue_of, measured, ratio_of
-from league.studies.bench.probe import QUICK, Probe, Subject, subject, versus
-from league.studies.bench.ratings import Archive, ColdStandings, Rerating
-from league.studies.bench.report import compare, read
-from league.studies.bench.training import Population, Training, WholeRun
+from league.studies.bench.bench_report import compare, read
+from league.studies.bench.limit_probe import MachineLimit, flop_per_step, products
+from league.studies.bench.measure import ProbeList, Ratio, all_probes, measured, ratio_of
+from league.studies.bench.probe import QUICK, Probe, Workload, versus, workload
+from league.studies.bench.rating_probes import ColdStandings, RatingRefit, SyntheticRun
+from league.studies.bench.training_probes import PopulationTraining, RunTraining, Training
 from league.views.bench_table import bench_table
 
 PEERS = Path(__file__).parents[2] / "configs" / "bench_connect_four.toml"
@@ -72,13 +72,13 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tiny() -> Subject:
+def tiny() -> Workload:
     """The tiny config, for probes of half a second's work in all."""
     with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
         file.write(TINY)
         file.flush()
         config = load(file.name)
-    return subject(config, replace(QUICK, seconds=0.01, matches=300, snapshots=5, games=60))
+    return workload(config, replace(QUICK, seconds=0.01, matches=300, snapshots=5, games=60))
 
 
 def test_an_agent_step_of_the_network_of_other_libraries_costs_three_megaflop() -> None:
@@ -110,8 +110,8 @@ def test_products_are_all_that_a_network_multiplies(spec: NetworkSpec) -> None:
     assert counter.get_total_flops() == 5 * sum(product.flop for product in products(spec))
 
 
-def test_the_limit_is_the_best_way_to_multiply(tiny: Subject) -> None:
-    probe = Limit(tiny, "float32")
+def test_the_limit_is_the_best_way_to_multiply(tiny: Workload) -> None:
+    probe = MachineLimit(tiny, "float32")
     probe.prepare()
     threads = torch.get_num_threads()
     rates = [probe.sample() for _ in range(3)]
@@ -231,8 +231,8 @@ def rated(probe: Probe) -> float:
         probe.close()
 
 
-def test_a_population_of_eight_trains_at_eight_tables(tiny: Subject) -> None:
-    probe = Population("training.population_8", "eight", tiny.variant("population.learners=8"))
+def test_a_population_of_eight_trains_at_eight_tables(tiny: Workload) -> None:
+    probe = PopulationTraining("training.population_8", "eight", tiny.variant("population.learners=8"))
     assert rated(probe) > 0
     lineups = [{policy for seating in table for policy in seating.lineup} for table in probe.seatings()]
     assert len(lineups) == 8
@@ -243,7 +243,7 @@ def test_a_population_of_eight_trains_at_eight_tables(tiny: Subject) -> None:
     assert probe.details()["opponent_steps_per_second"] > 0
 
 
-def test_opponents_are_distinct_and_the_learner_sits_on_every_side(tiny: Subject) -> None:
+def test_opponents_are_distinct_and_the_learner_sits_on_every_side(tiny: Workload) -> None:
     probe = Training("training.opponents_64", "64", tiny, 64)
     assert rated(probe) > 0
     (seatings,) = probe.seatings()
@@ -264,10 +264,10 @@ def test_lineups_of_games_of_several_seats_and_roles() -> None:
         assert [name.partition(" ")[2] for name in lineup] == [post.role for post in tag.posts]
 
 
-def test_a_large_ledger_is_rated_and_shown(tiny: Subject) -> None:
-    archive = Archive(tiny.effort)
+def test_a_large_ledger_is_rated_and_shown(tiny: Workload) -> None:
+    archive = SyntheticRun(tiny.effort)
     try:
-        assert rated(Rerating(archive, "openskill")) > 0
+        assert rated(RatingRefit(archive, "openskill")) > 0
         assert rated(ColdStandings(archive)) > 0
         folder = archive.folder
     finally:
@@ -275,8 +275,8 @@ def test_a_large_ledger_is_rated_and_shown(tiny: Subject) -> None:
     assert not folder.exists()
 
 
-def test_everything_that_the_issue_names_is_there(tiny: Subject) -> None:
-    listed = catalogue_of(tiny, Archive(tiny.effort))
+def test_everything_that_the_issue_names_is_there(tiny: Workload) -> None:
+    listed = all_probes(tiny, SyntheticRun(tiny.effort))
     names = [probe.name for probe in listed.choose([])]
     assert len(names) == len(set(names))
     groups = ("machine", "stepping", "inference", "training", "matches", "rating")
@@ -290,7 +290,7 @@ def test_everything_that_the_issue_names_is_there(tiny: Subject) -> None:
             name for name in names if name in (ratio.over, ratio.under)
         ]
     assert {probe.name for probe in listed.choose(["machine"])} == {"machine.limit.float32", "machine.limit.bfloat16"}
-    assert any(isinstance(probe, WholeRun) for probe in listed.choose(["training"]))
+    assert any(isinstance(probe, RunTraining) for probe in listed.choose(["training"]))
 
 
 def test_environments_against_bare_ones(first: Path) -> None:
@@ -303,7 +303,7 @@ def test_environments_against_bare_ones(first: Path) -> None:
 
 
 def test_a_game_of_one_side_has_no_opponents(first: Path) -> None:
-    listed = catalogue_of(subject(spread(), QUICK), Archive(QUICK))
+    listed = all_probes(workload(spread(), QUICK), SyntheticRun(QUICK))
     for name in ("training.opponents_8", "training.opponents_64", "inference.64"):
         assert listed.skipped[name] == "mpe2:simple_spread_v3 has no opponents"
     refused = league("bench", "--game", "mpe2:simple_spread_v3", "--only", "inference")
@@ -323,7 +323,7 @@ def test_unknown_names_are_refused(name: str, meant: str) -> None:
     assert refused.code == 2
     assert f"--only {name}: there is no such measurement; did you mean '{meant}'? (groups: " in refused.err
     with pytest.raises(ConfigError, match="groups: a, b"):
-        Catalogue([Noted("a.x", []), Noted("b", [])]).choose(["zzz"])
+        ProbeList([Noted("a.x", []), Noted("b", [])]).choose(["zzz"])
 
 
 def test_compare_with_an_earlier_run(first: Path) -> None:

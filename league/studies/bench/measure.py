@@ -22,13 +22,13 @@ from league.learning.settings import ActorCriticSettings
 from league.rating.core import RATINGS
 from league.run.learners import new_learner
 from league.storage.provenance import provenance
-from league.studies.bench.limit import Limit, flop_per_step
-from league.studies.bench.playing import Inference, Matches
-from league.studies.bench.probe import FULL, QUICK, Effort, Probe, Subject, subject
-from league.studies.bench.ratings import Archive, ColdStandings, Rerating
-from league.studies.bench.report import Report, Summary, summary
-from league.studies.bench.stepping import Adapted, Bare, Stepping
-from league.studies.bench.training import Population, Training, WholeRun
+from league.studies.bench.bench_report import BenchReport, Summary, summary
+from league.studies.bench.limit_probe import MachineLimit, flop_per_step
+from league.studies.bench.play_probes import Inference, MatchPlay
+from league.studies.bench.probe import FULL, QUICK, Effort, Probe, Workload, workload
+from league.studies.bench.rating_probes import ColdStandings, RatingRefit, SyntheticRun
+from league.studies.bench.stepping_probes import AdaptedStepping, NativeStepping, RawStepping
+from league.studies.bench.training_probes import PopulationTraining, RunTraining, Training
 from league.threads import alone
 
 PETTINGZOO = ("pettingzoo:classic/connect_four-v3", "mpe2:simple_spread_v3")
@@ -50,7 +50,7 @@ class Ratio:
 
 
 @dataclass(slots=True)
-class Catalogue:
+class ProbeList:
     """All that could be measured. skipped: by name, why it cannot be."""
 
     probes: list[Probe] = field(default_factory=list)
@@ -83,7 +83,7 @@ def bench(
     quick: bool = False,
     only: Sequence[str] = (),
     tick: Callable[[float], None] = lambda fraction: None,
-) -> Report:
+) -> BenchReport:
     """Measure how well this machine is used for a config. No run is written but in temporary folders.
 
     quick: less of everything, in under a minute. only: names of probes or ratios, or what stands before a dot in them.
@@ -93,11 +93,11 @@ def bench(
     alone()
     effort = QUICK if quick else FULL
     with ExitStack() as stack:
-        archive = Archive(effort)
+        archive = SyntheticRun(effort)
         stack.callback(archive.close)
         _measurable(config)
-        main = subject(config, effort)
-        listed = catalogue_of(main, archive)
+        main = workload(config, effort)
+        listed = all_probes(main, archive)
         probes = listed.choose(only)
         for probe in probes:
             stack.callback(probe.close)
@@ -110,7 +110,7 @@ def bench(
     facts = provenance()
     named = ("cpu", "cores", "gpu", "torch", "python", "platform")
     matters = {key: value for key, value in to_dict(config).items() if key in ("game", "network", "algorithm")}
-    return Report(
+    return BenchReport(
         version=facts["league"],
         machine={name: facts[name] for name in named} | {"device": str(main.device)},
         config={"digest": digest(canonical_json(matters).encode()), **matters},
@@ -126,28 +126,28 @@ def bench(
     )
 
 
-def catalogue_of(main: Subject, archive: Archive) -> Catalogue:
+def all_probes(main: Workload, archive: SyntheticRun) -> ProbeList:
     """All probes in the order in which they are taken, those that are compared next to each other."""
-    found = Catalogue()
+    found = ProbeList()
     _add_training(found, main)
     device, effort = str(main.device), main.effort
-    found.probes += [Stepping(id, device, effort, rules) for id in NATIVE for rules in (False, True)]
+    found.probes += [NativeStepping(id, device, effort, rules) for id in NATIVE for rules in (False, True)]
     for id in PETTINGZOO:
         _add_pettingzoo(found, main, id)
-    found.probes.append(Matches(main))
-    found.probes += [Rerating(archive, kind) for kind in RATINGS if kind != "mean-score"]
+    found.probes.append(MatchPlay(main))
+    found.probes += [RatingRefit(archive, kind) for kind in RATINGS if kind != "mean-score"]
     found.probes.append(ColdStandings(archive))
     return found
 
 
-def _add_training(found: Catalogue, main: Subject) -> None:
+def _add_training(found: ProbeList, main: Workload) -> None:
     """The machine's limit, inference, and training in all ways."""
     game = main.config.game.id
     single = main.variant("algorithm.precision=float32")
     mixed = main.variant("algorithm.precision=bfloat16")
     several = main.variant("algorithm.precision=float32", "population.learners=8")
     found.probes += [
-        Limit(main, "float32"),
+        MachineLimit(main, "float32"),
         Training("training.self_play", f"{game}, self-play", single),
     ]
     found.ratios.append(
@@ -165,7 +165,7 @@ def _add_training(found: Catalogue, main: Subject) -> None:
             others.append(Training(name, f"{game}, {count} distinct opponents", single, count))
         else:
             found.skipped[name] = f"{game} has no opponents"
-    others.append(Population("training.population_8", f"{game}, a population of eight", several))
+    others.append(PopulationTraining("training.population_8", f"{game}, a population of eight", several))
     others.append(Training("training.bfloat16", f"{game}, self-play, bfloat16", mixed))
     for probe in others:
         found.probes.append(probe)
@@ -173,7 +173,7 @@ def _add_training(found: Catalogue, main: Subject) -> None:
         found.ratios.append(
             Ratio(f"{probe.name}.of_self_play", f"{what} / self-play", probe.name, "training.self_play")
         )
-    found.probes += [WholeRun(main), Limit(main, "bfloat16")]
+    found.probes += [RunTraining(main), MachineLimit(main, "bfloat16")]
     found.ratios.append(
         Ratio("training.run.of_self_play", "a whole league / self-play", "training.run", "training.self_play")
     )
@@ -192,20 +192,20 @@ def _add_training(found: Catalogue, main: Subject) -> None:
             found.skipped[f"inference.{count}"] = f"{game} has no opponents"
 
 
-def _add_pettingzoo(found: Catalogue, main: Subject, id: str) -> None:
-    """Stepping an environment, bare and adapted, and training on it; with the configured network as an MLP."""
+def _add_pettingzoo(found: ProbeList, main: Workload, id: str) -> None:
+    """NativeStepping an environment, bare and adapted, and training on it; with the configured network as an MLP."""
     here = {listed.id: listed.why_not for listed in catalogue()}
     names = [f"stepping.{id}.bare", f"stepping.{id}", f"training.{id}"]
     if here.get(id, "it is not installed"):
         found.skipped |= dict.fromkeys(names, here.get(id, "it is not installed"))
         return
     changes = (f"game.id={id!r}", "algorithm.slots=none", "algorithm.precision=float32", "network.kind=mlp")
-    adapted = subject(main.changed(*changes), main.effort)
+    adapted = workload(main.changed(*changes), main.effort)
     short = id.partition(":")[2]
     processes = max(adapted.tuning.workers, 1)
     found.probes += [
-        Bare(names[0], id, processes, main.effort),
-        Adapted(names[1], adapted),
+        RawStepping(names[0], id, processes, main.effort),
+        AdaptedStepping(names[1], adapted),
         Training(names[2], f"{short}, self-play", adapted),
     ]
     acting = sum(role.acting for role in adapted.spec.roles)
@@ -272,7 +272,7 @@ def _measurable(config: RunConfig) -> None:
         )
 
 
-def _learners(main: Subject) -> list[Learner]:
+def _learners(main: Workload) -> list[Learner]:
     return [new_learner(main.config, main.spec, 0, role, main.device) for role in range(len(main.spec.roles))]
 
 

@@ -1,4 +1,4 @@
-"""What a measurement is (`Probe`), how much work it may be (`Effort`), and what is measured (`Subject`)."""
+"""What a measurement is (`Probe`), how much work it may be (`Effort`), and what is measured (`Workload`)."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from league.run.tuning import Tuning, choose
 from league.threads import Threads
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How much is measured.
+    """How much work a benchmark does.
 
-    cycles: turns through all probes. seconds: of a sample, at least. limit: seconds of samples after which a probe
-    rests. enough: seconds of the whole after which only what has no sample yet is measured. steps: agent-steps of a
-    training round at most (None: as many as the config says). games: of a match. matches, snapshots: of the ledger that
-    is rated. rounds: of the league that is run (None: up to its first rated matches). batches: rows tried for the
-    machine's limit.
+    cycles: passes over all probes. seconds: of a sample, at least. limit: seconds of samples after which a probe is not
+    sampled again. enough: seconds of the whole benchmark after which only probes without a sample are sampled. steps:
+    agent-steps of a training round at most (None: as the config says). games: of a match. matches, snapshots: of the
+    synthetic ledger. rounds: of the league that is run (None: up to its first rated matches). batches: numbers of rows
+    that are tried for the machine's limit.
     """
 
     cycles: int
@@ -48,8 +48,30 @@ class Effort:
     batches: tuple[int, ...]
 
 
-FULL = Effort(5, 1.0, 60.0, 420.0, None, 40_000, 1_000_000, 1_000, None, (512, 1024, 2048, 4096, 8192, 16384))
-QUICK = Effort(2, 0.2, 3.0, 42.0, 4_096, 4_000, 20_000, 100, 2, (1024, 4096))
+FULL = Effort(
+    cycles=5,
+    seconds=1.0,
+    limit=60.0,
+    enough=420.0,
+    steps=None,
+    games=40_000,
+    matches=1_000_000,
+    snapshots=1_000,
+    rounds=None,
+    batches=(512, 1024, 2048, 4096, 8192, 16384),
+)
+QUICK = Effort(
+    cycles=2,
+    seconds=0.2,
+    limit=3.0,
+    enough=42.0,
+    steps=4_096,
+    games=4_000,
+    matches=20_000,
+    snapshots=100,
+    rounds=2,
+    batches=(1024, 4096),
+)
 
 
 class Probe(ABC):
@@ -87,9 +109,9 @@ class Probe(ABC):
         """Give back what `prepare` made."""
 
 
-@dataclass(slots=True)
-class Subject:
-    """A configured game and network, and how the machine is used for them. Made by `subject`."""
+@dataclass(slots=True, kw_only=True)
+class Workload:
+    """A configured game and network, and how the machine is used for them. Made by `workload`."""
 
     config: RunConfig
     effort: Effort
@@ -147,19 +169,21 @@ class Subject:
         """The config with KEY=VALUE assignments."""
         return with_overrides(to_dict(self.config), assignments, "league bench")
 
-    def variant(self, *assignments: str) -> Subject:
+    def variant(self, *assignments: str) -> Workload:
         """The same game and networks with other KEY=VALUE settings of how they are trained."""
         return replace(self, config=self.changed(*assignments))
 
 
-def subject(config: RunConfig, effort: Effort) -> Subject:
+def workload(config: RunConfig, effort: Effort) -> Workload:
     """What the probes measure. Raises LeagueError as a run would."""
     device = resolve_device(config.device)
     game = make(config.game.id, 1, str(device), config.game.make_options)
     spec, native, replays = game.spec, isinstance(game, NativeGame), game.replays
     game.close()
     tuning = choose(config, native, device)
-    return Subject(config, effort, device, spec, native, replays, tuning)
+    return Workload(
+        config=config, effort=effort, device=device, spec=spec, native=native, replays=replays, tuning=tuning
+    )
 
 
 def versus(

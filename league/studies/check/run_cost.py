@@ -10,9 +10,8 @@ from math import prod
 
 from league.config.run import RunConfig
 from league.games.core import GameSpec
-from league.studies.bench.probe import QUICK
-from league.studies.bench.probe import subject as bench_subject
-from league.studies.bench.training import Training
+from league.studies.bench.probe import QUICK, workload
+from league.studies.bench.training_probes import Training
 from league.studies.check.check_report import Cost
 
 _EFFORT = replace(QUICK, seconds=0.3, steps=2_048)
@@ -25,7 +24,7 @@ def cost(config: RunConfig, steps: int, tick: Callable[[float], None] = lambda d
 
     Raises LeagueError where it cannot be trained.
     """
-    one = bench_subject(config, _EFFORT)
+    one = workload(config, _EFFORT)
     tick(0.2)
     probe = Training("training", config.game.id, one)
     try:

@@ -1,6 +1,6 @@
 """Every installed environment of PettingZoo and its neighbours keeps the contract of a game, masks and deaths included.
 
-What is slow or large is made small by its own options (`league.studies.survey.SMALL`).
+What is slow or large is made small by its own options (`league.studies.game_trials.SMALL`).
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import pytest
 from league.games.conformance.suite import check
 from league.games.core import GameSpec
 from league.games.registry import make
-from league.studies.survey import candidates
+from league.studies.game_trials import games_to_try
 
-CASES = {id: options for id, options in candidates().items() if ":" in id}
+CASES = {id: options for id, options in games_to_try().items() if ":" in id}
 """What `league games --try` tries, but for native games, which have tests of their own."""
 
 SLOW = ("gather", "cooperative_pong", "pistonball", "chess")

@@ -14,7 +14,7 @@ from league.games.core import Game, State
 from league.games.counter_rng import mix
 from league.games.native.core import NativeGame
 from league.games.registry import make
-from league.studies.bench.probe import Effort, Probe, Subject, now
+from league.studies.bench.probe import Effort, Probe, Workload, now
 
 SLOTS = 1024
 """Copies of a native game, stepped together."""
@@ -31,7 +31,7 @@ _ENVIRONMENT = {"SDL_VIDEODRIVER": "dummy", "PYGAME_HIDE_SUPPORT_PROMPT": "1", "
 Tape = list[tuple[dict[str, Tensor], Tensor]]
 
 
-class Stepping(Probe):
+class NativeStepping(Probe):
     """Steps (turns of one copy) a second of a native game, with observations, masks and new episodes where one ended.
 
     Actions and seeds are recorded beforehand: only the game is timed. rules: without looking, so that neither
@@ -66,27 +66,27 @@ class Stepping(Probe):
         return steps / seconds
 
 
-class Adapted(Probe):
-    """Steps (turns of one environment) a second of a subject's game, its workers included; choosing is not timed."""
+class AdaptedStepping(Probe):
+    """Steps (turns of one environment) a second of a workload's game, its workers included; choosing is not timed."""
 
     unit = "steps/s"
 
-    def __init__(self, name: str, subject: Subject) -> None:
-        workers = subject.tuning.workers
+    def __init__(self, name: str, workload: Workload) -> None:
+        workers = workload.tuning.workers
         super().__init__(
-            name, f"{subject.config.game.id.partition(':')[2]}, {workers} worker{'' if workers == 1 else 's'}"
+            name, f"{workload.config.game.id.partition(':')[2]}, {workers} worker{'' if workers == 1 else 's'}"
         )
-        self._subject, self._count = subject, 0
+        self._workload, self._count = workload, 0
         self._game: Game | None = None
 
     def prepare(self) -> None:
-        self._game = self._subject.game(self._subject.slots)
+        self._game = self._workload.game(self._workload.slots)
         self._turn = self._game.start(_seeds(self._game, 0))
 
     def sample(self) -> float:
         game, seconds, steps = self._game, 0.0, 0
         assert game is not None
-        while seconds < self._subject.effort.seconds / 2:
+        while seconds < self._workload.effort.seconds / 2:
             self._count += 1
             actions, seeds = random_actions(game, self._turn, self._count), _seeds(game, self._count)
             began = now(game.device)
@@ -100,7 +100,7 @@ class Adapted(Probe):
             self._game.close()
 
 
-class Bare(Probe):
+class RawStepping(Probe):
     """Steps a second of `processes` bare environments of one id, each in a process of its own, all at once."""
 
     unit = "steps/s"
@@ -113,7 +113,7 @@ class Bare(Probe):
         self._processes: list[subprocess.Popen[str]] = []
 
     def prepare(self) -> None:
-        code = f"import sys; sys.path[:] = {sys.path!r}; from league.studies.bench.bare import serve; serve"
+        code = f"import sys; sys.path[:] = {sys.path!r}; from league.studies.bench.raw_environment import serve; serve"
         for number in range(self._count):
             self._processes.append(
                 subprocess.Popen(

@@ -19,7 +19,7 @@ from league.learning.learner import Learner
 from league.policies.memory import heads_of
 from league.policies.networks import Network, NetworkSpec
 from league.run.learners import new_learner
-from league.studies.bench.probe import Probe, Subject, now
+from league.studies.bench.probe import Probe, Workload, now
 from league.threads import Threads, usable_cores
 
 _BRIEF = 0.01
@@ -118,7 +118,7 @@ class _Try:
     took: float
 
 
-class Limit(Probe):
+class MachineLimit(Probe):
     """Agent-steps a second of pure matrix products, the best of all candidates, in one precision.
 
     precision: "float32" or "bfloat16". Every sample tries all candidates briefly and the best of these for longer.
@@ -126,23 +126,23 @@ class Limit(Probe):
 
     unit = "agent-steps/s"
 
-    def __init__(self, subject: Subject, precision: str) -> None:
+    def __init__(self, workload: Workload, precision: str) -> None:
         super().__init__(f"machine.limit.{precision}", f"matrix products alone, {precision}")
-        self._subject, self._dtype = subject, getattr(torch, precision)
+        self._workload, self._dtype = workload, getattr(torch, precision)
         self._best: _Try | None = None
         self._pools: dict[int, Threads] = {}
 
     def prepare(self) -> None:
-        config, spec = self._subject.config, self._subject.spec
-        learners = [new_learner(config, spec, 0, role, self._subject.device) for role in range(len(spec.roles))]
-        self.flop = flop_per_step(learners, self._subject.epochs)
+        config, spec = self._workload.config, self._workload.spec
+        learners = [new_learner(config, spec, 0, role, self._workload.device) for role in range(len(spec.roles))]
+        self.flop = flop_per_step(learners, self._workload.epochs)
         self._layers = [(learner.role.acting, layers(learner)) for learner in learners]
         self._pools = {count: Threads(count) for count in _counts() if count > 1}
 
     def sample(self) -> float:
         tried = [found for count, alone in self._manners() for found in self._tries(count, alone)]
         tried.sort(key=lambda one: one.rate, reverse=True)
-        seconds = self._subject.effort.seconds / _FINALISTS
+        seconds = self._workload.effort.seconds / _FINALISTS
         finals = [one if one.took > seconds else self._try(one.candidate, seconds) for one in tried[:_FINALISTS]]
         best = max(finals, key=lambda one: one.rate)
         if self._best is None or best.rate > self._best.rate:
@@ -160,13 +160,13 @@ class Limit(Probe):
             pool.close()
 
     def _manners(self) -> list[tuple[int, bool]]:
-        if self._subject.device.type != "cpu":
+        if self._workload.device.type != "cpu":
             return [(1, True)]
         return [(count, alone) for count in _counts() for alone in ((True, False) if count > 1 else (True,))]
 
     def _batches(self) -> list[int]:
-        batches = [*self._subject.effort.batches]
-        if self._subject.device.type != "cpu":
+        batches = [*self._workload.effort.batches]
+        if self._workload.device.type != "cpu":
             batches += _DEVICE_BATCHES
         widest = max(one.rows * max(one.inputs, one.outputs) for _, layers in self._layers for one in layers)
         return [batch for batch in batches if batch * widest <= _LARGEST] or batches[:1]
@@ -184,7 +184,7 @@ class Limit(Probe):
         """The passes forward and those of the update, timed apart for `seconds` in all."""
         began = time.perf_counter()
         jobs = candidate.count if candidate.alone else 1
-        works = [_Work(self._layers, candidate.batch, self._dtype, self._subject.device) for _ in range(jobs)]
+        works = [_Work(self._layers, candidate.batch, self._dtype, self._workload.device) for _ in range(jobs)]
         if not candidate.alone:
             torch.set_num_threads(candidate.count)
         try:
@@ -192,7 +192,7 @@ class Limit(Probe):
             learning = self._time(candidate, works, _Work.both, seconds / 2)
         finally:
             torch.set_num_threads(1)
-        rate = sum(work.steps for work in works) / (acting + self._subject.epochs * learning)
+        rate = sum(work.steps for work in works) / (acting + self._workload.epochs * learning)
         return _Try(candidate, rate, time.perf_counter() - began)
 
     def _time(
@@ -204,7 +204,7 @@ class Limit(Probe):
             for _ in range(times):
                 part(work)
 
-        times, device = 1, self._subject.device
+        times, device = 1, self._workload.device
         while True:
             began = now(device)
             if len(works) > 1:

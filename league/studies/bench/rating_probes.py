@@ -17,7 +17,7 @@ from league.studies.bench.probe import Effort, Probe
 from league.studies.synthetic_ledger import synthetic_run
 
 
-class Archive:
+class SyntheticRun:
     """A run in a temporary folder with a large ledger, made when it is first asked for."""
 
     def __init__(self, effort: Effort) -> None:
@@ -38,13 +38,13 @@ class Archive:
             self._place.cleanup()
 
 
-class Rerating(Probe):
+class RatingRefit(Probe):
     """Seconds in which everybody is rated anew: the whole ledger read from the database, and rated."""
 
     unit = "s"
     most = 1
 
-    def __init__(self, archive: Archive, kind: str) -> None:
+    def __init__(self, archive: SyntheticRun, kind: str) -> None:
         super().__init__(f"rating.{kind}", f"{archive.matches:,} matches rated anew, {kind}")
         self._archive, self._kind = archive, kind
 
@@ -66,7 +66,7 @@ class ColdStandings(Probe):
 
     unit = "s"
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: SyntheticRun) -> None:
         super().__init__("rating.standings", f"league standings, {archive.matches:,} matches, whole process")
         self._archive = archive
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
-from league.studies.survey import Tried
+from league.studies.game_trials import GameTrial
 from league.views.grid import Column, Grid
 from league.views.text import clean, count
 
 
-def survey_table(found: Iterable[Tried]) -> Grid:
+def game_trials_table(found: Iterable[GameTrial]) -> Grid:
     """One line a game, and one more for each further role."""
     columns = [
         Column(("game",), keep=9, least=12),
@@ -23,24 +23,24 @@ def survey_table(found: Iterable[Tried]) -> Grid:
         Column(("best and random",), keep=6, least=14, wrap=True),
     ]
     rows: list[list[str | Text]] = []
-    for tried in found:
-        if tried.fault:
-            rows.append([clean(tried.id), Text(clean(tried.fault.splitlines()[0]), "yellow"), *[""] * 5])
+    for trial in found:
+        if trial.fault:
+            rows.append([clean(trial.id), Text(clean(trial.fault.splitlines()[0]), "yellow"), *[""] * 5])
             continue
-        for number, (role, about) in enumerate(tried.roles.items()):
+        for number, (role, about) in enumerate(trial.roles.items()):
             first = number == 0
-            lines = tried.standings.get(role, ())
+            lines = trial.standings.get(role, ())
             random = next((line for line in lines if line[0].partition("/")[0] == "random"), None)
             best = next((line for line in lines if line != random), None)
             shown = [line for line in (best, random) if line is not None]
             rows.append(
                 [
-                    clean(tried.id) if first else "",
-                    clean(tried.seating) if first else "",
+                    clean(trial.id) if first else "",
+                    clean(trial.seating) if first else "",
                     clean(f"{role}: {about}"),
-                    tried.outcome if first else "",
-                    count(tried.steps_per_second) if first else "",
-                    str(tried.rounds) if first else "",
+                    trial.outcome if first else "",
+                    count(trial.steps_per_second) if first else "",
+                    str(trial.rounds) if first else "",
                     clean(", ".join(f"{name.partition('/')[0]} {value:+.0f}" for name, value in shown)),
                 ]
             )

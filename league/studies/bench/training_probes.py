@@ -17,7 +17,7 @@ from league.orchestrator import League
 from league.policies.core import Policy
 from league.records import LeagueView, LearnerView, PolicyId, Seating, Snapshot
 from league.run.learners import new_learner
-from league.studies.bench.probe import Probe, Subject, now, versus
+from league.studies.bench.probe import Probe, Workload, now, versus
 
 _WARM_TURNS = 4
 
@@ -32,41 +32,41 @@ class Training(Probe):
     unit = "agent-steps/s"
     tables = 1
 
-    def __init__(self, name: str, about: str, subject: Subject, opponents: int = 0) -> None:
+    def __init__(self, name: str, about: str, workload: Workload, opponents: int = 0) -> None:
         super().__init__(name, about)
-        self._subject, self._opponents, self._round = subject, opponents, 0
+        self._workload, self._opponents, self._round = workload, opponents, 0
         self._phases: Counter[str] = Counter()
         self._seconds, self._replies = 0.0, 0
         self._executor: Executor | None = None
 
     def prepare(self) -> None:
-        subject = self._subject
-        roles = range(len(subject.spec.roles))
+        workload = self._workload
+        roles = range(len(workload.spec.roles))
         self._tables = [
-            tuple(new_learner(subject.config, subject.spec, table, role, subject.device) for role in roles)
+            tuple(new_learner(workload.config, workload.spec, table, role, workload.device) for role in roles)
             for table in range(self.tables)
         ]
         for learner in (learner for table in self._tables for learner in table):
-            learner.microbatch_rows = subject.tuning.microbatch_rows
+            learner.microbatch_rows = workload.tuning.microbatch_rows
         self._frozen: dict[PolicyId, Policy] = {}
         names = []
-        for number, rival in enumerate(subject.rivals(self._opponents)):
+        for number, rival in enumerate(workload.rivals(self._opponents)):
             names.append({role: f"opponent-{number}/{role}" for role in rival})
             self._frozen |= {f"opponent-{number}/{role}": policy for role, policy in rival.items()}
         live = {learner.role.name: learner.name for learner in self._tables[0]}
-        lineups = versus(subject.spec, live, names) or [tuple(live[post.role] for post in subject.spec.posts)]
+        lineups = versus(workload.spec, live, names) or [tuple(live[post.role] for post in workload.spec.posts)]
         self._lineups = [Seating(lineup, 1 / len(lineups)) for lineup in lineups]
-        self._executor = subject.executor(tuple(fold(subject.config.seed, table) for table in range(self.tables)))
+        self._executor = workload.executor(tuple(fold(workload.config.seed, table) for table in range(self.tables)))
 
     def warm(self) -> None:
-        self._train(min(self._subject.turns, _WARM_TURNS))
+        self._train(min(self._workload.turns, _WARM_TURNS))
         self._phases, self._seconds, self._replies = Counter(), 0.0, 0
 
     def sample(self) -> float:
-        device = self._subject.device
+        device = self._workload.device
         began, steps, took = now(device), 0, 0.0
-        while took < self._subject.effort.seconds:
-            steps += self._train(self._subject.turns)
+        while took < self._workload.effort.seconds:
+            steps += self._train(self._workload.turns)
             took = now(device) - began
         self._seconds += took
         return steps / took
@@ -113,7 +113,7 @@ class Training(Probe):
         return sum(one.agent_steps for one in trained)
 
 
-class Population(Training):
+class PopulationTraining(Training):
     """A population of eight, one table each, seated by PBT: in part self-play, the past, and the others' live weights.
 
     Rates are those of all eight together. Everybody's first snapshot is the past.
@@ -124,7 +124,7 @@ class Population(Training):
     def prepare(self) -> None:
         super().prepare()
         learners = [learner for table in self._tables for learner in table]
-        kind = self._subject.config.matchmaking
+        kind = self._workload.config.matchmaking
         self._matchmaker = make_matchmaker("pbt", kind.settings if kind.kind == "pbt" else {})
         self._past: dict[PolicyId, Policy] = {f"{learner.name}.0": learner.frozen() for learner in learners}
         self._snapshots = tuple(
@@ -144,7 +144,7 @@ class Population(Training):
             for table, learners in enumerate(self._tables)
             for learner in learners
         )
-        spec, slots = self._subject.spec, self._subject.slots
+        spec, slots = self._workload.spec, self._workload.slots
         view = LeagueView(
             round=self._round,
             posts=spec.posts,
@@ -155,14 +155,14 @@ class Population(Training):
             training=(),
             slots=slots,
         )
-        return self._matchmaker.plan(view, np.random.default_rng([self._subject.config.seed, self._round])).seatings
+        return self._matchmaker.plan(view, np.random.default_rng([self._workload.config.seed, self._round])).seatings
 
     def frozen(self) -> Mapping[PolicyId, Policy]:
         live = {learner.name: learner.frozen() for table in self._tables for learner in table}
         return self._past | live
 
 
-class WholeRun(Probe):
+class RunTraining(Probe):
     """Agent-steps a second of a league as `league run` plays it, with snapshots, rated matches and storage.
 
     It lives in a temporary folder and goes to its first rated matches.
@@ -171,17 +171,17 @@ class WholeRun(Probe):
     unit = "agent-steps/s"
     most = 1
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, workload: Workload) -> None:
         super().__init__("training.run", "a whole league, matches and storage too")
-        self._subject, self._phases, self._seconds = subject, Counter[str](), 0.0
+        self._workload, self._phases, self._seconds = workload, Counter[str](), 0.0
 
     def warm(self) -> None:
         """Nothing: a run begins cold, too."""
 
     def sample(self) -> float:
-        every = self._subject.config.population.snapshot_every
-        rounds = every if self._subject.effort.rounds is None else min(every, self._subject.effort.rounds)
-        config = self._subject.changed(
+        every = self._workload.config.population.snapshot_every
+        rounds = every if self._workload.effort.rounds is None else min(every, self._workload.effort.rounds)
+        config = self._workload.changed(
             f"population.snapshot_every={rounds}",
             "population.init=''",
             f"budget.rounds={rounds}",

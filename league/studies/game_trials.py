@@ -1,4 +1,4 @@
-"""A short league on every game that can be played here: what it is like, whether it runs, and how fast.
+"""`league games --try`: a short league on every available game shows whether it runs, and how fast.
 
 Names and options are chosen so that a round is short; what is slow or large is made small by its own options.
 """
@@ -79,13 +79,13 @@ _DECISIONS, _SLOTS, _TURNS = 512, 8, 16
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    """What a short league on a game showed. fault: why it did not run, else empty.
+class GameTrial:
+    """The result of a short league on one game. fault: the reason why it did not run, else empty.
 
-    extras: of this distribution, that bring what it needs. seating: who is on which side. roles: each role's seats,
-    observation and actions, in words. outcome: "placements" or "score". rounds, snapshots, matches: of the league.
-    standings: name and rating, best first, by role. steps_per_second: agent-steps of training, rated matches and
-    storage left out. seconds: of the whole.
+    extras: of this distribution, which install the game's packages. seating: who is on which side. roles: each role's
+    seats, observation and actions, in words. outcome: "placements" or "score". rounds, snapshots, matches: of the
+    league. standings: by role, name and rating, best first. steps_per_second: agent-steps in training, without rated
+    matches and storage. seconds: of the whole trial.
     """
 
     id: str
@@ -107,10 +107,10 @@ class Tried:
         return asdict(self)
 
 
-def candidates(only: Sequence[str] = ()) -> dict[str, dict[str, object]]:
-    """The games that can be tried here, by id, with their options. only: what their ids contain.
+def games_to_try(only: Sequence[str] = ()) -> dict[str, dict[str, object]]:
+    """The available games by id, with their options. only: texts of which ids must contain one.
 
-    Raises GameError where nothing has one of `only` in its id.
+    Raises GameError for a text that no id contains.
     """
     families = (":NAME", ":ID")
     ids = [line.id for line in catalogue() if line.available and not line.id.endswith(families)]
@@ -125,23 +125,23 @@ def candidates(only: Sequence[str] = ()) -> dict[str, dict[str, object]]:
     return {id: SMALL.get(id, {}) for id in chosen}
 
 
-def survey(
+def try_games(
     games: Mapping[str, Mapping[str, object]],
     rounds: int = 2,
     tick: Callable[[float], None] = lambda fraction: None,
-    seen: Callable[[Tried], None] = lambda tried: None,
-) -> list[Tried]:
-    """Try every game for so many rounds, in temporary folders. seen: told of each as soon as it is done."""
+    seen: Callable[[GameTrial], None] = lambda trial: None,
+) -> list[GameTrial]:
+    """Try every game for so many rounds, in temporary folders. seen: called with each trial when it is done."""
     found = []
     for number, (id, options) in enumerate(games.items()):
         tick(number / len(games))
-        found.append(tried(id, options, rounds))
+        found.append(try_game(id, options, rounds))
         seen(found[-1])
     tick(1.0)
     return found
 
 
-def tried(id: str, options: Mapping[str, object], rounds: int) -> Tried:
+def try_game(id: str, options: Mapping[str, object], rounds: int) -> GameTrial:
     """One game's short league; what keeps it from running is its `fault`."""
     began, finished = time.perf_counter(), list[RoundFinished]()
 
@@ -158,10 +158,10 @@ def tried(id: str, options: Mapping[str, object], rounds: int) -> Tried:
             spec, standings = league.roster.spec, league.standings()
             snapshots, matches = len(league.roster.entrants.snapshots), len(league.roster.ratings.ledger)
     except LeagueError as error:
-        return Tried(id, options, extras(id), seconds=time.perf_counter() - began, fault=str(error))
+        return GameTrial(id, options, extras(id), seconds=time.perf_counter() - began, fault=str(error))
     training = ("games", "inference", "advantages", "update")
     took = sum(one.phases.get(phase, 0.0) for one in finished for phase in training)
-    return Tried(
+    return GameTrial(
         id,
         options,
         extras(id),

@@ -1,4 +1,4 @@
-"""What `league bench` found, as a record that can be written, read back and compared with another."""
+"""The report of `league bench`: a record that can be written, read back and compared with another."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _CAP = 2**24
 _NONE = f"is no report of `{KIND} --json`"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """The samples of one probe, or of one ratio: unit, median, lowest, highest, and how many there were.
 
-    about: what was measured, in a few words. details: what else the probe has to tell.
+    about: what was measured, in a few words. details: further facts of the probe.
     """
 
     about: str
@@ -36,8 +36,8 @@ class Summary:
     details: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchReport:
     """One run of the benchmark.
 
     version: league's. machine: cpu, cores, gpu, torch, python, platform and device. config: the sections that matter,
@@ -68,7 +68,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What was, and what is as a multiple of it."""
+    """An earlier value, and the new one as a multiple of it."""
 
     old: float
     ratio: float
@@ -76,7 +76,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A report against an earlier one, by name of what both have. warnings: what makes them hard to compare."""
+    """A report against an earlier one, for names that both have. warnings: differences that make comparison hard."""
 
     file: str
     warnings: tuple[str, ...]
@@ -86,14 +86,21 @@ class Comparison:
 
 def summary(values: Sequence[float], about: str, unit: str, details: Mapping[str, object] | None = None) -> Summary:
     """Median and range of some samples, of which there is at least one."""
-    median = statistics.median(values)
-    return Summary(about, unit, median, min(values), max(values), len(values), dict(details or {}))
+    return Summary(
+        about=about,
+        unit=unit,
+        median=statistics.median(values),
+        low=min(values),
+        high=max(values),
+        samples=len(values),
+        details=dict(details or {}),
+    )
 
 
-def read(path: Path) -> Report:
+def read(path: Path) -> BenchReport:
     """The report in a file. Raises ConfigError where it is none, OSError where there is no file."""
     try:
-        found = TypeAdapter(Report).validate_json(read_capped(path, _CAP))
+        found = TypeAdapter(BenchReport).validate_json(read_capped(path, _CAP))
     except ValidationError as error:
         fault = error.errors()[0]
         place = ".".join(map(str, fault["loc"]))
@@ -103,7 +110,7 @@ def read(path: Path) -> Report:
     return found
 
 
-def compare(new: Report, old: Report, file: str) -> Comparison:
+def compare(new: BenchReport, old: BenchReport, file: str) -> Comparison:
     """A report against an earlier one that was read from `file`."""
     warnings = [
         f"{what} {one.key} was {one.old}, is {one.new}"

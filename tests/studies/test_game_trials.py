@@ -9,8 +9,8 @@ import pytest
 from calling import league
 
 from league.docs import page
-from league.studies import survey as module
-from league.studies.survey import candidates, survey, tried
+from league.studies import game_trials as module
+from league.studies.game_trials import games_to_try, try_game, try_games
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_the_table_shows_every_role_and_what_went_wrong() -> None:
 @pytest.mark.usefixtures("in_this_process")
 def test_a_game_that_does_not_run_is_told_of_and_the_others_go_on(tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text("def bad():\n    raise ValueError('not today')\n")
-    found = survey({f"{tmp_path}/bad.py:bad": {}, "rps": {}}, rounds=1)
+    found = try_games({f"{tmp_path}/bad.py:bad": {}, "rps": {}}, rounds=1)
     assert "not today" in found[0].fault
     assert found[1].fault == ""
 
@@ -79,7 +79,7 @@ def test_only_names_games_that_there_are() -> None:
 @pytest.mark.usefixtures("in_this_process")
 def test_dozens_that_die_are_played_and_rated() -> None:
     """MAgent's battle: two teams, whose agents die at different times."""
-    found = tried("magent2:battle_v4", candidates(["magent2:battle_v4"])["magent2:battle_v4"], 2)
+    found = try_game("magent2:battle_v4", games_to_try(["magent2:battle_v4"])["magent2:battle_v4"], 2)
     assert found.fault == ""
     assert found.outcome == "score"
     assert (
@@ -92,7 +92,7 @@ def test_dozens_that_die_are_played_and_rated() -> None:
 @pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize("actions", ["true", "false"])
 def test_continuous_actions_run_a_league_too(actions: str) -> None:
-    found = tried("spread", {"continuous_actions": actions == "true", "max_cycles": 10}, 2)
+    found = try_game("spread", {"continuous_actions": actions == "true", "max_cycles": 10}, 2)
     assert found.fault == ""
     wanted = "a point in a box of 5" if actions == "true" else "one of 5 actions"
     assert found.roles["agent"] == f"3 seats, sees 18 numbers, {wanted}"
@@ -101,5 +101,5 @@ def test_continuous_actions_run_a_league_too(actions: str) -> None:
 def test_the_page_on_games_has_every_game_that_can_be_tried() -> None:
     text = page("games").text
     table = text[text.index("<!-- games: begin -->") : text.index("<!-- games: end -->")]
-    missing = [id for id in candidates() if f"| `{id}` |" not in table]
+    missing = [id for id in games_to_try() if f"| `{id}` |" not in table]
     assert not missing
