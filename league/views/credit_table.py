@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from league.views.grid import Column, Grid
+from league.views.grid import Column, Grid, one_line
 from league.views.text import aligned, clean, duration, fine, half_width, interval
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def credit_table(report: CreditReport) -> RenderableType:
         Column(("own score", "own"), right=True, keep=1),
     ]
     whose = f"side {report.side}'s" if report.sides > 1 else "the team's"
-    heading = Text(f"{whose} total score, shared out by seat (Shapley) ± 95 % interval", "dim")
-    heading.no_wrap, heading.overflow = True, "ellipsis"
+    heading = one_line(Text(f"{whose} total score, shared out by seat (Shapley) ± 95 % interval", "dim"))
     adding = Text("the shares add up to the team's score: baseline + shares = score", "dim")
     return Group(heading, Grid(columns, cells), Text(), adding, _ending(report), Text())
 

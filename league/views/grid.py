@@ -98,6 +98,12 @@ class Grid:
         return lines
 
 
+def one_line(text: Text) -> Text:
+    """The text, kept on one line: an ellipsis stands for what does not fit."""
+    text.no_wrap, text.overflow = True, "ellipsis"
+    return text
+
+
 def _joined(cells: Sequence[Text | None], widths: Sequence[int]) -> Text:
     """One line of cells, without blanks at its end."""
     line = Text(no_wrap=True, overflow="ellipsis")

@@ -22,11 +22,11 @@ NOTHING = "no round was trained yet"
 NO_SIGN = "no bad sign was seen; league metrics --signs says what is looked for"
 """What stands in the place of bad signs where there are none."""
 
-Told = tuple[int, str, str, str, str | None]
+SeenSign = tuple[int, str, str, str, str | None]
 """A sign that was seen: round, learner, name, what it showed, and the settings to look at (None: unknown here)."""
 
 
-def metrics_table(rows: Sequence[MetricsRow], seen: Sequence[Told]) -> RenderableType:
+def metrics_table(rows: Sequence[MetricsRow], seen: Sequence[SeenSign]) -> RenderableType:
     """Metrics by learner: the latest value, how far it is from the first one shown, and its course in between."""
     parts: list[RenderableType] = []
     for learner in dict.fromkeys(row.learner for row in rows):
@@ -72,7 +72,7 @@ def _value(value: float | None, signed: bool = False) -> str:
     return number(value, places([value or 0.0]), signed)
 
 
-def _seen(seen: Sequence[Told]) -> RenderableType:
+def _seen(seen: Sequence[SeenSign]) -> RenderableType:
     parts: list[RenderableType] = []
     for round, learner, name, what, setting in seen:
         parts.append(Text.assemble((clean(name), "bold yellow"), (f"  round {round}, {clean(learner)}", "dim")))

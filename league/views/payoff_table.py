@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from league.views.grid import Column, Grid
+from league.views.grid import Column, Grid, one_line
 from league.views.text import MISSING, aligned, clean, duration, half_width, number, shortened
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def payoff_table(report: PayoffReport) -> RenderableType:
     """All tables of a report below each other; with rated games, how many there were in a second grid."""
     parts: list[RenderableType] = []
     for table in report.tables:
-        parts += [_line(_heading(table, len(report.tables) > 1)), _grid(table, _scores(table)), Text()]
+        parts += [one_line(_heading(table, len(report.tables) > 1)), _grid(table, _scores(table)), Text()]
         if not report.played:
             counts = [[str(cell.games) if cell else MISSING for cell in row] for row in table.cells]
             parts += [Text("rated games", "dim"), _grid(table, counts), Text()]
@@ -72,8 +72,3 @@ def _grid(table: PayoffTable, cells: Sequence[Sequence[str]]) -> Grid:
         for place, label in enumerate(table.rows)
     ]
     return Grid([Column(("",), keep=len(columns) + 1), *columns], rows)
-
-
-def _line(text: Text) -> Text:
-    text.no_wrap, text.overflow = True, "ellipsis"
-    return text

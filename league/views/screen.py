@@ -21,7 +21,7 @@ from league.records import Standing
 from league.views.grid import Column, Grid
 from league.views.tables import NO_MATCHES, standings_grid
 from league.views.text import clean, count, duration, number, places
-from league.views.watch import Happened, Watch
+from league.views.watch import EventLine, Watch
 
 METRICS: tuple[tuple[tuple[str, ...], int], ...] = (
     (("return",), 9),
@@ -222,7 +222,7 @@ def _learners(watch: Watch) -> _Section:
 
 def _events(watch: Watch, width: int) -> _Section:
     """The latest events, oldest first. width: of the section, to break the lines of warnings."""
-    texts = [_event(event, width) for event in watch.happened]
+    texts = [_event(event, width) for event in watch.events]
 
     def draw(width: int, n: int) -> RenderableType:
         shown: list[Text] = []
@@ -233,7 +233,7 @@ def _events(watch: Watch, width: int) -> _Section:
     return _Section(draw, max(sum(map(len, texts)), 1), 1.0)
 
 
-def _event(event: Happened, width: int) -> list[Text]:
+def _event(event: EventLine, width: int) -> list[Text]:
     """One event in lines of at most `width` cells; only warnings take several."""
     label = Text.assemble((f"{event.round:>6}", "dim"), "  ", (f"{event.kind:<8}", _STYLES.get(event.kind, "")), "  ")
     texts = [event.text]

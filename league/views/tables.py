@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from league.records import PolicyId, Rating, Snapshot, Standing
-from league.views.grid import Column, Grid
+from league.views.grid import Column, Grid, one_line
 from league.views.text import MISSING, aligned, clean, count, duration, fine, half_width, interval, number, places
 
 if TYPE_CHECKING:
@@ -65,10 +65,10 @@ def standings_table(
     parts = [*([clean(role)] if role else []), f"{how} ± 95 % interval", *(["score by seat"] if seats else [])]
     heading = Text(" · ".join(parts), "dim")
     if not standings:
-        return Group(_line(heading), Text(NO_MATCHES, "italic"))
+        return Group(one_line(heading), Text(NO_MATCHES, "italic"))
     if seats is not None:
-        return Group(_line(heading), _seats_grid(standings, one_sided, seats))
-    return Group(_line(heading), standings_grid(standings, one_sided, "snapshot", "name"))
+        return Group(one_line(heading), _seats_grid(standings, one_sided, seats))
+    return Group(one_line(heading), standings_grid(standings, one_sided, "snapshot", "name"))
 
 
 def _seats_grid(lines: Sequence[Standing], one_sided: bool, seats: Seats) -> Grid:
@@ -157,7 +157,7 @@ def trend(change: float | None, digits: int) -> Text:
 def match_table(report: MatchReport) -> RenderableType:
     """What a match showed, from the first contestant's view."""
     labels = [clean(label) for label in report.labels]
-    parts: list[RenderableType] = [_line(Text(" against ".join(labels), "bold"))]
+    parts: list[RenderableType] = [one_line(Text(" against ".join(labels), "bold"))]
     if report.score is not None:
         alone, shared, rest = ("won", "drawn", "lost") if report.sides <= 2 else ("first", "shared first", "behind")
         bounds = ""
@@ -364,9 +364,3 @@ def _chain(lineage: Sequence[Snapshot]) -> Text:
         left_out = len(names) - 2 * _LINEAGE_ENDS
         names = [*names[:_LINEAGE_ENDS], f"({left_out} more)", *names[-_LINEAGE_ENDS:]]
     return Text(" → ".join(names) or MISSING)
-
-
-def _line(text: Text) -> Text:
-    """A text that stays on one line."""
-    text.no_wrap, text.overflow = True, "ellipsis"
-    return text

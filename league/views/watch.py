@@ -22,7 +22,7 @@ REASONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class EventLine:
     """One line of recent events. kind: snapshot, best, exploit, warning, seats, start or stop."""
 
     round: int
@@ -47,7 +47,7 @@ class Watch:
         self.round = self.steps = self.seen = 0
         self.phase, self.phase_fraction, self.within = "starting", 0.0, 0.0
         self.phases: dict[str, float] = {}
-        self.happened: deque[Happened] = deque(maxlen=_EVENTS_KEPT)
+        self.events: deque[EventLine] = deque(maxlen=_EVENTS_KEPT)
         self._pace: deque[tuple[float, float]] = deque(maxlen=_PACE_ROUNDS)
         self._best: dict[str, str] = {}
         self._start = 0.0
@@ -146,9 +146,9 @@ class Watch:
             self._best[role] = best.id
 
     def _note(self, round: int, kind: str, text: str) -> None:
-        if kind == "snapshot" and self.happened and (self.happened[-1].round, self.happened[-1].kind) == (round, kind):
-            text = f"{self.happened.pop().text}, {text}"
-        self.happened.append(Happened(round, kind, text))
+        if kind == "snapshot" and self.events and (self.events[-1].round, self.events[-1].kind) == (round, kind):
+            text = f"{self.events.pop().text}, {text}"
+        self.events.append(EventLine(round, kind, text))
 
 
 def best_text(snapshot: Snapshot, roles: int) -> str:
