@@ -23,7 +23,7 @@ BLIND, KNOWS = 0.0, 1 - 1 / CUES
 
 SHARED = {"discount": 1.0, "chunk": DELAY + 2, "learning_rate": 5e-3, "max_grad_norm": 10.0}
 CALM = {"learning_rate": 2e-3, "max_grad_norm": 0.5}
-"""For attention: with the steps that suit the others, one seed in fifteen forgets all that it has learned."""
+"""For attention: with the steps that suit the others, a seed now and then forgets all that it has learned."""
 KINDS = {
     "mappo": {"minibatch": 768, "epochs": 4, "entropy": 0.01, **SHARED},
     "coma": {"minibatch": 768, "epochs": 4, "entropy": 0.01, **SHARED},

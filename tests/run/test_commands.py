@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -303,11 +305,13 @@ def test_watch_shows_the_standings_until_it_is_stopped(here: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell starts what is in its background with Ctrl-C ignored, and these tests may be there.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     seen = [process.stdout.readline()]
     while seen[-1] != "}\n":
         seen.append(process.stdout.readline())
-    process.send_signal(2)
+    process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=10)
     assert (process.returncode, err) == (130, "")
     with open_run("tiny") as run:

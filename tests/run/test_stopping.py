@@ -34,11 +34,7 @@ from league.storage.store import Store
         ),
     ],
 )
-def test_stopping_and_going_on_is_not_stopping(
-    tmp_path: Path, changes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # A run notes the commit of the working directory, which may change while these are run.
-    monkeypatch.chdir(tmp_path)
+def test_stopping_and_going_on_is_not_stopping(tmp_path: Path, changes: tuple[str, ...]) -> None:
     small = ("population.snapshot_every=1", "rating.matches_per_snapshot=1", "rating.games_per_match=4")
     League(tiny(*changes, *small, "budget.rounds=1"), tmp_path / "straight").close()
     for name, stops in (("straight", (3,)), ("stopped", (1, 2, 3))):
