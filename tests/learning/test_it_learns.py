@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 
 import pytest
 import torch
@@ -215,7 +214,6 @@ def patience(seed: int, cut: bool) -> float:
     return float(probabilities(learner.policy, torch.tensor([1.0, 0.0]), 0)[0 if cut else 1])
 
 
-@cache
 def connect_four(seed: int) -> tuple[float, float]:
     """Mean results against random play and against one ply of search, after two minutes of plain self-play."""
     learner = trained(
@@ -248,32 +246,20 @@ TRIALS = [
     Trial(name="patience, stops to begin again", reach=lambda seed: patience(seed, cut=True), random=0.5, usual=1.0),
     Trial(name="box of two numbers, share learned", reach=lambda seed: parts(BOX, seed, 1e-3), random=0, usual=0.9),
     Trial(name="two choices of three, share learned", reach=lambda seed: parts(PAIR, seed, 3e-3), random=0, usual=0.9),
-    Trial(
-        name="Connect Four, result against random play",
-        reach=lambda seed: connect_four(seed)[0],
-        random=0.5,
-        usual=0.9,
-        slow=True,
-    ),
-    Trial(
-        name="Connect Four, result against one ply",
-        reach=lambda seed: connect_four(seed)[1],
-        random=0.05,
-        usual=0.25,
-        slow=True,
-    ),
 ]
 
 
-@pytest.mark.parametrize("trial", [trial for trial in TRIALS if not trial.slow], ids=str)
+@pytest.mark.parametrize("trial", TRIALS, ids=str)
 def test_it_learns(trial: Trial) -> None:
     trial.run()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("trial", [trial for trial in TRIALS if trial.slow], ids=str)
-def test_it_learns_in_minutes(trial: Trial) -> None:
-    trial.run()
+def test_connect_four_is_learned_well_enough_to_trouble_one_ply() -> None:
+    """Random play scores 0.5 and about 0.05."""
+    against_random, against_one_ply = connect_four(1)
+    assert against_random > 0.8
+    assert against_one_ply > 0.12
 
 
 @pytest.mark.parametrize("actions", MISSES, ids=str)
