@@ -74,14 +74,17 @@ WITHOUT = Trial(name="recall without memory, score", reach=partial(score, memory
 
 @pytest.mark.parametrize("trial", [trial for trial in TRIALS if not trial.slow], ids=str)
 def test_what_was_shown_is_remembered(trial: Trial) -> None:
-    trial.run()
+    passed, told = trial.outcome()
+    assert passed, told
 
 
 def test_without_memory_nobody_knows() -> None:
-    WITHOUT.run()
+    passed, told = WITHOUT.outcome()
+    assert passed, told
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("trial", [trial for trial in TRIALS if trial.slow], ids=str)
 def test_others_than_ppo_remember_too(trial: Trial) -> None:
-    trial.run()
+    passed, told = trial.outcome()
+    assert passed, told
