@@ -41,7 +41,7 @@ FOR_EVER = {
 }
 """Commands that are not run, and why."""
 
-TODO = [step for step in STEPS if step not in OTHERS and step.text not in FOR_EVER]
+TO_RUN = [step for step in STEPS if step not in OTHERS and step.text not in FOR_EVER]
 
 RUNLESS = ("league check ", "league games --try", "league bench ")
 """Commands that depend on no run: where a page repeats one, it is not run again."""
@@ -130,13 +130,13 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Step, Ran]]:
         patched.setenv("COLUMNS", str(WIDTH))
         seen: dict[tuple[str, ...], int] = {}
         done: dict[Step, Ran] = {}
-        for step in TODO:
+        for step in TO_RUN:
             before = (found for one, found in done.items() if one.text == step.text and step.text.startswith(RUNLESS))
             done[step] = next(before, None) or run_step(step, seen)
         yield done
 
 
-@pytest.mark.parametrize("step", TODO, ids=str)
+@pytest.mark.parametrize("step", TO_RUN, ids=str)
 def test_what_a_reader_is_told_to_do_works(step: Step, ran: dict[Step, Ran]) -> None:
     assert ran[step].code == 0, ran[step].output
 
