@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from league.learning.diagnostics import rules
-from league.learning.diagnostics.history import History, LearnerFacts, Round, history
+from league.learning.diagnostics.history import History, LearnerFacts, RoundMetrics, history
 
 WINDOW = 50
 """Rounds that a rule looks at."""
@@ -275,7 +275,7 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
 
 
 def new_findings(
-    rounds: Sequence[Round],
+    rounds: Sequence[RoundMetrics],
     facts: Mapping[str, LearnerFacts],
     diagnostics: Sequence[Diagnostic] = DIAGNOSTICS,
     failed: Callable[[Diagnostic, Exception], None] | None = None,

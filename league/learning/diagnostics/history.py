@@ -77,11 +77,11 @@ class History:
         )
 
 
-Round = tuple[int, Mapping[str, Mapping[str, float]]]
+RoundMetrics = tuple[int, Mapping[str, Mapping[str, float]]]
 """A round's number and its metrics by learner."""
 
 
-def history(learner: str, facts: LearnerFacts, rounds: Sequence[Round]) -> History:
+def history(learner: str, facts: LearnerFacts, rounds: Sequence[RoundMetrics]) -> History:
     """A learner's history. rounds: oldest first. Values that are not finite become NaN, as in a run's database."""
     values: dict[str, list[float]] = {}
     seats: dict[str, list[float]] = {}

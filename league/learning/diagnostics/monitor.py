@@ -14,7 +14,7 @@ from league.games.actions import Discrete
 from league.games.core import Game, GameSpec
 from league.learning.diagnostics import observations, rules
 from league.learning.diagnostics.catalogue import DIAGNOSTICS, ROUNDS_NEEDED, Diagnostic, Finding, new_findings
-from league.learning.diagnostics.history import LearnerFacts, Round
+from league.learning.diagnostics.history import LearnerFacts, RoundMetrics
 from league.learning.learner import Learner
 from league.learning.settings import ALGORITHMS
 from league.storage.rows import MetricsRow
@@ -43,7 +43,7 @@ class Monitor:
     make_game: Callable[[int], Game]
     kept: Sequence[MetricsRow] = ()
     diagnostics: tuple[Diagnostic, ...] = DIAGNOSTICS
-    _rounds: deque[Round] = field(default_factory=lambda: deque(maxlen=ROUNDS_NEEDED))
+    _rounds: deque[RoundMetrics] = field(default_factory=lambda: deque(maxlen=ROUNDS_NEEDED))
 
     def __post_init__(self) -> None:
         by_round: dict[int, dict[str, Mapping[str, float]]] = {}

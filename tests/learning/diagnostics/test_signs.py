@@ -1,5 +1,4 @@
-"""Bad signs: each shows in metrics that look like those of a run gone wrong, none in those of a healthy run, and each
-is told once."""
+"""Warning signs: each is found in metrics of a run gone wrong, none in those of a healthy run, each reported once."""
 
 from __future__ import annotations
 
@@ -22,9 +21,8 @@ from league.learning.diagnostics.catalogue import (
     Finding,
     new_findings,
 )
-from league.learning.diagnostics.history import LearnerFacts, Round, change_correlation, history, noise
+from league.learning.diagnostics.history import LearnerFacts, RoundMetrics
 from league.learning.diagnostics.monitor import facts
-from league.learning.diagnostics.observations import observation_differences, random_observations
 from league.learning.settings import ALGORITHMS
 from league.records import Seating
 from league.run.learners import new_learner
@@ -157,18 +155,18 @@ BAD: dict[str, tuple[dict[str, Curve], LearnerFacts, int]] = {
 facts, and the round in which it must be told at the latest."""
 
 
-def rounds(curves: Mapping[str, Curve], count: int, learner: str = "m") -> list[Round]:
+def rounds(curves: Mapping[str, Curve], count: int, learner: str = "m") -> list[RoundMetrics]:
     """So many rounds of one learner, whose metrics are those curves."""
     return [(n, {learner: {name: curve(n) for name, curve in curves.items()}}) for n in range(1, count + 1)]
 
 
-def told(run: list[Round], facts: Mapping[str, LearnerFacts]) -> list[tuple[int, Finding]]:
+def told(run: list[RoundMetrics], facts: Mapping[str, LearnerFacts]) -> list[tuple[int, Finding]]:
     """All that is told of a run, with the round in which it is."""
     return [(run[end - 1][0], seen) for end in range(1, len(run) + 1) for seen in new_findings(run[:end], facts)]
 
 
 @cache
-def real_run(game: str, count: int) -> tuple[list[Round], dict[str, LearnerFacts]]:
+def real_run(game: str, count: int) -> tuple[list[RoundMetrics], dict[str, LearnerFacts]]:
     """Self-play in batched torch, as a run trains: its metrics and facts."""
     small = ("slots=64", "turns=25", "minibatch=512")
     networks = ("network.actor=[32]", "network.critic=[32]")
@@ -296,7 +294,7 @@ def test_nothing_is_told_where_metrics_are_missing_or_not_finite() -> None:
     for value in (math.nan, math.inf):
         run = rounds(dict.fromkeys(HEALTHY, lambda n, value=value: value), 45)
         assert told(run, {"m": LearnerFacts(("m",), TEAM)}) == []
-    empty: list[Round] = [(n, {"m": {"agent_steps": 5.0}}) for n in range(1, 45)]
+    empty: list[RoundMetrics] = [(n, {"m": {"agent_steps": 5.0}}) for n in range(1, 45)]
     assert told(empty, {"m": LearnerFacts(("m",), TEAM)}) == []
 
 
@@ -368,7 +366,7 @@ def test_what_only_looks_bad_is_not_told(why: str, curves: dict[str, Curve], fac
 
 def test_seats_of_two_learners_at_one_table_are_looked_at_together() -> None:
     changed, _, latest = BAD["seats_apart"]
-    run: list[Round] = [
+    run: list[RoundMetrics] = [
         (n, {who: {f"return/{who}": changed[f"return/{who}"](n)} for who in ("a", "b")}) for n in range(1, latest + 1)
     ]
     facts = LearnerFacts(("a", "b"), TEAM)
@@ -377,52 +375,3 @@ def test_seats_of_two_learners_at_one_table_are_looked_at_together() -> None:
     }
     apart = {"a": dataclasses.replace(facts, mates=("a",)), "b": dataclasses.replace(facts, mates=("b",))}
     assert told(run, apart) == [], "tables of their own have nothing to do with each other"
-
-
-def test_histories_align_metrics_that_come_and_go() -> None:
-    found = history(
-        "m", LearnerFacts(("m",), TEAM), [(4, {"m": {"x": 1.0}}), (5, {}), (6, {"m": {"x": math.inf, "y": 2.0}})]
-    )
-    assert found.curve("x")[0] == 1.0
-    assert [math.isnan(value) for value in found.curve("x")] == [False, True, True]
-    assert [math.isnan(value) for value in found.curve("y")] == [True, True, False]
-    assert math.isnan(found.latest("z"))
-    assert found.last("y", 1) == (2.0,)
-    assert found.last("x", 2) == ()
-    assert not found.complete
-    assert found.window(1, 1).rounds == (5,)
-
-
-def test_noise_and_correlation_of_changes_by_hand() -> None:
-    assert noise((1.0, 2.0, 4.0, 3.0)) == 1.0
-    assert change_correlation((0.0, 1.0, 0.0, 2.0), (0.0, -1.0, 0.0, -2.0)) == pytest.approx(-1.0)
-    assert change_correlation((0.0, 1.0, 0.0, 2.0), (5.0, 5.0, 5.0, 5.0)) == 0.0
-    # Changes 1, -1 and 1, 1 after their means 0 and 1 are taken off: 1, -1 and 0, 0.
-    assert change_correlation((0.0, 1.0, 0.0), (0.0, 1.0, 2.0)) == 0.0
-
-
-def test_observations_that_differ_are_told_by_seat() -> None:
-    generator = torch.Generator().manual_seed(1)
-    common = torch.rand((400, 4), generator=generator)
-    blind = common.clone()
-    blind[:, 2] = 0.0
-    told = observation_differences({"a": common, "b": blind})
-    assert "varies for others and not for b: 2 of 4 numbers" in told
-    assert "most in number 2 (0.5" in told
-    assert observation_differences({"a": common, "b": common[:200]}).startswith("the same numbers vary for a, b, means")
-    wider = observation_differences({"a": common, "c": torch.rand((9, 2, 4), generator=generator), "b": blind})
-    assert wider.startswith("4 numbers seen by a, b, 8 numbers seen by c; what varies")
-    assert observation_differences({"a": common, "b": common[:0]}) == ""
-
-
-def test_what_seats_see_in_random_play() -> None:
-    seen = random_observations(make("speaker_listener", 16), 3)
-    assert {seat: (len(one), *one.shape[1:]) for seat, one in seen.items()} == {
-        "speaker_0": (512, 3),
-        "listener_0": (512, 11),
-    }
-    assert observation_differences(seen) == "3 numbers seen by speaker_0, 11 numbers seen by listener_0"
-    boards = random_observations(make("connect_four", 16), 3)
-    assert len(boards["player_0"]) + len(boards["player_1"]) == 512, "in turns, one of them sees the board"
-    again = random_observations(make("connect_four", 16), 3)
-    assert torch.equal(boards["player_0"], again["player_0"])
