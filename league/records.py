@@ -29,7 +29,7 @@ class Post:
     seats: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """An immutable, rated policy. Anchors (scripted or foreign, never trained) are snapshots too, without a file.
 
@@ -90,7 +90,7 @@ class SeatScore:
     score_sq: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MatchResult:
     """One row of the ledger: `games` rated games of one lineup.
 
@@ -129,7 +129,7 @@ class MatchResult:
         return tuple(policy for side in self.lineup for policy in side)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingResult:
     """What a learner scored in the training episodes that ended in one round against one lineup of others.
 
@@ -155,7 +155,7 @@ class Rating:
     games: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """One line of the standings.
 

@@ -245,6 +245,13 @@ def results(
                 mean = average([happened.score[seat] for seat in post.seats])
                 scores.setdefault((policy, versus), []).append((average(beaten), mean))
     return tuple(
-        TrainingResult(learner, number, other, len(rows), average([r[0] for r in rows]), average([r[1] for r in rows]))
+        TrainingResult(
+            learner=learner,
+            round=number,
+            opponent=other,
+            episodes=len(rows),
+            score=average([r[0] for r in rows]),
+            return_mean=average([r[1] for r in rows]),
+        )
         for (learner, other), rows in sorted(scores.items())
     )

@@ -325,7 +325,14 @@ def training_results(
             total[1] += float(sides[rows, posts[place].side].sum())
             total[2] += float(score[rows, place].sum())
     return tuple(
-        TrainingResult(learner, number, opponent, int(count), result / count, returns / count)
+        TrainingResult(
+            learner=learner,
+            round=number,
+            opponent=opponent,
+            episodes=int(count),
+            score=result / count,
+            return_mean=returns / count,
+        )
         for (learner, opponent), (count, result, returns) in sorted(sums.items())
     )
 

@@ -40,7 +40,7 @@ class Schedule(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Move:
     """One turn of a table: who acted on what, what they chose, and what came of it.
 
@@ -161,16 +161,16 @@ class Table:
         self.turn = self.game.step(action, self._next_seed)
         self.games_seconds += time.perf_counter() - began
         move = Move(
-            before.acts,
-            action,
-            log_prob,
-            owner,
-            self.lineup,
-            self.episode,
-            self.clock,
-            before.state,
-            self.turn,
-            remembered or None,
+            acts=before.acts,
+            action=action,
+            log_prob=log_prob,
+            owner=owner,
+            lineup=self.lineup,
+            episode=self.episode,
+            clock=self.clock,
+            state=before.state,
+            turn=self.turn,
+            memory=remembered or None,
         )
         self._renew(self.turn.ended)
         return move

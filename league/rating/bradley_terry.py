@@ -52,7 +52,7 @@ class BradleyTerrySettings(Settings):
     games leave open and hardly moves what they settle."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Fit:
     """A fitted model. Strengths are in log-odds (`POINTS` Elo points each), N policies in the order of `ids`.
 

@@ -31,7 +31,7 @@ CHUNK = 65_536
 """Matches per chunk."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MatchColumns:
     """M matches with P posts in all, as `Ledger.append` takes them.
 

@@ -20,6 +20,7 @@ _AT_ONCE = 250_000
 """Matches of which the columns are read at once."""
 
 _SNAPSHOTS = "id, role, learner, number, round, steps, origin, parent, hyperparameters"
+_TRAINING = "learner, round, opponent, episodes, score, return_mean"
 
 
 class Reading(ABC):
@@ -61,8 +62,9 @@ class Reading(ABC):
     def snapshots(self) -> list[Snapshot]:
         """The roster with its anchors, oldest first."""
         found = self.query(f"SELECT {_SNAPSHOTS} FROM snapshots ORDER BY seq")
+        names = _SNAPSHOTS.split(", ")
         whole = ((*row[:-1], _object(row[-1])) for row in found)
-        return [Snapshot(*row) for row in whole]
+        return [Snapshot(**dict(zip(names, row, strict=True))) for row in whole]
 
     def snapshot_files(self) -> set[str]:
         """Ids of the snapshot files that are there."""
@@ -124,11 +126,11 @@ class Reading(ABC):
     def training(self, rounds: int | None = None) -> list[TrainingResult]:
         """Training results, oldest first. rounds: only of the last so many committed rounds."""
         found = self.query(
-            "SELECT learner, round, opponent, episodes, score, return_mean FROM training "
-            "WHERE round > ? ORDER BY round, id",
+            f"SELECT {_TRAINING} FROM training WHERE round > ? ORDER BY round, id",
             self._before(rounds),
         )
-        return [TrainingResult(*row) for row in found]
+        names = _TRAINING.split(", ")
+        return [TrainingResult(**dict(zip(names, row, strict=True))) for row in found]
 
     def metrics(self, learner: str | None = None, last: int | None = None) -> list[MetricsRow]:
         """Metrics by round, then learner. learner: only this one's. last: only of the last so many committed rounds."""
@@ -153,7 +155,14 @@ class Reading(ABC):
         for round, steps, checkpoint, learners, seconds, phases in self.query(
             f"SELECT {columns} FROM rounds ORDER BY round DESC LIMIT 1"
         ):
-            return RoundRow(round, steps, checkpoint, _object(learners), seconds, _object(phases))
+            return RoundRow(
+                round=round,
+                steps=steps,
+                checkpoint=checkpoint,
+                learners=_object(learners),
+                seconds=seconds,
+                phases=_object(phases),
+            )
         return None
 
     def rated_kinds(self) -> list[str]:

@@ -30,7 +30,7 @@ POST_COLUMNS = (
 SCORES = "SELECT score_sum, score_sq FROM match_posts WHERE match > ? AND match <= ? ORDER BY match, post"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoundRow:
     """A committed round. steps: agent-steps in total. checkpoint: id of the file to go on from.
 

@@ -51,7 +51,17 @@ def duels(ids: list[PolicyId], matches: int, seed: int = 0) -> Iterator[MatchRes
         for number, (a, b, how) in enumerate(rows, begin):
             score = 1.0 - how
             scores, squares = (score, -score), (score**2, score**2)
-            yield MatchResult(((ids[a],), (ids[b],)), 1, {outcomes[how]: 1}, scores, squares, 1, 9, number, round=1)
+            yield MatchResult(
+                lineup=((ids[a],), (ids[b],)),
+                games=1,
+                placements={outcomes[how]: 1},
+                score_sum=scores,
+                score_sq=squares,
+                episodes=1,
+                turns=9,
+                seed=number,
+                round=1,
+            )
 
 
 def synthetic_run(folder: Path, matches: int, snapshots: int, seed: int = 0) -> None:
@@ -72,7 +82,17 @@ def synthetic_run(folder: Path, matches: int, snapshots: int, seed: int = 0) -> 
                 files.content_path(store.snapshot_folder, id).write_bytes(content)
                 parent = ids[-1] if number else None
                 store.put_snapshot(
-                    Snapshot(id, "player", "main", number, number, 1000 * number, "trained", parent), float(number)
+                    Snapshot(
+                        id=id,
+                        role="player",
+                        learner="main",
+                        number=number,
+                        round=number,
+                        steps=1000 * number,
+                        origin="trained",
+                        parent=parent,
+                    ),
+                    float(number),
                 )
                 ids.append(id)
         rows = duels(ids, matches, seed)

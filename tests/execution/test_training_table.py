@@ -317,12 +317,12 @@ def test_training_results_by_opponent() -> None:
         last=last,
     )
     assert training_results(spec, spec.posts, rollout, ("main", "old"), ["main"], 7) == (
-        TrainingResult("main", 7, "main", 2, 0.5, 0.0),
-        TrainingResult("main", 7, "old", 3, 0.5, 0.0),
+        TrainingResult(learner="main", round=7, opponent="main", episodes=2, score=0.5, return_mean=0.0),
+        TrainingResult(learner="main", round=7, opponent="old", episodes=3, score=0.5, return_mean=0.0),
     )
     rollout.ended = torch.tensor([[True, False], [False, True], [False, False]])
     assert training_results(spec, spec.posts, rollout, ("main", "old"), ["main"], 7) == (
-        TrainingResult("main", 7, "old", 2, 0.75, 0.5),
+        TrainingResult(learner="main", round=7, opponent="old", episodes=2, score=0.75, return_mean=0.5),
     )
     rollout.ended[:] = False
     assert training_results(spec, spec.posts, rollout, ("main", "old"), ["main"], 7) == ()

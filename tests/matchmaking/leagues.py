@@ -46,11 +46,22 @@ def league(
         for role in roles
     )
     snapshots = tuple(
-        Snapshot(f"{learner.name}.{n}", learner.role, learner.name, n, n, n * 100, "trained" if n else "initial")
+        Snapshot(
+            id=f"{learner.name}.{n}",
+            role=learner.role,
+            learner=learner.name,
+            number=n,
+            round=n,
+            steps=n * 100,
+            origin="trained" if n else "initial",
+        )
         for n in range(past)
         for learner in learners
     )
-    anchors = tuple(Snapshot(anchor_id(role, len(roles)), role, "", 0, 0, 0, "anchor") for role in roles)
+    anchors = tuple(
+        Snapshot(id=anchor_id(role, len(roles)), role=role, learner="", number=0, round=0, steps=0, origin="anchor")
+        for role in roles
+    )
     return LeagueView(
         round=past,
         posts=posts,

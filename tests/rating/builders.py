@@ -23,7 +23,17 @@ def row(
     posts = sum(map(len, lineup))
     games = sum(placements.values())
     zero = (0.0,) * posts
-    return MatchResult(lineup, games, placements, scores or zero, squares or zero, games, games, 0, paired)
+    return MatchResult(
+        lineup=lineup,
+        games=games,
+        placements=placements,
+        score_sum=scores or zero,
+        score_sq=squares or zero,
+        episodes=games,
+        turns=games,
+        seed=0,
+        paired=paired,
+    )
 
 
 def duel(a: str, b: str, wins: int, draws: int, losses: int, paired: bool = False) -> MatchResult:

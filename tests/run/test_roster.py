@@ -36,7 +36,15 @@ def chase() -> GameSpec:
 
 
 def snapshot(id: str, number: int, role: str = "player", learner: str = "main", origin: str = "trained") -> Snapshot:
-    return Snapshot(id * (64 // len(id)), role, learner, number, number, 100 * number, origin)
+    return Snapshot(
+        id=id * (64 // len(id)),
+        role=role,
+        learner=learner,
+        number=number,
+        round=number,
+        steps=100 * number,
+        origin=origin,
+    )
 
 
 def roster(spec: GameSpec = BOARD, *snapshots: Snapshot, results: tuple[MatchResult, ...] = ()) -> Roster:
@@ -48,9 +56,17 @@ def roster(spec: GameSpec = BOARD, *snapshots: Snapshot, results: tuple[MatchRes
 
 def match(one: Snapshot, other: Snapshot, wins: int, losses: int) -> tuple[MatchResult, ...]:
     """A rated match with seats swapped halfway: `one` won so often from each seat, and lost so often."""
-    rest = ((0.0, 0.0), (0.0, 0.0), wins + losses, 9, 1)
     return tuple(
-        MatchResult(tuple((who.id,) for who in order), wins + losses, {pattern: wins, pattern[::-1]: losses}, *rest)
+        MatchResult(
+            lineup=tuple((who.id,) for who in order),
+            games=wins + losses,
+            placements={pattern: wins, pattern[::-1]: losses},
+            score_sum=(0.0, 0.0),
+            score_sq=(0.0, 0.0),
+            episodes=wins + losses,
+            turns=9,
+            seed=1,
+        )
         for order, pattern in (((one, other), (0, 1)), ((other, one), (1, 0)))
     )
 
@@ -119,7 +135,16 @@ def test_best_is_the_highest_lower_bound_of_what_was_trained() -> None:
 
 def test_one_sided_games_are_rated_by_their_score_whatever_is_asked_for() -> None:
     results = tuple(
-        MatchResult(((one.id,),), 10, {(0,): 10}, (10.0 * score,), (10.0 * score * score + 1,), 10, 50, 1)
+        MatchResult(
+            lineup=((one.id,),),
+            games=10,
+            placements={(0,): 10},
+            score_sum=(10.0 * score,),
+            score_sq=(10.0 * score * score + 1,),
+            episodes=10,
+            turns=50,
+            seed=1,
+        )
         for one, score in ((FIRST, 1.0), (SECOND, 3.0), (THIRD, 2.0))
     )
     there = roster(TEAM, FIRST, SECOND, THIRD, results=results)

@@ -24,11 +24,35 @@ def write_round(store: Store, round: int) -> None:
     checkpoint = files.write_content(store.checkpoint_folder, draw.randbytes(200_000))
     parent = store.snapshots()[-1].id
     with store.transaction():
-        store.put_snapshot(Snapshot(snapshot_id, "seat", "main", round, round, round, "trained", parent), float(round))
+        store.put_snapshot(
+            Snapshot(
+                id=snapshot_id,
+                role="seat",
+                learner="main",
+                number=round,
+                round=round,
+                steps=round,
+                origin="trained",
+                parent=parent,
+            ),
+            float(round),
+        )
         lineup = ((snapshot_id,), (parent,))
         for games in (10, 20):
             store.put_results(
-                [MatchResult(lineup, games, {(0, 1): games}, (1.0, -1.0), (1.0, 1.0), games, 99, round, round=round)]
+                [
+                    MatchResult(
+                        lineup=lineup,
+                        games=games,
+                        placements={(0, 1): games},
+                        score_sum=(1.0, -1.0),
+                        score_sq=(1.0, 1.0),
+                        episodes=games,
+                        turns=99,
+                        seed=round,
+                        round=round,
+                    )
+                ]
             )
         store.put_metrics(round, "main", {"entropy": draw.random(), "approx_kl": float("nan")})
         store.put_ratings("elo", {snapshot_id: Rating(round, -1.0, 1.0, 30)}, store.last_match())
@@ -51,7 +75,9 @@ def main(folder: Path, rounds: int, step: int) -> None:
     exists = (folder / FILE).exists()
     with Store.open(folder) if exists else Store.create(folder, {"seed": 1}, {}, {"cpu": "some"}) as store:
         if not store.snapshots():
-            store.put_snapshot(Snapshot("random", "seat", "random", 0, 0, 0, "anchor"), 0.0)
+            store.put_snapshot(
+                Snapshot(id="random", role="seat", learner="random", number=0, round=0, steps=0, origin="anchor"), 0.0
+            )
         print("open", flush=True)
         last = store.last_round()
         for round in range(last.round + 1 if last else 1, rounds + 1):

@@ -9,13 +9,16 @@ from league.records import MatchResult, Snapshot
 from league.storage.store import Store
 
 PLACE = {"torch": "2.6", "cpu": "some"}
-RANDOM = Snapshot("random", "seat", "random", 0, 0, 0, "anchor")
+RANDOM = Snapshot(id="random", role="seat", learner="random", number=0, round=0, steps=0, origin="anchor")
 
 
 def snapshot(store: Store, number: int = 0, **changes: object) -> Snapshot:
     """A snapshot with its file, not yet in the roster."""
     id = files.write_content(store.snapshot_folder, f"weights {number}".encode())
-    return replace(Snapshot(id, "seat", "main", number, number, 9 * number, "trained"), **changes)
+    return replace(
+        Snapshot(id=id, role="seat", learner="main", number=number, round=number, steps=9 * number, origin="trained"),
+        **changes,
+    )
 
 
 def result(*lineup: tuple[str, ...], **changes: object) -> MatchResult:

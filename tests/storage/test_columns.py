@@ -22,10 +22,15 @@ PATTERNS = {1: [(0,)], 2: [(0, 1), (0, 0), (1, 0)], 3: [(0, 1, 2), (1, 0, 1), (2
 def store(tmp_path: Path) -> Iterator[Store]:
     """A run with an anchor and three snapshots."""
     with Store.create(tmp_path, {}, {}, {"cpu": "some"}) as store:
-        store.put_snapshot(Snapshot("random", "seat", "", 0, 0, 0, "anchor"), 0.0)
+        store.put_snapshot(
+            Snapshot(id="random", role="seat", learner="", number=0, round=0, steps=0, origin="anchor"), 0.0
+        )
         for number in range(3):
             id = files.write_content(store.snapshot_folder, bytes([number]))
-            store.put_snapshot(Snapshot(id, "seat", "main", number, number, 0, "trained"), 0.0)
+            store.put_snapshot(
+                Snapshot(id=id, role="seat", learner="main", number=number, round=number, steps=0, origin="trained"),
+                0.0,
+            )
         yield store
 
 
@@ -42,7 +47,19 @@ def drawn(store: Store, count: int, seed: int = 0) -> list[MatchResult]:
         games, scores = sum(placements.values()), rng.normal(size=(2, sides * size)) / 3.0
         score_sum, score_sq = (tuple(row.tolist()) for row in scores)
         paired = bool(rng.integers(2))
-        found.append(MatchResult(lineup, games, placements, score_sum, score_sq, 2 * games, 9, number, paired))
+        found.append(
+            MatchResult(
+                lineup=lineup,
+                games=games,
+                placements=placements,
+                score_sum=score_sum,
+                score_sq=score_sq,
+                episodes=2 * games,
+                turns=9,
+                seed=number,
+                paired=paired,
+            )
+        )
     return found
 
 

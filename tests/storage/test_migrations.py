@@ -37,8 +37,28 @@ def test_a_run_of_version_1_opens_with_all_it_had(old):
         assert [snapshot.name for snapshot in store.snapshots()] == ["random", "main.1"]
         new, random = store.snapshots()[1].id, "random"
         assert store.results() == [
-            MatchResult(((new,), (random,)), 10, {(0, 1): 10}, (1.0, -1.0), (1.0, 1.0), 10, 99, 1, round=1),
-            MatchResult(((new,), (random,)), 20, {(0, 1): 20}, (1.0, -1.0), (1.0, 1.0), 20, 99, 1, round=1),
+            MatchResult(
+                lineup=((new,), (random,)),
+                games=10,
+                placements={(0, 1): 10},
+                score_sum=(1.0, -1.0),
+                score_sq=(1.0, 1.0),
+                episodes=10,
+                turns=99,
+                seed=1,
+                round=1,
+            ),
+            MatchResult(
+                lineup=((new,), (random,)),
+                games=20,
+                placements={(0, 1): 20},
+                score_sum=(1.0, -1.0),
+                score_sq=(1.0, 1.0),
+                episodes=20,
+                turns=99,
+                seed=1,
+                round=1,
+            ),
         ]
         assert store.last_round().learners == {"main": {"steps": 1}}
         assert store.seat_scores() == {}, "nobody noted them then"

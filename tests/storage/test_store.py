@@ -25,7 +25,10 @@ def test_everything_put_is_read_back_equal_also_by_a_reader(store):
         result((first.id, second.id), ("random",), placements={(0, 1): 20}, forfeits=(0, 2, 0), round=3),
         result((second.id,), placements={(0,): 20}, paired=True),
     ]
-    training = [TrainingResult("main", 1, opponent, 5, 0.25, -1.5) for opponent in ("b", "a")]
+    training = [
+        TrainingResult(learner="main", round=1, opponent=opponent, episodes=5, score=0.25, return_mean=-1.5)
+        for opponent in ("b", "a")
+    ]
     with store.transaction():
         for each in (RANDOM, first, second):
             store.put_snapshot(each, 1.0)
@@ -166,7 +169,9 @@ def test_metrics_and_training_of_the_last_rounds_and_of_one_learner(store):
         with store.transaction():
             for learner in ("a", "b"):
                 store.put_metrics(round, learner, {"x": round})
-                store.put_training([TrainingResult(learner, round, "a", 1, 0.5, 0.0)])
+                store.put_training(
+                    [TrainingResult(learner=learner, round=round, opponent="a", episodes=1, score=0.5, return_mean=0.0)]
+                )
             put_round(store, round)
     assert [(row.round, row.learner) for row in store.metrics(last=2)] == [(3, "a"), (3, "b"), (4, "a"), (4, "b")]
     assert [row.round for row in store.metrics("b")] == [1, 2, 3, 4]

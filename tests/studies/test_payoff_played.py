@@ -164,7 +164,16 @@ def test_the_share_of_the_others_that_a_side_beat():
 def test_the_ledgers_sums_give_the_same_table_as_its_rows():
     def result(lineup: tuple[tuple[str, ...], ...], placements: dict[tuple[int, ...], int]) -> MatchResult:
         games, posts = sum(placements.values()), sum(map(len, lineup))
-        return MatchResult(lineup, games, placements, (0.0,) * posts, (0.0,) * posts, games, games, 0)
+        return MatchResult(
+            lineup=lineup,
+            games=games,
+            placements=placements,
+            score_sum=(0.0,) * posts,
+            score_sq=(0.0,) * posts,
+            episodes=games,
+            turns=games,
+            seed=0,
+        )
 
     rows = [
         result((("a",), ("b",)), {(0, 1): 3, (0, 0): 1}),
@@ -183,7 +192,15 @@ def test_the_ledgers_sums_give_the_same_table_as_its_rows():
 )
 def test_the_top_and_a_spread_of_the_others_are_shown(count, size, places):
     lines = [
-        Standing(n + 1, Snapshot(str(n), "player", "main", n, n, n, "trained"), Rating(0, 0, 0, 1), 0, 0, 0, 0.5)
+        Standing(
+            rank=n + 1,
+            snapshot=Snapshot(id=str(n), role="player", learner="main", number=n, round=n, steps=n, origin="trained"),
+            rating=Rating(0, 0, 0, 1),
+            wins=0,
+            draws=0,
+            losses=0,
+            score=0.5,
+        )
         for n in range(count)
     ]
     assert [int(snapshot.id) for snapshot in picked(lines, size)] == places

@@ -30,19 +30,37 @@ class Clock:
 
 def snapshot(number: int, learner: str = "main", role: str = "player") -> Snapshot:
     """A trained snapshot; its id tells its number."""
-    return Snapshot(f"{number:04x}" * 16, role, learner, number, 5 * number, 163840 * number, "trained")
+    return Snapshot(
+        id=f"{number:04x}" * 16,
+        role=role,
+        learner=learner,
+        number=number,
+        round=5 * number,
+        steps=163840 * number,
+        origin="trained",
+    )
 
 
 def standing(rank: int, of: Snapshot, value: float, half: float = 35.0, best: bool = False) -> Standing:
     """A line of the standings."""
     rating = Rating(value, value - half, value + half, 384)
-    return Standing(rank, of, rating, 300, 4, 80, 0.786, None if rank == 1 else 12.0, best)
+    return Standing(
+        rank=rank,
+        snapshot=of,
+        rating=rating,
+        wins=300,
+        draws=4,
+        losses=80,
+        score=0.786,
+        trend=None if rank == 1 else 12.0,
+        best=best,
+    )
 
 
 def standings(count: int = 12, learner: str = "main", role: str = "player") -> tuple[Standing, ...]:
     """So many snapshots, the second of them best, and the anchor below them."""
     lines = [standing(i + 1, snapshot(count - i, learner, role), 412.0 - 30 * i, best=i == 1) for i in range(count)]
-    anchor = Snapshot("random", role, "", 0, 0, 0, "anchor")
+    anchor = Snapshot(id="random", role=role, learner="", number=0, round=0, steps=0, origin="anchor")
     return (*lines, standing(count + 1, anchor, 0.0))
 
 

@@ -128,7 +128,16 @@ class PopulationTraining(Training):
         self._matchmaker = make_matchmaker("pbt", kind.settings if kind.kind == "pbt" else {})
         self._past: dict[PolicyId, Policy] = {f"{learner.name}.0": learner.frozen() for learner in learners}
         self._snapshots = tuple(
-            Snapshot(f"{learner.name}.0", learner.role.name, learner.name, 0, 0, 0, "initial") for learner in learners
+            Snapshot(
+                id=f"{learner.name}.0",
+                role=learner.role.name,
+                learner=learner.name,
+                number=0,
+                round=0,
+                steps=0,
+                origin="initial",
+            )
+            for learner in learners
         )
 
     def seatings(self) -> Sequence[Sequence[Seating]]:
