@@ -21,7 +21,7 @@ from league.games.core import GameSpec
 from league.records import PolicyId, Post
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fixture:
     """`games` rated games of the same contestants.
 
@@ -78,10 +78,16 @@ def fixtures(
         width = len(sides[0])
         numbers = list(range(len(lineup)))
         holders = tuple(tuple(numbers[shift * width :] + numbers[: shift * width]) for shift in range(turns))
-        return [Fixture(tuple(sides), tuple(flat), holders, games, seed)]
+        return [Fixture(contestants=tuple(sides), episodes=tuple(flat), holders=holders, games=games, seed=seed)]
     share = -(-games // turns)
     return [
-        Fixture(tuple(rotation), (policies,), (tuple(range(len(lineup))),), share, seed + shift)
+        Fixture(
+            contestants=tuple(rotation),
+            episodes=(policies,),
+            holders=(tuple(range(len(lineup))),),
+            games=share,
+            seed=seed + shift,
+        )
         for shift, (rotation, policies) in enumerate(zip(rotations, flat, strict=True))
     ]
 
@@ -95,13 +101,24 @@ def mixed_team(
     its score is the mean over all seats. Game by game the seeds are those of every other team with this `seed`.
     """
     if tuple(one) == tuple(rest):
-        return [Fixture(((name,),), (tuple(one),), ((0,) * len(one),), games, seed)]
+        return [
+            Fixture(contestants=((name,),), episodes=(tuple(one),), holders=((0,) * len(one),), games=games, seed=seed)
+        ]
     found = []
     for turn, post in enumerate(posts):
         lineup = tuple(one[index] if index == post else policy for index, policy in enumerate(rest))
         if share := len(range(turn, games, len(posts))):
             numbers = (turn, len(posts))
-            found.append(Fixture(((name,),), (lineup,), ((0,) * len(lineup),), share, seed, numbers=numbers))
+            found.append(
+                Fixture(
+                    contestants=((name,),),
+                    episodes=(lineup,),
+                    holders=((0,) * len(lineup),),
+                    games=share,
+                    seed=seed,
+                    numbers=numbers,
+                )
+            )
     return found
 
 
@@ -127,4 +144,11 @@ def _comparison(
     )
     holders = tuple(tuple(number if index in mine else -1 for index in range(len(others))) for number in range(2))
     rest = tuple(other for other in others if other)
-    return Fixture(((lineup[0],), (lineup[1],)), episodes, holders, games, seed, rest)
+    return Fixture(
+        contestants=((lineup[0],), (lineup[1],)),
+        episodes=episodes,
+        holders=holders,
+        games=games,
+        seed=seed,
+        others=rest,
+    )

@@ -26,7 +26,7 @@ _OPTIONAL_KEYS = ("memory", "length", "units", "groups", "normalised")
 """Keys that the first snapshots did not have: they are written only where they say something."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkSpec:
     """All that fixes a network's architecture; stored in every snapshot.
 

@@ -22,7 +22,7 @@ MAX_ALTERNATIVES = 10_000
 """Sets of sides that may come first, beyond which a game's ties are too many to enumerate."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Block:
     """R choices of one shape among C alternatives.
 

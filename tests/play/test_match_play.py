@@ -200,7 +200,13 @@ def test_one_sided_games_bring_a_score() -> None:
 
 def test_forfeits_are_counted_to_the_offender() -> None:
     """Relay without masks: whoever takes the hidden illegal action loses, and the others win."""
-    fixture = Fixture((("bold",), ("mate", "judge")), (("bold", "mate", "judge"),), ((0, 1, 2),), 12, 3)
+    fixture = Fixture(
+        contestants=(("bold",), ("mate", "judge")),
+        episodes=(("bold", "mate", "judge"),),
+        holders=((0, 1, 2),),
+        games=12,
+        seed=3,
+    )
     policies: dict[str, Policy] = {
         "bold": Always("runner", 3, 1),
         "mate": Always("runner", 3, 0),

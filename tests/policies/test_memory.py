@@ -16,8 +16,8 @@ from league.errors import ConfigError
 from league.policies.memory import Attention, window_mask, windows
 from league.policies.networks import Network, NetworkSpec
 
-PLAIN = NetworkSpec("mlp", (5,), 3, 4, (16, 8), activation="tanh")
-PLANES = NetworkSpec("conv", (2, 3, 4), 3, 4, (16,), (4,))
+PLAIN = NetworkSpec(kind="mlp", inputs=(5,), seats=3, outputs=4, hidden=(16, 8), activation="tanh")
+PLANES = NetworkSpec(kind="conv", inputs=(2, 3, 4), seats=3, outputs=4, hidden=(16,), channels=(4,))
 KINDS: dict[str, dict[str, object]] = {
     "none": {},
     "stack": {"length": 3},

@@ -11,9 +11,22 @@ from torch import Tensor, nn
 from league.errors import ConfigError
 from league.policies.networks import Network, NetworkSpec
 
-MLP = NetworkSpec("mlp", (5,), 2, 3, (16, 8))
-FULL = NetworkSpec("mlp", (5,), 2, 3, (16,), (), "tanh", "transformer", 4, 8, (0, 1), True)
-CONV = NetworkSpec("conv", (2, 6, 7), 2, 7, (16,), (4, 8))
+MLP = NetworkSpec(kind="mlp", inputs=(5,), seats=2, outputs=3, hidden=(16, 8))
+FULL = NetworkSpec(
+    kind="mlp",
+    inputs=(5,),
+    seats=2,
+    outputs=3,
+    hidden=(16,),
+    channels=(),
+    activation="tanh",
+    memory="transformer",
+    length=4,
+    units=8,
+    groups=(0, 1),
+    normalised=True,
+)
+CONV = NetworkSpec(kind="conv", inputs=(2, 6, 7), seats=2, outputs=7, hidden=(16,), channels=(4, 8))
 
 
 def network(spec: NetworkSpec, gain: float = 0.01, seed: int = 0) -> Network:
@@ -33,7 +46,7 @@ def test_an_mlp_takes_its_inputs_and_the_seat() -> None:
         "head.4.weight": (3, 8),
         "head.4.bias": (3,),
     }
-    planes = NetworkSpec("mlp", (2, 3, 3), 2, 9, (16,))
+    planes = NetworkSpec(kind="mlp", inputs=(2, 3, 3), seats=2, outputs=9, hidden=(16,))
     assert shapes(planes)["head.0.weight"] == (16, 18 + 2)
     out = network(planes)(torch.ones((4, 2, 3, 3), dtype=torch.uint8), torch.tensor([0, 1, 0, 1]))
     assert (out.shape, out.dtype) == ((4, 9), torch.float32)
@@ -49,7 +62,7 @@ def test_a_convolution_keeps_the_board_and_appends_the_seat_after_it() -> None:
 
 
 def test_no_hidden_layers_is_a_linear_policy() -> None:
-    assert shapes(NetworkSpec("mlp", (5,), 2, 3, ()))["head.0.weight"] == (3, 7)
+    assert shapes(NetworkSpec(kind="mlp", inputs=(5,), seats=2, outputs=3, hidden=()))["head.0.weight"] == (3, 7)
 
 
 @pytest.mark.parametrize("spec", [MLP, CONV])
@@ -77,7 +90,7 @@ def test_weights_depend_on_the_generator_and_on_nothing_else(spec: NetworkSpec) 
 
 @pytest.mark.parametrize("gain", [0.01, 1.0])
 def test_initialisation_is_orthogonal(gain: float) -> None:
-    made = network(NetworkSpec("mlp", (5,), 2, 3, (16, 8)), gain)
+    made = network(NetworkSpec(kind="mlp", inputs=(5,), seats=2, outputs=3, hidden=(16, 8)), gain)
 
     def scaled(weight: Tensor, scale: float) -> None:
         rows, columns = weight.shape
@@ -99,19 +112,25 @@ def test_a_small_gain_begins_near_uniform() -> None:
 
 def test_planes_are_needed_for_convolutions() -> None:
     with pytest.raises(ConfigError, match=r"'conv' needs planes.*\[5\].*kind = 'mlp'"):
-        network(NetworkSpec("conv", (5,), 2, 3, (16,), (4,)))
+        network(NetworkSpec(kind="conv", inputs=(5,), seats=2, outputs=3, hidden=(16,), channels=(4,)))
 
 
 @pytest.mark.parametrize(("kind", "activation"), [("rnn", "relu"), ("mlp", "swish")])
 def test_an_architecture_that_there_is_not_is_refused(kind: str, activation: str) -> None:
     with pytest.raises(ConfigError, match=f"kind '{kind}' with activation '{activation}'"):
-        network(NetworkSpec(kind, (5,), 2, 3, (16,), (), activation))
+        network(
+            NetworkSpec(kind=kind, inputs=(5,), seats=2, outputs=3, hidden=(16,), channels=(), activation=activation)
+        )
 
 
 def test_the_activation_is_the_one_asked_for() -> None:
     kinds = {"relu": nn.ReLU, "tanh": nn.Tanh}
     for name, kind in kinds.items():
-        made = network(NetworkSpec("conv", (2, 3, 3), 2, 3, (8, 8), (4,), name))
+        made = network(
+            NetworkSpec(
+                kind="conv", inputs=(2, 3, 3), seats=2, outputs=3, hidden=(8, 8), channels=(4,), activation=name
+            )
+        )
         assert [type(layer) for layer in made.modules() if type(layer) in kinds.values()] == [kind] * 3
 
 

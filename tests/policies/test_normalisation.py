@@ -8,7 +8,7 @@ import torch
 from league.policies.networks import Network, NetworkSpec
 from league.policies.normalisation import RunningMoments, normalised
 
-SPEC = NetworkSpec("mlp", (3,), 2, 4, (8,), normalised=True)
+SPEC = NetworkSpec(kind="mlp", inputs=(3,), seats=2, outputs=4, hidden=(8,), normalised=True)
 
 
 def test_moments_are_those_of_all_batches_together() -> None:
@@ -68,7 +68,9 @@ def test_numbers_far_out_are_cut_off() -> None:
 
 def test_a_network_begins_without_and_then_sees_what_is_normalised() -> None:
     made = Network(SPEC, 1.0, torch.Generator().manual_seed(0))
-    plain = Network(NetworkSpec("mlp", (3,), 2, 4, (8,)), 1.0, torch.Generator().manual_seed(0))
+    plain = Network(
+        NetworkSpec(kind="mlp", inputs=(3,), seats=2, outputs=4, hidden=(8,)), 1.0, torch.Generator().manual_seed(0)
+    )
     seen, seat = torch.rand((5, 3), generator=torch.Generator().manual_seed(1)) * 5, torch.arange(5) % 2
     assert torch.equal(made(seen, seat), plain(seen, seat))
     assert not made.trunk_is_plain
@@ -82,7 +84,11 @@ def test_a_network_begins_without_and_then_sees_what_is_normalised() -> None:
 
 
 def test_each_group_normalises_alike() -> None:
-    made = Network(NetworkSpec("mlp", (3,), 2, 4, (8,), groups=(0, 1), normalised=True), 1.0, torch.Generator())
+    made = Network(
+        NetworkSpec(kind="mlp", inputs=(3,), seats=2, outputs=4, hidden=(8,), groups=(0, 1), normalised=True),
+        1.0,
+        torch.Generator(),
+    )
     made.normalise_with(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.5, 1.0, 2.0]))
     for member in made.members:
         assert member.norm.mean.tolist() == [1.0, 2.0, 3.0]

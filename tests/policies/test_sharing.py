@@ -15,7 +15,7 @@ from league.policies.networks import Network, NetworkSpec
 from league.policies.neural import actor_spec, sharing_groups
 from league.policies.settings import NetworkSettings
 
-SPEC = NetworkSpec("mlp", (5,), 4, 3, (8,), groups=(0, 1, 0, 2))
+SPEC = NetworkSpec(kind="mlp", inputs=(5,), seats=4, outputs=3, hidden=(8,), groups=(0, 1, 0, 2))
 
 
 def game() -> GameSpec:
@@ -114,6 +114,6 @@ def test_a_group_is_a_network_of_its_own() -> None:
     made = Network(SPEC, 1.0, torch.Generator().manual_seed(0))
     generator = torch.Generator().manual_seed(0)
     for number in range(3):
-        alone = Network(NetworkSpec("mlp", (5,), 4, 3, (8,)), 1.0, generator)
+        alone = Network(NetworkSpec(kind="mlp", inputs=(5,), seats=4, outputs=3, hidden=(8,)), 1.0, generator)
         for name, value in alone.state_dict().items():
             assert torch.equal(made.state_dict()[f"group.{number}.{name}"], value)

@@ -16,12 +16,14 @@ from league.policies.scripted import Random
 from league.policies.stacked import Stack, stackable
 
 SPECS = {
-    "relu": NetworkSpec("mlp", (5,), 3, 4, (16, 8)),
-    "tanh": NetworkSpec("mlp", (5,), 3, 4, (16, 8), activation="tanh"),
-    "linear": NetworkSpec("mlp", (5,), 3, 4, ()),
-    "planes": NetworkSpec("mlp", (2, 3, 4), 2, 4, (16,)),
-    "conv": NetworkSpec("conv", (2, 3, 4), 2, 4, (16,), (4, 6)),
-    "conv, tanh": NetworkSpec("conv", (2, 3, 4), 2, 4, (16,), (4,), "tanh"),
+    "relu": NetworkSpec(kind="mlp", inputs=(5,), seats=3, outputs=4, hidden=(16, 8)),
+    "tanh": NetworkSpec(kind="mlp", inputs=(5,), seats=3, outputs=4, hidden=(16, 8), activation="tanh"),
+    "linear": NetworkSpec(kind="mlp", inputs=(5,), seats=3, outputs=4, hidden=()),
+    "planes": NetworkSpec(kind="mlp", inputs=(2, 3, 4), seats=2, outputs=4, hidden=(16,)),
+    "conv": NetworkSpec(kind="conv", inputs=(2, 3, 4), seats=2, outputs=4, hidden=(16,), channels=(4, 6)),
+    "conv, tanh": NetworkSpec(
+        kind="conv", inputs=(2, 3, 4), seats=2, outputs=4, hidden=(16,), channels=(4,), activation="tanh"
+    ),
 }
 REMEMBERING = {
     "stack": replace(SPECS["relu"], memory="stack", length=3),

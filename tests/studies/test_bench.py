@@ -94,12 +94,24 @@ def test_an_agent_step_of_the_network_of_other_libraries_costs_three_megaflop() 
 @pytest.mark.parametrize(
     "spec",
     [
-        NetworkSpec("mlp", (84,), 2, 7, (128, 64)),
-        NetworkSpec("conv", (3, 6, 7), 2, 7, (32,), (8, 4)),
-        NetworkSpec("conv", (3, 6, 7), 2, 7, (32,), (8, 4), memory="stack", length=3),
-        NetworkSpec("mlp", (84,), 2, 7, (128,), memory="gru", units=16),
-        NetworkSpec("mlp", (84,), 2, 7, (), memory="lstm", units=16),
-        NetworkSpec("conv", (3, 6, 7), 2, 7, (32,), (8, 4), memory="transformer", length=5, units=18),
+        NetworkSpec(kind="mlp", inputs=(84,), seats=2, outputs=7, hidden=(128, 64)),
+        NetworkSpec(kind="conv", inputs=(3, 6, 7), seats=2, outputs=7, hidden=(32,), channels=(8, 4)),
+        NetworkSpec(
+            kind="conv", inputs=(3, 6, 7), seats=2, outputs=7, hidden=(32,), channels=(8, 4), memory="stack", length=3
+        ),
+        NetworkSpec(kind="mlp", inputs=(84,), seats=2, outputs=7, hidden=(128,), memory="gru", units=16),
+        NetworkSpec(kind="mlp", inputs=(84,), seats=2, outputs=7, hidden=(), memory="lstm", units=16),
+        NetworkSpec(
+            kind="conv",
+            inputs=(3, 6, 7),
+            seats=2,
+            outputs=7,
+            hidden=(32,),
+            channels=(8, 4),
+            memory="transformer",
+            length=5,
+            units=18,
+        ),
     ],
     ids=["mlp", "conv", "stack", "gru", "lstm", "transformer"],
 )

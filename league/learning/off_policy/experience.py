@@ -140,11 +140,18 @@ def build_segment(
     entries = torch.stack((chains.decides, chains.cut.any(2)), 1).flatten(0, 1)
     entries = torch.cat((entries, chains.next_seats.any(1)[None]))
     chain, place = entries.t().nonzero(as_tuple=True)
-    found = _sequences(_Entries(rollout, layout, chains, pending, chain, place), with_state, chunk, burn_in)
+    found = _sequences(
+        _Entries(rollout=rollout, layout=layout, chains=chains, pending=pending, chain=chain, place=place),
+        with_state,
+        chunk,
+        burn_in,
+    )
     if not bool(chains.pending.any()):
         return found, {}
     each = torch.arange(len(chains.pending), device=chain.device)
-    left = _Entries(rollout, layout, chains, pending, each, 2 * chains.latest.clamp(min=0))
+    left = _Entries(
+        rollout=rollout, layout=layout, chains=chains, pending=pending, chain=each, place=2 * chains.latest.clamp(min=0)
+    )
     memory = left.memory_before(each[:, None].expand(left.present.shape))
     return found, left.tensors(with_state) | {"valid": chains.pending, "memory": memory}
 
@@ -207,7 +214,7 @@ def _side_chains(rollout: Rollout, layout: SideLayout, owner: int, pending: Pend
     )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Entries:
     """Entries of the chains `[r]` at the places `[r]`.
 

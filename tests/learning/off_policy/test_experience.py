@@ -257,7 +257,7 @@ def test_memory_before_a_sequence_is_what_was_remembered_as_it_was_played(name: 
 def test_a_seat_that_passes_by_a_turn_remembers_what_it_did() -> None:
     """Rows in which a seat does not act leave its memory alone, as unrolling its own decisions step by step does."""
     generator = torch.Generator().manual_seed(0)
-    spec = NetworkSpec("mlp", (4,), 2, 3, (8,), memory="gru", units=5)
+    spec = NetworkSpec(kind="mlp", inputs=(4,), seats=2, outputs=3, hidden=(8,), memory="gru", units=5)
     network = Network(spec, 1.0, generator)
     length, count = 7, 6
     obs = torch.randn((length, count, 2, 4), generator=generator)

@@ -153,7 +153,7 @@ def test_actions_must_be_one_of_n() -> None:
 
 def test_norms_of_gradients_lie_where_the_networks_do_though_only_the_critic_has_some() -> None:
     """On a device that is not the CPU, as in passes over the batch in which the actor stands still."""
-    spec = NetworkSpec("mlp", (3,), 1, 2, (4,))
+    spec = NetworkSpec(kind="mlp", inputs=(3,), seats=1, outputs=2, hidden=(4,))
     actor, critic = Network(spec).to("meta"), Network(spec).to("meta")
     for parameter in critic.parameters():
         parameter.grad = torch.zeros_like(parameter)
@@ -162,7 +162,7 @@ def test_norms_of_gradients_lie_where_the_networks_do_though_only_the_critic_has
 
 
 def test_norms_of_gradients_are_those_before_they_are_scaled_down() -> None:
-    spec = NetworkSpec("mlp", (3,), 1, 2, ())
+    spec = NetworkSpec(kind="mlp", inputs=(3,), seats=1, outputs=2, hidden=())
     actor, critic = (Network(spec, 1.0, torch.Generator().manual_seed(seed)) for seed in (0, 1))
     for parameter in critic.parameters():
         parameter.grad = torch.ones_like(parameter)
