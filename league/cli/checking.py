@@ -12,7 +12,7 @@ from league.cli.overrides import Overrides
 from league.cli.shared import print_json, progress_bar
 from league.config.load import load
 from league.errors import ConfigError
-from league.views import tables
+from league.views.listings import games_table
 
 
 def list_games(try_: bool, only: str | None, as_json: bool) -> None:
@@ -28,7 +28,7 @@ def list_games(try_: bool, only: str | None, as_json: bool) -> None:
         print_json([one._asdict() for one in found])
         return
     out = Console(highlight=False)
-    out.print(tables.games_table(found))
+    out.print(games_table(found))
     out.print(
         Text("\nYour own: package.module:Name or file.py:Name. Next: league run --game GAME --run NAME", "dim"),
         soft_wrap=True,

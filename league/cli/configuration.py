@@ -10,7 +10,7 @@ from league.config.compare import differences
 from league.config.explain import toml_text
 from league.config.load import load, resolved_settings, to_dict
 from league.run.folders import find_run
-from league.views import tables
+from league.views.listings import config_table
 
 
 def show_config(path: str | None, overrides: Overrides, diff: str | None, as_json: bool) -> None:
@@ -33,4 +33,4 @@ def show_config(path: str | None, overrides: Overrides, diff: str | None, as_jso
     if as_json:
         print_json({row.key: {"value": row.value, "source": row.source} for row in resolved})
     else:
-        Console(highlight=False).print(tables.config_table(resolved))
+        Console(highlight=False).print(config_table(resolved))

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from league.cli.shared import game_maker, opened_run, print_json, progress_bar
 from league.errors import ConfigError
-from league.views import tables
+from league.views.match_table import match_table
 from league.views.text import clean
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def play_match(
     if as_json:
         print_json(asdict(report))
     else:
-        Console(highlight=False).print(tables.match_table(report))
+        Console(highlight=False).print(match_table(report))
 
 
 def show_payoff(run: str | None, policies: Sequence[str], games: int, seed: int, size: int, as_json: bool) -> None:

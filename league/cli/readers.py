@@ -21,7 +21,9 @@ from league.run.folders import RUNS
 from league.run.ranking import open_ranking, refresh
 from league.run.ratings import REFERENCE_KIND
 from league.storage.store import Store, written_at
-from league.views import tables
+from league.views.listings import RunRow, runs_table
+from league.views.snapshot_view import snapshot_view
+from league.views.standings_table import refit_table, standings_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class _Shown:
         """One table per role. named: show the role's name even if there is only one."""
         several = named or len(self.lines) > 1
         return [
-            tables.standings_table(lines, role if several else None, self.by, self.one_sided, self.seats.get(role))
+            standings_table(lines, role if several else None, self.by, self.one_sided, self.seats.get(role))
             for role, lines in self.lines.items()
         ]
 
@@ -86,7 +88,7 @@ def rate_run(run: str | None, by: str | None, as_json: bool) -> None:
     if as_json:
         print_json(asdict(found))
     else:
-        Console(highlight=False).print(tables.refit_table(found))
+        Console(highlight=False).print(refit_table(found))
 
 
 def show_policy(run: str | None, policy: str, as_json: bool) -> None:
@@ -100,11 +102,8 @@ def show_policy(run: str | None, policy: str, as_json: bool) -> None:
     if as_json:
         print_json(asdict(found))
         return
-    record = [tables.Record(row.opponent.name, row.wins, row.draws, row.losses) for row in found.record]
     best = champion is not None and champion.id == found.snapshot.id
-    Console(highlight=False).print(
-        tables.show_table(found.snapshot, found.lineage, record, found.rating, best, one_sided)
-    )
+    Console(highlight=False).print(snapshot_view(found, best, one_sided))
 
 
 def list_runs(as_json: bool) -> None:
@@ -119,12 +118,12 @@ def list_runs(as_json: bool) -> None:
     if as_json:
         print_json([row._asdict() for row in rows])
     elif rows:
-        Console(highlight=False).print(tables.runs_table(rows))
+        Console(highlight=False).print(runs_table(rows))
     else:
         print("There is no run under runs/ yet. Next: league run")
 
 
-def _run_row(folder: Path) -> tables.RunRow:
+def _run_row(folder: Path) -> RunRow:
     """A run as one line of `league runs`. Raises RunError."""
     from league.rating.standings import best_ids
 
@@ -133,15 +132,15 @@ def _run_row(folder: Path) -> tables.RunRow:
         roster = [snapshot for snapshot in store.snapshots() if snapshot.origin != "anchor"]
     champions = set(best_ids(roster, ratings).values())
     best = ", ".join(f"{s.name} {s.short}" for s in roster if s.id in champions)
-    return tables.RunRow(
-        folder.name,
-        config["game"]["id"],
-        config["matchmaking"]["kind"],
-        last.round if last else 0,
-        last.steps if last else 0,
-        len(roster),
-        best,
-        max(time.time() - written_at(folder) / 1e9, 0.0),
+    return RunRow(
+        name=folder.name,
+        game=config["game"]["id"],
+        matchmaking=config["matchmaking"]["kind"],
+        rounds=last.round if last else 0,
+        steps=last.steps if last else 0,
+        snapshots=len(roster),
+        best=best,
+        age=max(time.time() - written_at(folder) / 1e9, 0.0),
     )
 
 

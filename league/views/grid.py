@@ -98,6 +98,12 @@ class Grid:
         return lines
 
 
+def facts_grid(facts: Sequence[tuple[str, Text]]) -> Grid:
+    """One fact a line, each after its name."""
+    columns = [Column(("",)), Column(("",), least=10, keep=2, wrap=True)]
+    return Grid(columns, [[Text(name, "dim"), value] for name, value in facts], heading=False)
+
+
 def one_line(text: Text) -> Text:
     """The text, kept on one line: an ellipsis stands for what does not fit."""
     text.no_wrap, text.overflow = True, "ellipsis"

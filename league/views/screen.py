@@ -19,7 +19,7 @@ from rich.text import Text
 
 from league.records import Standing
 from league.views.grid import Column, Grid
-from league.views.tables import NO_MATCHES, standings_grid
+from league.views.standings_table import NO_MATCHES, standings_grid
 from league.views.text import clean, count, duration, number, places
 from league.views.watch import EventLine, Watch
 

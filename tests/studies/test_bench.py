@@ -23,8 +23,9 @@ from league.policies.networks import Network, NetworkSpec
 from league.run.learners import new_learner
 from league.studies.bench.bench_report import compare, read
 from league.studies.bench.limit_probe import MachineLimit, flop_per_step, products
-from league.studies.bench.measure import ProbeList, Ratio, all_probes, measured, ratio_of
+from league.studies.bench.measure import measured, ratio_of
 from league.studies.bench.probe import QUICK, Probe, Workload, versus, workload
+from league.studies.bench.probe_list import ProbeList, Ratio, all_probes
 from league.studies.bench.rating_probes import ColdStandings, RatingRefit, SyntheticRun
 from league.studies.bench.training_probes import PopulationTraining, RunTraining, Training
 from league.views.bench_table import bench_table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -14,8 +15,11 @@ from league.config.load import resolved_settings
 from league.games.catalogue import CatalogueEntry, catalogue
 from league.records import Rating, Snapshot
 from league.studies.match import MatchReport
-from league.views import tables
-from league.views.tables import Record, RunRow
+from league.studies.snapshot_profile import OpponentRecord, SnapshotProfile
+from league.views.listings import RunRow, config_table, games_table, runs_table
+from league.views.match_table import match_table
+from league.views.snapshot_view import snapshot_view
+from league.views.standings_table import standings_table, trend
 
 DUEL = MatchReport(
     labels=("main.12", "random"),
@@ -39,11 +43,33 @@ APART = replace(
     by_seat=(), forfeits=(0, 3), note="scores of different roles are not compared",
 )  # fmt: skip
 CHAMPION = replace(snapshot(29), hyperparameters={"learning_rate": 0.0003, "entropy": 0.0125})
-RECORD = [Record("main.3", 40, 3, 21), Record("random", 64, 0, 0), Record("never met", 0, 0, 0)]
 RUNS = [
-    RunRow("first", "connect_four", "fictitious", 120, 12_345_678, 25, "main.22", 75.0),
-    RunRow("a-run-with-a-very-long-name-" * 3, "pettingzoo:classic/connect_four-v3", "pbt", 0, 0, 0, "", None),
-]
+    RunRow(
+        name="first", game="connect_four", matchmaking="fictitious",
+        rounds=120, steps=12_345_678, snapshots=25, best="main.22", age=75.0,
+    ),
+    RunRow(
+        name="a-run-with-a-very-long-name-" * 3, game="pettingzoo:classic/connect_four-v3", matchmaking="pbt",
+        rounds=0, steps=0, snapshots=0, best="", age=None,
+    ),
+]  # fmt: skip
+
+
+def opponent(name: str, wins: int, draws: int, losses: int) -> OpponentRecord:
+    """A record against an opponent of this name."""
+    games = wins + draws + losses
+    score = (wins + draws / 2) / games
+    return OpponentRecord(opponent=snapshot(3, name), games=games, wins=wins, draws=draws, losses=losses, score=score)
+
+
+def profile(
+    shown: Snapshot, lineage: list[Snapshot], record: Sequence[OpponentRecord] = (), rating: Rating | None = None
+) -> SnapshotProfile:
+    """What `league show` reads of a snapshot."""
+    return SnapshotProfile(shown, rating, tuple(lineage), tuple(record))
+
+
+RECORD = [opponent("main.3", 40, 3, 21), opponent("random", 64, 0, 0)]
 
 
 def lines_of(table: RenderableType, width: int = 200) -> list[str]:
@@ -59,18 +85,20 @@ def all_tables() -> dict[str, RenderableType]:
     odd = [standing(i + 1, snapshot(i, name, name), 10.0**i, float("inf"), i == 0) for i, name in enumerate(NASTY)]
     named = replace(DUEL, labels=(NASTY[0], NASTY[2]), by_seat=tuple((name, 0.5, 2) for name in NASTY), note=NASTY[3])
     return {
-        "standings": tables.standings_table(standings(), "predator", "bradley-terry", False),
-        "one-sided": tables.standings_table(standings(), None, "elo", True),
-        "odd standings": tables.standings_table(odd, NASTY[0], NASTY[1], False),
-        "no standings": tables.standings_table((), None, "elo", False),
-        "duel": tables.match_table(DUEL),
-        "apart": tables.match_table(APART),
-        "odd match": tables.match_table(named),
-        "show": tables.show_table(CHAMPION, lineage, RECORD, Rating(412, 380, 444, 384), True),
-        "odd show": tables.show_table(snapshot(1, NASTY[0], NASTY[3]), odd_lineage(), [Record(NASTY[3], 1, 1, 1)]),
-        "runs": tables.runs_table(RUNS),
-        "games": tables.games_table(catalogue()),
-        "config": tables.config_table(resolved_settings(None, ['population.init="[red]x[/]"'])),
+        "standings": standings_table(standings(), "predator", "bradley-terry", False),
+        "one-sided": standings_table(standings(), None, "elo", True),
+        "odd standings": standings_table(odd, NASTY[0], NASTY[1], False),
+        "no standings": standings_table((), None, "elo", False),
+        "duel": match_table(DUEL),
+        "apart": match_table(APART),
+        "odd match": match_table(named),
+        "show": snapshot_view(profile(CHAMPION, lineage, RECORD, Rating(412, 380, 444, 384)), True, False),
+        "odd show": snapshot_view(
+            profile(snapshot(1, NASTY[0], NASTY[3]), odd_lineage(), [opponent(NASTY[3], 1, 1, 1)]), False, False
+        ),
+        "runs": runs_table(RUNS),
+        "games": games_table(catalogue()),
+        "config": config_table(resolved_settings(None, ['population.init="[red]x[/]"'])),
     }
 
 
@@ -89,7 +117,7 @@ def test_every_table_fits_every_width(name: str, width: int) -> None:
 
 
 def test_standings_show_rank_rating_record_and_the_best() -> None:
-    lines = lines_of(tables.standings_table(standings(), "predator", "bradley-terry", False))
+    lines = lines_of(standings_table(standings(), "predator", "bradley-terry", False))
     assert lines[0] == "predator · bradley-terry ± 95 % interval"
     assert " ".join(lines[1].split()) == "# snapshot name rating games W D L score trend round steps"
     assert " ".join(lines[2].split()) == "1 000c000c main.12 +412 ±35 384 300 4 80 0.786 60 2.0M"
@@ -98,30 +126,30 @@ def test_standings_show_rank_rating_record_and_the_best() -> None:
 
 
 def test_standings_keep_rank_name_rating_and_score_at_sixty_columns() -> None:
-    lines = lines_of(tables.standings_table(standings(), None, "elo", False), 60)
+    lines = lines_of(standings_table(standings(), None, "elo", False), 60)
     assert " ".join(lines[3].split()) == "★ 2 000b000b main.11 +382 ±35 384 0.786 ↑ 12"
 
 
 def test_one_sided_standings_have_no_wins() -> None:
-    lines = lines_of(tables.standings_table(standings(), None, "elo", True))
+    lines = lines_of(standings_table(standings(), None, "elo", True))
     assert lines[0] == "mean score ± 95 % interval"
     assert " ".join(lines[1].split()) == "# snapshot name score games trend round steps"
     assert "412 ±35" in lines[2]
 
 
 def test_without_matches_the_standings_say_so() -> None:
-    assert lines_of(tables.standings_table((), None, "elo", False))[-1] == "no rated matches yet"
+    assert lines_of(standings_table((), None, "elo", False))[-1] == "no rated matches yet"
 
 
 @pytest.mark.parametrize(
     ("change", "text"), [(None, ""), (12.4, "↑ 12"), (-12.4, "↓ 12"), (0.2, "= 0"), (-0.2, "= 0"), (10.0, "↑ 10")]
 )
 def test_a_trend_that_rounds_to_nothing_is_level(change: float | None, text: str) -> None:
-    assert tables.trend(change, 0).plain == text
+    assert trend(change, 0).plain == text
 
 
 def test_a_match_shows_score_interval_returns_and_seats() -> None:
-    assert lines_of(tables.match_table(DUEL)) == [
+    assert lines_of(match_table(DUEL)) == [
         "main.12 against random",
         "score  0.971   95 % interval 0.950 to 0.984",
         "games  400: won 386, drawn 5, lost 9",
@@ -139,7 +167,7 @@ def test_a_match_shows_score_interval_returns_and_seats() -> None:
 
 
 def test_a_match_that_compares_nothing_shows_returns_and_forfeits() -> None:
-    assert lines_of(tables.match_table(APART)) == [
+    assert lines_of(match_table(APART)) == [
         "main.12 against random",
         "",
         "policy    mean return  forfeits",
@@ -154,42 +182,43 @@ def test_more_than_two_are_placed_not_won() -> None:
     three = replace(
         DUEL, labels=("a", "b", "c"), mean_returns=(1.0, 0.0, 0.0), return_halfwidths=(0.1,) * 3, forfeits=(), sides=3
     )
-    lines = lines_of(tables.match_table(three))
+    lines = lines_of(match_table(three))
     assert lines[0] == "a against b against c"
     assert lines[2] == "games  400: first 386, shared first 5, behind 9"
-    field = lines_of(tables.match_table(replace(DUEL, sides=3)))
+    field = lines_of(match_table(replace(DUEL, sides=3)))
     assert field[0] == "main.12 against random"
     assert field[2] == lines[2], "one of two who holds all other sides"
 
 
 def test_a_snapshot_is_shown_with_lineage_hyperparameters_rating_and_record() -> None:
     lineage = [snapshot(number) for number in range(30)]
-    text = "\n".join(lines_of(tables.show_table(CHAMPION, lineage, RECORD, Rating(412, 380, 444, 384), True)))
+    text = "\n".join(
+        lines_of(snapshot_view(profile(CHAMPION, lineage, RECORD, Rating(412, 380, 444, 384)), True, False))
+    )
     assert CHAMPION.id in text
     assert "main.29  ★ best" in text
     assert "rating   +412 ±32   95 % interval, 384 games" in text
     assert "main.0 → main.1 → main.2 → main.3 → main.4 → main.5 → (18 more) → main.24" in text
     assert "learning_rate   0.0003" in text
     assert "main.3       64    40      3      21  0.648" in text
-    assert "never met" not in text
 
 
 def test_a_snapshot_without_rating_or_record_says_so() -> None:
-    text = "\n".join(lines_of(tables.show_table(snapshot(0), [snapshot(0)], [])))
+    text = "\n".join(lines_of(snapshot_view(profile(snapshot(0), [snapshot(0)]), False, False)))
     assert "rating   –" in text
     assert "opponent" not in text
 
 
 def test_runs_show_when_they_were_last_written() -> None:
-    lines = lines_of(tables.runs_table(RUNS))
+    lines = lines_of(runs_table(RUNS))
     assert " ".join(lines[1].split()) == "first connect_four fictitious 120 12.3M 25 main.22 1m15s ago"
     assert lines[2].split()[-2:] == ["–", "–"]
-    assert "1m15s ago" in lines_of(tables.runs_table(RUNS), 60)[1]
+    assert "1m15s ago" in lines_of(runs_table(RUNS), 60)[1]
 
 
 def test_games_say_what_to_install() -> None:
     games = [CatalogueEntry("kuhn", "Kuhn poker", True, ""), CatalogueEntry("chess", "Chess", False, "needs chess")]
-    lines = lines_of(tables.games_table(games))
+    lines = lines_of(games_table(games))
     assert [line.split() for line in lines[1:]] == [
         ["kuhn", "Kuhn", "poker", "yes"],
         ["chess", "Chess", "needs", "chess"],
@@ -197,7 +226,7 @@ def test_games_say_what_to_install() -> None:
 
 
 def test_config_values_read_as_toml_with_their_source_and_are_never_markup() -> None:
-    lines = lines_of(tables.config_table(resolved_settings(None, ['population.init="[red]x[/]"', "budget.rounds=7"])))
+    lines = lines_of(config_table(resolved_settings(None, ['population.init="[red]x[/]"', "budget.rounds=7"])))
     rows = [line.split() for line in lines]
     assert ["population.init", '"[red]x[/]"', "--set"] in rows
     assert ["budget.rounds", "7", "--set"] in rows
@@ -209,11 +238,11 @@ def test_standings_by_seat_show_what_each_scored_from_where():
     ids = [line.snapshot.id for line in lines]
     seats = {"player_0": {ids[0]: Rating(0.75, 0.7, 0.8, 50), ids[1]: Rating(0.5, 0.4, 0.6, 50)},
              "player_1": {ids[0]: Rating(0.5, 0.4, 0.6, 50)}}  # fmt: skip
-    found = lines_of(tables.standings_table(lines, None, "elo", False, seats))
+    found = lines_of(standings_table(lines, None, "elo", False, seats))
     assert found[0] == "elo ± 95 % interval · score by seat"
     assert found[1].endswith("  games  score as player_0  score as player_1")
     assert found[2].split()[-4:] == ["0.750", "±0.050", "0.500", "±0.100"]
     assert found[3].split()[-3:] == ["0.500", "±0.100", "–"]
     assert found[4].split()[-2:] == ["–", "–"]
-    narrow = lines_of(tables.standings_table(lines, None, "elo", False, seats), 60)
+    narrow = lines_of(standings_table(lines, None, "elo", False, seats), 60)
     assert narrow[1].split()[-2:] == ["player_0", "player_1"], "seats stay where others leave"

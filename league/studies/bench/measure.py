@@ -1,7 +1,7 @@
-"""The benchmark itself: which probes there are, and the loop that takes all of them in turn, again and again.
+"""The benchmark's loop: all probes are sampled in turn, again and again.
 
-Interleaved, a machine that is slower for a while is slower for all; ratios are taken within one turn through the
-probes, so that they hold where rates do not.
+If the machine is slower for a while, all probes are slower together. Ratios are taken within one pass over the probes,
+so that they hold even where rates do not.
 """
 
 from __future__ import annotations
@@ -9,73 +9,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 
 from league.config.load import to_dict
 from league.config.run import RunConfig
-from league.errors import ConfigError, nearest
+from league.errors import ConfigError
 from league.files import canonical_json, digest
-from league.games.catalogue import catalogue
-from league.games.registry import NATIVE
 from league.learning.learner import Learner
 from league.learning.settings import ActorCriticSettings
-from league.rating.core import RATINGS
 from league.run.learners import new_learner
 from league.storage.provenance import provenance
 from league.studies.bench.bench_report import BenchReport, Summary, summary
-from league.studies.bench.limit_probe import MachineLimit, flop_per_step
-from league.studies.bench.play_probes import Inference, MatchPlay
+from league.studies.bench.limit_probe import flop_per_step
 from league.studies.bench.probe import FULL, QUICK, Effort, Probe, Workload, workload
-from league.studies.bench.rating_probes import ColdStandings, RatingRefit, SyntheticRun
-from league.studies.bench.stepping_probes import AdaptedStepping, NativeStepping, RawStepping
-from league.studies.bench.training_probes import PopulationTraining, RunTraining, Training
+from league.studies.bench.probe_list import Ratio, all_probes
+from league.studies.bench.rating_probes import SyntheticRun
 from league.threads import alone
-
-PETTINGZOO = ("pettingzoo:classic/connect_four-v3", "mpe2:simple_spread_v3")
-"""Environments that the adapter is measured with, where they are installed."""
-
-OPPONENTS = (1, 8, 64)
-"""Numbers of distinct opponents."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """One probe's rate as a share of another's, taken within a cycle. scale: of the first's units in the second's."""
-
-    name: str
-    about: str
-    over: str
-    under: str
-    scale: float = 1.0
-
-
-@dataclass(slots=True)
-class ProbeList:
-    """All that could be measured. skipped: by name, why it cannot be."""
-
-    probes: list[Probe] = field(default_factory=list)
-    ratios: list[Ratio] = field(default_factory=list)
-    skipped: dict[str, str] = field(default_factory=dict)
-
-    def choose(self, only: Sequence[str]) -> list[Probe]:
-        """The probes of these names, or below them; a ratio's name means the two that it is of. None named: all.
-
-        Raises ConfigError for a name that there is not.
-        """
-        chosen: set[str] = set()
-        for name in only:
-            found = {probe.name for probe in self.probes if _below(probe.name, name)}
-            found |= {one for ratio in self.ratios if ratio.name == name for one in (ratio.over, ratio.under)}
-            why_not = [why for one, why in self.skipped.items() if _below(one, name)]
-            if not found and why_not:
-                raise ConfigError(f"--only {name}: it cannot be measured here: {why_not[0]}")
-            if not found:
-                known = [*(probe.name for probe in self.probes), *(ratio.name for ratio in self.ratios)]
-                groups = list(dict.fromkeys(one.partition(".")[0] for one in known))
-                hint = nearest(name, [*groups, *known])
-                raise ConfigError(f"--only {name}: there is no such measurement{hint} (groups: {', '.join(groups)})")
-            chosen |= found
-        return [probe for probe in self.probes if not only or probe.name in chosen]
 
 
 def bench(
@@ -124,95 +73,6 @@ def bench(
         quick=quick,
         seconds=time.perf_counter() - began,
     )
-
-
-def all_probes(main: Workload, archive: SyntheticRun) -> ProbeList:
-    """All probes in the order in which they are taken, those that are compared next to each other."""
-    found = ProbeList()
-    _add_training(found, main)
-    device, effort = str(main.device), main.effort
-    found.probes += [NativeStepping(id, device, effort, rules) for id in NATIVE for rules in (False, True)]
-    for id in PETTINGZOO:
-        _add_pettingzoo(found, main, id)
-    found.probes.append(MatchPlay(main))
-    found.probes += [RatingRefit(archive, kind) for kind in RATINGS if kind != "mean-score"]
-    found.probes.append(ColdStandings(archive))
-    return found
-
-
-def _add_training(found: ProbeList, main: Workload) -> None:
-    """The machine's limit, inference, and training in all ways."""
-    game = main.config.game.id
-    single = main.variant("algorithm.precision=float32")
-    mixed = main.variant("algorithm.precision=bfloat16")
-    several = main.variant("algorithm.precision=float32", "population.learners=8")
-    found.probes += [
-        MachineLimit(main, "float32"),
-        Training("training.self_play", f"{game}, self-play", single),
-    ]
-    found.ratios.append(
-        Ratio(
-            "training.share_of_limit",
-            "self-play / matrix products alone",
-            "training.self_play",
-            "machine.limit.float32",
-        )
-    )
-    others: list[Training] = []
-    for count in OPPONENTS[1:]:
-        name = f"training.opponents_{count}"
-        if len(main.spec.sides) > 1:
-            others.append(Training(name, f"{game}, {count} distinct opponents", single, count))
-        else:
-            found.skipped[name] = f"{game} has no opponents"
-    others.append(PopulationTraining("training.population_8", f"{game}, a population of eight", several))
-    others.append(Training("training.bfloat16", f"{game}, self-play, bfloat16", mixed))
-    for probe in others:
-        found.probes.append(probe)
-        what = probe.about.rpartition(", ")[2]
-        found.ratios.append(
-            Ratio(f"{probe.name}.of_self_play", f"{what} / self-play", probe.name, "training.self_play")
-        )
-    found.probes += [RunTraining(main), MachineLimit(main, "bfloat16")]
-    found.ratios.append(
-        Ratio("training.run.of_self_play", "a whole league / self-play", "training.run", "training.self_play")
-    )
-    found.ratios.append(
-        Ratio(
-            "machine.limit.bfloat16.of_float32",
-            "matrix products, bfloat16 / float32",
-            "machine.limit.bfloat16",
-            "machine.limit.float32",
-        )
-    )
-    for count in OPPONENTS:
-        if len(main.spec.sides) > 1:
-            found.probes.append(Inference(main, count))
-        else:
-            found.skipped[f"inference.{count}"] = f"{game} has no opponents"
-
-
-def _add_pettingzoo(found: ProbeList, main: Workload, id: str) -> None:
-    """NativeStepping an environment, bare and adapted, and training on it; with the configured network as an MLP."""
-    here = {listed.id: listed.why_not for listed in catalogue()}
-    names = [f"stepping.{id}.bare", f"stepping.{id}", f"training.{id}"]
-    if here.get(id, "it is not installed"):
-        found.skipped |= dict.fromkeys(names, here.get(id, "it is not installed"))
-        return
-    changes = (f"game.id={id!r}", "algorithm.slots=none", "algorithm.precision=float32", "network.kind=mlp")
-    adapted = workload(main.changed(*changes), main.effort)
-    short = id.partition(":")[2]
-    processes = max(adapted.tuning.workers, 1)
-    found.probes += [
-        RawStepping(names[0], id, processes, main.effort),
-        AdaptedStepping(names[1], adapted),
-        Training(names[2], f"{short}, self-play", adapted),
-    ]
-    acting = sum(role.acting for role in adapted.spec.roles)
-    found.ratios += [
-        Ratio(f"{names[1]}.of_bare", f"{short}, stepping / bare", names[1], names[0]),
-        Ratio(f"{names[2]}.of_bare", f"{short}, training / bare", names[2], names[0], 1 / acting),
-    ]
 
 
 def measured(probes: Sequence[Probe], effort: Effort, tick: Callable[[float], None]) -> dict[str, dict[int, float]]:
@@ -274,8 +134,3 @@ def _measurable(config: RunConfig) -> None:
 
 def _learners(main: Workload) -> list[Learner]:
     return [new_learner(main.config, main.spec, 0, role, main.device) for role in range(len(main.spec.roles))]
-
-
-def _below(name: str, prefix: str) -> bool:
-    """`training` is what `training.self_play` stands below."""
-    return name == prefix or name.startswith(f"{prefix}.")

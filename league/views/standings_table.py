@@ -1,0 +1,135 @@
+"""Standings as a table, for the commands and the live screen, and the result of a refit of all ratings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from league.records import PolicyId, Rating, Standing
+from league.views.grid import Column, Grid, one_line
+from league.views.text import MISSING, aligned, clean, count, duration, fine, half_width, interval, number, places
+
+if TYPE_CHECKING:
+    from league.run.ratings import Refit
+
+NO_MATCHES = "no rated matches yet"
+"""Shown in place of standings until there are any."""
+
+ANCHOR = "anchor"
+"""Shown in place of the name of a policy that is rated but never trained."""
+
+Seats = Mapping[str, Mapping[PolicyId, Rating]]
+"""By the name of a seat (or a group of seats): every policy's score there."""
+
+
+def standings_table(
+    standings: Sequence[Standing], role: str | None, by: str, one_sided: bool, seats: Seats | None = None
+) -> RenderableType:
+    """The standings of one role (None: the game has one), by the rating called `by`; one-sided games by score.
+
+    seats: what everybody scored where, to be shown instead of their records.
+    """
+    how = "mean score" if one_sided else clean(by)
+    parts = [*([clean(role)] if role else []), f"{how} ± 95 % interval", *(["score by seat"] if seats else [])]
+    heading = Text(" · ".join(parts), "dim")
+    if not standings:
+        return Group(one_line(heading), Text(NO_MATCHES, "italic"))
+    if seats is not None:
+        return Group(one_line(heading), _seats_grid(standings, one_sided, seats))
+    return Group(one_line(heading), standings_grid(standings, one_sided, "snapshot", "name"))
+
+
+def _seats_grid(lines: Sequence[Standing], one_sided: bool, seats: Seats) -> Grid:
+    """The standings with what each scored at each place, side by side."""
+    whole = standings_grid(lines, one_sided, "snapshot", "name")
+    found = [[scores.get(line.snapshot.id) for line in lines] for scores in seats.values()]
+    halves = [half_width(one.low, one.high) for scores in found for one in scores if one is not None]
+    digits = max((fine(0.0, half) for half in halves if half > 0), default=3)
+    columns = [Column((f"score as {clean(name)}", clean(name)), right=True, keep=9) for name in seats]
+    cells = [
+        aligned([MISSING if one is None else interval(one.value, one.low, one.high, digits) for one in scores])
+        for scores in found
+    ]
+    rows: list[list[str | Text]] = [
+        [*row[:6], *(texts[place] for texts in cells)] for place, row in enumerate(whole.rows)
+    ]
+    return Grid([*whole.columns[:6], *columns], rows, named=2)
+
+
+def standings_grid(lines: Sequence[Standing], one_sided: bool, id_title: str, name_title: str) -> Grid:
+    """Standings as a grid: the best has a star, anchors are named so and dimmed. Also what the live screen shows."""
+    halves = [half_width(line.rating.low, line.rating.high) for line in lines]
+    digits = places([*(line.rating.value for line in lines), *halves])
+    half_texts = aligned([f"±{number(half, digits)}" for half in halves])
+    outcomes, outcome_title = _outcomes(lines)
+    columns = [
+        Column(("",), keep=9),
+        Column(("#",), right=True, keep=8),
+        Column((id_title,), keep=9),
+        Column((name_title,), keep=7, least=8),
+        Column(("score" if one_sided else "rating",), right=True, keep=9),
+        Column(("games",), right=True, keep=4),
+        *([] if one_sided else [Column((outcome_title,), keep=0), Column(("score",), right=True, keep=5)]),
+        Column(("trend",), right=True, keep=6),
+        Column(("round",), right=True, keep=0),
+        Column(("steps",), right=True, keep=0),
+    ]
+    rows = []
+    for line, half, outcome in zip(lines, half_texts, outcomes, strict=True):
+        snapshot = line.snapshot
+        anchor = snapshot.origin == "anchor"
+        style = "dim" if anchor else "bold" if line.best else ""
+        # Among standings of one role an anchor need not name the role again.
+        short = clean(snapshot.text if anchor else snapshot.short)
+        rows.append(
+            [
+                Text("★" if line.best else " ", "yellow"),
+                Text(str(line.rank), "dim"),
+                Text(short, "dim" if anchor else "cyan"),
+                Text(ANCHOR if anchor else clean(snapshot.name), style),
+                Text(f"{number(line.rating.value, digits, signed=not one_sided)} {half}", style),
+                Text(str(line.rating.games), style),
+                *([] if one_sided else [Text(outcome, "dim"), Text(number(line.score, 3), style)]),
+                trend(line.trend, digits),
+                Text("" if anchor else str(snapshot.round), "dim"),
+                Text("" if anchor else count(snapshot.steps), "dim"),
+            ]
+        )
+    return Grid(columns, rows, named=2)
+
+
+def _outcomes(lines: Sequence[Standing]) -> tuple[list[str], str]:
+    """Wins, draws and losses of each line as one aligned text, and the title above them."""
+    parts = [
+        aligned([title, *(str(n) for n in numbers)])
+        for title, numbers in (
+            ("W", [line.wins for line in lines]),
+            ("D", [line.draws for line in lines]),
+            ("L", [line.losses for line in lines]),
+        )
+    ]
+    title, *texts = ("  ".join(row) for row in zip(*parts, strict=True))
+    return texts, title
+
+
+def trend(change: float | None, digits: int) -> Text:
+    """An arrow and by how much: up, down, or level where the change rounds to nothing."""
+    if change is None:
+        return Text("")
+    size = number(abs(change), digits)
+    if not any(letter in "123456789∞" for letter in size):
+        return Text(f"= {size}", "dim")
+    return Text(f"↑ {size}", "green") if change > 0 else Text(f"↓ {size}", "red")
+
+
+def refit_table(found: Refit) -> RenderableType:
+    """What a full refit of the ledger showed."""
+    columns = [Column(("rating",), least=8, keep=2), Column(("largest difference from the cache", "difference"))]
+    differences = ["nothing was cached" if apart is None else f"{apart:.2g}" for apart in found.ratings.values()]
+    rows = [[clean(name), apart] for name, apart in zip(found.ratings, differences, strict=True)]
+    ending = f"{found.matches:,} matches, {found.policies:,} policies, {duration(found.seconds)}; "
+    ending += f"{found.records} records differed; the cache is up to date"
+    return Group(Grid(columns, rows), Text(), Text(ending, "dim"))
