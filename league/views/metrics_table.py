@@ -1,4 +1,4 @@
-"""What `league metrics` shows: each learner's metrics with their course, the signs that were seen, or all there are."""
+"""The output of `league metrics`: each learner's metrics over the rounds, and the warning signs found in them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from league.learning.diagnostics.catalogue import Diagnostic
     from league.storage.rows import MetricsRow
 
-NOTHING = "no round was trained yet"
-"""What stands in the place of metrics before there are any."""
+NOTHING = "no rounds have been trained yet"
+"""Shown in place of metrics until there are any."""
 
-NO_SIGN = "no bad sign was seen; league metrics --signs says what is looked for"
-"""What stands in the place of bad signs where there are none."""
+NO_SIGN = "no warning signs; league metrics --signs lists all that are looked for"
+"""Shown in place of warning signs if there are none."""
 
 SeenSign = tuple[int, str, str, str, str | None]
-"""A sign that was seen: round, learner, name, what it showed, and the settings to look at (None: unknown here)."""
+"""A warning sign that was found: round, learner, name, what it showed, and the settings to look at (None: unknown)."""
 
 
 def metrics_table(rows: Sequence[MetricsRow], seen: Sequence[SeenSign]) -> RenderableType:
-    """Metrics by learner: the latest value, how far it is from the first one shown, and its course in between."""
+    """Metrics by learner: the latest value, its change since the first round shown, and a curve."""
     parts: list[RenderableType] = []
     for learner in dict.fromkeys(row.learner for row in rows):
         mine = [row for row in rows if row.learner == learner]
@@ -40,11 +40,11 @@ def metrics_table(rows: Sequence[MetricsRow], seen: Sequence[SeenSign]) -> Rende
 
 
 def signs_table(signs: Sequence[Diagnostic]) -> RenderableType:
-    """All signs, with what each is, its usual cause and the settings to look at."""
+    """All warning signs: each with its threshold, its usual cause and the settings to look at."""
     parts: list[RenderableType] = []
     for sign in signs:
         heading = Text.assemble((sign.name, "bold"), (f"  {', '.join(sign.metrics)}", "dim"))
-        parts += [heading, _facts([("told", sign.threshold), ("cause", sign.cause), ("look at", sign.setting)])]
+        parts += [heading, _facts([("when", sign.threshold), ("cause", sign.cause), ("look at", sign.setting)])]
     return Group(*parts)
 
 
@@ -66,7 +66,7 @@ def _metrics(rows: Sequence[MetricsRow]) -> Grid:
 
 
 def _value(value: float | None, signed: bool = False) -> str:
-    """Three significant digits, also where a value is tiny."""
+    """Three significant digits, even of tiny values."""
     if value is not None and 0 < abs(value) < 1e-3:
         return f"{value:{'+' if signed else ''}.1e}"
     return number(value, places([value or 0.0]), signed)
@@ -81,6 +81,6 @@ def _seen(seen: Sequence[SeenSign]) -> RenderableType:
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> Grid:
-    """Facts of a sign under each other, each with its name before it."""
+    """The facts of a warning sign, one a line, each after its name."""
     columns = [Column(("",), keep=9), Column(("",), keep=8, least=20, wrap=True)]
     return Grid(columns, [[Text(f"  {name}", "dim"), clean(text)] for name, text in facts], heading=False)

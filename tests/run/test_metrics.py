@@ -1,5 +1,5 @@
-"""`league metrics` over runs: the table, CSV and JSON say what is stored, bad signs are kept, told and listed; a run
-that goes on tells the same."""
+"""`league metrics` over runs: the table, CSV and JSON say what is stored, warning signs are kept, reported and listed;
+a resumed run reports the same."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from league.storage.store import Store
 WIDTH = 70
 
 WILD = ("algorithm.learning_rate=0.3", "algorithm.epochs=6", "algorithm.minibatch=32", "population.spread={}")
-"""Steps so large that bad signs must show."""
+"""Steps so large that warning signs must show."""
 
 
 @pytest.fixture(autouse=True)
@@ -126,7 +126,7 @@ def test_a_run_that_has_not_begun_has_no_metrics(tmp_path: Path) -> None:
     with League(tiny(), tmp_path / "run") as run:
         run._begin()
     called = league("metrics", "-r", tmp_path / "run")
-    assert (called.code, called.out.splitlines()[0]) == (0, "no round was trained yet")
+    assert (called.code, called.out.splitlines()[0]) == (0, "no rounds have been trained yet")
     assert league("metrics", "-r", tmp_path / "run", "--json").json == {"metrics": [], "signs": []}
 
 

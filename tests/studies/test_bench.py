@@ -372,7 +372,7 @@ def test_files_that_are_no_report_are_refused(first: Path, tmp_path: Path, conte
     file.write_text(content or json.dumps(json.loads(first.read_text()) | {"report": "another"}))
     refused = league("bench", "--compare", file)
     assert refused.code == 2
-    assert f"{file} is no report of `league bench --json` (" in refused.err
+    assert f"{file} is not a report of `league bench --json` (" in refused.err
     assert why in refused.err
     missing = league("bench", "--compare", tmp_path / "none.json")
     assert (missing.code, "No such file" in missing.err) == (2, True)

@@ -69,7 +69,7 @@ def profile(
     return SnapshotProfile(shown, rating, tuple(lineage), tuple(record))
 
 
-RECORD = [opponent("main.3", 40, 3, 21), opponent("random", 64, 0, 0)]
+RECORD = [opponent("main", 40, 3, 21), opponent("random", 64, 0, 0)]
 
 
 def lines_of(table: RenderableType, width: int = 200) -> list[str]:

@@ -1,4 +1,4 @@
-"""The report of `league bench`: a record that can be written, read back and compared with another."""
+"""The report of `league bench`: how it is written, read and compared with an earlier one."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from league.errors import ConfigError
 from league.files import read_capped
 
 KIND = "league bench"
-"""What a report's "report" says."""
+"""The value of the key "report" in every report."""
 
 _CAP = 2**24
-_NONE = f"is no report of `{KIND} --json`"
+_NOT_A_REPORT = f"is not a report of `{KIND} --json`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The samples of one probe, or of one ratio: unit, median, lowest, highest, and how many there were.
+    """The median and range of the samples of one probe or one ratio.
 
-    about: what was measured, in a few words. details: further facts of the probe.
+    about: what was measured, in a few words. samples: their number. details: other facts that the probe reports.
     """
 
     about: str
@@ -40,11 +40,11 @@ class Summary:
 class BenchReport:
     """One run of the benchmark.
 
-    version: league's. machine: cpu, cores, gpu, torch, python, platform and device. config: the sections that matter,
-    and their digest. effort: how much was measured. tuning: how the machine was used. flop_per_step: FLOP of an
-    agent-step in matrix products, update included. probes, ratios: by name. phases: by probe, the share of each phase
-    in its time. skipped: by name, why it was not measured. quick: whether it was the short one. seconds: of the whole
-    benchmark.
+    version: of league. machine: cpu, cores, gpu, torch, python, platform and device. config: the sections that affect
+    speed, and their digest. effort: how much was measured. tuning: threads, workers and microbatches. flop_per_step:
+    FLOP of the matrix products of one agent-step, including the update. probes, ratios: by name. phases: by probe, each
+    phase's share of the time. skipped: by name, the reason. quick: whether the benchmark was the short one. seconds:
+    of the whole benchmark.
     """
 
     version: str
@@ -62,13 +62,13 @@ class BenchReport:
     report: str = KIND
 
     def to_dict(self) -> dict[str, object]:
-        """As plain JSON values; `read` is the way back."""
+        """As plain JSON values, which `read` reads back."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An earlier value, and the new one as a multiple of it."""
+    """An earlier value, and the new value divided by it."""
 
     old: float
     ratio: float
@@ -76,7 +76,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A report against an earlier one, for names that both have. warnings: differences that make comparison hard."""
+    """A report compared with an earlier one, for the names in both. warnings: other differences between the two."""
 
     file: str
     warnings: tuple[str, ...]
@@ -85,7 +85,7 @@ class Comparison:
 
 
 def summary(values: Sequence[float], about: str, unit: str, details: Mapping[str, object] | None = None) -> Summary:
-    """Median and range of some samples, of which there is at least one."""
+    """The median and range of one or more samples."""
     return Summary(
         about=about,
         unit=unit,
@@ -98,20 +98,20 @@ def summary(values: Sequence[float], about: str, unit: str, details: Mapping[str
 
 
 def read(path: Path) -> BenchReport:
-    """The report in a file. Raises ConfigError where it is none, OSError where there is no file."""
+    """Read a report. Raises ConfigError if the file holds no report, OSError if it cannot be read."""
     try:
         found = TypeAdapter(BenchReport).validate_json(read_capped(path, _CAP))
     except ValidationError as error:
         fault = error.errors()[0]
         place = ".".join(map(str, fault["loc"]))
-        raise ConfigError(f"{path} {_NONE} ({place + ': ' if place else ''}{fault['msg']})") from None
+        raise ConfigError(f"{path} {_NOT_A_REPORT} ({place + ': ' if place else ''}{fault['msg']})") from None
     if found.report != KIND:
-        raise ConfigError(f"{path} {_NONE} (report: '{found.report}')")
+        raise ConfigError(f"{path} {_NOT_A_REPORT} (report: '{found.report}')")
     return found
 
 
 def compare(new: BenchReport, old: BenchReport, file: str) -> Comparison:
-    """A report against an earlier one that was read from `file`."""
+    """Compare a report with an earlier one, which was read from `file`."""
     warnings = [
         f"{what} {one.key} was {one.old}, is {one.new}"
         for what, before, after in (

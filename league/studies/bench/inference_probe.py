@@ -14,9 +14,9 @@ from league.studies.bench.probe import Probe, Workload, now, versus
 
 
 class InferenceProbe(Probe):
-    """Decisions a second at one table: a policy against so many distinct opponents, balanced over the seats.
+    """Decisions per second at one table: a policy against distinct opponents, balanced over the seats.
 
-    On a CPU the game's own time is left out; elsewhere it cannot be told apart and is in.
+    On a CPU the game's own time is subtracted; on other devices it cannot be separated and is included.
     """
 
     unit = "decisions/s"

@@ -1,7 +1,7 @@
-"""The machine's own limit: the matrix products that training cannot do without, and nothing else.
+"""The machine's limit: the speed of the matrix products that training needs, without anything else.
 
-A decision that is learned from costs one forward pass of the actor when it is taken and one of the critic for its
-advantage, then in each epoch a forward pass of both and two products a layer for the gradients of inputs and weights.
+Each decision in a rollout costs one forward pass of the actor (to act) and one of the critic (for the advantage). Each
+epoch of the update adds a forward pass of both, and two products per layer for the gradients of inputs and weights.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from league.studies.bench.probe import Probe, Workload, now
 from league.threads import Threads, usable_cores
 
 _BRIEF = 0.01
-"""Seconds for which a candidate is tried before the best are measured for longer."""
+"""Seconds of the first trial of a candidate; only the best candidates are measured for longer."""
 
-_PATIENCE = 0.3
-"""Seconds of one try above which larger batches are not tried: they would take that much longer for each row."""
+_SLOW = 0.3
+"""A trial that takes more seconds than this is the last of its kind: no larger batches are tried."""
 
 _FINALISTS = 3
-_LARGEST = 2**25
-"""Numbers in one matrix at most; convolutions have large ones."""
+_MAX_ELEMENTS = 2**25
+"""The most elements of one matrix; those of convolutions are large."""
 
 _DEVICE_BATCHES = (65536, 262144)
-"""Tried too on devices that only large batches fill."""
+"""Larger batches for accelerators: small ones do not keep them busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ class Product:
 
 
 def products(network: NetworkSpec) -> list[Product]:
-    """The layers of a network, for one decision; a 3×3 convolution is a product for each place of the board.
+    """The layers of a network for one decision. A 3×3 convolution is one product per cell of the board.
 
-    Attention embeds all observations that it looks at, as it must where a decision is taken.
+    A transformer embeds its whole window of observations for every decision, as it must when it acts.
     """
     found = []
     side_by_side, times = (network.length if network.memory == kind else 1 for kind in ("stack", "transformer"))
@@ -65,11 +65,11 @@ def products(network: NetworkSpec) -> list[Product]:
         width = network.channels[-1] * places
     widths = (width + network.seats, *network.hidden)
     found += [Product(times, before, after) for before, after in pairwise(widths)]
-    return found + _remembering(network, widths[-1]) + [Product(1, network.units or widths[-1], network.outputs)]
+    return found + _memory_products(network, widths[-1]) + [Product(1, network.units or widths[-1], network.outputs)]
 
 
-def _remembering(network: NetworkSpec, width: int) -> list[Product]:
-    """Those of a cell or of attention, which is given `width` numbers."""
+def _memory_products(network: NetworkSpec, width: int) -> list[Product]:
+    """The products of a recurrent cell or a transformer with `width` inputs."""
     units, length = network.units, network.length
     if network.memory in ("gru", "lstm"):
         gates = (3 if network.memory == "gru" else 4) * units
@@ -89,7 +89,7 @@ def layers(learner: Learner) -> list[Product]:
 
 
 def flop_per_step(learners: Sequence[Learner], epochs: int) -> float:
-    """FLOP of one agent-step, update included; the mean over the roles, weighted by how many of each act at once."""
+    """FLOP of one agent-step, including its share of the update: a mean over roles, weighted by seats that act."""
     seats = sum(learner.role.acting for learner in learners)
     passes = sum(learner.role.acting * product.flop for learner in learners for product in layers(learner))
     return (1 + 3 * epochs) * passes / seats
@@ -97,7 +97,7 @@ def flop_per_step(learners: Sequence[Learner], epochs: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A way to use the machine: `count` threads on one batch together, or (alone) each on a batch of its own."""
+    """A way to use the machine: `count` threads share one batch, or (alone) each thread has a batch of its own."""
 
     count: int
     alone: bool
@@ -110,8 +110,8 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Try:
-    """What a candidate showed: agent-steps a second; and seconds that it took to see it."""
+class _Trial:
+    """One measurement of a candidate. rate: agent-steps per second. took: seconds of the whole trial."""
 
     candidate: Candidate
     rate: float
@@ -119,9 +119,9 @@ class _Try:
 
 
 class MachineLimit(Probe):
-    """Agent-steps a second of pure matrix products, the best of all candidates, in one precision.
+    """Agent-steps per second of matrix products alone, in one precision, for the fastest candidate.
 
-    precision: "float32" or "bfloat16". Every sample tries all candidates briefly and the best of these for longer.
+    precision: "float32" or "bfloat16". Each sample tries all candidates briefly, then measures the fastest for longer.
     """
 
     unit = "agent-steps/s"
@@ -129,7 +129,7 @@ class MachineLimit(Probe):
     def __init__(self, workload: Workload, precision: str) -> None:
         super().__init__(f"machine.limit.{precision}", f"matrix products alone, {precision}")
         self._workload, self._dtype = workload, getattr(torch, precision)
-        self._best: _Try | None = None
+        self._best: _Trial | None = None
         self._pools: dict[int, Threads] = {}
 
     def prepare(self) -> None:
@@ -140,7 +140,7 @@ class MachineLimit(Probe):
         self._pools = {count: Threads(count) for count in _counts() if count > 1}
 
     def sample(self) -> float:
-        tried = [found for count, alone in self._manners() for found in self._tries(count, alone)]
+        tried = [found for count, alone in self._thread_layouts() for found in self._trials(count, alone)]
         tried.sort(key=lambda one: one.rate, reverse=True)
         seconds = self._workload.effort.seconds / _FINALISTS
         finals = [one if one.took > seconds else self._try(one.candidate, seconds) for one in tried[:_FINALISTS]]
@@ -159,7 +159,7 @@ class MachineLimit(Probe):
         for pool in self._pools.values():
             pool.close()
 
-    def _manners(self) -> list[tuple[int, bool]]:
+    def _thread_layouts(self) -> list[tuple[int, bool]]:
         if self._workload.device.type != "cpu":
             return [(1, True)]
         return [(count, alone) for count in _counts() for alone in ((True, False) if count > 1 else (True,))]
@@ -169,56 +169,56 @@ class MachineLimit(Probe):
         if self._workload.device.type != "cpu":
             batches += _DEVICE_BATCHES
         widest = max(one.rows * max(one.inputs, one.outputs) for _, layers in self._layers for one in layers)
-        return [batch for batch in batches if batch * widest <= _LARGEST] or batches[:1]
+        return [batch for batch in batches if batch * widest <= _MAX_ELEMENTS] or batches[:1]
 
-    def _tries(self, count: int, alone: bool) -> list[_Try]:
-        """Every batch size in one manner, from the smallest up to where a single try takes too long."""
-        found: list[_Try] = []
+    def _trials(self, count: int, alone: bool) -> list[_Trial]:
+        """Trials of growing batch sizes, which end when a trial takes too long."""
+        found: list[_Trial] = []
         for batch in self._batches():
             found.append(self._try(Candidate(count, alone, batch), _BRIEF))
-            if found[-1].took > _PATIENCE:
+            if found[-1].took > _SLOW:
                 break
         return found
 
-    def _try(self, candidate: Candidate, seconds: float) -> _Try:
-        """The passes forward and those of the update, timed apart for `seconds` in all."""
+    def _try(self, candidate: Candidate, seconds: float) -> _Trial:
+        """Time the forward passes and the passes of the update separately, for `seconds` in all."""
         began = time.perf_counter()
         jobs = candidate.count if candidate.alone else 1
-        works = [_Work(self._layers, candidate.batch, self._dtype, self._workload.device) for _ in range(jobs)]
+        batches = [_Batch(self._layers, candidate.batch, self._dtype, self._workload.device) for _ in range(jobs)]
         if not candidate.alone:
             torch.set_num_threads(candidate.count)
         try:
-            acting = self._time(candidate, works, _Work.forward, seconds / 2)
-            learning = self._time(candidate, works, _Work.both, seconds / 2)
+            acting = self._time(candidate, batches, _Batch.forward, seconds / 2)
+            learning = self._time(candidate, batches, _Batch.forward_and_backward, seconds / 2)
         finally:
             torch.set_num_threads(1)
-        rate = sum(work.steps for work in works) / (acting + self._workload.epochs * learning)
-        return _Try(candidate, rate, time.perf_counter() - began)
+        rate = sum(batch.steps for batch in batches) / (acting + self._workload.epochs * learning)
+        return _Trial(candidate, rate, time.perf_counter() - began)
 
     def _time(
-        self, candidate: Candidate, works: Sequence[_Work], part: Callable[[_Work], None], seconds: float
+        self, candidate: Candidate, batches: Sequence[_Batch], part: Callable[[_Batch], None], seconds: float
     ) -> float:
-        """Seconds in which every one of `works`, side by side, does `part` once."""
+        """Seconds for `part` of all batches, which run in parallel."""
 
-        def repeat(work: _Work) -> None:
+        def repeat(batch: _Batch) -> None:
             for _ in range(times):
-                part(work)
+                part(batch)
 
         times, device = 1, self._workload.device
         while True:
             began = now(device)
-            if len(works) > 1:
-                self._pools[candidate.count].map(repeat, works)
+            if len(batches) > 1:
+                self._pools[candidate.count].map(repeat, batches)
             else:
-                repeat(works[0])
+                repeat(batches[0])
             took = now(device) - began
             if took >= seconds:
                 return took / times
             times = max(2 * times, min(int(1.2 * times * seconds / max(took, 1e-9)), 64 * times))
 
 
-class _Work:
-    """One batch of inputs through all layers of all networks, into memory that is there already."""
+class _Batch:
+    """One batch of inputs for all layers of all networks. Results go to preallocated memory."""
 
     def __init__(
         self, roles: Sequence[tuple[int, Sequence[Product]]], batch: int, dtype: torch.dtype, device: torch.device
@@ -241,12 +241,12 @@ class _Work:
                 self._layers.append((inputs, weights, found, torch.empty_like(inputs), torch.empty_like(weights)))
 
     def forward(self) -> None:
-        """One pass forward."""
+        """One forward pass."""
         for inputs, weights, found, _, _ in self._layers:
             torch.mm(inputs, weights.t(), out=found)
 
-    def both(self) -> None:
-        """One pass forward, and the gradients of all inputs and weights."""
+    def forward_and_backward(self) -> None:
+        """One forward pass and the gradients of all inputs and weights."""
         self.forward()
         for inputs, weights, found, of_inputs, of_weights in self._layers:
             torch.mm(found, weights, out=of_inputs)
@@ -254,6 +254,6 @@ class _Work:
 
 
 def _counts() -> list[int]:
-    """Numbers of threads to try: doubling from one, and as many as there are cores."""
+    """The numbers of threads to try: the powers of two up to the number of cores, and that number."""
     cores = usable_cores()
     return sorted({cores, *(2**power for power in range(cores.bit_length()) if 2**power <= cores)})

@@ -1,4 +1,4 @@
-"""Rated matches: how many games a second snapshots of the configured actor play."""
+"""Rated matches: how many games per second two snapshots of the configured actor play."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from league.studies.bench.probe import Probe, Workload, now
 
 
 class MatchProbe(Probe):
-    """Games a second of a match between two snapshots, sampled, seat-balanced, every result a record."""
+    """Games per second of a seat-balanced match between two snapshots, with sampled moves and recorded results."""
 
     unit = "games/s"
 
@@ -27,7 +27,7 @@ class MatchProbe(Probe):
             for role, policy in rival.items()
         }
         self._executor = workload.executor(())
-        # Of environments there are fewer games than of native ones, which are hundreds of times faster.
+        # Environments play fewer games: native games are hundreds of times faster.
         self._games = workload.effort.games if workload.native else max(workload.effort.games // 400, workload.slots)
 
     def warm(self) -> None:
@@ -49,7 +49,7 @@ class MatchProbe(Probe):
         return sum(result.games for result in results)
 
     def _fixtures(self, games: int) -> list[Fixture]:
-        """The first snapshot against the second, by the kind of game."""
+        """The first snapshot against the second, seated as the game requires."""
         spec, role = self._workload.spec, self._workload.spec.roles[0].name
         others: tuple[PolicyId, ...] = ()
         if compares_same_role(spec):

@@ -33,10 +33,10 @@ def bench(
     only: Sequence[str] = (),
     tick: Callable[[float], None] = lambda fraction: None,
 ) -> BenchReport:
-    """Measure how well this machine is used for a config. No run is written but in temporary folders.
+    """Measure how fast this machine runs a config. Runs are written to temporary folders only.
 
-    quick: less of everything, in under a minute. only: names of probes or ratios, or what stands before a dot in them.
-    tick: told how much is done. Raises ConfigError for unknown names, LeagueError for what a run could not do either.
+    quick: a smaller benchmark, of under a minute. only: names of probes or ratios, or the beginning of names up to a
+    dot. tick: called with the fraction done. Raises ConfigError for unknown names, LeagueError if a run would.
     """
     began = time.perf_counter()
     alone()
@@ -76,13 +76,13 @@ def bench(
 
 
 def measured(probes: Sequence[Probe], effort: Effort, tick: Callable[[float], None]) -> dict[str, dict[int, float]]:
-    """Samples by probe and cycle. A probe that has had its time, or as many samples as it needs, rests."""
+    """The samples by probe and cycle. A probe is skipped once it has used up its time or has enough samples."""
     samples: dict[str, dict[int, float]] = {probe.name: {} for probe in probes}
     spent = dict.fromkeys(samples, 0.0)
     expected = dict.fromkeys(samples, 2 * effort.seconds)
     begun, most = time.perf_counter(), 0.0
 
-    def rests(probe: Probe) -> bool:
+    def is_finished(probe: Probe) -> bool:
         had = len(samples[probe.name])
         late = spent[probe.name] >= effort.limit or time.perf_counter() - begun >= effort.enough
         return had >= probe.most or (late and had > 0)
@@ -92,7 +92,7 @@ def measured(probes: Sequence[Probe], effort: Effort, tick: Callable[[float], No
         left = 0.0
         for index, probe in enumerate(probes):
             cycles = effort.cycles - cycle - (index < place)
-            left += 0.0 if rests(probe) else expected[probe.name] * min(cycles, probe.most)
+            left += 0.0 if is_finished(probe) else expected[probe.name] * min(cycles, probe.most)
         elapsed = time.perf_counter() - begun
         most = max(most, elapsed / (elapsed + left) if left else 1.0)
         tick(most)
@@ -106,7 +106,7 @@ def measured(probes: Sequence[Probe], effort: Effort, tick: Callable[[float], No
     for cycle in range(effort.cycles):
         for place, probe in enumerate(probes):
             tell(cycle, place)
-            if rests(probe):
+            if is_finished(probe):
                 continue
             began = time.perf_counter()
             samples[probe.name][cycle] = probe.sample()
@@ -117,14 +117,14 @@ def measured(probes: Sequence[Probe], effort: Effort, tick: Callable[[float], No
 
 
 def ratio_of(ratio: Ratio, samples: dict[str, dict[int, float]]) -> Summary | None:
-    """A ratio of the cycles in which both were measured; None where there are none."""
+    """A ratio over the cycles in which both probes were sampled; None if there are none."""
     over, under = samples.get(ratio.over, {}), samples.get(ratio.under, {})
     values = [ratio.scale * over[cycle] / under[cycle] for cycle in over if cycle in under]
     return summary(values, ratio.about, "ratio") if values else None
 
 
 def _measurable(config: RunConfig) -> None:
-    """Raises ConfigError where what a decision costs is not known."""
+    """Raises ConfigError for an algorithm whose cost per decision is not known."""
     if not isinstance(config.algorithm, ActorCriticSettings):
         raise ConfigError(
             f"league bench measures algorithms that learn from their latest rollout, not {config.algorithm.kind}: "

@@ -1,4 +1,4 @@
-"""What a measurement is (`Probe`), how much work it may be (`Effort`), and what is measured (`Workload`)."""
+"""A measurement (`Probe`), the amount of work it may do (`Effort`), and what it measures (`Workload`)."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from league.threads import Threads
 class Effort:
     """How much work a benchmark does.
 
-    cycles: passes over all probes. seconds: of a sample, at least. limit: seconds of samples after which a probe is not
-    sampled again. enough: seconds of the whole benchmark after which only probes without a sample are sampled. steps:
-    agent-steps of a training round at most (None: as the config says). games: of a match. matches, snapshots: of the
-    synthetic ledger. rounds: of the league that is run (None: up to its first rated matches). batches: numbers of rows
-    that are tried for the machine's limit.
+    cycles: passes over all probes. seconds: the least duration of a sample. limit: total seconds of samples after which
+    a probe is not sampled again. enough: seconds of the whole benchmark after which only probes without a sample are
+    sampled. steps: the most agent-steps of a training round (None: the config's). games: of a match. matches,
+    snapshots: of the synthetic ledger. rounds: of the league that is run (None: up to its first rated matches).
+    batches: batch sizes to try for the machine's limit.
     """
 
     cycles: int
@@ -75,9 +75,9 @@ QUICK = Effort(
 
 
 class Probe(ABC):
-    """One measurement, taken again and again.
+    """One measurement, which is sampled several times.
 
-    name: dotted. unit: of what `sample` returns. about: what is measured, in a few words. most: samples at most.
+    name: dotted. unit: of the samples. about: what is measured, in a few words. most: the most samples to take.
     """
 
     unit: str
@@ -87,31 +87,31 @@ class Probe(ABC):
         self.name, self.about = name, about
 
     def prepare(self) -> None:  # noqa: B027
-        """Make what the samples need. Called once, before all else."""
+        """Create what the samples need. Called once, before any other method."""
 
     def warm(self) -> None:
-        """Do the work once, unmeasured, so that caches are filled and lazy parts made."""
+        """Do the work once, unmeasured, to fill caches and to create what is created lazily."""
         self.sample()
 
     @abstractmethod
     def sample(self) -> float:
-        """Do a short piece of work; how much of it a second (or, where the unit is "s", how long it took)."""
+        """Do a short piece of work; returns its rate per second, or its duration if the unit is "s"."""
 
     def phases(self) -> Mapping[str, float]:
-        """The share that each phase had of the time of all samples; empty where there are none."""
+        """Each phase's share of the time of all samples; empty for a probe without phases."""
         return {}
 
     def details(self) -> Mapping[str, object]:
-        """What else there is to know, as plain JSON values."""
+        """Other facts to report, as plain JSON values."""
         return {}
 
     def close(self) -> None:  # noqa: B027
-        """Give back what `prepare` made."""
+        """Release what `prepare` created."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Workload:
-    """A configured game and network, and how the machine is used for them. Made by `workload`."""
+    """A configured game and network, and how the machine is used for them. Created by `workload`."""
 
     config: RunConfig
     effort: Effort
@@ -124,7 +124,7 @@ class Workload:
 
     @property
     def slots(self) -> int:
-        """Games side by side at a training table, as in a run of this config."""
+        """Parallel games at a training table, as in a run of this config."""
         return self.config.algorithm.slots or usual_slots(self.spec, self.native)
 
     @property
@@ -136,17 +136,17 @@ class Workload:
 
     @property
     def turns(self) -> int:
-        """Turns of a training round: the config's, or fewer where the effort is smaller."""
+        """Turns of a training round: as configured, or fewer if the effort limits them."""
         turns, steps = self.config.algorithm.turns, self.effort.steps
         return turns if steps is None else min(turns, max(steps // self.slots, 8))
 
     def game(self, slots: int) -> Game:
-        """A new game of so many slots."""
+        """A new game with this number of slots."""
         game = self.config.game
         return make(game.id, slots, str(self.device), game.make_options, self.tuning.workers)
 
     def executor(self, seeds: tuple[int, ...]) -> Executor:
-        """The executor that a run of this config would have. seeds: of its training tables. Close it."""
+        """The executor that a run of this config would use; the caller closes it. seeds: of its training tables."""
         return Executor(
             make_game=self.game,
             seeds=seeds,
@@ -156,7 +156,7 @@ class Workload:
         )
 
     def rivals(self, count: int) -> list[dict[str, NeuralPolicy]]:
-        """Distinct frozen policies of the configured actor, each by role; the same ones at every call."""
+        """Distinct frozen policies of the configured actor, each by role. Every call returns the same ones."""
         for index in range(len(self._rivals), count):
             learners = [
                 new_learner(self.config, self.spec, 1000 + index, role, self.device)
@@ -170,12 +170,12 @@ class Workload:
         return with_overrides(to_dict(self.config), assignments, "league bench")
 
     def variant(self, *assignments: str) -> Workload:
-        """The same game and networks with other KEY=VALUE settings of how they are trained."""
+        """The same game and networks with changed training settings, as KEY=VALUE assignments."""
         return replace(self, config=self.changed(*assignments))
 
 
 def workload(config: RunConfig, effort: Effort) -> Workload:
-    """What the probes measure. Raises LeagueError as a run would."""
+    """The workload of a config. Raises LeagueError for the same reasons as a run."""
     device = resolve_device(config.device)
     game = make(config.game.id, 1, str(device), config.game.make_options)
     spec, native, replays = game.spec, isinstance(game, NativeGame), game.replays
@@ -189,7 +189,7 @@ def workload(config: RunConfig, effort: Effort) -> Workload:
 def versus(
     spec: GameSpec, live: Mapping[str, PolicyId], rivals: Sequence[Mapping[str, PolicyId]]
 ) -> list[tuple[PolicyId, ...]]:
-    """Lineups in which each side in turn is the learners' and all others a rival's. live, rivals: names by role."""
+    """Lineups in which the learners hold each side in turn and a rival all others. live, rivals: ids by role."""
     return [
         tuple(live[post.role] if post.side == side else rival[post.role] for post in spec.posts)
         for rival in rivals
@@ -198,7 +198,7 @@ def versus(
 
 
 def now(device: torch.device) -> float:
-    """Seconds of a clock that only goes forward, once the device has done all that it was told."""
+    """The time of a monotonic clock in seconds, read once the device has finished its queued work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()

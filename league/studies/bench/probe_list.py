@@ -26,7 +26,7 @@ OPPONENTS = (1, 8, 64)
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """One probe's rate as a share of another's, taken within a cycle. scale: of the first's units in the second's."""
+    """The rate of the probe `over` divided by that of `under`, within a cycle. scale: converts between their units."""
 
     name: str
     about: str
@@ -37,16 +37,16 @@ class Ratio:
 
 @dataclass(slots=True)
 class ProbeList:
-    """All that could be measured. skipped: by name, why it cannot be."""
+    """All measurements for a workload. skipped: by name, the reason why a measurement is not possible."""
 
     probes: list[Probe] = field(default_factory=list)
     ratios: list[Ratio] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
 
     def choose(self, only: Sequence[str]) -> list[Probe]:
-        """The probes of these names, or below them; a ratio's name means the two that it is of. None named: all.
+        """The probes with these names or below them; all if `only` is empty. A ratio's name selects its two probes.
 
-        Raises ConfigError for a name that there is not.
+        Raises ConfigError for an unknown name.
         """
         chosen: set[str] = set()
         for name in only:
@@ -65,7 +65,7 @@ class ProbeList:
 
 
 def all_probes(main: Workload, archive: SyntheticRun) -> ProbeList:
-    """All probes in the order in which they are taken, those that are compared next to each other."""
+    """All probes in the order in which they are sampled. Probes that are compared are next to each other."""
     found = ProbeList()
     _add_training(found, main)
     device, effort = str(main.device), main.effort
@@ -79,7 +79,7 @@ def all_probes(main: Workload, archive: SyntheticRun) -> ProbeList:
 
 
 def _add_training(found: ProbeList, main: Workload) -> None:
-    """The machine's limit, inference, and training in all ways."""
+    """Add the machine's limit, all kinds of training, and inference."""
     game = main.config.game.id
     single = main.variant("algorithm.precision=float32")
     mixed = main.variant("algorithm.precision=bfloat16")
@@ -131,7 +131,7 @@ def _add_training(found: ProbeList, main: Workload) -> None:
 
 
 def _add_pettingzoo(found: ProbeList, main: Workload, id: str) -> None:
-    """NativeStepping an environment, bare and adapted, and training on it; with the configured network as an MLP."""
+    """Add the stepping of an environment, bare and adapted, and training on it with an MLP."""
     here = {listed.id: listed.why_not for listed in catalogue()}
     names = [f"stepping.{id}.bare", f"stepping.{id}", f"training.{id}"]
     if here.get(id, "it is not installed"):
@@ -154,5 +154,5 @@ def _add_pettingzoo(found: ProbeList, main: Workload, id: str) -> None:
 
 
 def _below(name: str, prefix: str) -> bool:
-    """`training` is what `training.self_play` stands below."""
+    """Whether a dotted name is `prefix` or begins with it: `training.self_play` is below `training`."""
     return name == prefix or name.startswith(f"{prefix}.")

@@ -1,4 +1,4 @@
-"""How long it takes to rate a large ledger anew, and to show its standings from a cold start."""
+"""Ratings: the time to refit them from a large ledger, and the time of `league standings` from a cold start."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from league.studies.synthetic_ledger import synthetic_run
 
 
 class SyntheticRun:
-    """A run in a temporary folder with a large ledger, made when it is first asked for."""
+    """A run with a large synthetic ledger in a temporary folder, created on first use."""
 
     def __init__(self, effort: Effort) -> None:
         self.matches, self.snapshots = effort.matches, effort.snapshots
@@ -33,26 +33,26 @@ class SyntheticRun:
         return Path(self._place.name) / "run"
 
     def close(self) -> None:
-        """Remove it."""
+        """Remove the run."""
         if self._place is not None:
             self._place.cleanup()
 
 
 class RatingRefit(Probe):
-    """Seconds in which everybody is rated anew: the whole ledger read from the database, and rated."""
+    """Seconds to read the whole ledger from the database and to rate every policy from it."""
 
     unit = "s"
     most = 1
 
     def __init__(self, archive: SyntheticRun, kind: str) -> None:
-        super().__init__(f"rating.{kind}", f"{archive.matches:,} matches rated anew, {kind}")
+        super().__init__(f"rating.{kind}", f"{archive.matches:,} matches refitted, {kind}")
         self._archive, self._kind = archive, kind
 
     def prepare(self) -> None:
         self._folder = self._archive.folder
 
     def warm(self) -> None:
-        """Nothing: it takes long, and is long enough."""
+        """Not needed: a sample takes long enough that a cold start does not matter."""
 
     def sample(self) -> float:
         began = time.perf_counter()
@@ -62,7 +62,7 @@ class RatingRefit(Probe):
 
 
 class ColdStandings(Probe):
-    """Seconds of a whole process of `league standings --json`."""
+    """Seconds of a `league standings --json` process, from start to exit."""
 
     unit = "s"
 
@@ -75,7 +75,7 @@ class ColdStandings(Probe):
 
     def sample(self) -> float:
         command = [sys.executable, "-m", "league", "standings", "--run", str(self._folder), "--json"]
-        # Found as this process found it, wherever it was started.
+        # The new process must import the same league as this one, whatever the working directory is.
         paths = os.pathsep.join(path for path in sys.path if path)
         began = time.perf_counter()
         called = subprocess.run(

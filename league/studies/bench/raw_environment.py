@@ -1,4 +1,4 @@
-"""A process with one bare PettingZoo environment, stepped at random: what an adapter is measured against. No torch."""
+"""A process that steps one bare PettingZoo environment at random: the baseline for the adapter. Imports no torch."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 from league.games.pettingzoo.sources import Environment
 
 _DRAWN = 65536
-"""Random numbers that are drawn beforehand, so that drawing them costs the environment nothing."""
+"""Random numbers drawn in advance, so that drawing them is not part of the measured time."""
 
 
 def serve(id: str, seed: int) -> None:
-    """The process's life: for each line of stdin, a number of seconds, step for so long; print `rate` and steps/s.
+    """Read a number of seconds per line of stdin, step for that long, and print `rate` and the steps per second.
 
-    id: `pettingzoo:FAMILY/NAME-vN` or `mpe2:NAME_vN`. The environment is its library's own `parallel_env` where agents
-    act at once, else `raw_env`, without the wrappers that check every call. Agents choose any legal action.
+    id: `pettingzoo:FAMILY/NAME-vN` or `mpe2:NAME_vN`. The environment is the library's `parallel_env` if it has one,
+    else its `raw_env`, which lacks the wrappers that check every call. Agents take random legal actions.
     """
     module = importlib.import_module(id.translate(str.maketrans(":/-", ".._")))
     if hasattr(module, "parallel_env"):

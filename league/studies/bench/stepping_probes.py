@@ -1,4 +1,4 @@
-"""How fast games step under random legal play: native games with and without observations, and PettingZoo's."""
+"""Stepping speed under random legal play: native games with and without observations, and PettingZoo's."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from league.games.registry import make
 from league.studies.bench.probe import Effort, Probe, Workload, now
 
 SLOTS = 1024
-"""Copies of a native game, stepped together."""
+"""Parallel copies of a native game."""
 
 OPTIONS: dict[str, dict[str, object]] = {"matrix": {"payoff": [[1.0, -1.0], [-1.0, 1.0]]}}
-"""Of native games that cannot do without."""
+"""Options of native games that have no defaults for them."""
 
 _SPREAD, _TURNS = 40, 32
-"""Turns before the recording, so that slots stand at all stages of an episode; turns recorded."""
+"""Turns before the recording, which spread the slots over all stages of an episode; turns recorded."""
 
 _ENVIRONMENT = {"SDL_VIDEODRIVER": "dummy", "PYGAME_HIDE_SUPPORT_PROMPT": "1", "OMP_NUM_THREADS": "1"}
-"""Of processes with environments: nothing is shown or said, and numpy keeps to one core."""
+"""Variables of the environment processes: no window, no greeting, and numpy on one core."""
 
 Tape = list[tuple[dict[str, Tensor], Tensor]]
 
 
 class NativeStepping(Probe):
-    """Steps (turns of one copy) a second of a native game, with observations, masks and new episodes where one ended.
+    """Steps per second of a native game, including observations, masks and new episodes. A step is a turn of one copy.
 
-    Actions and seeds are recorded beforehand: only the game is timed. rules: without looking, so that neither
-    observations nor masks are made and actions are not checked.
+    Actions and seeds are recorded in advance, so that only the game is timed. rules: time the rules alone, without
+    observations, masks and the check of actions.
     """
 
     unit = "steps/s"
@@ -67,7 +67,7 @@ class NativeStepping(Probe):
 
 
 class AdaptedStepping(Probe):
-    """Steps (turns of one environment) a second of a workload's game, its workers included; choosing is not timed."""
+    """Steps per second of a workload's game, including its workers. The choice of actions is not timed."""
 
     unit = "steps/s"
 
@@ -101,13 +101,13 @@ class AdaptedStepping(Probe):
 
 
 class RawStepping(Probe):
-    """Steps a second of `processes` bare environments of one id, each in a process of its own, all at once."""
+    """Steps per second of `processes` bare environments with one id, in parallel, each in a process of its own."""
 
     unit = "steps/s"
 
     def __init__(self, name: str, id: str, processes: int, effort: Effort) -> None:
         super().__init__(
-            name, f"{id.partition(':')[2]}, {processes} bare {'side by side' if processes > 1 else 'alone'}"
+            name, f"{id.partition(':')[2]}, {processes} bare {'in parallel' if processes > 1 else 'alone'}"
         )
         self._id, self._count, self._seconds = id, processes, effort.seconds / 2
         self._processes: list[subprocess.Popen[str]] = []
@@ -123,7 +123,7 @@ class RawStepping(Probe):
                     stderr=subprocess.DEVNULL,
                     text=True,
                     env=os.environ | _ENVIRONMENT,
-                    process_group=0,  # a Ctrl-C in the terminal is the parent's to answer
+                    process_group=0,  # only the parent handles a Ctrl-C in the terminal
                 )
             )
 
@@ -133,7 +133,7 @@ class RawStepping(Probe):
                 assert process.stdin is not None
                 process.stdin.write(f"{self._seconds}\n")
                 process.stdin.flush()
-            return sum(self._hear(process) for process in self._processes)
+            return sum(self._read_rate(process) for process in self._processes)
         except BrokenPipeError:
             raise GameError(f"{self._id}: a bare environment has ended unexpectedly") from None
 
@@ -143,10 +143,10 @@ class RawStepping(Probe):
             process.communicate()
         self._processes = []
 
-    def _hear(self, process: subprocess.Popen[str]) -> float:
+    def _read_rate(self, process: subprocess.Popen[str]) -> float:
         assert process.stdout is not None
         line = process.stdout.readline()
-        # What an environment prints on its own is not for us.
+        # Skip what the environment itself prints.
         while line and not line.startswith("rate "):
             line = process.stdout.readline()
         if not line:
@@ -155,7 +155,7 @@ class RawStepping(Probe):
 
 
 def _recorded(game: NativeGame) -> tuple[State, Tape]:
-    """A state amid play, and random legal play from there on."""
+    """A state in the middle of play, and a recording of random legal play from there."""
     turn, tape = game.start(_seeds(game, 0)), Tape()
     begin = game.save()
     for number in range(1, _SPREAD + _TURNS + 1):

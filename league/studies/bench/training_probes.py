@@ -1,4 +1,4 @@
-"""How fast learners train, end to end and by phase: alone, against opponents, as a population, and in a whole run."""
+"""Training speed, in all and by phase: in self-play, against opponents, as a population, and in a whole run."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _WARM_TURNS = 4
 
 
 class Training(Probe):
-    """Agent-steps a second of one learner (with several roles, one of each), update included.
+    """Agent-steps per second of one learner per role, including the update.
 
-    opponents: against so many distinct frozen ones in all slots, the learner's side balanced; 0: self-play. Decisions
-    of frozen opponents are not counted; `details` tells how many they were.
+    opponents: the number of distinct frozen opponents, with the learner's side balanced; 0 means self-play. Decisions
+    of frozen opponents are not counted; `details` has their rate.
     """
 
     unit = "agent-steps/s"
@@ -36,7 +36,7 @@ class Training(Probe):
         super().__init__(name, about)
         self._workload, self._opponents, self._round = workload, opponents, 0
         self._phases: Counter[str] = Counter()
-        self._seconds, self._replies = 0.0, 0
+        self._seconds, self._opponent_steps = 0.0, 0
         self._executor: Executor | None = None
 
     def prepare(self) -> None:
@@ -60,7 +60,7 @@ class Training(Probe):
 
     def warm(self) -> None:
         self._train(min(self._workload.turns, _WARM_TURNS))
-        self._phases, self._seconds, self._replies = Counter(), 0.0, 0
+        self._phases, self._seconds, self._opponent_steps = Counter(), 0.0, 0
 
     def sample(self) -> float:
         device = self._workload.device
@@ -75,23 +75,23 @@ class Training(Probe):
         return {name: seconds / self._seconds for name, seconds in self._phases.items()} if self._seconds else {}
 
     def details(self) -> Mapping[str, object]:
-        """Decisions of frozen opponents a second, over all samples, beside those of the learners."""
-        return {"opponent_steps_per_second": self._replies / self._seconds} if self._seconds else {}
+        """The rate of the frozen opponents' decisions, over all samples."""
+        return {"opponent_steps_per_second": self._opponent_steps / self._seconds} if self._seconds else {}
 
     def close(self) -> None:
         if self._executor is not None:
             self._executor.close()
 
     def seatings(self) -> Sequence[Sequence[Seating]]:
-        """Who sits where in the next round, by table."""
+        """The seatings of the next round, by table."""
         return [self._lineups]
 
     def frozen(self) -> Mapping[PolicyId, Policy]:
-        """All policies that are not trained at the table where they are seated."""
+        """By id, every policy that can sit at a table where it is not trained."""
         return self._frozen
 
     def _train(self, turns: int) -> int:
-        """One round of every table; its agent-steps."""
+        """Train one round at every table; returns its agent-steps."""
         assert self._executor is not None
         self._round += 1
         seatings, frozen = self.seatings(), self.frozen()
@@ -109,14 +109,14 @@ class Training(Probe):
         trained = self._executor.train(jobs, lambda done: None)
         for one in trained:
             self._phases.update(one.phases)
-            self._replies += one.opponent_steps
+            self._opponent_steps += one.opponent_steps
         return sum(one.agent_steps for one in trained)
 
 
 class PopulationTraining(Training):
-    """A population of eight, one table each, seated by PBT: in part self-play, the past, and the others' live weights.
+    """A population of eight learners with a table each, seated by PBT: self-play, past snapshots and live opponents.
 
-    Rates are those of all eight together. Everybody's first snapshot is the past.
+    The rate is the sum of all eight. The past consists of each learner's initial snapshot.
     """
 
     tables = 8
@@ -172,9 +172,9 @@ class PopulationTraining(Training):
 
 
 class RunTraining(Probe):
-    """Agent-steps a second of a league as `league run` plays it, with snapshots, rated matches and storage.
+    """Agent-steps per second of a complete league as in `league run`: with snapshots, rated matches and storage.
 
-    It lives in a temporary folder and goes to its first rated matches.
+    It runs in a temporary folder until its first rated matches.
     """
 
     unit = "agent-steps/s"
@@ -185,7 +185,7 @@ class RunTraining(Probe):
         self._workload, self._phases, self._seconds = workload, Counter[str](), 0.0
 
     def warm(self) -> None:
-        """Nothing: a run begins cold, too."""
+        """Not needed: a run starts cold, too."""
 
     def sample(self) -> float:
         every = self._workload.config.population.snapshot_every
