@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -68,9 +69,18 @@ def name(path: Path) -> str:
     return ".".join(path.relative_to(LEAGUE.parent).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imports(path: Path, typing: bool = True) -> Iterator[str]:
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
+def imports(path: Path, typing: bool = True) -> tuple[str, ...]:
     """The dotted names of what a file imports, wherever in it. typing: also below `if TYPE_CHECKING:`."""
-    tree = ast.parse(path.read_text())
+    return tuple(_imports(parsed(path), typing, path))
+
+
+def _imports(tree: ast.Module, typing: bool, path: Path) -> Iterator[str]:
     blocks = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
     never_run = {inner for block in blocks for statement in block.body for inner in ast.walk(statement)}
     for node in ast.walk(tree):
@@ -140,14 +150,13 @@ def test_pure_rooms_know_neither_torch_nor_files(path: Path) -> None:
 def test_nothing_prints_below_the_views(path: Path) -> None:
     if room(name(path)) in ("views", "cli"):
         return
-    called = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    called = [node.func for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
     assert not [func for func in called if isinstance(func, ast.Name) and func.id in ("print", "input")]
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_files_say_what_they_are_for_and_stay_short(path: Path) -> None:
-    text = path.read_text()
-    tree = ast.parse(text)
+    text, tree = path.read_text(), parsed(path)
     assert ast.get_docstring(tree)
     assert text.count("\n") <= 420
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
