@@ -1,6 +1,6 @@
-"""Contests: policies named by POLICY texts, the games that they play, and the results by what each game was for.
+"""Contests: policies named by POLICY texts, the games that they play, and the results by group of games.
 
-`league match`, `payoff` and `credit` each plan a `Contest`, play it here and make a report of the results.
+`league match`, `payoff` and `credit` each plan a `Contest`, play it here and report the results.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ class Contestant:
 
 @dataclass(frozen=True, slots=True)
 class Contest(Generic[Key]):
-    """Games that are to be played together.
+    """Games to play together.
 
-    posts: those that the fixtures' lineups fill. policies: by their ids in the fixtures. fixtures: grouped by what they
-    are played for: a cell of a table, a team or a coalition.
+    posts: the posts of the fixtures' lineups. policies: by their ids in the fixtures. fixtures: by group; a group is a
+    cell of a table, a team or a coalition.
     """
 
     spec: GameSpec
@@ -72,7 +72,7 @@ class Contest(Generic[Key]):
 
     @property
     def episodes(self) -> int:
-        """How many episodes are played in all."""
+        """The total number of episodes."""
         return sum(fixture.games * len(fixture.episodes) for fixture in self.every_fixture)
 
 
@@ -82,7 +82,7 @@ Played = Sequence[tuple[Fixture, MatchResult]]
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The number of episodes that were played, the sum of their scores, and the sum of the squares of these."""
+    """The number of episodes, the sum of their scores and the sum of the squared scores."""
 
     episodes: int
     total: float
@@ -95,11 +95,11 @@ def play_contest(
     temperature: float = 1.0,
     tick: Callable[[float], None] = lambda fraction: None,
 ) -> tuple[Mapping[Key, Played], int]:
-    """Play all games; returns the results of each group, and how many episodes differ from each other.
+    """Play all games; returns the results of each group, and the number of distinct episodes.
 
-    make: a new game of so many slots. temperature: divides the policies' log-probabilities; 0 is greedy. Episodes are
-    compared only where they could repeat each other: in greedy play of a game without chance. Elsewhere all count as
-    different.
+    make: creates a game with a number of slots. temperature: divides the policies' log-probabilities; 0 is greedy.
+    Episodes can only repeat each other in greedy play of a game without chance; in all other games they count as
+    distinct.
     """
     hashes = None
     with _games_for(make, contest) as (games, threads):
@@ -125,7 +125,7 @@ def play_for_scores(
 ) -> dict[Key, NDArray[np.float64]]:
     """Play all games with sampled moves; returns `[games, S]` for each group: every game's score by seat.
 
-    make: a new game of so many slots. A game here is one episode.
+    make: creates a game with a number of slots. A game is one episode here.
     """
     with _games_for(make, contest) as (games, threads):
         episodes = play_episodes(
@@ -138,7 +138,7 @@ def play_for_scores(
 
 
 def tally(played: Played, ids: Collection[PolicyId]) -> Tally:
-    """Add up the scores of the policies with these ids, wherever results name them."""
+    """Add up the scores of the policies with these ids over all results."""
     episodes, total, square = 0, 0.0, 0.0
     for fixture, result in played:
         for place, policy in enumerate(result.policies):
@@ -154,12 +154,12 @@ def contestant(name: str, texts: Mapping[str, str], roster: Roster) -> Contestan
 
 
 def stand_ins(roles: Iterable[str], roster: Roster) -> Contestant:
-    """The policies that fill roles for which none was named. Raises PolicyError where there is no snapshot yet."""
+    """The policies for roles without a named policy. Raises PolicyError if there is no snapshot yet."""
     return contestant("other", {role: stand_in(roster, role) for role in roles}, roster)
 
 
 def stand_in(roster: Roster, role: str) -> str:
-    """The POLICY that fills a role for which none was named."""
+    """The POLICY for a role without a named policy: the best, or the latest if none is rated."""
     return "best" if roster.ranking.best(role) is not None else "latest"
 
 
@@ -171,7 +171,7 @@ def all_policies(contestants: Iterable[Contestant]) -> dict[PolicyId, Policy]:
 def roles_meant(text: str, roster: Roster, seats: Sequence[str] = ()) -> dict[str, str]:
     """The POLICY for each role that a text names; under "" the POLICY for all others.
 
-    A snapshot's own role counts as named. seats: names of seats that the text may use in the place of roles.
+    A snapshot's own role counts as named. seats: names of seats that the text may use instead of roles.
     """
     roles = split_roles(text, [role.name for role in roster.spec.roles], seats)
     if "" in roles and len(roster.spec.roles) > 1 and (role := role_of(roles[""], roster)) is not None:
@@ -181,7 +181,7 @@ def roles_meant(text: str, roster: Roster, seats: Sequence[str] = ()) -> dict[st
 
 @contextmanager
 def _games_for(make: Callable[[int], Game], contest: Contest[Key]) -> Iterator[tuple[list[Game], Threads]]:
-    """Games with as many slots as the contest needs, and threads; both are closed afterwards."""
+    """Games with as many slots as the contest needs, and threads. Both are closed on exit."""
     games, threads = match_games(make, contest.episodes, usual_slots(contest.spec, False)), Threads(0)
     try:
         yield games, threads
@@ -192,6 +192,6 @@ def _games_for(make: Callable[[int], Game], contest: Contest[Key]) -> Iterator[t
 
 
 def _grouped(contest: Contest[Key], results: Sequence[Result]) -> dict[Key, list[tuple[Fixture, Result]]]:
-    """The results of all fixtures in order → by group, each with its fixture."""
+    """Group the results of all fixtures, each with its fixture. results: in the order of the fixtures."""
     remaining = iter(results)
     return {key: [(fixture, next(remaining)) for fixture in group] for key, group in contest.fixtures.items()}

@@ -1,9 +1,9 @@
-"""`league credit`: each seat's share of its team's score, as Shapley values over who sits where.
+"""`league credit`: each seat's share of its team's score, as Shapley values.
 
 The members are the seats of one side. A coalition's value is the side's total score in games in which the coalition's
-seats are held by their own policies and all others by the baseline's. Every coalition plays the same games: equal
-seeds, and equal draws at each seat. Shares are computed game by game (they are linear), so that luck which all
-coalitions share does not widen their intervals, which are over the games.
+seats are held by their own policies and the side's other seats by the baseline. Every coalition plays the same games:
+equal seeds, and equal draws at each seat. Shares are linear, so they are computed for each game; luck that all
+coalitions share then does not widen the intervals, which are over the games.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from league.studies.contest import Contest, play_for_scores, roles_meant, stand_
 from league.studies.shapley import antithetic, sampled, shapley
 from league.threads import alone
 
-EVERY = 8
-"""Members up to which every coalition is played: 256 of eight."""
+MAX_EXACT_MEMBERS = 8
+"""With up to this many members, every coalition is played: 256 of eight members."""
 
 PERMUTATIONS = 2
-"""Orders drawn for each game where there are more members: one and its reverse."""
+"""Orders drawn per game if there are more members: one and its reverse."""
 
 Scores = NDArray[np.float64]
 Coalition = int
-"""Bit i says whether member i is in it."""
+"""Bit i is set if the coalition contains member i."""
 
 
 @dataclass(frozen=True, slots=True)
 class CreditRequest:
-    """Whose score is to be shared out, among whom, over how many games.
+    """The team whose score is shared out, its baseline and opponents, and the number of games.
 
     text: the team's POLICY, also by role or seat; the best policies hold seats that it does not name. baseline: the
-    POLICY that replaces members outside a coalition, likewise; random play at seats that it does not name. side: whose
-    seats are the team. against: POLICY of all other sides; None: the best. games: that every coalition plays.
-    permutations: orders of joining drawn for each game where not every coalition is played, an even number.
+    POLICY, also by role or seat, that replaces members outside a coalition; random play holds seats that it does not
+    name. side: the side whose seats are the team. against: POLICY of all other sides; None: the best. games: per
+    coalition. permutations: joining orders drawn per game if not every coalition is played; an even number.
     """
 
     text: str
@@ -70,18 +70,18 @@ class Mean:
 
     @classmethod
     def of(cls, values: Scores) -> Mean:
-        """values: one of each game, independent."""
+        """The mean of one independent value per game."""
         mean = float(values.mean())
-        # Of the differences from it: squares of large numbers would leave nothing of a small spread.
+        # From differences to the mean: a small spread would be lost in the squares of large numbers.
         _, low, high = mean_interval(len(values), 0.0, float(np.square(values - mean).sum()))
         return cls(mean, mean + low, mean + high)
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One seat's part in the team's score. policy, baseline: labels of its own policy and of the one that replaces it.
+    """One seat's share of the team's score. policy, baseline: labels of its own policy and of the one that replaces it.
 
-    share: of the team's score; 0 where both are the same policy. own: the seat's own score in the whole team.
+    share: of the team's score; 0 if both are the same policy. own: the seat's own score in the whole team.
     """
 
     seat: str
@@ -93,11 +93,12 @@ class Share:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditReport:
-    """A team's score, taken apart: `before` and all shares add up to `after`.
+    """A team's score by seat: `before` and all shares add up to `after`.
 
-    side: whose total score it is, one of the game's `sides`. before, after: the score with the baseline at every seat,
-    and the whole team's; gained: the difference. exact: whether every coalition was played; else `permutations` orders
-    were drawn for each game (0 where exact). coalitions: how many different ones were played. note: who else played.
+    side: the side whose total score is shared out, of the game's `sides`. before: the score with the baseline at every
+    seat; after: the score of the whole team; gained: the difference. exact: whether every coalition was played; if not,
+    `permutations` orders were drawn per game (0 if exact). coalitions: the number of distinct coalitions played. note:
+    the opponents.
     """
 
     side: int
@@ -127,12 +128,12 @@ class SeatPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditPlan:
-    """A team that is to be played.
+    """The games for one `CreditRequest`.
 
     contest: the games of each coalition; every seat is a post of its own. team, baseline: by seat of the side. others:
-    by seat of other sides. members: the seats that coalitions are made of; a seat whose own policy is also its
-    baseline makes no difference and is none. games_of: by coalition, the numbers of the games that it plays. orders:
-    for each game, orders in which the members join; empty where every coalition is played.
+    by seat of the other sides. members: the seats that form coalitions; a seat whose own policy is also its baseline is
+    not a member, since it makes no difference. games_of: by coalition, the numbers of the games that it plays. orders:
+    for each game, the orders in which members join; empty if every coalition is played.
     """
 
     contest: Contest[Coalition]
@@ -155,9 +156,9 @@ def credit(
     asked: CreditRequest,
     tick: Callable[[float], None] = lambda fraction: None,
 ) -> CreditReport:
-    """Play the games with every coalition (or some, see `EVERY`) and share the score out, with sampled moves.
+    """Play the games of all coalitions (or some, see `MAX_EXACT_MEMBERS`) and share out the score. Moves are sampled.
 
-    make: a new game of so many slots. Raises PolicyError or ConfigError where there is no such team.
+    make: creates a game with a number of slots. Raises PolicyError or ConfigError if there is no such team.
     """
     alone()
     began = time.monotonic()
@@ -197,7 +198,7 @@ def credit(
 
 
 def plan_credit(roster: Roster, asked: CreditRequest) -> CreditPlan:
-    """Who sits where, and which coalitions play which games. Raises PolicyError or ConfigError, see `credit`."""
+    """Seat the policies and assign games to coalitions. Raises PolicyError or ConfigError, see `credit`."""
     spec, posts = roster.spec, by_seat(roster.spec.posts)
     _check(spec, asked)
     mine = [post.seats[0] for post in posts if post.side == asked.side]
@@ -208,10 +209,10 @@ def plan_credit(roster: Roster, asked: CreditRequest) -> CreditPlan:
     members = [seat for seat in mine if team[seat].id != baseline[seat].id]
     orders: list[NDArray[np.int64]] = []
     games_of: dict[Coalition, Sequence[int]]
-    if len(members) <= EVERY:
+    if len(members) <= MAX_EXACT_MEMBERS:
         games_of = dict.fromkeys(range(1 << len(members)), range(asked.games))
     else:
-        # Other orders for each game, so that intervals over games hold both kinds of chance.
+        # Each game has orders of its own, so that intervals over the games include the chance of the orders.
         rng = np.random.default_rng(asked.seed)
         orders = [antithetic(len(members), asked.permutations, rng) for _ in range(asked.games)]
         games_of = _games_of(orders)
@@ -232,30 +233,31 @@ def plan_credit(roster: Roster, asked: CreditRequest) -> CreditPlan:
 
 
 def _check(spec: GameSpec, asked: CreditRequest) -> None:
-    """Raises PolicyError or ConfigError where there is no such team or nothing to be shared out."""
+    """Raises PolicyError or ConfigError if there is no such team or nothing to share out."""
     side = asked.side
     if not 0 <= side < len(spec.sides):
         raise ConfigError(f"{spec.id} has no side {side}; its sides, from 0 on: {spec.seating}")
     if not (asked.games >= 1 and 0 <= asked.seed < 2**63 and asked.permutations >= 2 and asked.permutations % 2 == 0):
         raise ConfigError(
-            "a score is shared out over at least one game, with a seed from 0 to 2**63 - 1 and an even number of "
-            f"permutations from 2 on, not --games {asked.games} --seed {asked.seed} --permutations {asked.permutations}"
+            "credit needs at least one game, a seed from 0 to 2**63 - 1 and an even number of permutations from 2 on, "
+            f"not --games {asked.games} --seed {asked.seed} --permutations {asked.permutations}"
         )
     if len(spec.sides[side]) == 1:
         teams = [str(number) for number, seats in enumerate(spec.sides) if len(seats) > 1]
         hint = f"; see --side {' and '.join(teams)}" if teams else ""
         (seat,) = spec.sides[side]
         raise PolicyError(
-            f"side {side} of {spec.id} is one seat, {spec.seats[seat]}: there is nobody to share its score with{hint}"
+            f"side {side} of {spec.id} is one seat, {spec.seats[seat]}: there are no other seats to share its score "
+            f"with{hint}"
         )
     if asked.against is not None and len(spec.sides) == 1:
-        raise PolicyError(f"{spec.id} has one side: there is nobody to play against, so leave --against out")
+        raise PolicyError(f"{spec.id} has one side and no opponents: leave out --against")
 
 
 def _fixtures(
     posts: Sequence[Post], seated: Mapping[int, SeatPolicy], games: Sequence[int], asked: CreditRequest
 ) -> list[Fixture]:
-    """A coalition's games. Game by game their seeds are those of every other coalition. games: their numbers."""
+    """A coalition's games. Each game has the same seed in every coalition. games: their numbers."""
     lineup = tuple(seated[post.seats[0]].id for post in posts)
     holders = tuple(0 if post.side == asked.side else -1 for post in posts)
     spans = [(0, asked.games)] if len(games) == asked.games else [(number, 1) for number in games]
@@ -273,16 +275,16 @@ def _fixtures(
 
 
 def _games_of(orders: Sequence[NDArray[np.int64]]) -> dict[Coalition, Sequence[int]]:
-    """By coalition, the numbers of the games in whose orders it comes up."""
+    """By coalition, the numbers of the games whose orders contain it."""
     found: dict[Coalition, list[int]] = {}
     for number, drawn in enumerate(orders):
-        for coalition in dict.fromkeys(one for order in drawn for one in _joining(order)):
+        for coalition in dict.fromkeys(one for order in drawn for one in _prefix_coalitions(order)):
             found.setdefault(coalition, []).append(number)
     return dict(found)
 
 
-def _joining(order: NDArray[np.int64]) -> list[int]:
-    """The coalitions of the first 0 … n members."""
+def _prefix_coalitions(order: NDArray[np.int64]) -> list[int]:
+    """The coalitions of the first 0 … n members of an order."""
     found = [0]
     for member in order.tolist():
         found.append(found[-1] | 1 << member)
@@ -290,7 +292,7 @@ def _joining(order: NDArray[np.int64]) -> list[int]:
 
 
 def _shares(plan: CreditPlan, values: Mapping[Coalition, Scores]) -> Scores:
-    """`[members, games]`: every member's share of each game. values: by coalition, of the games that it played."""
+    """`[members, games]`: each member's share in each game. values: by coalition, of the games that it played."""
     if not plan.orders:
         return shapley(np.stack([values[coalition] for coalition in range(plan.whole + 1)]))
     by_game: list[dict[Coalition, float]] = [{} for _ in plan.orders]
@@ -298,7 +300,7 @@ def _shares(plan: CreditPlan, values: Mapping[Coalition, Scores]) -> Scores:
         for number, value in zip(games, values[coalition].tolist(), strict=True):
             by_game[number][coalition] = value
     found = [
-        sampled(orders, np.array([[of[coalition] for coalition in _joining(order)] for order in orders]))
+        sampled(orders, np.array([[of[coalition] for coalition in _prefix_coalitions(order)] for order in orders]))
         for orders, of in zip(plan.orders, by_game, strict=True)
     ]
     return np.stack(found, 1)
@@ -309,15 +311,15 @@ def _seat(
 ) -> dict[int, SeatPolicy]:
     """The policy at each of the seats: the one that `text` names for the seat, else for its role, else for all seats.
 
-    text: None names no policy. default: a role's POLICY where the text names none. Raises PolicyError where the text
-    names other seats or roles.
+    text: None names no policy. default: returns the POLICY of a role that the text does not name. Raises PolicyError if
+    the text names other seats or roles.
     """
     spec = roster.spec
     role_of = {seat: role.name for role in spec.roles for seat in role.seats}
     named = {} if text is None else roles_meant(text, roster, spec.seats)
     here = {spec.seats[seat] for seat in seats} | {role_of[seat] for seat in seats} | {""}
     if elsewhere := [name for name in named if name not in here]:
-        raise PolicyError(f"'{text}': '{elsewhere[0]}' is not on the side that is meant; from 0 on: {spec.seating}")
+        raise PolicyError(f"'{text}': '{elsewhere[0]}' is not on this side; the sides, from 0 on: {spec.seating}")
     found: dict[int, SeatPolicy] = {}
     known: dict[tuple[str, str], SeatPolicy] = {}
     for seat in seats:

@@ -1,4 +1,4 @@
-"""`league export`: a champion as a folder that works without its run: weights, metadata and a model card."""
+"""`league export`: write a policy as a folder that works without its run: weights, metadata and a model card."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from league.run.names import split_roles
 from league.studies.snapshot_profile import SnapshotProfile, lineage, profile
 
 RATINGS = ("bradley-terry", "elo", "openskill")
-"""The ratings that an exported policy states."""
+"""The ratings in the metadata of an exported policy."""
 
 FORMAT = 1
-"""Of metadata.json."""
+"""The version of the format of metadata.json."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +32,17 @@ class Exported:
 
 
 def export(run: Run, text: str, out: Path) -> Exported:
-    """Write the policies that `text` means to `out`; one file a role, and one metadata.json and README.md for all.
+    """Write the policies that `text` names to `out`: one file per role, and one metadata.json and README.md for all.
 
-    An export that is there already is replaced. Raises PolicyError where there is nothing to export or `out` holds
-    something else, SnapshotError where a snapshot is damaged; `out` is then as it was.
+    An earlier export in `out` is replaced. Raises PolicyError if there is nothing to export or if `out` holds something
+    else, SnapshotError if a snapshot is damaged; `out` is then unchanged.
     """
     spec = run.roster.spec
     if out.exists() and not _may_be_replaced(out):
-        raise PolicyError(f"{out} exists and is no exported policy: name another folder with --out")
+        raise PolicyError(f"{out} exists and is not an exported policy: name another folder with --out")
     chosen = _chosen(run, text)
     described = [profile(run.roster.ranking, run.store, snapshot.id) for snapshot in chosen]
-    # All are read before anything is written: a damaged snapshot must not cost the export that is there.
+    # Read all snapshots before writing: a damaged one must not destroy an earlier export.
     inside = [weights.read(run.store.snapshot_folder, snapshot.id)[0] for snapshot in chosen]
     files.make_folder(out)
     for old in out.glob(f"*{files.SUFFIX}"):
@@ -71,8 +71,8 @@ def export(run: Run, text: str, out: Path) -> Exported:
     return Exported(out, tuple(written))
 
 
-def _remembers(metadata: dict[str, object]) -> bool:
-    """Whether a snapshot's policy has memory, from what its file says."""
+def _has_memory(metadata: dict[str, object]) -> bool:
+    """Whether a snapshot's policy has memory. metadata: from the snapshot's file."""
     network = metadata.get("network")
     return isinstance(network, dict) and network.get("memory", "none") != "none"
 
@@ -98,12 +98,12 @@ def _chosen(run: Run, text: str) -> list[Snapshot]:
     found = [run.roster.ranking.named(name, [role] if role else roles) for role, name in wanted.items()]
     for snapshot in found:
         if snapshot.origin == "anchor":
-            raise PolicyError(f"'{snapshot.name}' is scripted: there are no weights to export")
+            raise PolicyError(f"'{snapshot.name}' is scripted and has no weights to export")
     return found
 
 
 def _metadata(run: Run, one: SnapshotProfile, inside: dict[str, object], file: str) -> dict[str, object]:
-    """What metadata.json says of one policy. inside: what its file says itself."""
+    """The entry of one policy in metadata.json. inside: the metadata in its snapshot file."""
     snapshot = one.snapshot
     ratings = {}
     for name in ("mean-score",) if run.roster.ranking.game.one_sided else RATINGS:
@@ -124,7 +124,7 @@ def _metadata(run: Run, one: SnapshotProfile, inside: dict[str, object], file: s
 def _card(
     run: Run, described: Sequence[SnapshotProfile], inside: Sequence[dict[str, object]], paths: Sequence[Path]
 ) -> str:
-    """A short model card in Markdown. inside: what each policy's file says itself."""
+    """A short model card in Markdown. inside: the metadata in each policy's snapshot file."""
     spec = run.roster.spec
     unit = "mean score" if run.roster.ranking.game.one_sided else "Bradley–Terry points, random play = 0"
     lines = [
@@ -152,7 +152,7 @@ def _card(
         lines += [f"- sha256: `{snapshot.id}`", ""]
     role = f', role="{described[0].snapshot.role}"' if len(spec.roles) > 1 else ""
     use = ["action = policy.act(observation, seat=agent, action_mask=mask)"]
-    if any(_remembers(one) for one in inside):
+    if any(_has_memory(one) for one in inside):
         use = [
             "memory = None  # for each agent, as an episode begins",
             "action, memory = policy.step(observation, agent, memory, action_mask=mask)",

@@ -1,6 +1,6 @@
 """`league games --try`: a short league on every available game shows whether it runs, and how fast.
 
-Names and options are chosen so that a round is short; what is slow or large is made small by its own options.
+Slow or large games get options that make them small, so that a round is short.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SMALL: dict[str, dict[str, object]] = {
     "openspiel:goofspiel": {"num_cards": 4},
     "openspiel:oh_hell": {"players": 4},
 }
-"""Options with which a game is quick to try."""
+"""Options that make a game quick to try."""
 
 NAMED: dict[str, tuple[str, ...]] = {
     "openspiel": (
@@ -67,7 +67,7 @@ NAMED: dict[str, tuple[str, ...]] = {
     "lbf": ("Foraging-8x8-2p-2f-coop-v3",),
     "rware": ("rware-tiny-2ag-v2",),
 }
-"""Of families whose games are many: two to four seats, chance, hidden information, simultaneous moves, cooperation."""
+"""The games to try of large families: two to four seats, chance, hidden information, joint moves, cooperation."""
 
 _LEAGUE = {
     "matchmaking": {"kind": "fictitious"},
@@ -80,12 +80,12 @@ _DECISIONS, _SLOTS, _TURNS = 512, 8, 16
 
 @dataclass(frozen=True, slots=True)
 class GameTrial:
-    """The result of a short league on one game. fault: the reason why it did not run, else empty.
+    """The result of a short league on one game. fault: why it did not run; empty if it did.
 
-    extras: of this distribution, which install the game's packages. seating: who is on which side. roles: each role's
-    seats, observation and actions, in words. outcome: "placements" or "score". rounds, snapshots, matches: of the
-    league. standings: by role, name and rating, best first. steps_per_second: agent-steps in training, without rated
-    matches and storage. seconds: of the whole trial.
+    extras: those of this distribution that install the game's packages. seating: the seats of each side. roles: each
+    role's seats, observation and actions, in words. outcome: "placements" or "score". rounds, snapshots, matches: of
+    the league. standings: by role, name and rating, best first. steps_per_second: agent-steps in training, without
+    rated matches and storage. seconds: of the whole trial.
     """
 
     id: str
@@ -108,7 +108,7 @@ class GameTrial:
 
 
 def games_to_try(only: Sequence[str] = ()) -> dict[str, dict[str, object]]:
-    """The available games by id, with their options. only: texts of which ids must contain one.
+    """The available games by id, with their options. only: select ids that contain any of these texts.
 
     Raises GameError for a text that no id contains.
     """
@@ -120,7 +120,7 @@ def games_to_try(only: Sequence[str] = ()) -> dict[str, dict[str, object]]:
             ids += [f"{package}:{name}" for name in NAMED[package]]
     for text in only:
         if not any(text in id for id in ids):
-            raise GameError(f"no game that can be played here has '{text}' in its name{nearest(text, ids)}")
+            raise GameError(f"no available game has '{text}' in its name{nearest(text, ids)}")
     chosen = [id for id in ids if not only or any(text in id for text in only)]
     return {id: SMALL.get(id, {}) for id in chosen}
 
@@ -131,7 +131,7 @@ def try_games(
     tick: Callable[[float], None] = lambda fraction: None,
     seen: Callable[[GameTrial], None] = lambda trial: None,
 ) -> list[GameTrial]:
-    """Try every game for so many rounds, in temporary folders. seen: called with each trial when it is done."""
+    """Try each game for `rounds` rounds, in temporary folders. seen: called with each trial when it is done."""
     found = []
     for number, (id, options) in enumerate(games.items()):
         tick(number / len(games))
@@ -142,7 +142,7 @@ def try_games(
 
 
 def try_game(id: str, options: Mapping[str, object], rounds: int) -> GameTrial:
-    """One game's short league; what keeps it from running is its `fault`."""
+    """Run a short league on one game. An error becomes the trial's `fault`."""
     began, finished = time.perf_counter(), list[RoundFinished]()
 
     def listen(event: Event) -> None:
@@ -181,7 +181,7 @@ def try_game(id: str, options: Mapping[str, object], rounds: int) -> GameTrial:
 
 
 def config_of(id: str, options: Mapping[str, object], rounds: int) -> RunConfig:
-    """The config of a short league: few slots, so that few environments must be made, and small networks."""
+    """The config of a short league: small networks, and few slots, so that few environments are created."""
     native = ":" not in id
     slots, turns = (_DECISIONS, _TURNS) if native else (_SLOTS, _TURNS)
     return from_dict(

@@ -1,4 +1,4 @@
-"""`league match`: two policies (or one for each side) play each other, seat-balanced; the score has an interval."""
+"""`league match`: a seat-balanced match of two policies, or of one per side, with a 95 % interval of the score."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from league.threads import alone
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchReport:
-    """The outcome of a match, from the first contestant's point of view.
+    """The result of a match, from the first contestant's point of view.
 
     labels: of each contestant. games: rated games; wins, draws, losses: the first contestant's (with more than two
-    sides: first place alone, shared first place, neither). score: the share of the other sides that it beat, a tie
-    counting half, as the mean over the games; between two contestants this is (wins + draws / 2) / games. low, high:
-    its 95 % Wilson interval. The score is None, and wins, draws and losses are 0, where the contestants cannot be
-    compared; low and high are None where greedy play repeats the same episodes.
+    sides: first place alone, shared first place, neither). score: the share of the other sides that it beat, as a mean
+    over the games, with ties as half; between two contestants this is (wins + draws / 2) / games. low, high:
+    its 95 % Wilson interval. If the contestants cannot be compared, the score is None, and wins, draws and losses are
+    0; low and high are None if greedy play repeats the same episodes.
     mean_returns, return_halfwidths: each contestant's mean score of an episode, and half of its 95 % interval.
-    by_seat: for each place of the first contestant its seats, its score there and the number of games. sides: of the
-    game; in a game of more than two, the second of two contestants holds all sides but the first's. teams: in one-sided
-    games, the score of each contestant at all seats, and of both mixed.
+    by_seat: for each group of seats that the first contestant took, its score there and the number of games. sides: of
+    the game; in a game of more than two, the second of two contestants holds all sides but the first's. teams: in
+    one-sided games, the score of each contestant at all seats, and of both mixed.
     """
 
     labels: tuple[str, ...]
@@ -71,7 +71,7 @@ def match(
 ) -> MatchReport:
     """Play a match between the policies that the texts name. Raises PolicyError, see `plan_match`.
 
-    make: a new game of so many slots. temperature: divides the policies' log-probabilities; 0 is greedy.
+    make: creates a game with a number of slots. temperature: divides the policies' log-probabilities; 0 is greedy.
     """
     alone()
     began = time.monotonic()
@@ -83,7 +83,7 @@ def match(
 def _report(
     plan: MatchPlan, results: Mapping[Team | None, Played], different: int, seed: int, seconds: float
 ) -> MatchReport:
-    """different: how many of the episodes differ from each other."""
+    """The report of a match that was played. different: the number of distinct episodes."""
     spec, played, episodes = plan.contest.spec, results[None], plan.contest.episodes
     record, by_seat = _record(plan, played)
     compared, sampled = plan.comparable, different == episodes
@@ -116,7 +116,7 @@ def _report(
 
 
 def _record(plan: MatchPlan, played: Played) -> tuple[_Record, list[tuple[str, float, int]]]:
-    """The first contestant's record, in all and (where it took several sides in turn) by seats."""
+    """The first contestant's record, in all and, if it took several sides in turn, by seats."""
     spec, first = plan.contest.spec, plan.contestants[0].ids
     record, by_seat = _Record(), []
     for _, result in played:

@@ -1,4 +1,4 @@
-"""Who plays whom in `league match`: from POLICY texts to a contest, by the kind of game."""
+"""The plan of `league match`: POLICY texts become a contest, depending on the kind of game."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from league.studies.teams import Team, mixed_teams
 
 @dataclass(frozen=True, slots=True)
 class MatchPlan:
-    """A match that is to be played.
+    """A match to play.
 
-    contest: under None the games of the contestants themselves, in one-sided games also those of mixed teams.
+    contest: the games of the contestants themselves under None; in one-sided games also those of each mixed team.
     comparable: whether the contestants' scores can be compared.
     """
 
@@ -29,17 +29,17 @@ class MatchPlan:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What to call each contestant."""
+        """The contestants' labels."""
         return tuple(one.label for one in self.contestants)
 
 
 def plan_match(roster: Roster, texts: Sequence[str], games: int, seed: int) -> MatchPlan:
-    """Seat the policies that the texts name. Raises PolicyError where they do not fill the game's sides.
+    """Seat the policies that the texts name. Raises PolicyError if they do not fill the game's sides.
 
-    - Sides that are alike: one POLICY for each side, or two of which the second takes all sides but one.
-    - One-sided games: one POLICY, or two that play the same episodes, each with itself and both mixed.
-    - Sides that differ: one POLICY for each side (scores are shown, not compared), or two of the same roles, which play
-      the same episodes with the best policies at all other posts.
+    - Sides that are alike: one POLICY per side, or two, of which the second takes all sides but one.
+    - One-sided games: one POLICY, or two that play the same episodes, each with itself and mixed.
+    - Sides that differ: one POLICY per side (their scores are shown, not compared), or two of the same roles, which
+      play the same episodes with the best policies at all other posts.
     """
     spec = roster.spec
     if sides_are_alike(spec) and len(spec.sides) > 1:
@@ -57,7 +57,7 @@ def plan_match(roster: Roster, texts: Sequence[str], games: int, seed: int) -> M
 
 
 def _policies_named(roster: Roster, texts: Sequence[str]) -> list[dict[str, str]]:
-    """The POLICY for each role that each text fills. A text without a role fills its side's, or else all."""
+    """For each text, the POLICY by role. A text without roles fills those of its side, or else all roles."""
     spec, meant = roster.spec, [roles_meant(text, roster) for text in texts]
     every = list(dict.fromkeys(post.role for post in spec.posts))
     filled = [every] * len(texts)
@@ -70,7 +70,7 @@ def _policies_named(roster: Roster, texts: Sequence[str]) -> list[dict[str, str]
 
 
 def _sides(roster: Roster, texts: Sequence[str], games: int, seed: int) -> MatchPlan:
-    """Sides that are alike: each contestant holds one side; of two for more sides, the second holds all others."""
+    """Sides that are alike: one side per contestant. With two contestants, the second holds all other sides."""
     spec = roster.spec
     if len(texts) != len(spec.sides) and not len(texts) == 2 < len(spec.sides):
         raise PolicyError(f"{spec.id} has {len(spec.sides)} sides: name one policy for each, not {len(texts)}")
@@ -89,7 +89,7 @@ def _sides(roster: Roster, texts: Sequence[str], games: int, seed: int) -> Match
 
 
 def _compared(roster: Roster, named: Sequence[Mapping[str, str]], games: int, seed: int) -> MatchPlan:
-    """Contestants that take the same posts in turn. named: POLICY by role, of the same roles for each."""
+    """Contestants that take the same posts in turn. named: for each, POLICY by role; all have the same roles."""
     spec = roster.spec
     posts = by_seat(spec.posts) if len(spec.sides) == 1 else spec.posts
     mine = [post.role in named[0] for post in posts]
@@ -119,7 +119,7 @@ def _compared(roster: Roster, named: Sequence[Mapping[str, str]], games: int, se
 
 
 def _beside(roster: Roster, named: Sequence[Mapping[str, str]], games: int, seed: int) -> MatchPlan:
-    """Sides whose roles differ: one contestant for each, whose scores stand beside each other."""
+    """Sides whose roles differ: one contestant per side. Their scores are shown beside each other."""
     spec = roster.spec
     holder_of = {role: number for number, roles in enumerate(named) for role in roles}
     if missing := [post.role for post in spec.posts if post.role not in holder_of]:

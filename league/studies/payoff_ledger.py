@@ -13,14 +13,14 @@ from league.studies.payoff_report import Cell, PayoffReport, PayoffTable
 
 
 def payoff_of_ledger(ranking: Ranking, size: int) -> PayoffReport:
-    """Mean results of rated games between up to `size` policies of each role: the top and a spread of the others.
+    """Mean results of rated games between up to `size` policies of each role, see `picked`.
 
-    There is a table for each pair of roles whose policies have met. Raises PolicyError in one-sided games, where rated
+    There is a table for each pair of roles whose policies have met. Raises PolicyError in one-sided games, whose rated
     games have no opponents.
     """
     if ranking.game.one_sided:
         raise PolicyError(
-            f"{ranking.game.id} has one side, so its rated games have no opponents: name policies that are to play "
+            f"{ranking.game.id} has one side, so its rated games have no opponents: name policies to play "
             "together, as in `league payoff best latest random`"
         )
     payoff = Payoff.of(ranking.ratings.ledger)
@@ -45,7 +45,7 @@ def payoff_of_ledger(ranking: Ranking, size: int) -> PayoffReport:
 
 
 def picked(lines: Sequence[Standing], size: int) -> list[Snapshot]:
-    """Up to `size` of the standings, best first: half from the top, half spread evenly over the rest, with the last."""
+    """Up to `size` snapshots, best first: half from the top, half spread evenly over the rest, including the last."""
     top = min((size + 1) // 2, len(lines))
     rest = lines[top:]
     others = min(size - top, len(rest))
@@ -54,7 +54,7 @@ def picked(lines: Sequence[Standing], size: int) -> list[Snapshot]:
 
 
 def _labels(snapshots: Sequence[Snapshot]) -> tuple[str, ...]:
-    """Names of policies of one role; an anchor's leaves its role out."""
+    """The names of policies of one role; an anchor's name without its role."""
     return tuple(one.name.partition("/")[0] for one in snapshots)
 
 

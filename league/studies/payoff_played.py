@@ -1,8 +1,8 @@
-"""`league payoff POLICY …`: a head-to-head table of games that are played for it, every pair on the same seeds.
+"""`league payoff POLICY …`: a head-to-head table of newly played games, with the same seeds for every pair.
 
-- Games whose sides are alike: a row holds one side, the column all others; seats are balanced.
-- Games whose roles differ: rows are policies of one role, columns of another; each is scored by its own role's score.
-- One-sided games: a row sits at one seat, the column at all others (cross-play), each seat in turn.
+- Games whose sides are alike: the row holds one side, the column all others; seats are balanced.
+- Games whose roles differ: rows are policies of one role, columns of another; each has its own role's score.
+- One-sided games: the row sits at each seat in turn, the column at all others (cross-play).
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoffPlan:
-    """A table that is to be played.
+    """A payoff table to play.
 
-    contest: the games of each cell. rows, columns: the contestants. role, against: of rows and of columns; "" where
+    contest: the games of each cell. rows, columns: the contestants. role, against: of rows and of columns; "" if
     they fill whole sides. together: rows and columns play on one side. mirrored: the cell of a column against a row
-    comes from the same games (two sides that are alike). both_roles: a second table comes from the same games, of what
-    the columns' role scored against the rows'.
+    comes from the same games (two sides that are alike). both_roles: the same games give a second table, with
+    the scores of the columns' role.
     """
 
     contest: Contest[Place]
@@ -68,7 +68,10 @@ def play_payoff(
     seed: int = 0,
     tick: Callable[[float], None] = lambda fraction: None,
 ) -> PayoffReport:
-    """Play `games` games for each cell, with sampled moves. make: a new game of so many slots. Raises PolicyError."""
+    """Play `games` games per cell with sampled moves. make: creates a game of a number of slots.
+
+    Raises PolicyError if the texts do not form a table.
+    """
     alone()
     began = time.monotonic()
     plan = plan_payoff(roster, texts, games, seed)
@@ -95,12 +98,12 @@ def play_payoff(
 
 
 def plan_payoff(roster: Roster, texts: Sequence[str], games: int, seed: int) -> PayoffPlan:
-    """Who meets whom, from POLICY texts. Raises PolicyError where they make no table."""
+    """The rows, columns and games from POLICY texts. Raises PolicyError if these do not form a table."""
     spec = roster.spec
     named = [roles_meant(text, roster) for text in texts]
     roles = [role.name for role in spec.roles]
     if len(spec.seats) == 1:
-        raise PolicyError(f"{spec.id} has one seat, so that nobody meets anybody")
+        raise PolicyError(f"{spec.id} has one seat, so policies cannot meet")
     if sides_are_alike(spec) and all("" in one or set(one) == set(roles) for one in named):
         return _square(roster, named, games, seed)
     if sides_are_alike(spec) and len(spec.sides) > 1:
@@ -113,7 +116,7 @@ def plan_payoff(roster: Roster, texts: Sequence[str], games: int, seed: int) -> 
 def _square(roster: Roster, named: Sequence[Mapping[str, str]], games: int, seed: int) -> PayoffPlan:
     """Every policy against (in one-sided games: with) every other, each filling whole sides."""
     if len(named) < 2:
-        raise PolicyError("a payoff table needs two policies at least, such as `league payoff best latest random`")
+        raise PolicyError("a payoff table needs at least two policies, as in `league payoff best latest random`")
     sides, roles = len(roster.spec.sides), [role.name for role in roster.spec.roles]
     spec = roster.spec
     posts = by_seat(spec.posts) if sides == 1 else spec.posts
@@ -125,7 +128,9 @@ def _square(roster: Roster, named: Sequence[Mapping[str, str]], games: int, seed
     for i, j in product(range(len(contestants)), repeat=2):
         row, column = ([contestants[number].id(post.role) for post in posts] for number in (i, j))
         if sides == 1:
-            cells[i, j] = mixed_team(row, column, range(len(row)), games, seed, _first_id(contestants[i]))
+            cells[i, j] = mixed_team(
+                row, column, range(len(row)), games=games, seed=seed, name=_first_id(contestants[i])
+            )
         elif i < j or (i > j and sides > 2):
             first = sum(post.side == 0 for post in posts)
             lineup = row[:first] + column[first:]
@@ -175,7 +180,7 @@ def _by_role(roster: Roster, named: Sequence[Mapping[str, str]], games: int, see
 
 
 def _texts_by_role(roster: Roster, named: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
-    """The POLICY texts of the rows' role and of the columns', each text once. Raises PolicyError for other than two."""
+    """The POLICY texts of the rows' role and the columns' role, each once. Raises PolicyError unless there are two."""
     roles = [role.name for role in roster.spec.roles]
     found: dict[str, list[str]] = {}
     for texts in named:
@@ -199,7 +204,7 @@ def _first_id(one: Contestant) -> PolicyId:
 
 
 def _by_side(fixture: Fixture) -> Fixture:
-    """The fixture with each side's policies as one, whose score is the mean over the side's seats."""
+    """The fixture with the policies of each side as one, whose score is the mean over the side's seats."""
     side_of = [side for side, policies in enumerate(fixture.contestants) for _ in policies]
     return replace(
         fixture,
@@ -209,7 +214,7 @@ def _by_side(fixture: Fixture) -> Fixture:
 
 
 def _cell(spec: GameSpec, played: Played, id: PolicyId) -> Cell:
-    """The score of the policy `id`: placements as a mean result, else the mean score of an episode."""
+    """The score of the policy `id`: a mean result in games with placements, else the mean score of an episode."""
     games = sum(result.games for _, result in played)
     if spec.scored:
         scores = tally(played, {id})

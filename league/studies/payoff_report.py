@@ -1,4 +1,4 @@
-"""Payoff tables as records: what every row scored against every column."""
+"""Payoff tables as records: the score of each row against each column."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoffTable:
-    """`cells[row][column]`: the row's score against the column; None where they did not meet.
+    """`cells[row][column]`: the row's score against the column; None if they did not meet.
 
-    rows, columns: labels. role: of the rows, whose score it is; against: the columns' role ("": they fill whole sides).
-    together: rows and columns play on one side, so that a cell is their team's score.
+    rows, columns: labels. role: of the rows, whose scores are shown; against: the columns' role. Both are "" if rows
+    and columns fill whole sides. together: rows and columns play on one side, so that a cell is their team's score.
     """
 
     rows: tuple[str, ...]
@@ -38,9 +38,10 @@ class PayoffTable:
 
 @dataclass(frozen=True, slots=True)
 class PayoffReport:
-    """One table, or one for each role.
+    """One table, or one per role.
 
-    played: whether the games were played for this report (then it has episodes, seed and seconds) or are the ledger's.
+    played: whether the games were played for this report (then it has episodes, seed and seconds) or come from the
+    ledger.
     """
 
     tables: tuple[PayoffTable, ...]

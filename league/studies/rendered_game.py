@@ -15,9 +15,9 @@ from league.studies.match_plan import plan_match
 def render_game(
     make: Callable[[int], Game], roster: Roster, texts: Sequence[str], seed: int, temperature: float
 ) -> list[str]:
-    """One game of the match between these policies: each position as text, and last what each side scored.
+    """One game of the match between these policies: each position as text, then each side's score.
 
-    Raises PolicyError where the policies make no match, GameError where the game has no text view.
+    Raises PolicyError if the policies cannot play a match, GameError if the game cannot be rendered.
     """
     plan = plan_match(roster, texts, 1, seed)
     spec, posts, lineup = plan.contest.spec, plan.contest.posts, plan.contest.fixtures[None][0].episodes[0]
@@ -35,7 +35,7 @@ def render_game(
     finally:
         game.close()
     labels = {id: one.label for one in plan.contestants for id in one.ids}
-    # The last move has already begun the next game: its position cannot be shown, only the scores.
+    # The last move has already started the next game, so the final position cannot be shown, only the scores.
     scores = [
         f"  {' '.join(spec.seats[seat] for seat in post.seats)} ({labels.get(policy, 'another')}): {score:g}"
         for post, policy, score in zip(posts, lineup, result.score_sum, strict=True)

@@ -1,4 +1,4 @@
-"""Whether greedy play repeats the same episodes: without chance, a match of many games then shows very few."""
+"""Detects whether greedy play repeats the same episodes, as it does in games without chance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from league.play.table import Move
 
 
 class ActionHashes:
-    """A hash of all actions of each episode. Hand it to match play as a listener, with one game."""
+    """Hashes all actions of each episode, as a listener of match play with one game."""
 
     def __init__(self, slots: int, episodes: int) -> None:
         self._running = torch.zeros(slots, dtype=torch.int64)
@@ -28,12 +28,12 @@ class ActionHashes:
         self._running = torch.where(ended, 0, self._running)
 
     def different(self) -> int:
-        """The number of episodes that differ from each other."""
+        """The number of distinct episodes."""
         return len(self._ended[:-1].unique())
 
 
 def starts_vary(game: Game) -> bool:
-    """Whether the first observations of an episode depend on its seed. This starts the game anew."""
+    """Whether the first observations of an episode depend on its seed. This restarts the game."""
     turn = game.start(torch.arange(1, game.slots + 1, device=game.device))
     seen = [acting.obs for acting in turn.acts.values()] + ([turn.state] if turn.state is not None else [])
     return any(bool((values != values[:1]).any()) for values in seen)

@@ -29,7 +29,8 @@ class OpponentRecord:
 class SnapshotProfile:
     """A snapshot, its rating, its lineage and its record by opponent.
 
-    rating: None before any rated game. lineage: its ancestors, oldest first, and itself. record: most games first.
+    rating: None before any rated game. lineage: its ancestors, oldest first, then the snapshot itself. record: by
+    opponent, most games first.
     """
 
     snapshot: Snapshot
@@ -43,7 +44,7 @@ def profile(ranking: Ranking, store: Reading, text: str) -> SnapshotProfile:
     roles = ranking.game.roles
     ((role, name), *more) = split_roles(text, roles).items()
     if more:
-        raise PolicyError(f"'{text}' names several policies: show one at a time")
+        raise PolicyError(f"'{text}' names several policies; show one at a time")
     snapshot = ranking.named(name, [role] if role else roles)
     payoff, record = Payoff(store.results(of=snapshot.id)), []
     for other in (*ranking.entrants.anchors, *ranking.entrants.snapshots):
@@ -65,7 +66,7 @@ def profile(ranking: Ranking, store: Reading, text: str) -> SnapshotProfile:
 
 
 def lineage(snapshots: Sequence[Snapshot], snapshot: Snapshot) -> list[Snapshot]:
-    """The snapshot's ancestors in this run, oldest first, and itself."""
+    """The snapshot's ancestors in this run, oldest first, then the snapshot itself."""
     by_id = {one.id: one for one in snapshots}
     chain = [snapshot]
     while (parent := by_id.get(chain[-1].parent or "")) is not None:

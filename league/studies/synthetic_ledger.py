@@ -1,4 +1,4 @@
-"""A ledger of known strengths, as long as one likes: what rating and reading are measured and tested on."""
+"""Synthetic ledgers of any length with known strengths, to test and measure ratings and readers."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from league.storage.provenance import provenance
 from league.storage.store import Store
 
 SEAT, DRAW = 0.2, 0.3
-"""Of the model that games are drawn from: the first side's advantage in log-odds, and Davidson's nu."""
+"""The model of the games: the first side's advantage in log-odds, and Davidson's nu."""
 
 _GAME = "tictactoe"
 _AT_ONCE = 50_000
 
 
 def strengths(snapshots: int, seed: int = 0) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """`[snapshots]` true strengths in log-odds, growing with the number as a learner's do; the anchor's is 0."""
+    """`[snapshots]` true strengths in log-odds, which grow with the number like a learner's. The anchor's is 0."""
     rng = np.random.default_rng([seed, 0])
     return np.linspace(0.5, 6.0, snapshots) + 0.5 * rng.standard_normal(snapshots)
 
 
 def duels(ids: list[PolicyId], matches: int, seed: int = 0) -> Iterator[MatchResult]:
-    """`matches` single games between random pairs of `ids`, drawn from Davidson's model of 1970.
+    """`matches` single games between random pairs of `ids`, drawn from the model of Davidson 1970.
 
-    ids: the anchor, then the snapshots whose `strengths` these are.
+    ids: the anchor, then the snapshots, in the order of `strengths`.
     """
     rng = np.random.default_rng([seed, 1])
     true = np.append(0.0, strengths(len(ids) - 1, seed))
@@ -65,9 +65,9 @@ def duels(ids: list[PolicyId], matches: int, seed: int = 0) -> Iterator[MatchRes
 
 
 def synthetic_run(folder: Path, matches: int, snapshots: int, seed: int = 0) -> None:
-    """Make `folder` a run of that size, with its ratings cached as a run leaves them.
+    """Create a run of this size in `folder`, with its ratings cached.
 
-    Its snapshots are files without a policy: it can be rated and read, not played. Raises RunError.
+    Its snapshot files hold no policies, so that the run can be rated and read but not played. Raises RunError.
     """
     config = to_dict(RunConfig(game=GameConfig(id=_GAME)))
     facts = asdict(GameFacts(_GAME, ("player",), False))
@@ -78,7 +78,7 @@ def synthetic_run(folder: Path, matches: int, snapshots: int, seed: int = 0) -> 
             for number in range(snapshots):
                 content = f"{seed} {number}".encode()
                 id = files.digest(content)
-                # Not durably: a thousand times twice onto the disk would take longer than all the rest.
+                # Not written durably: syncing thousands of files would take longer than everything else here.
                 files.content_path(store.snapshot_folder, id).write_bytes(content)
                 parent = ids[-1] if number else None
                 store.put_snapshot(

@@ -1,4 +1,4 @@
-"""Teams of one-sided games: their scores, in all and by seat, with one contestant at all seats or two mixed."""
+"""Teams in one-sided games, of one contestant or of two mixed: their scores, in all and by seat."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class AgentScore:
 class TeamScore:
     """A team's score: the mean over its seats and over `episodes` episodes, and half of its 95 % interval.
 
-    label: who is in the team. shares: each contestant's share of the seats. agents: the scores by seat.
+    label: names the contestants. shares: each contestant's share of the seats. agents: the scores by seat.
     """
 
     label: str
@@ -44,18 +44,18 @@ class TeamScore:
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """Who sits together: a label, and each contestant's share of the seats."""
+    """A team of one or two contestants. shares: each contestant's share of the seats."""
 
     label: str
     shares: tuple[float, ...]
 
 
 def mixed_teams(apart: Fixture, labels: Sequence[str]) -> dict[Team, list[Fixture]]:
-    """The teams in which two contestants sit together, with their games.
+    """The mixed teams of two contestants, with their games.
 
-    apart: the fixture in which the contestants play apart; mixed teams play on the same seeds. One of the first
-    contestant sits among the second's, and the other way round, at each post in turn. With two posts these are the same
-    team; with one post there is no mixed team.
+    apart: the fixture in which the contestants play apart; mixed teams play on the same seeds. One post belongs to the
+    first contestant and all others to the second, or the other way round; the single post moves through all posts. With
+    two posts both teams are the same; with one post there is no mixed team.
     """
     if len(labels) < 2:
         return {}
@@ -66,18 +66,18 @@ def mixed_teams(apart: Fixture, labels: Sequence[str]) -> dict[Team, list[Fixtur
     share, joined = 1 / len(posts), "with" if len(posts) == 2 else "among"
     teams = {
         Team(f"{labels[0]} {joined} {labels[1]}", (share, 1 - share)): mixed_team(
-            first, second, posts, apart.games, apart.seed, MIXED
+            first, second, posts, games=apart.games, seed=apart.seed, name=MIXED
         )
     }
     if len(posts) > 2:
         teams[Team(f"{labels[1]} {joined} {labels[0]}", (1 - share, share))] = mixed_team(
-            second, first, posts, apart.games, apart.seed, MIXED
+            second, first, posts, games=apart.games, seed=apart.seed, name=MIXED
         )
     return teams
 
 
 def team_score(spec: GameSpec, team: Team, played: Played, id: PolicyId = MIXED) -> TeamScore:
-    """Add up a team's scores. played: its games. id: what the team is called in their results."""
+    """Add up a team's scores. played: its games. id: the team's id in their results."""
     seats = [one for _, result in played for one in result.seats if one.post == result.policies.index(id)]
     agents = []
     for seat in sorted({one.seat for one in seats}):

@@ -77,7 +77,7 @@ def test_one_snapshot_by_two_names_is_one_policy(folder, tmp_path):
         (("agent_5=best",), "no role or seat 'agent_5'"),
         (("main.9",), "no policy is called 'main.9'"),
         (("best", "--side", "1"), "spread has no side 1"),
-        (("best", "--against", "random"), "leave --against out"),
+        (("best", "--against", "random"), "leave out --against"),
         (("best", "--games", "0"), "at least one game"),
         (("best", "--permutations", "1"), "--permutations 1"),
     ],
@@ -90,4 +90,4 @@ def test_what_cannot_be_shared_out_is_refused(folder, arguments, says):
 def test_where_nobody_has_team_mates_there_is_nobody_to_share_with(here):
     called = league("credit", "best")
     assert called.code == 2
-    assert "side 0 of tictactoe is one seat, player_0: there is nobody to share its score with" in called.err
+    assert "side 0 of tictactoe is one seat, player_0: there are no other seats to share its score with" in called.err

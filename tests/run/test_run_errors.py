@@ -151,8 +151,8 @@ def test_without_a_run(away: Path, args: str, saying: str) -> None:
         ("show nobody", "no policy is called 'nobody'"),
         ("show main-0.99", "no policy is called 'main-0.99'"),
         ("export random", "'random' is scripted"),
-        ("export best --out tiny.toml", "tiny.toml exists and is no exported policy"),
-        ("export best --out runs", "runs exists and is no exported policy"),
+        ("export best --out tiny.toml", "tiny.toml exists and is not an exported policy"),
+        ("export best --out runs", "runs exists and is not an exported policy"),
         ("match", "name the policies to play"),
         ("match best", "has 2 sides: name one policy for each, not 1"),
         ("match best random one-ply", "has 2 sides: name one policy for each, not 3"),
@@ -240,7 +240,7 @@ def test_a_folder_that_holds_something_else_is_never_exported_over(copy: Path) -
     model.mkdir()
     (model / "metadata.json").write_text('{"format": "pt"}')
     (model / "weights.safetensors").write_bytes(b"precious")
-    assert_refused("export", "best", "--out", "model", saying="model exists and is no exported policy")
+    assert_refused("export", "best", "--out", "model", saying="model exists and is not an exported policy")
     assert (model / "weights.safetensors").read_bytes() == b"precious"
 
 

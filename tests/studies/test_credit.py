@@ -126,7 +126,7 @@ def test_sampled_shares_agree_with_exact_ones_in_a_real_game(bot, monkeypatch):
     maker, roster = seated("spread", max_cycles=12)
     asked = CreditRequest(bot("Goer"), games=150)
     exact = credit(maker, roster, asked)
-    monkeypatch.setattr(module, "EVERY", 2)
+    monkeypatch.setattr(module, "MAX_EXACT_MEMBERS", 2)
     drawn = credit(maker, roster, asked)
     assert (exact.exact, drawn.exact, drawn.episodes < exact.episodes) == (True, False, True)
     assert (drawn.before, drawn.gained, drawn.after) == (exact.before, exact.gained, exact.after)
@@ -213,7 +213,7 @@ def test_roles_of_one_side_may_each_have_a_policy(bot):
             "tictactoe",
             CreditRequest("random"),
             PolicyError,
-            "side 0 of tictactoe is one seat, player_0: there is",
+            "side 0 of tictactoe is one seat, player_0: there are no",
         ),
         ("tag", CreditRequest("random", side=1), PolicyError, "one seat, agent_0: .* see --side 0"),
         ("tag", CreditRequest("random", side=2), ConfigError, "tag has no side 2; its sides, from 0 on: adversary_0"),
@@ -221,9 +221,14 @@ def test_roles_of_one_side_may_each_have_a_policy(bot):
             "tag",
             CreditRequest("agent=random"),
             PolicyError,
-            "'agent' is not on the side that is meant; from 0 on",
+            "'agent' is not on this side; the sides, from 0 on",
         ),
-        ("tag", CreditRequest("random", against="adversary_0=random"), PolicyError, "'adversary_0' is not on the side"),
+        (
+            "tag",
+            CreditRequest("random", against="adversary_0=random"),
+            PolicyError,
+            "'adversary_0' is not on this side",
+        ),
         ("tag", CreditRequest("random"), PolicyError, "there is no 'latest' yet: no rated snapshot of role 'agent'"),
         ("spread", CreditRequest("agent_9=random"), PolicyError, "no role or seat 'agent_9'; did you mean 'agent_"),
         ("spread", CreditRequest("agent_1=random,agent_1=one-ply"), PolicyError, "the seat 'agent_1' is named twice"),

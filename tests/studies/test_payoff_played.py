@@ -146,7 +146,7 @@ def test_policies_of_two_roles_of_one_side_play_together(bot):
 
 def test_what_makes_no_table_is_refused(bot):
     _, alone = seated("tictactoe")
-    with pytest.raises(PolicyError, match="two policies at least"):
+    with pytest.raises(PolicyError, match="at least two policies"):
         plan_payoff(alone, ["random"], 5, 0)
     _, tag = seated(TAG)
     with pytest.raises(PolicyError, match="no role 'prey'"):
