@@ -3,12 +3,12 @@
 LeagueError
 ├── ConfigError       a config file, key or value that cannot be used
 ├── GameError         an unknown game, a missing extra, an environment that breaks its contract
-├── PolicyError       a policy that cannot be found, is ambiguous or does not fit the game
-├── SnapshotError     a snapshot file that is missing, damaged or not what its name says
-├── RunError          a folder that is no run, is held by another process or was made by another version
+├── PolicyError       a policy that does not exist, is ambiguous or does not fit the game
+├── SnapshotError     a snapshot file that is missing, damaged or does not match its name
+├── RunError          a folder that is not a run, is in use by another process or was made by another version
 ├── RatingError       ratings that cannot be computed (non-convergence, no results)
 ├── PlanError         a matchmaker whose plan cannot be carried out
-└── TrainingError     learning that cannot go on (non-finite several times in a row)
+└── TrainingError     training that cannot continue (non-finite values several times in a row)
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Iterable
 
 
 class LeagueError(Exception):
-    """Base of all errors with a message meant for the user: what was wrong, where, and what would be right."""
+    """Base of all errors whose message is for the user: what was wrong, where, and what would be right."""
 
 
 class ConfigError(LeagueError):
@@ -30,15 +30,15 @@ class GameError(LeagueError):
 
 
 class PolicyError(LeagueError):
-    """A policy that cannot be found, is ambiguous, or does not fit the game."""
+    """A policy that does not exist, is ambiguous, or does not fit the game."""
 
 
 class SnapshotError(LeagueError):
-    """A snapshot file that is missing, damaged, or not what its name says."""
+    """A snapshot file that is missing, damaged, or does not match its name."""
 
 
 class RunError(LeagueError):
-    """A folder that is no run, is held by another process, or was made by another version."""
+    """A folder that is not a run, is in use by another process, or was made by another version."""
 
 
 class RatingError(LeagueError):
@@ -50,10 +50,10 @@ class PlanError(LeagueError):
 
 
 class TrainingError(LeagueError):
-    """Learning that cannot go on."""
+    """Training that cannot continue."""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """A hint such as ``; did you mean 'fictitious'?``, or an empty string where nothing is near."""
+    """A hint such as ``; did you mean 'fictitious'?``, or an empty string if no valid name is close."""
     close = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
     return f"; did you mean '{close[0]}'?" if close else ""

@@ -1,7 +1,7 @@
-"""What goes to disk and comes back: durable writes, capped reads, content-addressed files, canonical JSON.
+"""Files on disk: durable writes, capped reads, content-addressed files, canonical JSON.
 
-A durable write is: temporary name in the same folder → fsync → rename → fsync of the folder. Only then may a row name
-the file. Every step, and the database's commit, passes `reach`, where tests put faults.
+A durable write takes four steps: write a temporary file in the same folder, fsync it, rename it, fsync the folder. Only
+then may a database row name the file. Each step, and the database's commit, calls `reach`, where tests inject faults.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from pathlib import Path
 from league.errors import SnapshotError
 
 faults: Callable[[str], None] | None = None
-"""Called with the name of each step before it is taken: "write", "fsync", "rename", "folder", "commit". For tests."""
+"""For tests: called before each step with its name: "write", "fsync", "rename", "folder" or "commit"."""
 
 SUFFIX = ".safetensors"
-"""Of every content-addressed file."""
+"""The suffix of every content-addressed file."""
 
 _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{16}\.unfinished")
 _ID = re.compile(r"[0-9a-f]{64}")
 
 
 def reach(point: str) -> None:
-    """Announce the step that comes next to `faults`."""
+    """Tell `faults` which step comes next."""
     if faults is not None:
         faults(point)
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Write a file that is either wholly there or not at all, and still there after a power cut.
+    """Write a file atomically: it is there completely or not at all, and survives a power cut.
 
-    Raises OSError, which names the file.
+    Raises OSError that names the file.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.unfinished")
     try:
@@ -53,14 +53,14 @@ def write_durably(path: Path, data: bytes) -> None:
     except BaseException as problem:
         temporary.unlink(missing_ok=True)
         if isinstance(problem, OSError):
-            # A write to a full disk does not know where it was going.
+            # The error of a write to a full disk does not name the file.
             problem.filename = str(path)
         raise
     sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable: a rename alone may be lost in a power cut. Raises OSError."""
+    """fsync a folder, since a rename alone may be lost in a power cut. Raises OSError."""
     reach("folder")
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -78,25 +78,25 @@ def make_folder(folder: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files of writes that were killed. Only for a folder whose one writer is the caller."""
+    """Remove the temporary files of writes that were killed. The caller must be the folder's only writer."""
     for path in folder.iterdir():
         if _UNFINISHED.fullmatch(path.name):
             path.unlink()
 
 
 def read_capped(path: Path, cap: int) -> bytes:
-    """A regular file of at most `cap` bytes. Raises OSError, with EFBIG where it is larger."""
+    """Read a regular file of at most `cap` bytes. Raises OSError, with EFBIG if it is larger."""
     with open(path, "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", str(path))
         if status.st_size > cap:
-            raise OSError(errno.EFBIG, f"it has {status.st_size} bytes, at most {cap} are read", str(path))
+            raise OSError(errno.EFBIG, f"it has {status.st_size} bytes; the limit is {cap}", str(path))
         return file.read()
 
 
 def digest(data: bytes) -> str:
-    """The sha256 of some bytes, as 64 hex digits."""
+    """The sha256 of `data`, as 64 hex digits."""
     return hashlib.sha256(data).hexdigest()
 
 
@@ -107,21 +107,21 @@ def digest_file(path: Path) -> str:
 
 
 def is_id(text: str) -> bool:
-    """Whether a text has the form of a content-addressed file's id."""
+    """Whether a text has the form of an id: 64 hex digits."""
     return _ID.fullmatch(text) is not None
 
 
 def content_path(folder: Path, id: str) -> Path:
-    """Where the file called `id` (sha256) lies in a folder. Raises SnapshotError where `id` is no such name."""
+    """The path of the content-addressed file `id` in a folder. Raises SnapshotError if `id` is not a sha256."""
     if not is_id(id):
-        raise SnapshotError(f"'{id}' is no id of a file in {folder}; an id is a sha256 in 64 hex digits")
+        raise SnapshotError(f"'{id}' is not the id of a file in {folder}; an id is a sha256 in 64 hex digits")
     return folder / f"{id}{SUFFIX}"
 
 
 def write_content(folder: Path, data: bytes) -> str:
-    """Write `<folder>/<sha256>.safetensors` durably and return its id; a file that is there is never written again.
+    """Write `<folder>/<sha256>.safetensors` durably and return its id. An existing file is not written again.
 
-    Raises SnapshotError where that file is there but damaged, OSError where it cannot be written.
+    Raises SnapshotError if the file exists but is damaged, OSError if it cannot be written.
     """
     id = digest(data)
     path = content_path(folder, id)
@@ -129,30 +129,30 @@ def write_content(folder: Path, data: bytes) -> str:
     if not path.exists():
         write_durably(path, data)
     elif digest_file(path) != id:
-        raise SnapshotError(f"{path} is damaged: its content is not what its name says; remove it, then try again")
+        raise SnapshotError(f"{path} is damaged: its content does not match its name; remove it and try again")
     else:
-        # Its writer may have been killed between the rename and this.
+        # Its writer may have been killed after the rename, before the folder was synced.
         sync_folder(folder)
     return id
 
 
 def plain(value: object) -> object:
-    """A numpy scalar as the Python number that it stands for (SQLite would store its bytes); all else unchanged."""
+    """Convert a numpy scalar to a Python number (SQLite would store its bytes); other values stay as they are."""
     import numpy as np
 
     return value.item() if isinstance(value, np.generic) else value
 
 
 def canonical_json(value: object) -> str:
-    """JSON with one spelling for equal values: sorted keys, no spaces, ASCII.
+    """JSON that is identical for equal values: sorted keys, no spaces, ASCII.
 
-    Raises ValueError for NaN and infinities (JSON has neither), TypeError for what is not JSON.
+    Raises ValueError for NaN and infinities, which JSON lacks, and TypeError for values that are not JSON.
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_number)
 
 
 def readable_json(value: object) -> str:
-    """JSON for people and programs: indented, in the order given; NaN and infinities, which it has not, as null."""
+    """JSON for people and programs: indented, keys in the given order, NaN and infinities as null."""
     return json.dumps(_without_infinities(value), indent=2, allow_nan=False, ensure_ascii=False, default=str)
 
 

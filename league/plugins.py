@@ -1,4 +1,4 @@
-"""Names of users' own code: `package.module:Name` and `file.py:Name`."""
+"""Loading the user's own code, named as `package.module:Name` or `file.py:Name`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from types import ModuleType
 from league.errors import LeagueError, nearest
 
 _loaded: dict[str, str] = {}
-"""What was loaded from each of the user's own files: "matchmaker 'mine.py:Mine'" by file name."""
+"""By file name: what was loaded from each of the user's own files, such as "matchmaker 'mine.py:Mine'"."""
 
 
 def load(text: str, what: str, error: type[LeagueError], known: Iterable[str] = ()) -> Callable[..., object]:
-    """The class or function that `text` names. what: what it is meant to be, for messages ("game"). known: names that
-    may have been meant where there is no such module.
+    """The class or function that `text` names.
 
-    Raises `error` where there is no such file, module or name, where running it fails, or where it cannot be called.
+    what: its kind, for messages ("game"). known: valid names, from which a missing module's message suggests one.
+    Raises `error` if there is no such file, module or name, if importing it fails, or if it is not callable.
     """
     place, _, name = text.rpartition(":")
     if not place or not name:
@@ -40,7 +40,7 @@ def load(text: str, what: str, error: type[LeagueError], known: Iterable[str] = 
 
 
 def blame(error: BaseException) -> str | None:
-    """What failed and where, if an exception came out of code of the user's own that `load` loaded; else None."""
+    """What failed and where, if the exception came from user code that `load` loaded; else None."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename in _loaded:
             place = f"{frame.filename}, line {frame.lineno}, in {frame.name}"
@@ -55,20 +55,20 @@ def _module(text: str, place: str, what: str, error: type[LeagueError], known: I
         if missing.name and (place == missing.name or place.startswith(f"{missing.name}.")):
             raise error(f"{what} '{text}': there is no module '{place}'{nearest(place, known)}") from missing
         raise error(f"{what} '{text}' needs the module '{missing.name}', which is not installed") from missing
-    # Whatever a user's module raises while it is read is the user's to mend.
+    # Any error that a user's module raises on import is the user's to fix.
     except Exception as problem:
         raise error(f"{what} '{text}': importing '{place}' failed: {type(problem).__name__}: {problem}") from problem
 
 
 def _file(text: str, file: Path, what: str, error: type[LeagueError]) -> ModuleType:
     if not file.is_file():
-        raise error(f"{what} '{text}': there is no file '{file}' (looked for at {file.absolute()})")
+        raise error(f"{what} '{text}': there is no file '{file}' (searched at {file.absolute()})")
     name = f"league_user_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise error(f"{what} '{text}': '{file}' cannot be imported as Python")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their own module up there
+    sys.modules[name] = module  # dataclasses look up their module there
     try:
         spec.loader.exec_module(module)
     except Exception as problem:

@@ -1,8 +1,7 @@
 """Ids and frozen records shared by all rooms. Light on purpose: no torch, no I/O.
 
-A **post** is what one policy fills: all seats of one role on one side (`GameSpec.posts`), or each seat by
-itself (`matchmaking.posts.by_seat`). In most board games a post is one seat. A lineup names a policy for every post, in
-order.
+A **post** is filled by one policy: all seats of one role on one side (`GameSpec.posts`), or a single seat
+(`matchmaking.posts.by_seat`). In most board games a post is one seat. A lineup names a policy for every post, in order.
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 PolicyId = str
-"""A snapshot's sha256, an anchor's name (`anchor_id`), or a learner's name where live weights are meant."""
+"""A snapshot's sha256, an anchor's id (`anchor_id`), or a learner's name, which stands for its live weights."""
 
 Origin = Literal["initial", "trained", "anchor"]
 
 RANDOM = "random"
-"""The anchor that every run has: uniformly random legal play, rated 0 by definition."""
+"""The anchor that every run has: it plays legal actions uniformly at random and is rated 0 by definition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +30,11 @@ class Post:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """An immutable, rated policy. Anchors (scripted or foreign, never trained) are snapshots too, without a file.
+    """An immutable, rated policy. Anchors (scripted or the user's own, never trained) are snapshots without a file.
 
     number: how many snapshots of the same learner came before it (0: before any training).
-    steps: agent-steps that its learner had trained when it was taken.
-    parent: the snapshot that it descends from; after an exploit that is a snapshot of another learner.
+    steps: agent-steps that its learner had trained by then.
+    parent: the snapshot that it descends from; after an exploit, a snapshot of another learner.
     """
 
     id: PolicyId
@@ -50,37 +49,37 @@ class Snapshot:
 
     @property
     def name(self) -> str:
-        """A short human name, such as `main-0.12`; an anchor is called by its id."""
+        """A short readable name, such as `main-0.12`; for an anchor, its id."""
         return self.id if self.origin == "anchor" else f"{self.learner}.{self.number}"
 
     @property
     def short(self) -> str:
-        """The id as tables show it: eight hex digits, or an anchor's whole name."""
+        """The id as tables show it: its first eight hex digits, or an anchor's full id."""
         return self.id if self.origin == "anchor" else self.id[:8]
 
     @property
     def text(self) -> str:
-        """An anchor's POLICY, which does not name its role: `random`, `mcts=50`; another snapshot's id."""
+        """An anchor's POLICY text without its role, such as `random` or `mcts=50`; for other snapshots, the id."""
         return self.id.removesuffix(f"/{self.role}") if self.origin == "anchor" else self.id
 
     @property
     def zero(self) -> bool:
-        """Whether it is random play, which is rated 0 by definition. The ratings of other anchors are estimated."""
+        """Whether it is random play, whose rating is 0 by definition. The ratings of other anchors are estimated."""
         return self.origin == "anchor" and self.text == RANDOM
 
 
 def anchor(role: str, roles: int, text: str = RANDOM) -> Snapshot:
-    """An anchor for `role` as a snapshot. roles: how many the game has. text: its POLICY; random play by default."""
+    """The snapshot of an anchor for `role`. roles: the number of roles in the game. text: its POLICY."""
     id = anchor_id(role, roles, text)
     return Snapshot(id=id, role=role, learner="", number=0, round=0, steps=0, origin="anchor")
 
 
 @dataclass(frozen=True, slots=True)
 class SeatScore:
-    """What the policy at one place of a match's lineup scored at one seat of the game.
+    """What the policy at one post of a match's lineup scored at one seat of the game.
 
-    post: the place in flat order. episodes: that it sat there. score_sum, score_sq: the sum, and the sum of squares, of
-    the seat's score over them.
+    post: its index in flat order. episodes: how many it played at that seat. score_sum, score_sq: the sum and the sum
+    of squares of the seat's score over those episodes.
     """
 
     post: int
@@ -95,18 +94,18 @@ class MatchResult:
     """One row of the ledger: `games` rated games of one lineup.
 
     lineup: policy by post, grouped by side: `lineup[side][k]`.
-    placements: how many games ended with each pattern of ranks by side: `(0, 1)` means that side 0 was first and
-        side 1 second, `(0, 0)` a draw. The counts sum to `games`. One-sided games have only the pattern `(0,)`.
-    paired: each game was a set of episodes with equal seeds and the lineup rotated over the sides, decided by the
-        total score (score games with several sides). No seat has an advantage in such a game.
-    score_sum, score_sq: by place in flat order: the sum, and the sum of squares, over episodes, of the policy's score
-        (the mean, over the seats that it holds, of the episode's return).
-    episodes: episodes played (`games`, or `games` times the number of rotations where paired).
+    placements: how many games ended with each pattern of ranks by side. `(0, 1)` means that side 0 came first and
+        side 1 second; `(0, 0)` is a draw. The counts sum to `games`. One-sided games have only the pattern `(0,)`.
+    paired: each game was a set of episodes with equal seeds, in which the lineup was rotated over the sides, and the
+        total score decided it (score games with several sides). No seat has an advantage in such a game.
+    score_sum, score_sq: by post in flat order: the sum and the sum of squares, over episodes, of the policy's score
+        (the episode's return, averaged over the seats that the policy holds).
+    episodes: episodes played: `games`, or if paired, `games` times the number of rotations.
     forfeits: by post: episodes that the policy lost by an illegal move.
-    others: policies that held the remaining posts in every episode (comparisons of two policies of one role in a score
-        game whose sides have different roles: both played with and against the same others, on the same seeds).
-    seats: where the size of a score counts, and lineups do not tell who sat where: what each policy scored at each seat
-        that it took.
+    others: policies that held the remaining posts in every episode. They are used to compare two policies of one role
+        in a score game whose sides have different roles: both play with and against the same others on the same seeds.
+    seats: what each policy scored at each seat that it took. Empty unless the size of a score counts and lineups do not
+        tell who sat where.
     """
 
     lineup: tuple[tuple[PolicyId, ...], ...]
@@ -125,16 +124,17 @@ class MatchResult:
 
     @property
     def policies(self) -> tuple[PolicyId, ...]:
-        """The lineup in flat order, one policy a post."""
+        """The lineup in flat order, one policy per post."""
         return tuple(policy for side in self.lineup for policy in side)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingResult:
-    """What a learner scored in the training episodes that ended in one round against one lineup of others.
+    """What a learner scored against one lineup of others in the training episodes that ended in one round.
 
-    opponent: the other posts' policies, joined by "+" (its own name in pure self-play).
-    score: mean result in [0, 1] (1 first place, 0.5 shared, 0 last); NaN-free: rows without episodes are not made.
+    opponent: the policies of the other posts, joined by "+" (the learner's own name in pure self-play).
+    score: mean result in [0, 1]: 1 for first place, 0.5 for a shared one, 0 for last. Never NaN: there is no row
+        without episodes.
     """
 
     learner: str
@@ -147,7 +147,7 @@ class TrainingResult:
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """A rating and its 95 % interval, in the rating system's own unit (Elo points; mean score in one-sided games)."""
+    """A rating and its 95 % interval, in the unit of its rating system (Elo points; mean score in one-sided games)."""
 
     value: float
     low: float
@@ -159,8 +159,8 @@ class Rating:
 class Standing:
     """One line of the standings.
 
-    score: mean result over all rated games in [0, 1]; in one-sided games the mean score.
-    trend: change of the rating against the learner's previous snapshot, None where there is none.
+    score: mean result over all rated games, in [0, 1]; in one-sided games, the mean score.
+    trend: difference from the rating of the learner's previous snapshot; None if there is none.
     """
 
     rank: int
@@ -176,10 +176,11 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnerView:
-    """What a matchmaker may know of a learner.
+    """What a matchmaker may know about a learner.
 
-    table: which training table it sits at; learners of different roles share one.
-    latest: id of its newest snapshot. steps_since_exploit: agent-steps since it began or was last copied over.
+    table: index of its training table, which learners of different roles share.
+    latest: id of its newest snapshot. steps_since_exploit: agent-steps since its start or since the last exploit
+    overwrote it.
     """
 
     name: str
@@ -193,11 +194,11 @@ class LearnerView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeagueView:
-    """All that matchmaking may depend on: facts of the league's history, no clock, no live object.
+    """Everything that matchmaking may depend on: the league's history, without clocks or live objects.
 
-    snapshots: the roster without anchors, oldest first. anchors: random play and `rating.anchors`, one for each role.
+    snapshots: the roster without anchors, oldest first. anchors: random play and `rating.anchors`, for each role.
     ratings: Bradley–Terry (mean score in one-sided games) by snapshot id. training: recent training results.
-    slots: how many slots each table has.
+    slots: the number of slots of each table.
     """
 
     round: int
@@ -220,10 +221,10 @@ class Seating:
 
 @dataclass(frozen=True, slots=True)
 class Exploit:
-    """PBT: `learner` takes the weights, optimiser and hyperparameters of learner `source`, then explores.
+    """PBT: `learner` copies the weights, optimiser and hyperparameters of learner `source`, then explores.
 
-    hyperparameters: the learner's new hyperparameters, already perturbed. snapshot: the source's latest, from which the
-    learner's next snapshot descends.
+    hyperparameters: the learner's new hyperparameters, already perturbed. snapshot: the source's latest, the parent of
+    the learner's next snapshot.
     """
 
     learner: str
@@ -234,10 +235,10 @@ class Exploit:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a matchmaker wants of the next round: seatings by table, and exploits carried out before it.
+    """A matchmaker's plan for the next round: seatings by table, and exploits that are carried out first.
 
     seatings: `seatings[table]` for each training table. A policy id in a lineup is a snapshot's id or a learner's
-    name; a learner of that very table is trained from the posts where it sits, all others play frozen weights.
+    name. Learners of that table are trained from the posts where they sit; all other policies play with frozen weights.
     """
 
     seatings: tuple[tuple[Seating, ...], ...]
@@ -245,8 +246,9 @@ class Plan:
 
 
 def anchor_id(role: str, roles: int, text: str = RANDOM) -> PolicyId:
-    """The id of an anchor for `role`: its POLICY text, or TEXT/ROLE where a game has several roles.
+    """The id of an anchor for `role`: its POLICY text, or TEXT/ROLE if the game has several roles.
 
-    No sha256 is `random`, `one-ply`, begins with `mcts=` or has a colon; an object's name in Python has no slash.
+    It cannot be confused with a snapshot's id: no sha256 is `random` or `one-ply`, starts with `mcts=` or has a colon.
+    The slash is unambiguous, too, as no Python name contains one.
     """
     return text if roles == 1 else f"{text}/{role}"

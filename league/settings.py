@@ -1,4 +1,4 @@
-"""The base of every group of settings. Each strategy declares its own; `league.config` composes them."""
+"""The base class of all settings. Each strategy declares its own settings; `league.config` composes them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Work shared out among threads, each of which computes alone.
+"""A thread pool for independent tasks, with one torch thread per task.
 
-Torch's own threads split every operation, which for the small operations of games and networks costs more than it
-brings. Here each thread takes whole pieces of work instead (some games, some rows of a minibatch) and torch inside it
-runs on one thread, so the result of a piece, and of the whole, does not depend on how many threads there are.
+Torch's own threads split every operation, which costs more than it saves for the small operations of games and
+networks. Here each thread takes whole tasks instead (a batch of games, some rows of a minibatch), and torch runs on one
+thread inside it. So the result of each task, and of the whole, does not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_LOOK = 0.1
+_POLL_SECONDS = 0.1
 
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 class Threads:
-    """So many threads for `map`. count: 0 takes as many as this process may use cores; 1 works in the caller's own."""
+    """A thread pool with `count` threads. 0: one for each usable core; 1: work is done in the caller's thread."""
 
     def __init__(self, count: int = 1) -> None:
         self.count = count or usable_cores()
@@ -38,10 +38,10 @@ class Threads:
         waiting: Callable[[], None] = lambda: None,
         give_up: Callable[[], None] = lambda: None,
     ) -> list[Result]:
-        """`function` of every item, in their order. Raises what one that failed raised, after all others have ended.
+        """Apply `function` to every item; results in order. Raises a failed call's error after the others have ended.
 
-        waiting: called ten times a second by the caller's thread while it waits for others; it may raise, too.
-        give_up: called where something was raised (an interrupt, too), before the others are waited for: they may end
+        waiting: called ten times a second in the caller's thread while it waits; it may raise, too.
+        give_up: called after an error or interrupt, before waiting for the remaining calls, so that they can stop
         early.
         """
         items = list(items)
@@ -50,7 +50,7 @@ class Threads:
         futures = [self._pool.submit(function, item) for item in items]
         try:
             while True:
-                done, left = wait(futures, _LOOK, FIRST_EXCEPTION)
+                done, left = wait(futures, _POLL_SECONDS, FIRST_EXCEPTION)
                 for future in done:
                     future.result()
                 if not left:
@@ -70,12 +70,12 @@ class Threads:
 
 
 def usable_cores() -> int:
-    """How many cores this process may run on (a container or `taskset` may leave it fewer than there are)."""
+    """The number of cores that this process may use (containers and `taskset` can limit it)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def alone() -> None:
-    """Torch computes on the calling thread only, from now on, and the process keeps the memory that it has freed."""
+    """Limit torch to the calling thread from now on, and keep freed memory in the process."""
     import torch
 
     torch.set_num_threads(1)
@@ -84,9 +84,9 @@ def alone() -> None:
 
 @cache
 def _keep_memory() -> None:
-    """Have glibc give no freed memory back: it would hand out the same megabytes again, and every page would fault.
+    """Stop glibc from returning freed memory: the next allocation would page-fault through the same megabytes again.
 
-    That is a tenth to a fifth of an update's time in threads. Other C libraries are left as they are.
+    This saves 10 to 20 % of an update's time in threads. Other C libraries are left as they are.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
