@@ -1,1 +1,1 @@
-"""The run's folder: the database and its migrations."""
+"""The run's folder: its database, files, lock and migrations."""

@@ -1,4 +1,4 @@
-"""A whole run examined: `verify` finds what is damaged, `dump` shows the content that must not depend on a clock."""
+"""Checks of a whole run: `verify` finds damage, `dump` shows all content that must not depend on a clock."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from league.storage.store import Store
 
 
 def verify(store: Store) -> list[str]:
-    """Every problem found, in words: in the database, its references, and the files that it names. Empty: all is well.
+    """Describe every problem in the database, its references and the files that it names; empty if all is well.
 
-    Hashes again every snapshot's file, the checkpoint of the last round, and the segments of replay buffers.
+    Hashes the files of all snapshots, the checkpoint of the last round and the segments of replay buffers.
     """
     try:
         problems = [f"{store.path}: {text}" for (text,) in store.query("PRAGMA integrity_check") if text != "ok"]
         for table, row, target, _ in store.query("PRAGMA foreign_key_check"):
-            problems.append(f"{store.path}: row {row} of {table} refers to a row of {target} that is not there")
+            problems.append(f"{store.path}: row {row} of {table} refers to a row of {target} that does not exist")
         named = [(store.snapshot_folder, snapshot.id) for snapshot in store.snapshots() if snapshot.origin != "anchor"]
         last = store.last_round()
     except RunError as problem:
-        # Too damaged to ask it anything further.
+        # The database is too damaged for further queries.
         return [str(problem)]
     if last is not None:
         named.append((store.checkpoint_folder, last.checkpoint))
@@ -31,13 +31,13 @@ def verify(store: Store) -> list[str]:
 
 
 def clock_columns(store: Store) -> dict[str, list[str]]:
-    """The columns that hold times, by table: the only ones in which two equal runs may differ."""
+    """The columns that hold times, by table. Only they may differ between two equal runs."""
     clocks = {table: [name for name in names if _is_clock(name)] for table, names in _tables(store).items()}
     return {table: names for table, names in clocks.items() if names}
 
 
 def dump(store: Store, clocks: bool = False) -> str:
-    """Every table's every row as text, one line each, equal for equal content. clocks: with the clock columns."""
+    """All rows of all tables as text, one line each; equal for equal content. clocks: include the clock columns."""
     lines = []
     for table, names in _tables(store).items():
         kept = ", ".join(f'"{name}"' for name in names if clocks or not _is_clock(name))
@@ -52,7 +52,7 @@ def _is_clock(column: str) -> bool:
 
 
 def _tables(store: Store) -> dict[str, list[str]]:
-    """Column names by table, SQLite's own tables left out."""
+    """Column names by table, without SQLite's own tables."""
     names = store.query(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY 1"
     )

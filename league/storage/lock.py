@@ -1,4 +1,4 @@
-"""The one writer of a run: an flock that the kernel gives back when its process dies, however it dies."""
+"""The lock that gives a run a single writer: an flock, which the kernel releases however its process dies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _held: set[int] = set()
 
 
 def _forget() -> None:
-    # A forked worker shares the lock; if it outlived this process, the run would stay held by nobody.
+    # A forked worker shares the lock. If it outlived this process, the run would stay locked without a writer.
     for handle in _held:
         os.close(handle)
     _held.clear()
@@ -26,15 +26,15 @@ os.register_at_fork(after_in_child=_forget)
 
 
 class RunLock:
-    """Holds `<folder>/lock`, from construction until `release`. Not the file means anything, only the flock on it.
+    """Holds `<folder>/lock` from construction until `release`. Only the flock counts, not whether the file exists.
 
-    Raises RunError, which says who holds it (process, host, since when), or why the folder cannot be locked.
+    Raises RunError that says who holds it (process, host, since when), or why the folder cannot be locked.
     """
 
     def __init__(self, folder: Path) -> None:
         path = folder / "lock"
         try:
-            # Never unlinked: a second process could then lock a file that no longer has this name.
+            # Never unlinked: otherwise a second process could lock a file that no longer has this name.
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as problem:
             raise RunError(f"{path} cannot be opened for writing: {problem.strerror}") from problem
@@ -43,7 +43,7 @@ class RunLock:
         except BlockingIOError:
             holder = _holder(handle)
             os.close(handle)
-            raise RunError(f"{folder} is in use: {holder}; let it end, or stop it, then try again") from None
+            raise RunError(f"{folder} is in use: {holder}; wait until it ends or stop it, then try again") from None
         except OSError as problem:
             os.close(handle)
             raise RunError(f"{path} cannot be locked: {problem.strerror}; use a folder on a local disk") from problem
@@ -55,7 +55,7 @@ class RunLock:
         os.pwrite(handle, json.dumps(about).encode(), 0)
 
     def release(self) -> None:
-        """Give the run back; more than once does no harm."""
+        """Release the lock; further calls do nothing."""
         if self._handle in _held:
             _held.remove(self._handle)
             os.ftruncate(self._handle, 0)
@@ -76,5 +76,5 @@ def _holder(handle: int) -> str:
         about = json.loads(os.pread(handle, 4096, 0))
         return f"process {about['pid']} on {about['host']} has held it since {about['since']}"
     except (ValueError, KeyError, TypeError):
-        # Taken a moment ago, its holder's name not yet written.
+        # Its holder has not yet written its name.
         return "another process has just taken it"

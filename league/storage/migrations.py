@@ -1,7 +1,7 @@
-"""The steps that build the database's tables. A step that was ever released is never edited; changes are new steps.
+"""The migrations that build the database's tables. A released migration is never edited; changes are new migrations.
 
-Columns that hold a clock are named `*_at`, `seconds` or `phases`, and no others: what is left is the same, byte for
-byte, in a run that was killed and resumed and in one that never stopped.
+Columns that hold times are named `*_at`, `seconds` or `phases`, and no other column is. All other columns are equal,
+byte for byte, in a run that was killed and resumed and in one that never stopped.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ STEPS = Migrations("league")
 
 
 def names() -> list[str]:
-    """Every step that this version knows, oldest first."""
-    nothing = Database(memory=True, execute_plugins=False)
+    """The migrations that this version knows, oldest first."""
+    empty = Database(memory=True, execute_plugins=False)
     try:
-        return [step.name for step in STEPS.pending(nothing)]
+        return [step.name for step in STEPS.pending(empty)]
     finally:
-        nothing.close()
+        empty.close()
 
 
 @STEPS()
 def m001_first(db: Database) -> None:
-    """The run itself, its roster, the ledger, what training brought, and one row for every committed round."""
+    """The run itself, its roster, its ledger, the training results, and one row per committed round."""
     for statement in _FIRST:
         db.execute(statement)
     for table in ("snapshots", "matches", "match_posts"):
@@ -36,14 +36,14 @@ def m001_first(db: Database) -> None:
 
 @STEPS()
 def m002_standings(db: Database) -> None:
-    """Cached records beside cached ratings, and what settings the ratings were computed with."""
+    """Cached records, and the settings that the cached ratings were computed with."""
     for statement in _STANDINGS:
         db.execute(statement)
 
 
 @STEPS()
 def m003_seats(db: Database) -> None:
-    """What each policy of a match scored at each seat, where its lineup does not tell (`MatchResult.seats`)."""
+    """What each policy of a match scored at each seat, if its lineup does not tell (`MatchResult.seats`)."""
     db.execute(_SEATS)
     for verb in ("UPDATE", "DELETE"):
         db.execute(

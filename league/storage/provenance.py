@@ -1,4 +1,4 @@
-"""Where a run was made: versions, hardware and commit, and in words what changed when it goes on elsewhere."""
+"""Where a run was made (versions, hardware, commit), and what has changed since, in words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PACKAGES = {"league": "selfplay-league"} | {name: name for name in ("torch", "n
 def provenance(folder: Path | None = None) -> dict[str, str]:
     """Versions, platform, processor, usable cores, GPU, and the git commit of `folder` (the working directory).
 
-    What is not there is "none". Never fails, and holds no clock and no host name.
+    Missing facts are "none". Never fails; contains no time and no host name.
     """
     versions = {name: _version(package) for name, package in _PACKAGES.items()}
     return versions | {
@@ -29,7 +29,7 @@ def provenance(folder: Path | None = None) -> dict[str, str]:
 
 
 def differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """One sentence for each fact that is no longer what it was, such as "torch was 2.6.0 and is now 2.7.1"."""
+    """One sentence for each fact that has changed, such as "torch was 2.6.0 and is now 2.7.1"."""
     names = sorted(old.keys() | new.keys())
     pairs = [(name, old.get(name, _NONE), new.get(name, _NONE)) for name in names]
     return [f"{name} was {before} and is now {after}" for name, before, after in pairs if before != after]
@@ -58,12 +58,12 @@ def _gpu() -> str:
 
 
 def _commit(folder: Path) -> str:
-    """The commit that is checked out around `folder`, read from `.git` itself: git need not be installed."""
+    """The commit checked out in the repository around `folder`, read from `.git` so that git need not be installed."""
     try:
         for place in (folder, *folder.parents):
             git = place / ".git"
             if git.is_file():
-                # A worktree or submodule: the file points to the real folder.
+                # In a worktree or submodule, `.git` is a file that points to the real folder.
                 git = place / git.read_text().removeprefix("gitdir:").strip()
             if git.is_dir():
                 return _head(git)

@@ -1,4 +1,4 @@
-"""What can be asked of a run: its config, roster, ledger, training, rounds and cached ratings, as records."""
+"""Reading a run: its config, roster, ledger, training results, rounds and cached ratings, as records."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from league.storage.rows import EventRow, MetricsRow, RatingsRow, RoundRow
 if TYPE_CHECKING:
     from league.rating.ledger import Ledger
 
-_AT_ONCE = 250_000
-"""Matches of which the columns are read at once."""
+_MATCHES_PER_READ = 250_000
+"""Matches whose columns are read by one query."""
 
 _SNAPSHOTS = "id, role, learner, number, round, steps, origin, parent, hyperparameters"
 _TRAINING = "learner, round, opponent, episodes, score, return_mean"
 
 
 class Reading(ABC):
-    """A run's folder, asked through `query`. Every method raises RunError where the database cannot be read."""
+    """Reads of a run's folder, all through `query`. Every method raises RunError if the database cannot be read."""
 
     folder: Path
 
     @abstractmethod
     def query(self, sql: str, *parameters: object) -> list[Any]:
-        """All rows that a SELECT or a PRAGMA gives, as tuples. For this room; others ask for records."""
+        """All rows of a SELECT or PRAGMA, as tuples. Only for `league.storage`; other code reads records."""
 
     @property
     def snapshot_folder(self) -> Path:
-        """Where the snapshots' files lie."""
+        """The folder of snapshot files."""
         return self.folder / "snapshots"
 
     @property
     def checkpoint_folder(self) -> Path:
-        """Where the checkpoints' files lie."""
+        """The folder of checkpoint files."""
         return self.folder / "checkpoints"
 
     @property
     def replay_folder(self) -> Path:
-        """Where the segments of replay buffers lie, once there is one."""
+        """The folder of replay segments; it exists once there is one."""
         return self.folder / "replay"
 
     def config(self) -> dict[str, Any]:
@@ -56,26 +56,26 @@ class Reading(ABC):
         return {key: json.loads(value) for key, value in self.query("SELECT key, value FROM facts ORDER BY key")}
 
     def provenance(self) -> list[dict[str, str]]:
-        """Where the run was made and went on, oldest first; at least one."""
+        """Where the run was made and where it was resumed, oldest first; at least one."""
         return [_object(data) for (data,) in self.query("SELECT data FROM provenance ORDER BY id")]
 
     def snapshots(self) -> list[Snapshot]:
-        """The roster with its anchors, oldest first."""
+        """The roster, including anchors, oldest first."""
         found = self.query(f"SELECT {_SNAPSHOTS} FROM snapshots ORDER BY seq")
         names = _SNAPSHOTS.split(", ")
         whole = ((*row[:-1], _object(row[-1])) for row in found)
         return [Snapshot(**dict(zip(names, row, strict=True))) for row in whole]
 
     def snapshot_files(self) -> set[str]:
-        """Ids of the snapshot files that are there."""
+        """Ids of the snapshot files that exist."""
         return present(self.snapshot_folder)
 
     def last_match(self) -> int:
-        """The id of the ledger's last match; 0 where there is none. Ids run from 1 without gaps."""
+        """The id of the ledger's last match; 0 if it is empty. Ids run from 1 without gaps."""
         return int(self.query("SELECT COALESCE(MAX(id), 0) FROM matches")[0][0])
 
     def results(self, since: int = 0, of: PolicyId | None = None) -> list[MatchResult]:
-        """The ledger in its order, as records. since: only matches with a higher id; of: only this policy's."""
+        """The ledger in order, as records. since: only matches with a higher id. of: only matches of this policy."""
         which, values = "> ?", tuple[object, ...]([since])
         if of is not None:
             which = "IN (SELECT match FROM match_posts JOIN snapshots ON seq = snapshot WHERE match > ? AND id = ?)"
@@ -98,8 +98,10 @@ class Reading(ABC):
         return rows.read_matches(matches, posts, seats)
 
     def seat_scores(self) -> dict[tuple[PolicyId, int], tuple[int, float, float]]:
-        """By policy and seat: episodes, the sum and the sum of squares of scores, of all matches whose lineups do not
-        tell who sat where."""
+        """By policy and seat: episodes, sum and sum of squares of scores.
+
+        Counts the matches whose lineups do not tell who sat where (`MatchResult.seats`).
+        """
         found = self.query(
             "SELECT id, seat, SUM(episodes), SUM(seats.score_sum), SUM(seats.score_sq) FROM match_seats AS seats "
             "JOIN match_posts USING (match, post) JOIN snapshots ON seq = snapshot GROUP BY seq, seat"
@@ -107,7 +109,7 @@ class Reading(ABC):
         return {(id, seat): (episodes, total, square) for id, seat, episodes, total, square in found}
 
     def ledger(self, scored: bool = True, upto: int | None = None) -> Ledger:
-        """The ledger as columns. scored: with score sums, which take as long to read as all the rest.
+        """The ledger as columns. scored: include score sums, which take as long to read as everything else.
 
         upto: only matches up to this id.
         """
@@ -115,8 +117,8 @@ class Reading(ABC):
 
         names = dict(self.query("SELECT seq, id FROM snapshots"))
         ledger, last = Ledger(scored=scored), self.last_match() if upto is None else upto
-        for since in range(0, last, _AT_ONCE):
-            upto = min(since + _AT_ONCE, last)
+        for since in range(0, last, _MATCHES_PER_READ):
+            upto = min(since + _MATCHES_PER_READ, last)
             matches = self.query(rows.MATCH_COLUMNS, since, upto)
             posts = self.query(rows.POST_COLUMNS, since, upto)
             scores = self.query(rows.SCORES, since, upto) if scored else []
@@ -124,7 +126,7 @@ class Reading(ABC):
         return ledger
 
     def training(self, rounds: int | None = None) -> list[TrainingResult]:
-        """Training results, oldest first. rounds: only of the last so many committed rounds."""
+        """Training results, oldest first. rounds: only those of the last `rounds` committed rounds."""
         found = self.query(
             f"SELECT {_TRAINING} FROM training WHERE round > ? ORDER BY round, id",
             self._before(rounds),
@@ -133,7 +135,7 @@ class Reading(ABC):
         return [TrainingResult(**dict(zip(names, row, strict=True))) for row in found]
 
     def metrics(self, learner: str | None = None, last: int | None = None) -> list[MetricsRow]:
-        """Metrics by round, then learner. learner: only this one's. last: only of the last so many committed rounds."""
+        """Metrics by round, then learner. learner: only this one's. last: only the last `last` committed rounds."""
         found: dict[tuple[int, str], dict[str, float]] = {}
         for round, name, metric, value in self.query(
             "SELECT round, learner, name, value FROM metrics WHERE round > ?1 AND learner = COALESCE(?2, learner) "
@@ -145,12 +147,12 @@ class Reading(ABC):
         return [MetricsRow(round, name, values) for (round, name), values in found.items()]
 
     def events(self, since_round: int = 0) -> list[EventRow]:
-        """Events from that round on, oldest first."""
+        """Events since a round, including it, oldest first."""
         found = self.query("SELECT round, kind, data FROM events WHERE round >= ? ORDER BY id", since_round)
         return [EventRow(round, kind, _object(data)) for round, kind, data in found]
 
     def last_round(self) -> RoundRow | None:
-        """The round to go on from; None where none was committed yet."""
+        """The last committed round, from which the run resumes; None before the first."""
         columns = "round, steps, checkpoint, learners, seconds, phases"
         for round, steps, checkpoint, learners, seconds, phases in self.query(
             f"SELECT {columns} FROM rounds ORDER BY round DESC LIMIT 1"
@@ -170,7 +172,7 @@ class Reading(ABC):
         return [kind for (kind,) in self.query("SELECT kind FROM rating_kinds ORDER BY kind")]
 
     def ratings(self, kind: str) -> RatingsRow:
-        """The cached ratings of one kind; up to match 0 where there are none."""
+        """The cached ratings of one kind; `upto` is 0 if there are none."""
         stamp = self.query("SELECT upto, settings FROM rating_kinds WHERE kind = ?", kind)
         found = self.query(
             "SELECT snapshots.id, value, low, high, games FROM ratings JOIN snapshots ON snapshots.seq = snapshot "
@@ -180,7 +182,7 @@ class Reading(ABC):
         return RatingsRow({id: Rating(*row) for id, *row in found}, *(stamp[0] if stamp else (0, "")))
 
     def records(self) -> tuple[dict[PolicyId, Record], int]:
-        """Everybody's cached record, and the match they are up to; ({}, 0) where there are none."""
+        """The cached record of every policy, and the last match that they count; ({}, 0) if there are none."""
         upto = self.query("SELECT upto FROM records_upto")
         found = self.query(
             "SELECT snapshots.id, wins, draws, losses, score FROM records JOIN snapshots ON snapshots.seq = snapshot "
@@ -189,7 +191,7 @@ class Reading(ABC):
         return {id: Record(*row) for id, *row in found}, upto[0][0] if upto else 0
 
     def _before(self, rounds: int | None) -> int:
-        """The round before the last `rounds` committed ones."""
+        """The number of the round before the last `rounds` committed rounds; -1 for None, before all."""
         if rounds is None:
             return -1
         return int(self.query("SELECT COALESCE(MAX(round), 0) FROM rounds")[0][0]) - rounds

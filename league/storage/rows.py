@@ -1,4 +1,4 @@
-"""Between records and the database's rows: pure conversions, both ways. JSON columns are canonical."""
+"""Pure conversions between records and database rows, both ways. JSON columns are canonical."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, object]
 
-# A column of a long table as one text of numbers is read in half the time of its rows. SQLite keeps the order of a
-# subquery for aggregates whose result depends on it.
+# Reading a column of a long table as one text of numbers takes half the time of reading its rows. SQLite keeps the
+# order of a subquery for aggregates whose result depends on it.
 MATCH_COLUMNS = (
     "SELECT group_concat(placements, ';'), group_concat(paired), group_concat(episodes) FROM "
     "(SELECT placements, paired, episodes FROM matches WHERE id > ? AND id <= ? ORDER BY id)"
@@ -32,7 +32,7 @@ SCORES = "SELECT score_sum, score_sq FROM match_posts WHERE match > ? AND match 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundRow:
-    """A committed round. steps: agent-steps in total. checkpoint: id of the file to go on from.
+    """A committed round. steps: agent-steps in total. checkpoint: id of the file that the run resumes from.
 
     learners: each learner's state as JSON, by name. seconds: how long the round took, by phase in `phases`.
     """
@@ -47,7 +47,7 @@ class RoundRow:
 
 @dataclass(frozen=True, slots=True)
 class MetricsRow:
-    """What a learner's training measured in one round, by metric; NaN where the value was not finite."""
+    """A learner's metrics of one round, by name; NaN if the value was not finite."""
 
     round: int
     learner: str
@@ -56,7 +56,7 @@ class MetricsRow:
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """Something that happened in a round. kind: such as "exploit"; data: JSON."""
+    """An event of a round. kind: such as "exploit". data: JSON."""
 
     round: int
     kind: str
@@ -65,7 +65,7 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True)
 class RatingsRow:
-    """Cached ratings, computed from the ledger up to match `upto` with `settings` (JSON of whoever computed them)."""
+    """Cached ratings, computed from the ledger up to match `upto` with `settings` (the rating system's, as JSON)."""
 
     ratings: dict[PolicyId, Rating]
     upto: int
@@ -73,7 +73,7 @@ class RatingsRow:
 
 
 def snapshot_row(snapshot: Snapshot, created: float) -> Row:
-    """A row of `snapshots`, without its place in the order. created: seconds since 1970."""
+    """A row of `snapshots`, without its `seq`. created: seconds since 1970."""
     return {
         "id": snapshot.id,
         "role": snapshot.role,
@@ -104,7 +104,7 @@ def match_row(id: int, result: MatchResult) -> Row:
 
 
 def post_rows(id: int, result: MatchResult, seq: Mapping[PolicyId, int]) -> Iterator[Row]:
-    """The rows of `match_posts` for one match, in flat order. Raises KeyError for a policy that `seq` does not know."""
+    """The rows of `match_posts` for one match, in flat order. Raises KeyError for a policy missing from `seq`."""
     sides = [side for side, policies in enumerate(result.lineup) for _ in policies]
     forfeits = result.forfeits or (None,) * len(sides)
     posts = zip(sides, result.policies, result.score_sum, result.score_sq, forfeits, strict=True)
@@ -176,9 +176,9 @@ def read_matches(
 def read_columns(
     names: Mapping[int, PolicyId], matches: Sequence[str], posts: Sequence[str], scores: Sequence[tuple[float, float]]
 ) -> MatchColumns:
-    """Match results as columns. names: the snapshots' ids by their place in the order (`seq`).
+    """Match results as columns. names: snapshot ids by `seq`.
 
-    matches, posts: what `MATCH_COLUMNS` and `POST_COLUMNS` give. scores: what `SCORES` gives, or nothing.
+    matches, posts: the row that `MATCH_COLUMNS` and `POST_COLUMNS` select. scores: the rows of `SCORES`, or empty.
     """
     import numpy as np
 
@@ -204,7 +204,7 @@ def read_columns(
 
 
 def _numbers(text: str) -> Ints:
-    """Whole numbers that commas part."""
+    """Integers separated by commas."""
     import numpy as np
 
     return np.fromstring(text, sep=",", dtype=np.int64)
@@ -218,7 +218,7 @@ def _placements_text(placements: tuple[tuple[tuple[int, ...], int], ...]) -> str
 
 @lru_cache(maxsize=4096)
 def _placements(text: str) -> Mapping[tuple[int, ...], int]:
-    # Matches of few games have few different outcomes: a long ledger is read in half the time.
+    # Cached because matches of few games have few different outcomes: a long ledger is read in half the time.
     return {tuple(map(int, key.split(","))): count for key, count in json.loads(text).items()}
 
 
@@ -228,7 +228,7 @@ def _others(text: str) -> tuple[PolicyId, ...]:
 
 
 def known_number(value: float) -> float | None:
-    """A metric as SQLite keeps it: None for NaN and infinities, of which it would turn only the first into NULL."""
+    """A metric as it is stored: None for NaN and infinities (SQLite itself turns only NaN into NULL)."""
     return float(value) if math.isfinite(value) else None
 
 

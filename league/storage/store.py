@@ -1,8 +1,8 @@
-"""A run's folder: the database `league.db`, the snapshot and checkpoint files it names, and the lock of its one writer.
+"""A run's folder: the database `league.db`, the snapshot and checkpoint files it names, and its writer's lock.
 
-`<run>/league.db` is created in one step and whole, so a folder is a run exactly where that file is. A file is written
-before the row that names it, and what a round brought is written in one transaction: after a kill at any instant
-everything that was committed is there, and nothing half.
+`<run>/league.db` is created atomically, so a folder is a run if and only if it contains that file. Files are written
+before the rows that name them, and a round's rows are written in one transaction. So after a kill at any instant all
+committed rounds are complete, and nothing of an unfinished one is visible.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from league.storage.reading import Reading, present
 FILE = "league.db"
 """The database's name in a run's folder."""
 
-_KNOWN = (int, float, str, bool, type(None))  # what SQLite stores as it is meant
-_PATIENCE = 30.0  # seconds to wait for somebody else's lock on the database
+_STORABLE = (int, float, str, bool, type(None))  # types that SQLite stores correctly
+_BUSY_TIMEOUT = 30.0  # seconds to wait for another connection's lock on the database
 
 
 class Store(Reading):
-    """A run on disk, open for its one writer (`create`, `open`) or for reading (`reader`). Close it, or use `with`.
+    """A run on disk, open for its single writer (`create`, `open`) or for reading (`reader`). Close it, or use `with`.
 
-    Every `put_…` is atomic by itself; inside `with store.transaction()` all of them are one. Numpy scalars are welcome.
-    Raises RunError for whatever SQLite has to complain about.
+    Each `put_…` is atomic; inside `with store.transaction()` they are atomic together. Values may be numpy scalars.
+    SQLite's errors are raised as RunError.
     """
 
     def __init__(self, folder: Path, db: Database, lock: RunLock | None) -> None:
@@ -50,7 +50,7 @@ class Store(Reading):
     def create(
         folder: Path, config: Mapping[str, object], facts: Mapping[str, object], provenance: Mapping[str, str]
     ) -> Store:
-        """Make a folder a run and open it for writing. Raises RunError where it is one already, or is in use."""
+        """Create a run in a folder and open it for writing. Raises RunError if it is a run already, or is in use."""
         try:
             for each in (folder, folder / "snapshots", folder / "checkpoints"):
                 files.make_folder(each)
@@ -59,9 +59,9 @@ class Store(Reading):
         lock, path = RunLock(folder), folder / FILE
         try:
             if path.exists():
-                raise RunError(f"{folder} is a run already; it goes on, or a new one starts in another folder")
+                raise RunError(f"{folder} is a run already; resume it, or start a new one in another folder")
             for orphan in (f"{FILE}-wal", f"{FILE}-shm"):
-                # SQLite would replay the log of a database that was deleted into the new one.
+                # SQLite would replay a deleted database's log into the new one.
                 (folder / orphan).unlink(missing_ok=True)
             files.write_durably(path, _first_bytes(config, facts, provenance))
         except BaseException as problem:
@@ -73,9 +73,9 @@ class Store(Reading):
 
     @staticmethod
     def open(folder: Path) -> Store:
-        """Open a run for writing, bring its tables up to date and remove what killed writes left behind.
+        """Open a run for writing, migrate its tables and remove the leftovers of killed writes.
 
-        Raises RunError where the folder is no run, is held by another process (and by whom) or from a newer version.
+        Raises RunError if the folder is not a run, is from a newer version, or is in use (the message says by whom).
         """
         _require(folder)
         return Store._opened(folder, RunLock(folder))
@@ -90,7 +90,7 @@ class Store(Reading):
         try:
             with _explained(store.path):
                 if store._conn.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
-                    raise RunError(f"{store.path} cannot be written ahead (WAL) on this file system; use a local disk")
+                    raise RunError(f"{store.path} cannot use write-ahead logging (WAL) there; use a local disk")
                 migrations.STEPS.apply(store._db)
             for each in (folder, store.snapshot_folder, store.checkpoint_folder):
                 files.make_folder(each)
@@ -104,13 +104,13 @@ class Store(Reading):
 
     @staticmethod
     def reader(folder: Path) -> Store:
-        """Open a run for reading only, beside its writer if there is one. Raises RunError as `open` does."""
+        """Open a run read-only, even while a writer has it open. Raises RunError if it is not a run of this version."""
         _require(folder)
         try:
             db = _connect(folder, "ro")
         except RunError:
-            # SQLite needs its log's index beside the database. Where it is missing and the folder cannot be written to,
-            # there is no writer either, nor anything left in the log: the file alone is the whole.
+            # SQLite needs the index of its log beside the database. If it is missing and the folder is read-only, there
+            # is no writer and no log, so the database file alone holds everything.
             if os.access(folder, os.W_OK) or (folder / f"{FILE}-wal").exists():
                 raise
             db = _connect(folder, "ro&immutable=1")
@@ -118,18 +118,18 @@ class Store(Reading):
         if migrations.STEPS.pending(db):
             store.close()
             raise RunError(
-                f"{folder} was made by an older version of league; `league rate` it, or let it go on, to update it"
+                f"{folder} was made by an older version of league; run `league rate` on it, or resume it, to update it"
             )
         return store
 
     @staticmethod
     def find_runs(root: Path) -> list[Path]:
-        """The runs among the folders in `root`, the one that was written to last first."""
+        """The runs among the folders in `root`, most recently written first."""
         found = [path.parent for path in root.glob(f"*/{FILE}") if path.is_file()]
         return sorted(found, key=lambda folder: (-written_at(folder), folder.name))
 
     def close(self) -> None:
-        """Give everything back; what was not committed is dropped."""
+        """Close the database and release the lock; uncommitted rows are dropped."""
         self._conn.close()
         if self._lock is not None:
             self._lock.release()
@@ -144,10 +144,10 @@ class Store(Reading):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing: an exception undoes everything written inside. For a reader, all it sees is of one moment."""
+        """A transaction: an exception rolls back everything inside. A reader sees one consistent state throughout."""
         with _explained(self.path):
             try:
-                # Not the default, deferred: that one could fail in the middle, at its first write.
+                # IMMEDIATE, because a deferred transaction could fail later, at its first write.
                 self._conn.execute("BEGIN IMMEDIATE" if self._lock else "BEGIN")
                 yield
                 files.reach("commit")
@@ -160,13 +160,13 @@ class Store(Reading):
     # Writing
 
     def put_snapshot(self, snapshot: Snapshot, created: float) -> None:
-        """Add to the roster. created: seconds since 1970. Raises SnapshotError where its file is not yet there."""
+        """Add to the roster. created: seconds since 1970. Raises SnapshotError if its file does not exist yet."""
         if snapshot.origin != "anchor":
             _require_file(self.snapshot_folder, snapshot.id)
         self._insert("snapshots", [rows.snapshot_row(snapshot, created)])
 
     def put_results(self, results: Sequence[MatchResult]) -> None:
-        """Append to the ledger, in this order. Raises RunError where a lineup names what is no snapshot of this run."""
+        """Append to the ledger, in order. Raises RunError if a lineup names a policy that is not in this run."""
         with self._writing():
             first = self.last_match() + 1
             seq = self._seq(policy for result in results for policy in result.policies)
@@ -176,19 +176,19 @@ class Store(Reading):
             self._insert("match_seats", (row for id, result in numbered for row in rows.seat_rows(id, result)))
 
     def put_training(self, results: Sequence[TrainingResult]) -> None:
-        """Add what learners scored while training: one row for each learner, round and opponent."""
+        """Add training results: one row per learner, round and opponent."""
         names = TrainingResult.__dataclass_fields__
         self._insert("training", [{name: getattr(result, name) for name in names} for result in results])
 
     def put_metrics(self, round: int, learner: str, values: Mapping[str, float]) -> None:
-        """Add a learner's metrics of one round; NaN and infinities are kept as NULL and read back as NaN."""
+        """Add a learner's metrics of one round; NaN and infinities are stored as NULL and read back as NaN."""
         fixed = {"round": round, "learner": learner}
         self._insert(
             "metrics", [fixed | {"name": name, "value": rows.known_number(value)} for name, value in values.items()]
         )
 
     def put_event(self, round: int, kind: str, data: Mapping[str, object]) -> None:
-        """Add an event. data: JSON without a clock. Raises ValueError or TypeError where it is not JSON."""
+        """Add an event. data: JSON without times. Raises ValueError or TypeError if it is not JSON."""
         self._insert("events", [{"round": round, "kind": kind, "data": canonical_json(dict(data))}])
 
     def put_round(
@@ -200,7 +200,7 @@ class Store(Reading):
         seconds: float,
         phases: Mapping[str, float],
     ) -> None:
-        """Close a round: from here the run goes on. Raises SnapshotError where the checkpoint's file is not there."""
+        """Close a round: the run resumes from here. Raises SnapshotError if the checkpoint's file does not exist."""
         _require_file(self.checkpoint_folder, checkpoint)
         row = {
             "round": round,
@@ -229,7 +229,7 @@ class Store(Reading):
             )
 
     def put_records(self, records: Mapping[PolicyId, Record], upto: int) -> None:
-        """Replace everybody's cached record, counted from the ledger up to the match `upto`."""
+        """Replace the cached records of all policies, counted from the ledger up to the match `upto`."""
         names = ("wins", "draws", "losses", "score")
         with self._writing():
             seq = self._seq(records)
@@ -244,18 +244,18 @@ class Store(Reading):
             )
 
     def put_fact(self, key: str, value: object) -> None:
-        """Set a fact that was settled while running, such as the number of threads. value: JSON."""
+        """Set a fact that was decided at run time, such as the number of threads. value: JSON."""
         self._execute("INSERT OR REPLACE INTO facts (key, value) VALUES (?, ?)", key, canonical_json(value))
 
     def add_provenance(self, data: Mapping[str, str]) -> None:
-        """Note where the run goes on, unless that is where it was."""
+        """Record where the run is resumed, if that has changed."""
         if self.provenance()[-1] != dict(data):
             self._insert("provenance", [{"data": canonical_json(dict(data)), "seen_at": time.time()}])
 
     def sweep_checkpoints(self, keep: Iterable[str] = ()) -> set[str]:
-        """Remove checkpoint files, except those of the last two rounds and those in `keep`. Call it after a commit.
+        """Remove checkpoint files except those of the last two rounds and those in `keep`. Call it after a commit.
 
-        Returns the ids of those that are kept.
+        Returns the ids of the kept ones.
         """
         last = self.query("SELECT checkpoint FROM rounds ORDER BY round DESC LIMIT 2")
         named = {id for (id,) in last} | set(keep)
@@ -264,12 +264,12 @@ class Store(Reading):
         return named
 
     def sweep_replay(self, named: Iterable[str]) -> None:
-        """Remove segments of replay buffers, except those that a kept checkpoint names. Call it after a commit."""
+        """Remove replay segments except those in `named`, which kept checkpoints need. Call it after a commit."""
         for id in present(self.replay_folder) - set(named):
             files.content_path(self.replay_folder, id).unlink(missing_ok=True)
 
     def query(self, sql: str, *parameters: object) -> list[Any]:
-        """All rows that a SELECT or a PRAGMA gives, as tuples. For this room; others ask for records."""
+        """All rows of a SELECT or PRAGMA, as tuples. Only for `league.storage`; other code reads records."""
         with _explained(self.path):
             return self._conn.execute(sql, parameters).fetchall()
 
@@ -277,7 +277,7 @@ class Store(Reading):
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Joins the transaction that is open, or is one."""
+        """Join the open transaction, or start one."""
         if self._conn.in_transaction:
             yield
         else:
@@ -291,7 +291,8 @@ class Store(Reading):
         if head is None:
             return
         values = (
-            [value if type(value) in _KNOWN else plain(value) for value in row.values()] for row in chain([head], rest)
+            [value if type(value) in _STORABLE else plain(value) for value in row.values()]
+            for row in chain([head], rest)
         )
         columns, places = ", ".join(head), ", ".join("?" * len(head))
         with self._writing(), _explained(self.path):
@@ -302,11 +303,11 @@ class Store(Reading):
             self._conn.execute(sql, tuple(map(plain, parameters)))
 
     def _seq(self, named: Iterable[PolicyId]) -> dict[PolicyId, int]:
-        """Each snapshot's place in the order; all that are named must be there."""
+        """Each snapshot's `seq`. Raises RunError if one of `named` is not in the roster."""
         seq = dict(self.query("SELECT id, seq FROM snapshots"))
         if unknown := set(named) - seq.keys():
             raise RunError(
-                f"{self.path}: {sorted(unknown)} are no snapshots of this run, so they have no results in it"
+                f"{self.path}: {sorted(unknown)} are not snapshots of this run, so it cannot store results of them"
             )
         return seq
 
@@ -321,32 +322,32 @@ def _explained(path: Path) -> Iterator[None]:
 
 def _require(folder: Path) -> None:
     if not (folder / FILE).is_file():
-        raise RunError(f"{folder} is no run: it has no {FILE}")
+        raise RunError(f"{folder} is not a run: it has no {FILE}")
 
 
 def _require_file(folder: Path, id: str) -> None:
     path = files.content_path(folder, id)
     if not path.is_file():
-        raise SnapshotError(f"{path} is missing; a file is written before the row that names it")
+        raise SnapshotError(f"{path} is missing; write a file before the row that names it")
 
 
 def _connect(folder: Path, mode: str) -> Database:
-    """A connection to a database that league made, by this version or an older one."""
+    """Connect to a database that this or an older version of league made. Raises RunError otherwise."""
     path = folder / FILE
     with _explained(path):
-        # Never "rwc": reading, or a mistyped folder, must not create anything.
+        # Never "rwc": neither a reader nor a mistyped folder may create a database.
         uri = f"{path.absolute().as_uri()}?mode={mode}"
-        conn = sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None)
+        conn = sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT, isolation_level=None)
         try:
             conn.execute("PRAGMA synchronous = FULL")
             conn.execute("PRAGMA foreign_keys = ON")
             db = Database(conn, execute_plugins=False)
             applied = {step.name for step in migrations.STEPS.applied(db)}
             if not applied:
-                raise RunError(f"{folder} is no run: its {FILE} was not made by league")
+                raise RunError(f"{folder} is not a run: its {FILE} was not made by league")
             if unknown := applied - set(migrations.names()):
                 raise RunError(
-                    f"{folder} was made by a newer version of league (it knows {sorted(unknown)}); update league"
+                    f"{folder} was made by a newer version of league (which added {sorted(unknown)}); update league"
                 )
         except BaseException:
             conn.close()
@@ -355,7 +356,7 @@ def _connect(folder: Path, mode: str) -> Database:
 
 
 def _first_bytes(config: Mapping[str, object], facts: Mapping[str, object], provenance: Mapping[str, str]) -> bytes:
-    """The database of a run that has not begun, as a file's content."""
+    """The bytes of a new run's database."""
     db = Database(memory=True, execute_plugins=False)
     try:
         migrations.STEPS.apply(db)
@@ -369,7 +370,7 @@ def _first_bytes(config: Mapping[str, object], facts: Mapping[str, object], prov
 
 
 def written_at(folder: Path) -> int:
-    """When a run was last written to, in ns since 1970. A reader may leave an empty log behind, which says nothing."""
+    """When a run was last written to, in ns since 1970. An empty log does not count: readers may leave one behind."""
     log = folder / f"{FILE}-wal"
     times = [(folder / FILE).stat().st_mtime_ns]
     if log.exists() and log.stat().st_size:

@@ -1,4 +1,4 @@
-"""A store that is empty, for the tests of what is put in it."""
+"""An empty store for tests that fill it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A run's writer without any learning, for tests that kill it: `python rounds.py FOLDER ROUNDS [STEP]`.
+"""A writer of a run that trains nothing, for tests that kill it: `python rounds.py FOLDER ROUNDS [STEP]`.
 
-It creates the run or goes on with it, writes rounds whose content depends on their number alone, and prints each
-round's number once it is committed. STEP: die (SIGKILL) before the STEP-th step that `league.files` announces.
+It creates or resumes the run, writes rounds whose content depends only on their number, and prints the number of each
+round once it is committed. STEP: die (SIGKILL) before the STEP-th step that `league.files` announces.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from league.storage.store import FILE, Store
 
 
 def write_round(store: Store, round: int) -> None:
-    """Everything that a round of a real run writes, in its order."""
+    """Write everything that a round of a real run writes, in the same order."""
     draw = random.Random(round)
     snapshot_id = files.write_content(store.snapshot_folder, draw.randbytes(20_000))
     checkpoint = files.write_content(store.checkpoint_folder, draw.randbytes(200_000))
@@ -62,7 +62,7 @@ def write_round(store: Store, round: int) -> None:
 
 
 def main(folder: Path, rounds: int, step: int) -> None:
-    """Go on to round `rounds`."""
+    """Write rounds up to number `rounds`."""
     count = 0
 
     def kill(point: str) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of the store share: a place, and snapshots, results and rounds to put."""
+"""Shared by the tests of the store: a provenance, and builders of snapshots, results and rounds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RANDOM = Snapshot(id="random", role="seat", learner="random", number=0, round=0,
 
 
 def snapshot(store: Store, number: int = 0, **changes: object) -> Snapshot:
-    """A snapshot with its file, not yet in the roster."""
+    """A snapshot whose file is written, not yet in the roster."""
     id = files.write_content(store.snapshot_folder, f"weights {number}".encode())
     return replace(
         Snapshot(id=id, role="seat", learner="main", number=number, round=number, steps=9 * number, origin="trained"),

@@ -1,4 +1,4 @@
-"""The audit of a store: a dump of its content alone, and every damaged file, reference and page named."""
+"""Audits: a dump depends on content alone, and `verify` names every damaged file, reference and page."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_verify_finds_broken_references(store):
     store.query("PRAGMA foreign_keys = OFF")
     store.query("INSERT INTO match_posts VALUES (77, 0, 0, 1, 0.0, 0.0, NULL)")
     store.query("PRAGMA foreign_keys = ON")
-    assert any("match_posts refers to a row of matches" in problem for problem in audit.verify(store))
+    assert any("match_posts refers to a row of matches that" in problem for problem in audit.verify(store))
 
 
 def test_verify_finds_broken_pages(store):

@@ -1,4 +1,4 @@
-"""The ledger as columns from the database: the same as from its records, whatever their shape; and cached records."""
+"""The ledger read as columns equals the ledger built from records of any shape; and cached records."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def drawn(store: Store, count: int, seed: int = 0) -> list[MatchResult]:
-    """Results of one to three sides of one or two policies, with scores that only exact reading gives back."""
+    """Results with one to three sides of one or two policies, whose scores survive only exact storage."""
     rng = np.random.default_rng(seed)
     ids = [snapshot.id for snapshot in store.snapshots()]
     found = []
@@ -72,7 +72,7 @@ def state(ledger: Ledger) -> list[object]:
 
 
 def test_columns_are_the_records(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_AT_ONCE", 7)
+    monkeypatch.setattr(reading, "_MATCHES_PER_READ", 7)
     results = drawn(store, 40)
     store.put_results(results[:15])
     store.put_results(results[15:])

@@ -1,4 +1,4 @@
-"""A writer killed again and again: nothing acknowledged is lost, nothing is half, the end is the same."""
+"""A writer killed repeatedly: no acknowledged round is lost, none is partial, and the final content is the same."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def writer(folder: Path, rounds: int, step: int = 0) -> subprocess.Popen[str]:
 
 
 def acknowledged(output: str) -> int:
-    """The last round that the writer printed; a line that was cut off does not count."""
+    """The last round that the writer printed; an incomplete line does not count."""
     lines = output.split("\n")[:-1]
     return max((int(line) for line in lines if line != "open"), default=0)
 
 
 def examine(folder: Path, acknowledged: int) -> int:
-    """All that must hold after a kill; the last committed round."""
+    """Assert everything that must hold after a kill. Returns the last committed round."""
     with Store.reader(folder) as reader:
         seen = audit.dump(reader)
     with Store.open(folder) as store:
@@ -36,7 +36,7 @@ def examine(folder: Path, acknowledged: int) -> int:
         assert audit.verify(store) == []
         last = store.last_round()
         round = last.round if last else 0
-        # A round may be committed and its writer killed before it could say so.
+        # The writer may be killed after it has committed a round and before it has printed it.
         assert acknowledged <= round
         assert [snapshot.round for snapshot in store.snapshots() if snapshot.origin != "anchor"] == [
             *range(1, round + 1)
@@ -59,7 +59,7 @@ def equals_a_run_that_was_never_killed(folder: Path, straight: Path, rounds: int
 
 def test_kills_at_random_instants_lose_nothing(tmp_path):
     draw, last, kills = random.Random(20), 0, 0
-    # How many rounds are written before a kill depends on the disk: it goes on until some are.
+    # How many rounds are written before a kill depends on the disk, so go on until there are some.
     while kills < 24 or last <= 20:
         kills += 1
         process = writer(tmp_path / "killed", FOREVER)

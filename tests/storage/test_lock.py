@@ -1,4 +1,4 @@
-"""The lock: one writer at a time, named to whoever comes second, given back by the kernel however its holder ends."""
+"""The lock: one writer at a time; a second one is told who holds it; the kernel releases it however its holder ends."""
 
 from __future__ import annotations
 

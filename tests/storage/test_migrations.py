@@ -1,4 +1,4 @@
-"""The schema's steps: never edited once released, applied to old runs, and not understood is not touched."""
+"""Migrations: never edited once released, applied to old runs; databases that are not understood stay untouched."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from league.storage import audit, migrations
 from league.storage.store import Store
 
 VERSION_1 = Path(__file__).with_name("version_1.sql").read_text()
-"""A run as the first version left it: `iterdump` of its database."""
+"""`iterdump` of the database of a run that the first version made."""
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def schema(path: Path) -> list[str]:
     return found
 
 
-def test_a_run_of_version_1_opens_with_all_it_had(old):
+def test_a_run_of_version_1_opens_with_all_its_content(old):
     with Store.open(old) as store:
         assert store.config() == {"seed": 1}
         assert [snapshot.name for snapshot in store.snapshots()] == ["random", "main.1"]
@@ -61,7 +61,7 @@ def test_a_run_of_version_1_opens_with_all_it_had(old):
             ),
         ]
         assert store.last_round().learners == {"main": {"steps": 1}}
-        assert store.seat_scores() == {}, "nobody noted them then"
+        assert store.seat_scores() == {}, "the first version did not store them"
         assert store.query("PRAGMA foreign_key_check") == []
 
 
@@ -71,7 +71,7 @@ def test_an_old_run_has_the_schema_of_a_new_one(old, tmp_path):
     assert schema(old / "league.db") == schema(tmp_path / "new" / "league.db")
 
 
-def test_the_first_step_is_as_it_was_released(old):
+def test_the_first_migration_is_unchanged_since_its_release(old):
     before = schema(old / "league.db")
     database = migrations.Database(memory=True, execute_plugins=False)
     later = migrations.names()[1:]
@@ -81,7 +81,7 @@ def test_the_first_step_is_as_it_was_released(old):
     assert found == before
 
 
-def test_applying_the_steps_again_changes_nothing(old):
+def test_applying_the_migrations_again_changes_nothing(old):
     dumps = []
     for _ in range(2):
         with Store.open(old) as store:
@@ -125,7 +125,7 @@ def test_a_reader_of_an_older_run_is_told_how_to_update_it(old):
         migrations.STEPS._migrations.pop()
 
 
-def test_a_database_of_somebody_else_is_no_run(tmp_path):
+def test_a_database_of_another_program_is_not_a_run(tmp_path):
     database = sqlite3.connect(tmp_path / "league.db")
     database.execute("CREATE TABLE theirs (x)")
     database.commit()

@@ -1,4 +1,4 @@
-"""Stores made and opened: one writer, readers that leave no trace, folders that are no run, runs found."""
+"""Creating, opening and finding runs: one writer, readers that leave no trace, folders that are not runs."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def test_a_reader_cannot_write(store):
         reader.put_fact("threads", 2)
 
 
-def test_a_folder_that_is_no_run_stays_as_it_is(tmp_path):
+def test_a_folder_that_is_not_a_run_stays_unchanged(tmp_path):
     for folder in (tmp_path, tmp_path / "absent"):
         for way in (Store.reader, Store.open):
-            with pytest.raises(RunError, match=r"no run: it has no league\.db"):
+            with pytest.raises(RunError, match=r"not a run: it has no league\.db"):
                 way(folder)
     assert list(tmp_path.iterdir()) == []
 
@@ -54,7 +54,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path, content):
 def test_a_run_in_a_folder_that_cannot_be_written_to_can_be_read(store):
     put_round(store, 1)
     store.close()
-    # Root may write anywhere, so the reading is done by nobody.
+    # Root may write anywhere, so a process of the user "nobody" reads.
     script = (
         "import os, sys; from pathlib import Path; from league.storage.store import Store\n"
         "if os.getuid() == 0: os.setuid(65534)\n"

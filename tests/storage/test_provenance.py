@@ -1,4 +1,4 @@
-"""Provenance: what made a run, told apart in words when it goes on elsewhere."""
+"""Provenance: what made a run, and in words what differs when it is resumed elsewhere."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_commit_is_found_from_a_folder_below_loose_packed_or_detached(tmp_pa
         assert provenance(tmp_path / place)["commit"] == COMMIT, place
 
 
-def test_a_repository_that_says_nothing_has_no_commit(tmp_path):
+def test_a_repository_without_a_readable_commit_has_none(tmp_path):
     repository(tmp_path / "unborn", "ref: refs/heads/main\n")
     (tmp_path / "empty" / ".git").mkdir(parents=True)
     (tmp_path / "odd").mkdir()

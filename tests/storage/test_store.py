@@ -1,4 +1,4 @@
-"""The store: what is put is what is read, all or nothing, and refused where it would not be whole."""
+"""The store: what is put is what is read, all or nothing; incomplete content is refused."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_scores_by_seat_come_back_and_are_summed_by_policy(store):
     assert audit.verify(store) == []
 
 
-def test_a_match_of_what_is_no_snapshot_is_refused_by_name(store):
+def test_a_match_of_an_unknown_policy_is_refused_by_name(store):
     store.put_snapshot(RANDOM, 1.0)
     with pytest.raises(RunError, match="main-0"):
         store.put_results([result(("random",), ("main-0",))])
@@ -152,7 +152,7 @@ def test_a_row_never_names_a_file_that_is_not_there(store):
         store.put_snapshot(snapshot(store, id=absent), 1.0)
     with pytest.raises(SnapshotError, match=absent):
         store.put_round(1, 0, absent, {}, 0.0, {})
-    with pytest.raises(SnapshotError, match="no id"):
+    with pytest.raises(SnapshotError, match="not the id"):
         store.put_round(1, 0, "../../elsewhere", {}, 0.0, {})
 
 
