@@ -1,1 +1,1 @@
-"""Where jobs run."""
+"""Execution of a round's jobs: training and rated matches."""

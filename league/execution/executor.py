@@ -1,6 +1,6 @@
-"""The executor of a run: it trains the tables' learners and plays rated matches, in this process, job after job.
+"""The executor of a run: trains the tables' learners and plays rated matches, in this process, one job after another.
 
-It owns the games: those of the training tables, which go on from round to round, and those that matches are played in.
+It owns the games: those of the training tables, which continue from round to round, and those for matches.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from league.records import MatchResult, PolicyId, Post, Seating
 from league.threads import Threads
 
 MATCH_SLOTS = 16384
-"""Games of a match that are played side by side in one batch."""
+"""The most games of a match that are played in one batch."""
 
 _BATCHES = 16
-"""Batches of a long match at most: as many threads can share it."""
+"""The most batches of a long match, and so the most threads that can share it."""
 
 Carry = tuple[dict[str, Tensor], tuple[PolicyId, ...]]
-"""What a training table keeps between rounds: tensors, and the policies' names that indices in them mean."""
+"""What a training table keeps between rounds: tensors, and the policy ids that indices in them refer to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainRound:
     """One round of one training table.
 
-    table: its number. learners: they are trained in place, so a job can be run once. seatings: lineups and their
-    shares of the slots. policies: every frozen policy that may be seated. turns: the length of the rollout.
+    table: its index. learners: trained in place, so a job can only be run once. seatings: lineups and their shares of
+    the slots. policies: every frozen policy that may be seated. turns: the length of the rollout.
     """
 
     table: int
@@ -50,11 +50,11 @@ class TrainRound:
 
 @dataclass(slots=True, kw_only=True)
 class Executor:
-    """Trains and plays in this process, and keeps the games in between. Close it.
+    """Trains and plays in this process, and keeps the games between jobs. Must be closed.
 
-    make_game: a new game of so many slots. seeds: of each training table. slots: of a training table. posts: those that
-    the lineups of training tables fill; by default the game's own. replays: whether equal seeds and actions give equal
-    episodes; where not, every round begins with fresh ones. threads: share out updates and matches. team_reward: seats
+    make_game: makes a game with a given number of slots. seeds: one per training table. slots: of each training table.
+    posts: filled by the lineups of training tables; by default the game's own. replays: whether equal seeds and actions
+    give equal episodes; if not, every round starts fresh episodes. threads: for updates and matches. team_reward: seats
     learn from the mean reward of their side.
     """
 
@@ -69,7 +69,7 @@ class Executor:
     _match_games: list[Game] = field(default_factory=list)
 
     def train(self, jobs: Sequence[TrainRound], tick: Tick) -> list[Trained]:
-        """Train the jobs' learners in place, in job order. Returns what each table's round brought."""
+        """Train the jobs' learners in place, in job order. Returns the result of each table's round."""
         return [
             self._table(job.table).round(
                 job.round,
@@ -83,7 +83,7 @@ class Executor:
         ]
 
     def play(self, fixtures: Sequence[Fixture], policies: Mapping[PolicyId, Policy], tick: Tick) -> list[MatchResult]:
-        """Play fixtures between frozen policies, with sampled moves. Returns one result a fixture, in order."""
+        """Play fixtures between frozen policies, with sampled moves. Returns one result per fixture, in order."""
         if not fixtures:
             return []
         episodes = sum(fixture.games * len(fixture.episodes) for fixture in fixtures)
@@ -94,15 +94,15 @@ class Executor:
         return play(self._match_games, policies, fixtures, tick=tick, threads=self.threads)
 
     def seated(self, table: int) -> set[PolicyId]:
-        """The policies that play a table's unfinished episodes."""
+        """The policies seated in a table's unfinished episodes."""
         return self._table(table).seated()
 
     def carries(self) -> dict[int, Carry]:
-        """All that play keeps between rounds, by table; nothing where the game does not replay."""
+        """The carry of each table; empty if the game does not replay."""
         return {number: table.carry() for number, table in sorted(self._tables.items())} if self.replays else {}
 
     def restore(self, carries: Mapping[int, Carry]) -> None:
-        """Go on from saved carries."""
+        """Continue from saved carries."""
         for number, (tensors, names) in carries.items():
             self._table(number).restore(tensors, names)
 
@@ -126,10 +126,10 @@ class Executor:
 
 
 def match_games(make: Callable[[int], Game], episodes: int, slots: int) -> list[Game]:
-    """Games to play a match of so many episodes in, side by side.
+    """The games in which a match of `episodes` episodes is played, side by side.
 
-    make: a new game of so many slots. Environments: one game of `slots`. Native games: of at most `MATCH_SLOTS` slots,
-    several of them where there are episodes for more. How many does not depend on the machine.
+    make: makes a game with a given number of slots. Environments: one game with at most `slots`. Native games: at most
+    `MATCH_SLOTS` slots each, and several games for a long match. Their number does not depend on the machine.
     """
     probe = make(1)
     if isinstance(probe, NativeGame):
@@ -139,7 +139,7 @@ def match_games(make: Callable[[int], Game], episodes: int, slots: int) -> list[
 
 
 def _batches(game: NativeGame, episodes: int) -> list[Game]:
-    """Copies of a native game for a match: to fork one is cheap, to make one may mean to unroll its rules."""
+    """Forks of a native game for a match: forking is cheap, while making one may mean unrolling its rules."""
     batches = 2 if episodes >= MATCH_SLOTS else 1
     while batches < _BATCHES and episodes >= 4 * batches * MATCH_SLOTS:
         batches *= 2

@@ -1,7 +1,7 @@
-"""A training table through one round: rollout, updates, and the results of its episodes.
+"""One round of a training table: rollout, updates, and the results of its episodes.
 
-A table seats one learner of every role. Its **carry** is all that play keeps between rounds: the games' state, episode
-numbers, lineups, memories and pending decisions as tensors, and the policies that indices in lineups stand for.
+A table seats one learner of every role. Its **carry** is everything kept between rounds: the games' state, episode
+numbers, lineups, memories and pending decisions as tensors, and the policy ids that indices in lineups refer to.
 Letters in shapes: T turns, B slots, S seats, P posts, E episodes that ended.
 """
 
@@ -30,17 +30,17 @@ from league.records import PolicyId, Post, Seating, TrainingResult
 from league.threads import Threads
 
 _DEPENDS_ON_LEARNER = ("memory", "joint_action")
-"""Columns of pending decisions that depend on the learner, and not on the game alone."""
+"""Columns of pending decisions whose shape depends on the learner, and not on the game alone."""
 
 _STORED_AS = {"present": "valid", "joint_action": "joint"}
-"""Columns of pending decisions that have another name in carries."""
+"""Columns of pending decisions that are stored under another name in carries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The results of one table's round.
+    """The result of one table's round.
 
-    metrics: by learner. phases: seconds by name. agent_steps: decisions of learners that entered an update.
+    metrics: by learner. phases: seconds by name. agent_steps: learners' decisions that entered an update.
     opponent_steps: decisions of frozen policies.
     """
 
@@ -52,10 +52,10 @@ class Trained:
 
 
 class TrainingTable:
-    """One table and its carry. number: which of the run's tables. job: the seed of everything that is random here.
+    """One table and its carry. number: its index in the run. job: the seed of all randomness here.
 
-    team_reward: seats learn from the mean reward of their side, not from their own. posts: those that its lineups fill;
-    by default the game's own.
+    team_reward: seats learn from the mean reward of their side instead of their own. posts: filled by its lineups; by
+    default the game's own.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class TrainingTable:
         self._table: Table | None = None
 
     def seated(self) -> set[PolicyId]:
-        """The policies that sit in unfinished episodes."""
+        """The policies seated in unfinished episodes."""
         lineup = self._table.lineup if self._table is not None else self._carry.get("lineup")
         return set() if lineup is None else {self._names[index] for index in lineup.unique().tolist()}
 
@@ -90,7 +90,7 @@ class TrainingTable:
         turns: int,
         tick: Callable[[float], None] = lambda fraction: None,
     ) -> Trained:
-        """Play `turns` turns in every slot and update each learner. frozen: every other policy that is seated.
+        """Play `turns` turns in every slot and update each learner. frozen: all other seated policies.
 
         Learners are trained in place. Equal carry, learners, seatings and number give equal results.
         """
@@ -142,7 +142,7 @@ class TrainingTable:
         )
 
     def carry(self) -> tuple[dict[str, Tensor], tuple[PolicyId, ...]]:
-        """The tensors, and the policies that indices in them stand for."""
+        """The tensors, and the policy ids that indices in them refer to."""
         if self._table is None:
             return dict(self._carry), self._names
         table = self._table
@@ -155,7 +155,7 @@ class TrainingTable:
         return found, self._names
 
     def restore(self, tensors: Mapping[str, Tensor], names: Sequence[PolicyId]) -> None:
-        """Go on from a carry; an empty one starts afresh. Raises SnapshotError where it does not fit this table."""
+        """Continue from a carry; an empty one starts afresh. Raises SnapshotError if it does not fit this table."""
         self._carry = {key: value.to(self.game.device) for key, value in tensors.items()}
         self._names, self._table = tuple(names), None
         contexts = {key.removeprefix("context."): key for key in self._carry if key.startswith("context.")}
@@ -167,7 +167,7 @@ class TrainingTable:
                 raise self._misfit(key)
 
     def _restored(self, role: RoleSpec) -> Decisions:
-        """A role's pending decisions from the carry, where every tensor must have the shape that it has here."""
+        """A role's pending decisions from the carry. Raises SnapshotError if a tensor has another shape than here."""
         empty = nothing_pending(self.game, role)
         columns = {"seat": empty.seat}
         for field in fields(Decisions):
@@ -176,7 +176,7 @@ class TrainingTable:
             if field.name == "seat":
                 continue
             if field.name not in _DEPENDS_ON_LEARNER:
-                # Masks are left out where every action is always legal.
+                # There is no mask if every action is always legal.
                 if saved is None and here is not None and field.name != "mask":
                     raise self._misfit(key)
                 if saved is not None and (here is None or saved.shape != here.shape):
@@ -186,7 +186,7 @@ class TrainingTable:
         return Decisions.of(columns)
 
     def _fit(self, learner: Learner) -> None:
-        """Make room for a learner's memory. Raises SnapshotError where the carry has another learner's."""
+        """Allocate a learner's memory. Raises SnapshotError if the carry's memory has another shape."""
         role = learner.role.name
         pending = self._pending[role]
         empty = nothing_pending(self.game, learner.role, learner.actor.memory, learner.needs_joint_actions)
@@ -204,10 +204,10 @@ class TrainingTable:
             raise self._misfit(f"context.{role}")
 
     def _misfit(self, key: str) -> SnapshotError:
-        return SnapshotError(f"table {self.number}: its carry in the checkpoint does not fit this game (at '{key}')")
+        return SnapshotError(f"table {self.number}: its state in the checkpoint does not fit this game (at '{key}')")
 
     def _forget(self, number: int) -> None:
-        """Begin a round with fresh episodes: the state of a game that does not replay cannot be saved."""
+        """Start fresh episodes, because the state of a game that does not replay cannot be saved."""
         self._table, self._carry, self._names = None, {}, ()
         self._seed = fold(self.job, number)
         self._pending = {role.name: nothing_pending(self.game, role) for role in self.game.spec.roles}
@@ -253,9 +253,9 @@ class TrainingTable:
         return table
 
     def _places(self, new: Tensor, old: Tensor, policies: int) -> list[int]:
-        """How many seats each policy may hold at most, in unfinished and new episodes: it has no more rows in a turn.
+        """The most seats that each policy may hold in unfinished and new episodes: its most rows in a turn.
 
-        new: `[B, P]`, the lineups of new episodes. old: `[B, P]` or empty, those of unfinished ones.
+        new: `[B, P]`, the lineups of new episodes. old: `[B, P]` or empty, the lineups of unfinished ones.
         """
         seats = torch.tensor([len(post.seats) for post in self.posts])
         counts = torch.zeros(policies, dtype=torch.int64)
@@ -266,7 +266,7 @@ class TrainingTable:
 
 
 class EndlessSchedule:
-    """A schedule without an end, in which slot b keeps its lineup. lineup: `[B, P]`."""
+    """An endless schedule in which slot b keeps its lineup. lineup: `[B, P]`."""
 
     def __init__(self, lineup: Tensor, job: int) -> None:
         self._lineup, self._job = lineup, job
@@ -285,7 +285,7 @@ class EndlessSchedule:
 
 
 def _key(role: str, column: str) -> str:
-    """The name of a column of pending decisions in a carry."""
+    """The key in a carry of a column of pending decisions."""
     return f"pending.{role}.{_STORED_AS.get(column, column)}"
 
 
@@ -294,7 +294,7 @@ def _shape(tensor: Tensor | None) -> torch.Size | None:
 
 
 def team_rewards(spec: GameSpec, reward: Tensor) -> Tensor:
-    """`[T, B, S]` rewards → each seat gets the mean of its side's."""
+    """`[T, B, S]` rewards → the mean over each seat's side, `[T, B, S]`."""
     mean = torch.stack([reward[..., list(side)].mean(-1) for side in spec.sides], -1)
     return mean[..., list(spec.side_of_seat)]
 
@@ -338,7 +338,7 @@ def training_results(
 
 
 def score_of_sides(spec: GameSpec, score: Tensor) -> Tensor:
-    """`[E, S]` scores → `[E, sides]` results in [0, 1]: the share of the other sides beaten, half of equals."""
+    """`[E, S]` scores → `[E, sides]` results in [0, 1]: the fraction of other sides beaten; ties count half."""
     total = torch.stack([score[:, list(side)].sum(1) for side in spec.sides], 1)
     if total.shape[1] == 1:
         return torch.full_like(total, 0.5)
@@ -347,7 +347,7 @@ def score_of_sides(spec: GameSpec, score: Tensor) -> Tensor:
 
 
 def _decisions(spec: GameSpec, rollout: Rollout, role: str, index: int) -> dict[str, float]:
-    """Decisions of a learner at each seat of its role, where the role has several."""
+    """A learner's decisions at each seat of its role; empty if the role has one seat."""
     seats, rows = spec.role(role).seats, rollout.rows[role]
     if len(seats) == 1:
         return {}

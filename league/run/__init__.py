@@ -1,1 +1,1 @@
-"""The parts of a run: folder, roster and the names of policies in it, checkpoints, set-up, what is rated next."""
+"""The parts of a run: folder, learners, roster, ratings, checkpoints, and what a round consists of."""

@@ -19,7 +19,7 @@ def make_anchor(text: str, role: str, spec: GameSpec) -> Policy:
 
 
 def anchors_for(texts: Sequence[str], game: Game) -> tuple[Snapshot, ...]:
-    """The anchors that `texts` mean: one for every role that the policy can play.
+    """The anchors named in `texts`, one for every role that each policy can play.
 
     Raises ConfigError if it can play no role, or looks ahead in a game that cannot be forked.
     """

@@ -1,4 +1,4 @@
-"""What a run announces when it starts and after each round, as events in the order in which listeners get them."""
+"""The events that a run announces when it starts and after each round, in the order in which listeners get them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run_started(
     budget: Budget,
     warnings: Sequence[str],
 ) -> Iterator[Event]:
-    """The run begins or goes on. warnings: what the user should know before it does."""
+    """The run starts or resumes. warnings: what the user should know beforehand."""
     yield RunStarted(
         folder=str(folder),
         game=roster.spec.id,
@@ -54,7 +54,7 @@ def round_finished(
     roster: Roster,
     remaining: float | None,
 ) -> Iterator[Event]:
-    """A round is committed. steps: agent-steps in total. seconds: that it took. standings: by role."""
+    """A round is committed. steps: agent-steps in total. seconds: its duration. standings: by role."""
     yield from this.exploited
     for snapshot in this.taken:
         yield SnapshotTaken(this.number, snapshot)

@@ -1,4 +1,4 @@
-"""When a run stops, how far it is, and how an interrupt ends a round."""
+"""When a run stops, how long is left, and how an interrupt ends a round."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ GRACE = 10.0
 
 
 class RoundDropped(BaseException):
-    """The round in progress is given up after an interrupt; nothing committed is touched.
+    """The round in progress is dropped after an interrupt; committed rounds are untouched.
 
-    Like KeyboardInterrupt it is not an Exception, so that no listener and no cleanup can swallow it.
+    Like KeyboardInterrupt, it is not an Exception, so that no listener or cleanup can swallow it.
     """
 
 
@@ -41,7 +41,7 @@ class Budget:
         )
 
     def remaining(self, rounds: int, steps: int, seconds: float, pace: float) -> float | None:
-        """Estimated seconds until the first limit is reached; None where unlimited. pace: seconds of a round."""
+        """Estimated seconds until the first limit is reached; None if unlimited. pace: seconds per round."""
         estimates = []
         if self.rounds is not None:
             estimates.append((self.rounds - rounds) * pace)
@@ -54,24 +54,24 @@ class Budget:
 
 @dataclass(slots=True)
 class RoundClock:
-    """Times rounds. The clock decides nothing but how an interrupted round ends."""
+    """Times rounds. Only how an interrupted round ends depends on this clock."""
 
     _began: float = 0.0
     _running: bool = False
     _last: deque[float] = field(default_factory=lambda: deque(maxlen=10))
 
     def start(self) -> None:
-        """A round begins."""
+        """Start timing a round."""
         self._began, self._running = time.monotonic(), True
 
     def finish(self) -> float:
-        """The round is over: the seconds that it took."""
+        """End the round. Returns the seconds that it took."""
         self._running, seconds = False, self.seconds
         self._last.append(seconds)
         return seconds
 
     def stop(self) -> None:
-        """No round is running any more; one that was not finished does not count."""
+        """Stop timing; an unfinished round does not count."""
         self._running = False
 
     @property
@@ -86,7 +86,7 @@ class RoundClock:
 
     @property
     def left(self) -> float:
-        """Estimated seconds until the running round ends; 0 where none runs."""
+        """Estimated seconds until the running round ends; 0 if none is running."""
         return max(self.pace - self.seconds, 0.0) if self._running else 0.0
 
 
@@ -102,13 +102,13 @@ class Interruption:
         return self._asked is not None
 
     def ask(self, left: float) -> None:
-        """Ask to stop. left: estimated seconds until the round ends. Raises RoundDropped where they are too many."""
+        """Ask to stop. left: estimated seconds until the round ends. Raises RoundDropped if `left` exceeds `GRACE`."""
         self._asked = time.monotonic()
         if left > GRACE:
             raise RoundDropped
 
     def check(self) -> None:
-        """Raises RoundDropped where the round did not end in time after a request."""
+        """Raises RoundDropped if a request was made and `GRACE` has passed since."""
         if self._asked is not None and time.monotonic() - self._asked > GRACE:
             raise RoundDropped
 

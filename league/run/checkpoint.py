@@ -1,7 +1,7 @@
-"""Checkpoints: all that training needs to go on, as one file: learners (weights, optimiser, counters) and carries.
+"""Checkpoints: one file with all that resuming needs: learners (weights, optimiser, counters) and carries.
 
-Replay buffers are too large to be written every round. Each of their segments is a file of its own, written once, and
-the checkpoint names the segments that its learners hold.
+Replay buffers are too large to be written every round. Each of their segments is a separate file, written once, and the
+checkpoint names the segments that its learners hold.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def load(store: Store, id: str, learners: Sequence[Learner]) -> dict[int, Carry]
 
 
 def sweep(store: Store) -> None:
-    """Remove the checkpoints that no round needs any longer, and the segments that no remaining one names."""
+    """Remove checkpoints that are no longer needed, and the replay segments that no remaining checkpoint names."""
     kept = store.sweep_checkpoints()
     if not store.replay_folder.exists():
         return

@@ -1,4 +1,4 @@
-"""The entrants of a run: all policies that are rated, snapshots in the order in which they joined and anchors."""
+"""The entrants of a run: all rated policies, that is snapshots, in the order in which they joined, and anchors."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Value = TypeVar("Value")
 
 
 class Entrants:
-    """Snapshots, oldest first, and anchors apart. roles: of the game.
+    """Snapshots, oldest first, and, separately, anchors. roles: those of the game.
 
-    added: the anchors beside random play, in the order in which they joined; they keep their line in the standings.
+    added: the anchors besides random play, in the order in which they joined. They stay in the standings.
     """
 
     def __init__(self, roles: Sequence[str]) -> None:
@@ -30,7 +30,7 @@ class Entrants:
 
     @property
     def active(self) -> tuple[Snapshot, ...]:
-        """The anchors that new snapshots are still matched with: random play, and those of the last `join`."""
+        """The anchors that new snapshots are still matched with: random play, and those of the last `join` call."""
         return tuple(one for one in self.anchors if one.zero or one.id in self._active)
 
     @property
@@ -39,12 +39,12 @@ class Entrants:
         return [*self.anchors, *self.snapshots]
 
     def replace(self, known: Sequence[Snapshot]) -> None:
-        """Take what a run's database lists."""
+        """Replace all entrants by those in a run's database."""
         self.snapshots = [one for one in known if one.origin != "anchor"]
         self.added = [one for one in known if one.origin == "anchor" and not one.zero]
 
     def join(self, anchors: Sequence[Snapshot]) -> None:
-        """Make these the active anchors beside random play. Anchors that were active before keep their results."""
+        """Make these the active anchors besides random play. Formerly active anchors keep their results."""
         known = {one.id for one in self.anchors}
         self.added += [one for one in anchors if one.id not in known]
         self._active = frozenset(one.id for one in anchors)
@@ -54,9 +54,9 @@ class Entrants:
         return next((snapshot for snapshot in reversed(self.snapshots) if snapshot.role == role), None)
 
     def named(self, text: str, roles: Sequence[str]) -> Snapshot:
-        """The snapshot or anchor that `text` means: an anchor's text, a name, an id or a unique prefix of one.
+        """The snapshot or anchor that `text` refers to: an anchor's text, a name, an id or a unique id prefix.
 
-        roles: those that are wanted; an anchor's text means the first one's. Raises PolicyError.
+        roles: the accepted roles; an anchor's text refers to the first role's anchor. Raises PolicyError.
         """
         for one in self.anchors:
             if one.text == text and one.role == roles[0]:
@@ -65,16 +65,16 @@ class Entrants:
         close = exact or [snapshot for snapshot in self.snapshots if len(text) >= 3 and snapshot.id.startswith(text)]
         if len(close) > 1:
             shown = ", ".join(snapshot.short for snapshot in close[:5])
-            raise PolicyError(f"'{text}' is ambiguous: {len(close)} snapshots begin so ({shown}); give more digits")
+            raise PolicyError(f"'{text}' is ambiguous: {len(close)} snapshots start so ({shown}); give more digits")
         if not close:
             raise PolicyError(
                 f"no policy is called '{text}': give a snapshot's id (or the first digits of one), its name, best, "
                 "latest, random, one-ply, mcts=N, a folder that `league export` wrote, or package.module:Name"
             )
         if close[0].role not in roles:
-            raise PolicyError(f"'{text}' has the role '{close[0].role}', wanted is {' or '.join(roles)}")
+            raise PolicyError(f"'{text}' has the role '{close[0].role}', but {' or '.join(roles)} is needed")
         return close[0]
 
     def in_order(self, values: Mapping[PolicyId, Value]) -> dict[PolicyId, Value]:
-        """Values by id in the order of the entrants, so that those computed and those cached cannot be told apart."""
+        """Values by id in the order of the entrants, so that computed and cached ones are in the same order."""
         return {one.id: values[one.id] for one in self.everyone if one.id in values}

@@ -1,4 +1,4 @@
-"""Where runs are: a folder, or a name under runs/. Light: finding a run must not wait for torch."""
+"""Finding runs: by folder, or by name under runs/. Does not import torch, so that it is fast."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from league.errors import RunError
 from league.storage.store import FILE, Store
 
 RUNS = Path("runs")
-"""The folder of runs that are given by name."""
+"""The folder that contains the runs given by name."""
 
 
 def find_run(name: str | None) -> Path:
@@ -22,7 +22,7 @@ def find_run(name: str | None) -> Path:
         if (folder / FILE).is_file():
             return folder
     known = ", ".join(run.name for run in Store.find_runs(RUNS)[:8]) or "none"
-    raise RunError(f"'{name}' is no run: neither a folder with a {FILE} nor a name under runs/ (there: {known})")
+    raise RunError(f"'{name}' is not a run: neither a folder with a {FILE} nor a name under runs/ (there are: {known})")
 
 
 def new_run(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""What standings must know of a run's game, kept with the run: nobody who reads it has to build the game."""
+"""What standings must know about a run's game, stored with the run so that readers need not build the game."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GAME_FACT = "game"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place that standings show scores for: a seat, or where only placements count, a side.
+    """A place that standings show scores for: a seat, or a side if only placements count.
 
     index: of the seat or side in the game. roles: those that sit there.
     """
@@ -30,9 +30,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class GameFacts:
-    """What standings must know of a game. scored: as in `GameSpec.scored`.
+    """What standings must know about a game. scored: as in `GameSpec.scored`.
 
-    places: seats where the game is scored, else sides; empty in runs of older versions.
+    places: seats if the game is scored, else sides; empty in runs of older versions.
     """
 
     id: str
@@ -72,16 +72,16 @@ class GameFacts:
 
 
 def keep_facts(store: Store, game: GameFacts) -> None:
-    """Keep the facts with the run, unless it has them already, at least as complete."""
+    """Store the facts with the run, unless equally complete ones are stored already."""
     kept = store.facts().get(GAME_FACT)
     if kept is None or (game.places and not kept.get("places")):
         store.put_fact(GAME_FACT, asdict(game))
 
 
 def read_facts(store: Store, places: bool = False) -> GameFacts:
-    """The facts that a run keeps; those of the game itself, which is built, where the run is too old to have them.
+    """The facts stored with a run. If it is too old to have them, the game is built to get them.
 
-    places: they are needed.
+    places: whether `GameFacts.places` are needed.
     """
     kept = store.facts().get(GAME_FACT)
     if kept and (kept.get("places") or not places):

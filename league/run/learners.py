@@ -1,4 +1,4 @@
-"""The learners of a run: how they are named, made, and started from a policy that exists already."""
+"""The learners of a run: their names, how they are made, and how they start from an existing policy."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from league.run.names import split_roles
 from league.run.roster import Roster
 
 _WEIGHTS, _SPREAD = 11, 13
-"""What the seeds of learners are drawn for: the first weights, and the first hyperparameters of a population."""
+"""Constants in the seeds of learners: for initial weights, and for a population's initial hyperparameters."""
 
 
 def learner_name(spec: GameSpec, role: int, index: int, count: int) -> str:
-    """`main`, `main-0` … where there are several; with several roles, the role instead of "main"."""
+    """`main`, or `main-0`, … for several learners; in games with several roles, the role replaces "main"."""
     stem = spec.roles[role].name if len(spec.roles) > 1 else "main"
     return stem if count == 1 else f"{stem}-{index}"
 
 
 def new_learner(config: RunConfig, spec: GameSpec, index: int, role: int, device: torch.device) -> Learner:
-    """A fresh learner of a role; its first hyperparameters are drawn where the population has a spread."""
+    """A new learner of a role. If the population has a spread, its initial hyperparameters are drawn from it."""
     drawn = log_uniform(config.population.spread, np.random.default_rng(fold(config.seed, _SPREAD, index, role)))
     return LEARNERS[config.algorithm.kind](
         learner_name(spec, role, index, config.population.learners),
@@ -51,7 +51,7 @@ def new_learner(config: RunConfig, spec: GameSpec, index: int, role: int, device
 def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> dict[str, PolicyId]:
     """Give the learners the actor weights of a policy (`population.init`). Returns the policy's id by learner.
 
-    text: a POLICY, or `ROLE=POLICY`, which leaves the learners of other roles fresh. Raises PolicyError where the
+    text: a POLICY, or `ROLE=POLICY`, which leaves the learners of other roles untouched. Raises PolicyError if the
     policy's network differs from the learners'.
     """
     if text in ("best", "latest"):

@@ -1,4 +1,4 @@
-"""Looking up a POLICY: from what users write to a policy that can play.
+"""Looking up a POLICY: from the text that users write to a policy that can play.
 
 POLICY: best, latest, random, one-ply, mcts=N, a snapshot's id or unique prefix or name, a folder or file of
 `league export`, `package.module:Name`, any of these with `@RUN`, and by role: `predator=POLICY,prey=POLICY`.
@@ -47,7 +47,7 @@ class Found:
 
 
 def find(text: str, role: str, roster: Roster) -> Found:
-    """The policy that `text` means for a role of the roster's game. Raises PolicyError, SnapshotError or RunError."""
+    """The policy that `text` refers to, for a role of the game. Raises PolicyError, SnapshotError or RunError."""
     spec = roster.spec
     if is_scripted(text) and text not in _WORDS:
         return Found(text, make_scripted(text, role, spec))
@@ -71,7 +71,7 @@ def find(text: str, role: str, roster: Roster) -> Found:
 
 
 def role_file(role: str) -> str:
-    """The file name of a role's weights in an exported folder. Role names are free, so they are quoted."""
+    """The file name of a role's weights in an exported folder. Role names may have any character and are quoted."""
     return quote(role, safe=" ") + files.SUFFIX
 
 
@@ -116,7 +116,7 @@ def _exported(path: Path, role: str, roster: Roster) -> Found:
     if reason := fits(metadata, roster.spec):
         raise PolicyError(f"{path} cannot play here: {reason}")
     if metadata.get("role") != role:
-        raise PolicyError(f"{path} plays the role '{metadata.get('role')}', wanted is '{role}'")
+        raise PolicyError(f"{path} plays the role '{metadata.get('role')}', but '{role}' is needed")
     policy = restore(metadata, tensors, str(path), roster.device)
     label = f"{metadata.get('learner')}.{metadata.get('number')} ({path.absolute().parent.name})"
     return Found(label, policy, files.digest_file(path))

@@ -1,4 +1,4 @@
-"""Parsing a POLICY: which policy is meant for which role. Loads nothing."""
+"""Parsing a POLICY into one policy per role. Loads nothing."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _LISTED = 12
 def split_roles(text: str, roles: Sequence[str], seats: Sequence[str] = ()) -> dict[str, str]:
     """`predator=A,prey=B` → {"predator": "A", "prey": "B"}; anything else → {"": text}.
 
-    roles: those of the game. seats: names that may be used like a role's, if each seat may have a policy of its own.
-    Raises PolicyError for a role or seat that the game does not have, or that is named twice.
+    roles: those of the game. seats: names usable like roles, if each seat may have its own policy.
+    Raises PolicyError for a role or seat that the game does not have or that is named twice.
     """
     parts = text.split(",")
     if not all(_names_role(part) for part in parts):
         if len(parts) > 1 and not Path(text).exists():
-            raise PolicyError(f"'{text}': with several policies each needs its role, as in predator=best,prey=latest")
+            raise PolicyError(f"'{text}': each of several policies needs its role, as in predator=best,prey=latest")
         return {"": text.strip()}
     named: dict[str, str] = {}
     for part in parts:

@@ -1,4 +1,4 @@
-"""Opening a run: from a config and a folder to the parts of a league, for a run that is new or goes on."""
+"""Opening a run: from a config and a folder to the parts of a league, for new and for resumed runs."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ from league.storage.store import FILE, Store
 from league.threads import Threads, alone
 
 _TABLE = 12
-"""What the seeds of training tables are drawn for."""
+"""The constant in the seeds of training tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a league is made of. posts: those that the lineups of training tables fill.
+    """The parts of a league. posts: filled by the lineups of training tables.
 
     tables: the learners of each training table, by role. parents: by learner, the policy that it starts from
     (`population.init`). tuning: how the machine is used. tuned_before: the tuning that the run used until now, as
-    `Tuning.to_dict`; None where it is new.
+    `Tuning.to_dict`; None for a new run.
     """
 
     store: Store
@@ -63,9 +63,9 @@ class Parts:
 
 
 def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
-    """Create the run in `folder`, or open it to go on. Raises ConfigError where the run there has another config.
+    """Create the run in `folder`, or open it to resume. Raises ConfigError if the run there has another config.
 
-    retune: choose the tuning for this machine anew instead of using the one that the run keeps.
+    retune: choose a new tuning for this machine instead of using the stored one.
     """
     device = resolve_device(config.device)
     alone()
@@ -90,7 +90,7 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
         slots = config.algorithm.slots or kept.get(SLOTS_FACT, NATIVE_SLOTS if native else OLD_SLOTS)
         before = kept.get(TUNING_FACT)
         tuning = choose(config, native, device, None if retune else before)
-        # The folder is created last: a config that cannot be used must not leave a run behind that cannot go on.
+        # The folder is created last, so that an unusable config does not leave a run behind that cannot be resumed.
         store = store or Store.create(folder, to_dict(config), {**kept, TUNING_FACT: tuning.to_dict()}, provenance())
         if before is not None and tuning.to_dict() != before:
             store.put_fact(TUNING_FACT, tuning.to_dict())
@@ -134,25 +134,25 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
 
 
 def resolve_device(name: str) -> torch.device:
-    """ "auto" is CUDA where there is one. Raises ConfigError where the device is not there."""
+    """ "auto" is CUDA if available. Raises ConfigError if the device does not exist."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ConfigError(
-            f"device '{name}' is not there: this machine has {torch.cuda.device_count()} CUDA devices that torch can "
+            f"device '{name}' does not exist: this machine has {torch.cuda.device_count()} CUDA devices that torch can "
             "use; --device cpu works everywhere"
         )
     return device
 
 
 def _existing(config: RunConfig, folder: Path) -> Store | None:
-    """The run in `folder`, opened to go on; None where there is none yet."""
+    """The run in `folder`, opened to resume; None if there is none yet."""
     if not (folder / FILE).exists():
         return None
     store = Store.open(folder)
     try:
-        # A setting that an older version did not have yet is at its default.
+        # Settings that an older version lacked have their defaults.
         if faults := blocking_differences(to_dict(from_dict(store.config(), str(folder))), to_dict(config)):
             shown = "; ".join(f"{one.key} was {toml_text(one.old)}, now {toml_text(one.new)}" for one in faults)
             raise ConfigError(

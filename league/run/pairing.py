@@ -1,4 +1,4 @@
-"""Pairing: which rated matches are played next, as fixtures of the run's game."""
+"""Pairing: the rated matches to play next, as fixtures of the run's game."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from league.run.roster import Roster
 
 
 def fixtures_for(settings: RatingConfig, roster: Roster, taken: Sequence[Snapshot], seed: int) -> list[Fixture]:
-    """Fixtures for a round in which the snapshots `taken` joined; none without any. Depends on its arguments alone."""
+    """Fixtures for a round in which the snapshots `taken` joined; empty without any. Deterministic in its arguments."""
     if not taken:
         return []
     spec, rng = roster.spec, np.random.default_rng(seed)
@@ -26,9 +26,9 @@ def fixtures_for(settings: RatingConfig, roster: Roster, taken: Sequence[Snapsho
         pool = [snapshot for snapshot in everyone if not apart or snapshot.role == role.name]
         newcomers = [snapshot for snapshot in taken if not apart or snapshot.role == role.name]
         unknown = [one for one in pool if one.id not in rated]
-        # Matches with added anchors come on top: they must not take games from the snapshots among themselves.
+        # Matches with added anchors come on top, so that they take no games from matches between snapshots.
         extra = sum(not one.zero for one in unknown) * sum(one.origin == "anchor" and not one.zero for one in pool)
-        # At least one match for everybody without any: otherwise newcomers could wait forever behind the first round's.
+        # At least one match for each unrated policy: otherwise newcomers could wait forever behind earlier ones.
         budget = max(settings.matches_per_snapshot * len(newcomers) + extra, len(unknown)) * games
         posts = rated_posts(spec, role.name)
         for lineup in next_matches(pool, roster.ratings.ledger, roster.ratings.reference, budget, games, posts, rng):
@@ -38,10 +38,10 @@ def fixtures_for(settings: RatingConfig, roster: Roster, taken: Sequence[Snapsho
 
 
 def draw_others(roster: Roster, role: str, rng: np.random.Generator) -> tuple[PolicyId, ...]:
-    """Who plays the other roles in a match that compares two policies of `role`: by post, "" for the posts of `role`.
+    """The policies of the other roles in a match that compares two policies of `role`: by post, "" for posts of `role`.
 
-    Drawn anew for every match from all snapshots of the post's role, so that a rating measures strength against the
-    whole history of the others. Random play, where that history began, is the only anchor among them.
+    They are drawn for every match from all snapshots of the post's role, so that a rating measures strength against the
+    whole history of the other roles. Random play, the start of that history, is the only anchor among them.
     """
     held = []
     for post in roster.spec.posts:

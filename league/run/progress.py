@@ -1,4 +1,4 @@
-"""What a run remembers of each learner beside its weights: lineage, counters and hyperparameters."""
+"""What a run stores about each learner besides its weights: lineage, counters and hyperparameters."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from league.records import LearnerView, PolicyId, Snapshot
 
 @dataclass(slots=True)
 class LearnerProgress:
-    """A learner's place in the lineage.
+    """A learner's position in the lineage of snapshots.
 
-    parent: of its next snapshot. taken: snapshots so far. exploited_at: its agent-steps when it was last copied over.
+    parent: of its next snapshot. taken: its number of snapshots so far. exploited_at: its agent-steps when an exploit
+    last overwrote it.
     """
 
     parent: PolicyId | None = None
@@ -21,7 +22,7 @@ class LearnerProgress:
     exploited_at: int = 0
 
     def view(self, learner: Learner, table: int, snapshots: Sequence[Snapshot]) -> LearnerView:
-        """What a matchmaker may know of the learner. snapshots: all of the run, oldest first."""
+        """What a matchmaker may know about the learner. snapshots: all of the run, oldest first."""
         return LearnerView(
             name=learner.name,
             role=learner.role.name,
@@ -45,7 +46,7 @@ class LearnerProgress:
 
     @staticmethod
     def restore(learner: Learner, record: Mapping[str, object]) -> LearnerProgress:
-        """The progress that `record` kept; sets the learner's counters and hyperparameters."""
+        """Restore the progress that `record` returned; also sets the learner's counters and hyperparameters."""
         values = dict(record)
         learner.steps, learner.skipped = int(str(values["steps"])), int(str(values["skipped"]))
         hyperparameters = values["hyperparameters"]

@@ -1,4 +1,4 @@
-"""The ranking of a run: its entrants, their ratings, and the standings that come of both. Loads no policy."""
+"""The ranking of a run: its entrants, their ratings, and the standings made from both. Loads no policy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Ranking:
-    """Who is how strong in a run. settings: the section `rating` of the run's config, as plain data."""
+    """The strength of every entrant of a run. settings: the section `rating` of the run's config, as plain data."""
 
     def __init__(self, game: GameFacts, settings: Mapping[str, Any]) -> None:
         self.game = game
@@ -26,19 +26,19 @@ class Ranking:
         self.ratings = Ratings(self.entrants, game.one_sided, settings)
 
     def load(self, store: Store) -> None:
-        """Take the entrants and the cached ratings of a run."""
+        """Load the entrants and cached ratings of a run."""
         with store.transaction():
             self.entrants.replace(store.snapshots())
             self.ratings.load(store)
 
     def standings(self, role: str, by: str | None = None) -> tuple[Standing, ...]:
-        """The standings of a role, best first. by: a rating system; the reference where None. Raises ConfigError."""
+        """The standings of a role, best first. by: a rating system; None is the reference. Raises ConfigError."""
         everyone, ratings = self.entrants.everyone, self.ratings.by(by)
         best = best_ids(everyone, self.ratings.reference)
         return ranked(everyone, ratings, self.ratings.records, best, role, self.game.one_sided)
 
     def seats(self, role: str) -> dict[str, Mapping[PolicyId, Rating]]:
-        """What everybody scored at each place of a role, by its name: mean result (mean score where scores count)."""
+        """The mean result of every policy at each place of a role (mean score if scores count), by the place's name."""
         places = [place for place in self.game.places if role in place.roles]
         if self.game.scored:
             sums = self.ratings.seat_scores()
@@ -51,7 +51,7 @@ class Ranking:
         return next((snapshot for snapshot in self.entrants.snapshots if snapshot.id == champion), None)
 
     def named(self, text: str, roles: Sequence[str]) -> Snapshot:
-        """The snapshot or anchor that `text` means: best, latest, or as in `Entrants.named`. Raises PolicyError."""
+        """The snapshot or anchor that `text` refers to: best, latest, or as in `Entrants.named`. Raises PolicyError."""
         if text not in ("best", "latest"):
             return self.entrants.named(text, roles)
         found = self.best(roles[0]) if text == "best" else self.entrants.latest(roles[0])
@@ -61,16 +61,16 @@ class Ranking:
 
 
 def open_ranking(store: Store, places: bool = False) -> Ranking:
-    """The ranking of an open run. places: those of its game are needed, which an older version did not keep."""
+    """The ranking of an open run. places: whether those of its game are needed (older versions did not store them)."""
     ranking = Ranking(read_facts(store, places), store.config()["rating"])
     ranking.load(store)
     return ranking
 
 
 def refresh(store: Store, by: str | None = None) -> Refit:
-    """Rate a run that is open for writing anew from its whole ledger, and cache that. Returns what was not as cached.
+    """Recompute and cache the ratings of a run open for writing. Returns how they differ from the cached ones.
 
-    by: a rating system to rate by beside the reference; the config's own where None. Raises ConfigError, RatingError.
+    by: a rating system to use besides the reference; None is the one in the config. Raises ConfigError, RatingError.
     """
     ranking = open_ranking(store)
     if by is not None:

@@ -1,6 +1,6 @@
-"""The ratings and records of a run: computed from its ledger, or taken from the cache that the run keeps of them.
+"""The ratings and records of a run, computed from its ledger or read from the run's cache.
 
-The ledger is the truth; the cache is for quick readers. The ledger is read only when something is not cached.
+The ledger is the source of truth, and the cache makes readers fast: they read the ledger only for what is not cached.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ REFERENCE_KIND = "reference"
 
 @dataclass(frozen=True, slots=True)
 class Refit:
-    """What a full refit showed.
+    """The differences that a full refit found.
 
-    ratings: by system, the largest difference from what was cached, of a value or of an end of an interval, in the
-    system's unit; None where nothing was cached. records: how many differed from the cache.
+    ratings: by system, the largest difference from the cached value or interval bound, in the system's unit; None if
+    nothing was cached. records: how many differed from the cache.
     """
 
     matches: int
@@ -41,9 +41,9 @@ class Refit:
 
 
 class Ratings:
-    """Ratings by system, and everybody's records.
+    """Ratings by system, and the records of all policies.
 
-    one_sided: the game has no opponents, so that policies are rated by their mean score. settings: the section `rating`
+    one_sided: the game has no opponents, so policies are rated by their mean score. settings: the section `rating`
     of the run's config, as plain data.
     """
 
@@ -59,7 +59,7 @@ class Ratings:
 
     @property
     def ledger(self) -> Ledger:
-        """All rated matches, with their scores if a rating that the run shows reads them."""
+        """All rated matches, with scores if a rating that the run shows needs them."""
         return self._read(any(needs_scores(self._model(name)) for name in self._shown()))
 
     @property
@@ -69,13 +69,13 @@ class Ratings:
 
     @property
     def records(self) -> Mapping[PolicyId, Record]:
-        """Everybody's results."""
+        """The records of all policies."""
         if self._records is None:
             self._records = records(self.ledger)
         return self._records
 
     def by(self, system: str | None = None) -> Mapping[PolicyId, Rating]:
-        """Everybody's ratings by a rating system; by the reference where None. Raises ConfigError."""
+        """The ratings of all policies by a rating system; None is the reference. Raises ConfigError."""
         name = self._name(system)
         if name not in self._ratings:
             model = self._model(name)
@@ -88,7 +88,7 @@ class Ratings:
     # The ledger and the cache
 
     def load(self, store: Store) -> None:
-        """Take what a run has cached for its ledger as it stands. Call it with the entrants loaded."""
+        """Load what is cached for the ledger's current state. The entrants must be loaded first."""
         self._store, self._upto = store, store.last_match()
         for kind in store.rated_kinds():
             name, cached = self._name(None if kind == REFERENCE_KIND else kind), store.ratings(kind)
@@ -98,12 +98,12 @@ class Ratings:
         self._records = played if upto == self._upto else None
 
     def add(self, results: Iterable[MatchResult]) -> None:
-        """Append to the ledger, and rate everybody anew by the reference and by what the run shows."""
+        """Append to the ledger and recompute all ratings that the run shows."""
         self.ledger.extend(results)
         self.refit()
 
     def refit(self) -> Refit:
-        """Compute from the ledger all that a run caches, and compare it with what was known before."""
+        """Compute everything that a run caches from the ledger, and compare it with the previous values."""
         began, before, played = time.monotonic(), dict(self._ratings), self._records or {}
         self._ratings.clear()
         for name in self._shown():
@@ -118,7 +118,7 @@ class Ratings:
         )
 
     def cache(self, store: Store) -> None:
-        """Keep ratings and records with the run, for its whole ledger. Call it in the round's transaction."""
+        """Store the ratings and records of the whole ledger with the run. Call it in the round's transaction."""
         self._upto = store.last_match()
         for name, ratings in self._ratings.items():
             kind = REFERENCE_KIND if name == self._name(None) else name
@@ -126,22 +126,22 @@ class Ratings:
         store.put_records(self.records, self._upto)
 
     def seat_scores(self) -> Sums:
-        """The scores of everybody at each seat, as the database sums them up; empty without one."""
+        """The scores of all policies at each seat, summed by the database; empty without a database."""
         return self._store.seat_scores() if self._store else {}
 
     def _shown(self) -> list[str]:
-        """The rating systems that the run itself shows: the reference, and the config's own."""
+        """The rating systems that the run shows: the reference and the one in the config."""
         return list(dict.fromkeys([self._name(None), self._name(self.settings.get("by"))]))
 
     def _read(self, scored: bool) -> Ledger:
-        from league.rating.ledger import Ledger  # heavy, and not needed where everything is cached
+        from league.rating.ledger import Ledger  # slow to import, and not needed if everything is cached
 
         if self._ledger is None or (scored and not self._ledger.scored):
             self._ledger = self._store.ledger(scored, self._upto) if self._store else Ledger()
         return self._ledger
 
     def _name(self, by: str | None) -> str:
-        """The rating system that `by` means: in one-sided games always the same. Raises ConfigError."""
+        """The rating system that `by` refers to; one-sided games have only one. Raises ConfigError."""
         reference = ONE_SIDED if self.one_sided else REFERENCE
         if by in (None, REFERENCE, reference):
             return reference
@@ -155,7 +155,7 @@ class Ratings:
         return dict(options) if isinstance(options, Mapping) else {}
 
     def _model_settings(self, name: str) -> str:
-        """A rating system's settings, as the cache notes them."""
+        """A rating system's settings, as the cache stores them."""
         return canonical_json(self._options(name))
 
     def _model(self, name: str) -> RatingModel:
@@ -165,7 +165,7 @@ class Ratings:
 
 
 def _difference(old: Mapping[PolicyId, Rating] | None, new: Mapping[PolicyId, Rating]) -> float | None:
-    """The largest difference between two sets of ratings; infinite where they rate different policies."""
+    """The largest difference between two sets of ratings; infinite if they rate different policies."""
     if old is None:
         return None
     if old.keys() != new.keys():

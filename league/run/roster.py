@@ -1,4 +1,4 @@
-"""The roster of a run: its entrants with their ranking, and their policies, loaded when they are needed."""
+"""The roster of a run: its entrants with their ranking, and their policies, loaded on demand."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from league.run.game_facts import GameFacts
 from league.run.ranking import Ranking
 
 _LOADED = 128
-"""Policies that stay loaded at most."""
+"""The most policies that stay loaded."""
 
 
 class Roster:
-    """The ranking of a run, and its policies. folder: of the snapshot files. device: where policies run."""
+    """The ranking and policies of a run. folder: of the snapshot files. device: where policies run."""
 
     def __init__(self, spec: GameSpec, folder: Path, rating: RatingConfig | None = None, device: str = "cpu") -> None:
         self.spec, self.folder, self.device = spec, folder, device
@@ -29,7 +29,7 @@ class Roster:
         self._loaded: dict[PolicyId, Policy] = {}
 
     def policy(self, id: PolicyId) -> Policy:
-        """The frozen policy of a snapshot or anchor. Raises SnapshotError where its file is missing or damaged."""
+        """The frozen policy of a snapshot or anchor. Raises SnapshotError if its file is missing or damaged."""
         if id not in self._loaded:
             if len(self._loaded) >= _LOADED:
                 del self._loaded[next(iter(self._loaded))]

@@ -1,4 +1,4 @@
-"""A round: what it brought, what its matchmaker may see, and the jobs that its plan means."""
+"""A round: its results, what its matchmaker may see, and the training jobs of its plan."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Tables = Sequence[tuple[Learner, ...]]
 
 @dataclass(slots=True, kw_only=True)
 class Round:
-    """What a round has brought so far; it is filled as the round goes on. phases: seconds by name.
+    """The results of a round, filled in as it proceeds. phases: seconds by name.
 
-    taken: snapshots that joined the roster. results: of rated matches. diagnosis: signs that begin in its metrics.
+    taken: snapshots that joined the roster. results: of rated matches. diagnosis: findings that begin in this round.
     """
 
     number: int
@@ -65,7 +65,7 @@ def view_of(
     posts: tuple[Post, ...],
     slots: int,
 ) -> LeagueView:
-    """What the matchmaker sees of the league before a round. progress: by learner; the rest as in `LeagueView`."""
+    """What the matchmaker sees before a round. progress: by learner; the rest as in `LeagueView`."""
     return LeagueView(
         round=number,
         posts=posts,
@@ -85,13 +85,13 @@ def view_of(
 def training_jobs(
     number: int, plan: Plan, tables: Tables, executor: Executor, roster: Roster, turns: int
 ) -> list[TrainRound]:
-    """One job a table, with every frozen policy that is seated in new or unfinished episodes."""
+    """One job per table, with every frozen policy that is seated in new or unfinished episodes."""
     live = {learner.name: learner for members in tables for learner in members}
     names: set[PolicyId] = set()
     for table, members in enumerate(tables):
         seated = {name for seating in plan.seatings[table] for name in seating.lineup}
         names |= (seated | executor.seated(table)) - {learner.name for learner in members}
-    # Learners of other tables play with the weights that they have now, whenever their own table is trained.
+    # Learners of other tables play with their current weights, no matter when their own table is trained.
     frozen = {name: live[name].frozen() if name in live else roster.policy(name) for name in sorted(names)}
     return [
         TrainRound(

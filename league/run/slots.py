@@ -1,4 +1,4 @@
-"""How many games a training table plays side by side where the config does not say."""
+"""The default number of games that a training table plays side by side."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from math import prod
 from league.games.core import GameSpec
 
 SLOTS_FACT = "slots"
-"""The key under which a run keeps its number of slots among its facts."""
+"""The key of a run's fact that stores its number of slots."""
 
 OLD_SLOTS = 64
-"""Slots of environments in Python in runs that kept no number."""
+"""The number of slots of Python environments in old runs, which stored none."""
 
 NATIVE_SLOTS = 512
 _PYTHON_SLOTS = (16, 256)
 """The fewest and the most environments in Python."""
 
 _DECISIONS, _BYTES_SEEN = 256, 2**20
-"""Enough environments in Python for about so many decisions a turn (fewer waste time on starting each turn's work), as
-long as a turn's observations take no more bytes than this."""
+"""The default gives Python environments about `_DECISIONS` decisions per turn (with fewer, the overhead per turn
+dominates), unless a turn's observations would take more than `_BYTES_SEEN` bytes."""
 
 
 def usual_slots(spec: GameSpec, native: bool) -> int:
-    """The number of games side by side where the config does not say: a power of two for environments in Python."""
+    """The default number of games side by side; a power of two for Python environments."""
     if native:
         return NATIVE_SLOTS
     fewest, most = _PYTHON_SLOTS

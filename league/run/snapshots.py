@@ -13,7 +13,7 @@ from league.run.progress import LearnerProgress, hyperparameters_of
 
 
 def write_snapshot(folder: Path, spec: GameSpec, learner: Learner, progress: LearnerProgress, number: int) -> Snapshot:
-    """Write a learner's policy and move its lineage on. The record returned is not in the database yet.
+    """Write a learner's policy and advance its lineage. The returned record is not in the database yet.
 
     folder: of the run's snapshots. number: of the round.
     """

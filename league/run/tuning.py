@@ -1,7 +1,7 @@
-"""How a run uses its machine: chosen once by rule, kept with the run and used again when it goes on.
+"""How a run uses its machine: chosen once by a rule, stored with the run and reused when it resumes.
 
-The rule does not look at the clock, so it makes the same choice on the same machine, and equal seeds give equal bytes.
-Threads and workers share work out without changing results; they depend on `microbatch_rows` alone.
+The rule measures no time, so it makes the same choice on the same machine, and equal seeds give equal bytes. Threads
+and workers split work without changing results; results depend only on `microbatch_rows`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from league.config.run import RunConfig
 from league.threads import usable_cores
 
 TUNING_FACT = "tuning"
-"""The key under which a run keeps its tuning among its facts."""
+"""The key of a run's fact that stores its tuning."""
 
 _CACHED_ROWS = 2048
-"""Rows whose activations, in networks of a few hundred units a layer, fit a core's share of the cache."""
+"""Rows whose activations fit a core's share of the cache, in networks with a few hundred units per layer."""
 
 _ALL_ROWS = 2**31
-"""On other devices: the larger the better."""
+"""On other devices, minibatches are not split."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """threads: how many compute side by side. workers: processes that step Python environments (0: none).
+    """threads: computing in parallel. workers: processes that step Python environments (0: none).
 
     microbatch_rows: the most rows of a minibatch that one thread computes at once.
     """
@@ -47,14 +47,14 @@ class Tuning:
         return f"the machine is used differently than before ({', '.join(changed)}): {effect}"
 
     def to_dict(self) -> dict[str, object]:
-        """As plain JSON values, by the keys that runs keep."""
+        """As plain JSON values, with the keys that runs store."""
         return {"threads": self.threads, "workers": self.workers, "piece": self.microbatch_rows}
 
 
 def choose(config: RunConfig, native: bool, device: torch.device, kept: Mapping[str, object] | None = None) -> Tuning:
-    """The tuning of a run. kept: what `Tuning.to_dict` gave when it was chosen before; None chooses anew.
+    """The tuning of a run. kept: a stored `Tuning.to_dict` to reuse; None chooses a new one.
 
-    Settings of the config take precedence over what was kept.
+    Settings in the config take precedence over stored ones.
     """
     cores = usable_cores()
     rule = Tuning(cores, 0 if native else cores, _CACHED_ROWS if device.type == "cpu" else _ALL_ROWS)

@@ -90,7 +90,7 @@ def test_what_a_name_means() -> None:
 @pytest.mark.parametrize(
     ("text", "saying"),
     [
-        ("abd", r"'abd' is ambiguous: 2 snapshots begin so \(abd1abd1, abd2abd2\)"),
+        ("abd", r"'abd' is ambiguous: 2 snapshots start so \(abd1abd1, abd2abd2\)"),
         ("ab", "no policy is called 'ab'"),
         ("", "no policy is called ''"),
         ("abe", "no policy is called 'abe'"),
@@ -110,7 +110,7 @@ def test_a_name_is_of_a_role() -> None:
     assert there.ranking.named("latest", ["hare"]) == hare
     assert there.ranking.named("random", ["hare"]).id == "random/hare"
     assert there.ranking.named("random/wolf", ["hare", "wolf"]).role == "wolf"
-    with pytest.raises(PolicyError, match="'aaa' has the role 'wolf', wanted is hare"):
+    with pytest.raises(PolicyError, match="'aaa' has the role 'wolf', but hare is needed"):
         there.ranking.named("aaa", ["hare"])
 
 
