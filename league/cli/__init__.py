@@ -48,7 +48,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        # The reader of our output is gone (`league runs | head`).
+        # The reader of the output has exited, as in `league runs | head`.
         sys.stderr.close()
         sys.exit(141)
     except OSError as error:
@@ -83,7 +83,7 @@ def run(
     from league.cli.training import run_league
 
     overrides = Overrides(game=game, seed=seed, set=set, rounds=rounds, steps=steps, minutes=minutes, device=device)
-    sys.exit(run_league(config, run, overrides, new, plain, retune))
+    sys.exit(run_league(config, run, overrides, new=new, plain=plain, retune=retune))
 
 
 @app.command
@@ -133,7 +133,7 @@ def metrics(
     if signs:
         list_signs(json)
     else:
-        show_metrics(run, learner, last, name, csv, json)
+        show_metrics(run, learner, last=last, names=name, out=csv, as_json=json)
 
 
 @app.command
@@ -167,7 +167,9 @@ def match(
     """Play policies against each other, seat-balanced, and show the score with its 95 % interval."""
     from league.cli.playing import play_match
 
-    play_match(run, policies, games, seed, 0.0 if greedy else temperature, show, json)
+    play_match(
+        run, policies, games=games, seed=seed, temperature=0.0 if greedy else temperature, show=show, as_json=json
+    )
 
 
 @app.command
@@ -185,7 +187,7 @@ def payoff(
     """The head-to-head table: each policy's score against each other, with 95 % intervals."""
     from league.cli.playing import show_payoff
 
-    show_payoff(run, policies, games, seed, size, json)
+    show_payoff(run, policies, games=games, seed=seed, size=size, as_json=json)
 
 
 @app.command
@@ -309,7 +311,8 @@ def bench(
     from league.cli.benchmarking import run_bench
     from league.cli.overrides import Overrides
 
-    run_bench(config, Overrides(game=game, set=set, device=device), quick, only, compare, json)
+    overrides = Overrides(game=game, set=set, device=device)
+    run_bench(config, overrides, quick=quick, only=only, compare=compare, as_json=json)
 
 
 @app.command

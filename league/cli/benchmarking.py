@@ -1,4 +1,4 @@
-"""`league bench`: how fast league is on this machine."""
+"""`league bench`: measure how fast league is on this machine."""
 
 from __future__ import annotations
 

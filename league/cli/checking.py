@@ -1,4 +1,4 @@
-"""`league games` and `league check`: which games there are, and whether one is ready for training."""
+"""`league games` and `league check`: list the games, and check whether one is ready for training."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _try_games(only: Sequence[str], as_json: bool) -> None:
 
 
 def run_check(overrides: Overrides, seconds: float, steps: int, as_json: bool) -> int:
-    """`league check`. Returns the exit code: 0, or 1 where there is an error."""
+    """`league check`. Returns the exit code: 0, or 1 if there is an error."""
     if not (0 <= seconds < math.inf and steps >= 0):
         raise ConfigError(f"a check needs --seconds and --steps of 0 or more, not {seconds:g} and {steps}")
     game, *others = overrides.assignments()

@@ -25,7 +25,7 @@ def list_topics(as_json: bool) -> None:
 
 
 def show_page(topic: str, as_json: bool) -> None:
-    """`league docs TOPIC`: a page, as Markdown where the output is not a terminal. Raises LeagueError."""
+    """`league docs TOPIC`: a page, as Markdown if the output is not a terminal. Raises LeagueError."""
     found = page(topic)
     if as_json:
         print(readable_json(asdict(found)))

@@ -105,9 +105,9 @@ def _write_csv(rows: Iterable[MetricsRow], out: str) -> None:
 
 def _print(rows: Sequence[MetricsRow], seen: Sequence[EventRow]) -> None:
     usual = {sign.name: sign.setting for sign in DIAGNOSTICS}
-    told = []
+    shown = []
     for event in seen:
         name = event.data["sign"]
         look = event.data.get("setting", usual.get(name))
-        told.append((event.round, event.data["learner"], name, event.data["what"], look))
-    Console(highlight=False).print(metrics_table(rows, told))
+        shown.append((event.round, event.data["learner"], name, event.data["what"], look))
+    Console(highlight=False).print(metrics_table(rows, shown))

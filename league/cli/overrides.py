@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
-    """What a command's options change in the config; None: nothing."""
+    """The values of a command's options that override the config; None leaves it unchanged."""
 
     game: str | None = None
     seed: int | None = None

@@ -41,7 +41,7 @@ def play_match(
             for frame in render_game(make, opened.roster, policies, seed, temperature):
                 print(frame, end="\n\n", file=sys.stderr if as_json else sys.stdout)
         with progress_bar("playing") as tick:
-            report = match(make, opened.roster, policies, games, seed, temperature, tick)
+            report = match(make, opened.roster, policies, games=games, seed=seed, temperature=temperature, tick=tick)
     if as_json:
         print_json(asdict(report))
     else:
@@ -62,7 +62,9 @@ def show_payoff(run: str | None, policies: Sequence[str], games: int, seed: int,
             from league.studies.payoff_played import play_payoff
 
             with progress_bar("playing") as tick:
-                report = play_payoff(game_maker(opened.config), opened.roster, policies, games, seed, tick)
+                report = play_payoff(
+                    game_maker(opened.config), opened.roster, policies, games=games, seed=seed, tick=tick
+                )
         else:
             from league.studies.payoff_ledger import payoff_of_ledger
 
@@ -103,7 +105,12 @@ def show_exploitability(run: str | None, policies: Sequence[str], every: bool, m
         raise ConfigError(f"--every evaluates all snapshots of the run: do not also name {' '.join(policies)}")
     with opened_run(run) as opened, progress_bar("traversing") as tick:
         report = measure_exploitability(
-            game_maker(opened.config), opened.roster, policies or ("best",), every, mixture, tick
+            game_maker(opened.config),
+            opened.roster,
+            policies or ("best",),
+            every=every,
+            mixture=mixture,
+            tick=tick,
         )
     if as_json:
         print_json(asdict(report))

@@ -28,7 +28,7 @@ from league.views.standings_table import refit_table, standings_table
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What `league standings` shows: lines by role and, on request, the scores at each seat by role."""
+    """The standings to show: lines by role and, on request, the scores at each seat by role."""
 
     lines: dict[str, tuple[Standing, ...]]
     seats: dict[str, dict[str, Mapping[PolicyId, Rating]]]
@@ -154,7 +154,7 @@ def _read_standings(run: str | None, by: str | None, role: str | None, seat: boo
 
 
 def _seats_record(line: Standing, seats: Mapping[str, Mapping[PolicyId, Rating]]) -> dict[str, object]:
-    """What a snapshot scored at each seat; None where it never sat there or the score was not recorded."""
+    """A snapshot's score at each seat; None if it never sat there or the score was not recorded."""
     found = {name: scores.get(line.snapshot.id) for name, scores in seats.items()}
     return {
         name: score and {"score": score.value, "low": score.low, "high": score.high, "games": score.games}

@@ -1,4 +1,4 @@
-"""What several commands need: the run that is named, the game it plays, a progress bar, JSON output."""
+"""Helpers shared by commands: finding and opening runs, their games, a progress bar, JSON output."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def found_run(run: str | None, quiet: bool = False) -> Path:
-    """The folder of the run that is named; by default the newest, which is printed on stderr unless `quiet`.
+    """The folder of the named run; by default the newest, whose name is printed on stderr unless `quiet`.
 
-    Raises RunError where there is none.
+    Raises RunError if there is no such run.
     """
     folder = find_run(run)
     if run is None and not quiet:
@@ -31,7 +31,7 @@ def found_run(run: str | None, quiet: bool = False) -> Path:
 
 @contextmanager
 def opened_run(run: str | None) -> Iterator[Run]:
-    """The run that is named, open for reading."""
+    """The named run, open for reading."""
     from league.api import open_run
 
     with open_run(found_run(run)) as opened:
@@ -39,7 +39,7 @@ def opened_run(run: str | None) -> Iterator[Run]:
 
 
 def game_maker(config: Mapping[str, object]) -> Callable[[int], Game]:
-    """A function of the number of slots that makes the game of a run's config on the CPU."""
+    """A function that creates the game of a run's config on the CPU, given the number of slots."""
     from league.config.load import from_dict
     from league.games.registry import make
     from league.threads import usable_cores
@@ -51,7 +51,7 @@ def game_maker(config: Mapping[str, object]) -> Callable[[int], Game]:
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[float], None]]:
-    """Yields a function that takes the fraction done; on a terminal, stderr shows it as a bar with an ETA."""
+    """Yields a function that takes the fraction done and, on a terminal, shows it on stderr as a bar with an ETA."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     err = Console(stderr=True)

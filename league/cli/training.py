@@ -31,7 +31,7 @@ def run_league(config: str | None, run: str | None, overrides: Overrides, new: b
     from league.views.tensorboard import TensorBoard
 
     out = Console(highlight=False)
-    # Made before the run: a missing package must not leave a new folder behind.
+    # Created before the run, so that a missing package does not leave a new folder behind.
     listeners = [TensorBoard(folder)] if settings.tensorboard else []
     with League(settings, folder, listeners, retune) as league, ExitStack() as screen:
         live = out.is_interactive and not plain
@@ -41,14 +41,13 @@ def run_league(config: str | None, run: str | None, overrides: Overrides, new: b
         screen.close()
         roles = [role.name for role in league.roster.spec.roles]
         known = "best" if all(league.roster.ranking.best(role) for role in roles) else "latest"
-        _print_next_steps(
-            out, folder, reason, _longer_budget(settings, league.round_number, league.steps), roles, known
-        )
+        more = _longer_budget(settings, league.round_number, league.steps)
+        _print_next_steps(out, folder, reason, more=more, roles=roles, known=known)
     return 130 if reason == "interrupt" else 0
 
 
 def _settings(config: str | None, folder: Path, overrides: Overrides, resuming: bool) -> RunConfig:
-    """The config of the run: the one named; for a run that is resumed without naming one, its own."""
+    """The named config; if a run is resumed without one, the run's own config."""
     assignments = overrides.assignments()
     if resuming and config is None:
         from league.storage.store import Store
@@ -87,7 +86,7 @@ def _interruptible(interrupt: Callable[[], None]) -> Iterator[None]:
 
 
 def _longer_budget(settings: RunConfig, rounds: int, steps: int) -> str:
-    """The option that doubles the budget of rounds or steps that was reached; empty if neither was."""
+    """The option that doubles the exhausted budget of rounds or steps; empty if neither is exhausted."""
     budget = settings.budget
     if budget.rounds is not None and rounds >= budget.rounds:
         return f" --rounds {2 * rounds}"

@@ -1,4 +1,4 @@
-"""What `league bench` found, for people: how near training comes to the machine's limit, and every rate below it."""
+"""The report of `league bench` as tables: training's share of the machine's limit, then every measured rate."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _GROUPS = {
     "matches": "match play",
     "rating": "ratings",
 }
-"""Titles of probes by the first part of their name, in the order in which they are shown."""
+"""Titles of the groups of probes, by the first part of their names, in the order shown."""
 
 _PHASES = {
     "games": ("games",),
@@ -37,14 +37,14 @@ _PHASES = {
 }
 
 _LEVEL = 0.02
-"""Changes up to this share are shown as none: no machine measures more finely."""
+"""Smaller relative changes are shown as unchanged: they are below the measurement noise."""
 
-_WORTH = 1.1
-"""How many times faster another precision must be in every cycle to be recommended."""
+_MIN_SPEEDUP = 1.1
+"""The speedup in every cycle from which bfloat16 is recommended."""
 
 
 def bench_table(report: BenchReport, comparison: Comparison | None = None) -> RenderableType:
-    """The report, the share of the limit first; with a comparison, what was before and how many times that is now."""
+    """The report, beginning with the share of the limit; with a comparison, also earlier values and changes."""
     parts: list[RenderableType] = [*_headline(report), Text(_machine(report), "dim")]
     if comparison is not None:
         parts += [Text(f"not as in {clean(comparison.file)}: {clean(one)}", "yellow") for one in comparison.warnings]
@@ -61,7 +61,7 @@ def bench_table(report: BenchReport, comparison: Comparison | None = None) -> Re
 
 
 def _headline(report: BenchReport) -> list[Text]:
-    """The share of the limit, what it means, and where the time goes."""
+    """Training's share of the limit, an explanation, and the phase that takes most time."""
     share, lines = report.ratios.get(_SHARE), []
     if share is not None:
         lines.append(
@@ -71,16 +71,14 @@ def _headline(report: BenchReport) -> list[Text]:
                 f"   {_value(share.low, 'ratio')} to {_value(share.high, 'ratio')}",
             )
         )
-    said = []
+    sentences = []
     if share is not None:
-        said.append(
-            "The limit is what the matrix products of actor and critic, and nothing else, would allow in float32."
-        )
+        sentences.append("The limit is the rate of the matrix products of actor and critic alone, in float32.")
     phases = report.phases.get(_TRAINED)
     if phases:
         name, part = max(phases.items(), key=lambda phase: phase[1])
-        said.append(f"{part:.0%} of the time of training is {_spoken(name)}.")
-    return lines + ([Text(" ".join(said))] if said else [])
+        sentences.append(f"{part:.0%} of the training time is {_spoken(name)}.")
+    return lines + ([Text(" ".join(sentences))] if sentences else [])
 
 
 def _spoken(phase: str) -> str:
@@ -90,16 +88,16 @@ def _spoken(phase: str) -> str:
 def _machine(report: BenchReport) -> str:
     facts, tuning = report.machine, report.tuning
     device = facts.get("gpu", "") if facts.get("device", "cpu") != "cpu" else ""
-    told = [
+    facts_shown = [
         facts.get("cpu", ""),
         f"{facts.get('cores', '?')} cores",
         *([device] if device else []),
         f"torch {facts.get('torch', '?')}",
         f"{tuning.get('threads')} thread{'' if tuning.get('threads') == 1 else 's'}",
-        f"{count(report.flop_per_step)} FLOP an agent-step",
+        f"{count(report.flop_per_step)} FLOP per agent-step",
         f"{'quick, ' if report.quick else ''}{duration(report.seconds)}",
     ]
-    return clean(" · ".join(one for one in told if one))
+    return clean(" · ".join(one for one in facts_shown if one))
 
 
 def _grid(probes: Mapping[str, Summary], old: Mapping[str, Change] | None) -> Grid:
@@ -156,14 +154,14 @@ def _value(value: float, unit: str) -> str:
 
 
 def _changed(change: Change, unit: str) -> Text:
-    """How many times what it was; green where that is better, which with seconds is less."""
+    """The ratio to the earlier value; green if better (for seconds: lower), red if worse."""
     better = change.ratio < 1 if unit == "s" else change.ratio > 1
     style = "dim" if abs(change.ratio - 1) <= _LEVEL else "green" if better else "red"
     return Text(f"× {change.ratio:.2f}", style)
 
 
 def _phases(phases: Mapping[str, Mapping[str, float]]) -> Grid:
-    """Where the time goes, in percent; what is left over is what no phase counts."""
+    """The time by phase, in percent; the rest is time outside all phases."""
     shown = [name for name in _PHASES if any(name in one for one in phases.values())]
     columns = [
         Column(("where the time goes, %", "time, %"), keep=9, least=12),
@@ -182,13 +180,13 @@ def _phases(phases: Mapping[str, Mapping[str, float]]) -> Grid:
 def _next(report: BenchReport, comparison: Comparison | None) -> list[Text]:
     lines = ["Next:"]
     mixed = report.ratios.get(_MIXED)
-    if mixed is not None and mixed.low > _WORTH:
+    if mixed is not None and mixed.low > _MIN_SPEEDUP:
         lines.append(f"  league run --set algorithm.precision=bfloat16    trains {mixed.median:.1f} times as fast here")
     if report.quick:
-        lines.append("  league bench    takes minutes, and more samples")
+        lines.append("  league bench    takes minutes, with more samples")
     if comparison is None:
-        lines.append("  league bench --json > bench.json    keeps what it finds")
-        lines.append("  league bench --compare bench.json    and shows what has changed since")
+        lines.append("  league bench --json > bench.json    saves the report")
+        lines.append("  league bench --compare bench.json    shows changes since then")
     if len(lines) == 1:
         lines.append("  league run")
     return [Text(line) for line in lines]

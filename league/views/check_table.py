@@ -1,4 +1,4 @@
-"""What `league check` found, for people: the verdict, what to mend and where, then play, learning curves and cost."""
+"""The report of `league check` as text: the verdict, what to fix and where, then play, learning curves and cost."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "ok": "green"}
 
 _MOST = 10
-"""Curves of a lesson, and seats, that are shown one by one; where there are more, they are shown by role."""
+"""The most curves of a training, or seats, that are shown one by one; more are shown by role."""
 
 _CHANGED = 3.0
-"""Standard errors from which a return is shown as changed."""
+"""A return is shown as changed from this number of standard errors on."""
 
 
 def check_table(report: Report) -> RenderableType:
@@ -38,7 +38,7 @@ def check_table(report: Report) -> RenderableType:
 
 
 def _verdict(report: Report) -> Text:
-    """Passed or not, and how many findings of each kind."""
+    """Whether the game passes, and the number of findings of each level."""
     said = [
         f"{found} {level}{'' if found == 1 else 's'}"
         for level in ("error", "warning", "note")
@@ -63,7 +63,7 @@ def _counted(n: int, what: str) -> str:
 
 
 def _findings(findings: Sequence[Finding]) -> Grid:
-    """What is wrong, where, and what to do about it; what is right on one line each."""
+    """What is wrong, where, and how to fix it; checks that passed take one line each."""
     rows: list[Sequence[str | Text]] = []
     for finding in findings:
         rows.append([Text(finding.level, _STYLES[finding.level]), clean(finding.what)])
@@ -133,7 +133,7 @@ def _grouped(curves: Sequence[Curve], roles: Mapping[str, Sequence[str]]) -> lis
 
 
 def _middle(means: Sequence[Mean]) -> tuple[float, float]:
-    """The mean of means, and half an interval: of one of them, since they may all go together."""
+    """The mean of means, and the mean of their half intervals: the means may be fully correlated."""
     return sum(one.value for one in means) / len(means), sum(one.half for one in means) / len(means)
 
 
@@ -162,12 +162,12 @@ def _next(report: Report) -> list[Text]:
     game = f"{shlex.quote(clean(report.game))}{options}"
     lines = ["Next:"]
     if not report.passed:
-        lines.append(f"  league check {game}    again, once it is mended")
+        lines.append(f"  league check {game}    again, once it is fixed")
     else:
         steps = 1_000_000 if report.cost is None else report.cost.steps
         lines.append(f"  league run --game {game} --steps {steps}")
         if any(finding.check in ("learning.flat", "learning.unknown") for finding in report.findings):
             lines.append(f"  league check {game} --seconds 120    learns for longer")
-    lines.append(f"  league check {game} --json    every number of it")
-    # A command that is broken into lines cannot be copied.
+    lines.append(f"  league check {game} --json    shows all numbers")
+    # No wrapping: a command that is broken into lines cannot be copied.
     return [Text(line, no_wrap=True, overflow="ignore") for line in lines]

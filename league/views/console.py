@@ -1,4 +1,4 @@
-"""The live screen of `league run`: a listener that keeps a terminal up to date while the run goes on."""
+"""The live screen of `league run`: a listener that shows the run on a terminal."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _REFRESHES_PER_SECOND = 8
 
 
 class LiveConsole:
-    """Shows a run on a terminal, redrawn by a thread of its own; its last frame stays when it is left.
+    """Shows a run on a terminal. A thread of its own redraws the screen; the last frame stays visible.
 
-    Use it with `with`, as a listener of the run within. What others print meanwhile appears above it. Colours follow
-    the console that is handed in, and so NO_COLOR. clock: seconds, of which only differences matter.
+    Use it as a context manager around the run, and as a listener of the run. Other output appears above the screen.
+    Colours follow the given console, and thus NO_COLOR. clock: seconds; only differences matter.
     """
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
@@ -44,7 +44,7 @@ class LiveConsole:
         self._live.stop()
 
     def __call__(self, event: Event) -> None:
-        """Take in an event; the screen shows it at its next refresh."""
+        """Handle an event; the next refresh shows it."""
         with self._lock:
             self._watch.see(event, self._clock())
 
@@ -54,16 +54,16 @@ class LiveConsole:
             return compose(self._watch, self._clock(), width, height)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        # The last line stays empty: there the terminal echoes a ^C, which may not wrap a line that is drawn.
+        # Leave the last line empty: the terminal echoes ^C there, which must not wrap a drawn line.
         width, height = options.max_width, options.size.height - 1
         with self._lock:
             top, state = head(self._watch, self._clock(), width)[: max(height, 1)], (self._watch.seen, width, height)
             rest = body(self._watch, width, height - len(top)) if state != self._drawn else None
         if self._drawn is not None and self._drawn[1:] != state[1:]:
-            # A terminal that was resized has wrapped the last frame anew: where it begins is unknown, so begin afresh.
+            # After a resize the last frame may have wrapped, so that its position is unknown: clear the screen.
             yield Control(ControlType.HOME, ControlType.CLEAR)
         if rest is not None:
-            # Between events only the head changes: what costs time is drawn once, and time belongs to training.
+            # Between events only the head changes, so the costly body is drawn once per event.
             self._drawn, self._body = state, console.render_lines(rest, options.update(height=None), pad=False)
         yield from top
         for line in self._body:

@@ -1,4 +1,4 @@
-"""A team's score, taken apart, as text: the baseline's, what each seat brings, and what they come to."""
+"""The report of `league credit` as text: the baseline's score, each seat's share, and their sum."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from league.views.grid import Column, Grid, one_line
-from league.views.text import aligned, clean, duration, fine, half_width, interval
+from league.views.text import aligned, clean, duration, half_width, interval, interval_digits
 
 if TYPE_CHECKING:
     from league.studies.credit import CreditReport, CreditRequest, Mean
 
 
 def credit_table(report: CreditReport) -> RenderableType:
-    """Baseline + shares = score, one below the other; beside the shares what each seat scored itself."""
+    """The baseline, the shares and the score, one per line; beside each share the seat's own score."""
     baselines = list(dict.fromkeys(clean(share.baseline) for share in report.shares))
     sums = [report.before, report.gained, report.after]
     every = [*sums, *(one for share in report.shares for one in (share.share, share.own))]
-    digits = max((fine(one.value, half) for one in every if (half := half_width(one.low, one.high)) > 0), default=2)
+    digits = max(
+        (interval_digits(one.value, half) for one in every if (half := half_width(one.low, one.high)) > 0), default=2
+    )
 
     def text(one: Mean, signed: bool = False) -> str:
         return interval(one.value, one.low, one.high, digits, signed)
@@ -48,7 +50,7 @@ def credit_table(report: CreditReport) -> RenderableType:
 
 
 def again(asked: CreditRequest, games: int) -> str:
-    """The arguments of `league credit` that ask the same of so many games; what else is as by default is left out."""
+    """The arguments of `league credit` for the same request with another number of games; defaults are left out."""
     words = [asked.text, "--games", str(games)]
     for option in fields(asked)[1:]:
         value = getattr(asked, option.name)
@@ -57,7 +59,7 @@ def again(asked: CreditRequest, games: int) -> str:
 
 
 def _ending(report: CreditReport) -> Text:
-    """How it was found out."""
+    """How the shares were computed."""
     how = f"all {report.coalitions} coalitions on the same {report.games} games"
     if report.coalitions == 1:
         how = f"the baseline at every seat, {report.games} games"

@@ -1,4 +1,4 @@
-"""What `league games --try` found, as a table."""
+"""The results of `league games --try` as a table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from league.views.text import clean, count
 
 
 def game_trials_table(found: Iterable[GameTrial]) -> Grid:
-    """One line a game, and one more for each further role."""
+    """One line per game, and one for each further role."""
     columns = [
         Column(("game",), keep=9, least=12),
         Column(("seats",), keep=3, least=12, wrap=True),

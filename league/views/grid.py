@@ -1,4 +1,4 @@
-"""A table without lines that fits any width: columns shorten, then the least important leave; numbers never break."""
+"""A table without rules that fits any width: text columns are shortened, then the least important are dropped."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _GAP = 2
 class Column:
     """A column of a `Grid`.
 
-    titles: what stands above it, from the longest wording to the shortest. right: align to the right, as numbers are.
-    keep: how important it is. Where space is short, the least important are shortened and then leave; those with 0
-    leave before any is shortened. least: the width down to which its text may be shortened (None: it never is).
-    wrap: text that is too long goes on in the next line instead of being cut.
+    titles: the heading, from its longest wording to its shortest. right: align to the right, as for numbers. keep: the
+    importance. If the table is too wide, the least important columns are shortened first and then dropped; columns with
+    0 are dropped before any is shortened. least: the width down to which text may be shortened (None: never). wrap:
+    long text continues on the next line instead of being cut.
     """
 
     titles: tuple[str, ...]
@@ -30,9 +30,9 @@ class Column:
 
 
 class Grid:
-    """Rows under columns; rendered to the width that the console gives. Cells are text, never markup.
+    """Rows and columns, rendered at the console's width. Cells are text, never markup.
 
-    named: the column whose title names the whole table. heading: whether there are titles at all.
+    named: the column whose title is the title of the table. heading: whether to show titles.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Grid:
                 yield _joined([cell[line] if line < len(cell) else None for cell in cells], [w for _, _, w in chosen])
 
     def fit(self, width: int) -> list[tuple[int, str, int]]:
-        """The columns that are shown in `width` cells, each as (index, title, width)."""
+        """The columns to show in `width` cells, each as (index, title, width)."""
         kept = list(range(len(self.columns)))
         while True:
             for wording in (0, -1):
@@ -76,7 +76,7 @@ class Grid:
         return max(cell_len(title), 1, self._widest[index])
 
     def _shrink(self, kept: Sequence[int], natural: Sequence[int], room: int) -> list[int] | None:
-        """Widths that fit into `room`, taken from the least important columns first; None where they cannot."""
+        """Widths that fit into `room`, reduced for the least important columns first; None if that is not enough."""
         widths = dict(zip(kept, natural, strict=True))
         for index in sorted(kept, key=lambda index: (self.columns[index].keep, -index)):
             excess, least = sum(widths.values()) - room, self.columns[index].least
@@ -87,7 +87,7 @@ class Grid:
     def _lines(self, console: Console, cell: Text, index: int, width: int) -> list[Text]:
         column = self.columns[index]
         if not column.wrap and not cell.spans and (room := width - cell.cell_len) >= 0:
-            # Most cells of long tables: nothing to cut, one style.
+            # A shortcut for most cells of long tables: nothing to cut, one style.
             return [Text(" " * room + cell.plain if column.right else cell.plain.rstrip(), cell.style)]
         lines = list(cell.wrap(console, width, overflow="fold")) if column.wrap else [cell.copy()]
         for line in lines:
@@ -105,13 +105,13 @@ def facts_grid(facts: Sequence[tuple[str, Text]]) -> Grid:
 
 
 def one_line(text: Text) -> Text:
-    """The text, kept on one line: an ellipsis stands for what does not fit."""
+    """Keep the text on one line, with an ellipsis if it does not fit."""
     text.no_wrap, text.overflow = True, "ellipsis"
     return text
 
 
 def _joined(cells: Sequence[Text | None], widths: Sequence[int]) -> Text:
-    """One line of cells, without blanks at its end."""
+    """One line of cells, without trailing blanks."""
     line = Text(no_wrap=True, overflow="ellipsis")
     start = 0
     for cell, width in zip(cells, widths, strict=True):

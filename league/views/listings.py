@@ -32,7 +32,7 @@ class RunRow(NamedTuple):
 
 
 def runs_table(rows: Iterable[RunRow]) -> Grid:
-    """The runs that there are, one a line."""
+    """The runs, one a line."""
     columns = [
         Column(("run",), keep=9, least=12),
         Column(("game",), keep=7, least=10),
@@ -62,7 +62,7 @@ def runs_table(rows: Iterable[RunRow]) -> Grid:
 
 
 def games_table(games: Iterable[CatalogueEntry]) -> Grid:
-    """The games that can be named, and what is missing for those that cannot be played here."""
+    """All games, and what is missing for those that are not available."""
     columns = [
         Column(("game",), keep=3),
         Column(("description",), keep=1, least=18, wrap=True),
@@ -80,7 +80,7 @@ def games_table(games: Iterable[CatalogueEntry]) -> Grid:
 
 
 def config_table(values: Iterable[ResolvedSetting]) -> Grid:
-    """Resolved settings with their sources; what is left at its default is dimmed."""
+    """Resolved settings with their sources; defaults are dimmed."""
     from league.config.explain import toml_text
 
     columns = [

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from league.views.grid import Column, Grid, facts_grid, one_line
-from league.views.text import MISSING, clean, duration, fine, interval, number
+from league.views.text import MISSING, clean, duration, interval, interval_digits, number
 
 if TYPE_CHECKING:
     from league.studies.match import MatchReport
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def match_table(report: MatchReport) -> RenderableType:
-    """What a match showed, from the first contestant's view."""
+    """The result of a match, from the first contestant's point of view."""
     labels = [clean(label) for label in report.labels]
     parts: list[RenderableType] = [one_line(Text(" against ".join(labels), "bold"))]
     if report.score is not None:
@@ -38,7 +38,7 @@ def match_table(report: MatchReport) -> RenderableType:
         return Group(*parts, Text(), _ending(report))
     columns = [Column(("policy",), least=8, keep=2), Column(("mean return", "return"), right=True, keep=3)]
     returns = list(zip(report.mean_returns, report.return_halfwidths, strict=True))
-    digits = max(fine(mean, half) for mean, half in returns)
+    digits = max(interval_digits(mean, half) for mean, half in returns)
     rows = [
         [label, interval(mean, mean - half, mean + half, digits)]
         for label, (mean, half) in zip(labels, returns, strict=True)
@@ -65,16 +65,16 @@ def match_table(report: MatchReport) -> RenderableType:
 
 
 def _ending(report: MatchReport) -> Text:
-    """What the match took, and what there is to note."""
+    """The number of episodes, the seed, the duration and the report's note."""
     ending = f"{report.episodes} episodes, seed {report.seed}, {duration(report.seconds)}"
     return Text(ending + (f"; {clean(report.note)}" if report.note else ""), "dim")
 
 
 def _teams_grid(teams: Sequence[TeamScore]) -> Grid:
-    """What teams scored together, and each agent of them."""
+    """The scores of teams and of their agents."""
     seats = list(dict.fromkeys(agent.seat for team in teams for agent in team.agents))
     every: list[TeamScore | AgentScore] = [*teams, *(agent for team in teams for agent in team.agents)]
-    digits = max(fine(one.mean, one.halfwidth) for one in every)
+    digits = max(interval_digits(one.mean, one.halfwidth) for one in every)
 
     def text(one: TeamScore | AgentScore | None) -> str:
         if one is None:

@@ -32,7 +32,7 @@ def page_view(page: Page, width: int) -> RenderableType:
 
 
 def _lines(text: str, width: int) -> Iterator[str]:
-    """The page's lines, with links and wide tables as a terminal can show them; fenced blocks stay as they are."""
+    """The page's lines, with links and wide tables adapted to a terminal. Fenced blocks are unchanged."""
     for part in _FENCED.split(text):
         if part.startswith("```"):
             yield part
@@ -44,7 +44,7 @@ def _lines(text: str, width: int) -> Iterator[str]:
 
 
 def _table(lines: Sequence[str], width: int) -> Iterator[str]:
-    """A table; where three or more columns do not fit, a list of its rows with each cell's title before it."""
+    """The table; if it has three or more columns and does not fit, a list of its rows with titled cells."""
     rows = [[cell.strip() for cell in _CELL_EDGE.split(line)[1:-1]] for line in lines]
     titles, body = rows[0], rows[2:]
     widest = sum(max(map(len, column)) + _GAP for column in zip(titles, *body, strict=True))
@@ -52,5 +52,5 @@ def _table(lines: Sequence[str], width: int) -> Iterator[str]:
         yield from lines
         return
     for name, *cells in body:
-        told = "; ".join(f"{title}: {cell}" for title, cell in zip(titles[1:], cells, strict=True) if cell)
-        yield f"- **{name}** – {told}".replace(r"\|", "|")
+        cells_text = "; ".join(f"{title}: {cell}" for title, cell in zip(titles[1:], cells, strict=True) if cell)
+        yield f"- **{name}** – {cells_text}".replace(r"\|", "|")

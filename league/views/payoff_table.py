@@ -1,4 +1,4 @@
-"""Payoff tables as text: who scored what against whom."""
+"""Payoff tables as text: the score of each row against each column."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 def payoff_table(report: PayoffReport) -> RenderableType:
-    """All tables of a report below each other; with rated games, how many there were in a second grid."""
+    """All tables of a report; for rated games, each is followed by a grid of the numbers of games."""
     parts: list[RenderableType] = []
     for table in report.tables:
         parts += [one_line(_heading(table, len(report.tables) > 1)), _grid(table, _scores(table)), Text()]
         if not report.played:
             counts = [[str(cell.games) if cell else MISSING for cell in row] for row in table.cells]
             parts += [Text("rated games", "dim"), _grid(table, counts), Text()]
-    ending = ["rated games of the ledger; name policies to let them play"]
+    ending = ["rated games of the ledger; name policies to play new games"]
     if report.played:
         games = {cell.games for table in report.tables for row in table.cells for cell in row if cell}
-        ending = [f"{max(games)} games a cell", f"{report.episodes} episodes", f"seed {report.seed}"]
+        ending = [f"{max(games)} games per cell", f"{report.episodes} episodes", f"seed {report.seed}"]
         ending = [", ".join([*ending, duration(report.seconds)]), *filter(None, [clean(report.note)])]
     return Group(*parts, Text("; ".join(ending), "dim"))
 
@@ -46,7 +46,7 @@ def _heading(table: PayoffTable, several: bool) -> Text:
 
 
 def _scores(table: PayoffTable) -> list[list[str]]:
-    """The cells as text; all with as many digits as the narrowest interval has a use for."""
+    """The cells as text, all with the decimals that suit the narrowest interval."""
     cells = [cell for row in table.cells for cell in row if cell is not None]
     halves = [half_width(cell.low, cell.high) for cell in cells]
     finest = min((half for half in halves if half > 0), default=0.01)

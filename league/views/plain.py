@@ -1,4 +1,4 @@
-"""A run as plain lines, for logs, pipes and `--plain`: one line a finished round, and one for what happened in it."""
+"""A run as plain lines, for logs, pipes and `--plain`: one line per finished round and one per other event."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _NAMED = 4
 class PlainConsole:
     """Writes lines to `stream` as a listener of a run. No colours, no control characters.
 
-    every: seconds that lie at least between two lines of rounds; the rounds between are left out, the last never is.
-    Snapshots are named together, before the next line of a round; all else is written at once.
+    every: the least number of seconds between two lines of rounds. Rounds in between are skipped, but never the last.
+    Snapshots are listed together before the next line of a round; all other events are written at once.
     """
 
     def __init__(self, stream: TextIO, every: float = 2.0, clock: Callable[[], float] = time.monotonic) -> None:
@@ -29,7 +29,7 @@ class PlainConsole:
         self._snapshots: list[Snapshot] = []
 
     def __call__(self, event: Event) -> None:
-        """Take in an event and write what is due."""
+        """Handle an event and write the lines that are due."""
         now = self._clock()
         self._watch.see(event, now)
         match event:
@@ -54,7 +54,7 @@ class PlainConsole:
                 self._write(f"round {event.round}  {reason} after {duration(event.seconds)}, {steps}")
 
     def _flush(self, now: float) -> None:
-        """Write the newest round that was not written yet, after the snapshots up to it."""
+        """Write the waiting snapshots, then the waiting round."""
         if self._snapshots:
             named = ", ".join(f"{clean(one.name)} {clean(one.short)}" for one in self._snapshots[-_NAMED:])
             earlier = len(self._snapshots) - _NAMED
@@ -90,14 +90,14 @@ class PlainConsole:
                     yield f"best{of} {clean(line.snapshot.name)} {rating}"
 
     def _write(self, line: str) -> None:
-        # A stream that cannot write an arrow or a dash gets a question mark: a log is no reason to fall silent.
+        # Characters that the stream cannot encode become question marks: a log line must not raise an error.
         encoding = self._stream.encoding or "utf-8"
         self._stream.write(line.encode(encoding, "replace").decode(encoding) + "\n")
         self._stream.flush()
 
 
 def _started(event: RunStarted) -> str:
-    """What begins, and when it will stop."""
+    """The run that starts, and its budget."""
     budgets = [
         f"{event.rounds_budget} rounds" if event.rounds_budget else "",
         f"{count(event.steps_budget)} agent-steps" if event.steps_budget else "",
@@ -111,7 +111,7 @@ def _started(event: RunStarted) -> str:
 
 
 def _range(values: list[float]) -> str:
-    """One learner's value, or the lowest and highest of several learners'."""
+    """One learner's value, or the lowest and highest of several learners."""
     digits = places(values)
     low, high = number(min(values), digits), number(max(values), digits)
     return low if low == high else f"{low} to {high}"

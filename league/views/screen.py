@@ -1,7 +1,7 @@
-"""The live screen as a pure function of what was announced, the time and the terminal's size.
+"""The live screen as a pure function of the run's events, the time and the terminal's size.
 
-From top to bottom: the run and its progress; then, as far as there is room, the standings of every role, the
-learners' metrics, recent events, and where the time goes. Wide terminals have the standings beside the rest.
+From top to bottom: the run and its progress; then, if there is room, the standings of every role, the learners'
+metrics, recent events, and the time by phase. On wide terminals the standings are beside the rest.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ METRICS: tuple[tuple[tuple[str, ...], int], ...] = (
     (("td_loss",), 7),
     (("q_value", "q"), 6),
 )
-"""The learners' metrics that are shown: (name, shorter name), and how long they stay where space is short.
+"""The metrics to show: (name, shorter name), and their importance if space is short.
 
-Not every algorithm has all of them: those that no learner has are left out, from the first round on.
+Metrics that no learner has are left out after the first round, since algorithms have different ones.
 """
 
 _TWO_COLUMNS = 140
@@ -47,9 +47,9 @@ _STYLES = {"snapshot": "cyan", "best": "yellow", "exploit": "magenta", "warning"
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """A part of the screen, as tall as there is room: `draw(width, n)` gives a heading line and n lines below it.
+    """A part of the screen of variable height: `draw(width, n)` returns a heading and n lines below it.
 
-    wanted: lines that it could fill. weight: its share of room that is short.
+    wanted: the most lines that it can fill. weight: its share if there is not enough room.
     """
 
     draw: Callable[[int, int], RenderableType]
@@ -64,12 +64,12 @@ def compose(watch: Watch, now: float, width: int, height: int) -> RenderableType
 
 
 def head(watch: Watch, now: float, width: int) -> list[RenderableType]:
-    """The lines that change with the clock: the run, its progress, what it is doing."""
+    """The lines that change with the clock: the run, its progress and its current phase."""
     return [_title(watch, width), _bar(watch, now, width), _status(watch, width)]
 
 
 def body(watch: Watch, width: int, room: int) -> RenderableType:
-    """All below the head, at most `room` lines: it changes with what is announced alone, `Progress` excepted."""
+    """Everything below the head, in at most `room` lines. It changes only with events other than `Progress`."""
     half = (width - _GUTTER) // 2 if width >= _TWO_COLUMNS else width
     standings, rest = _standings(watch), [_learners(watch), _events(watch, half)]
     if watch.phases:
@@ -87,7 +87,7 @@ def body(watch: Watch, width: int, room: int) -> RenderableType:
 
 
 def _stack(sections: Sequence[_Section], width: int, room: int) -> list[RenderableType]:
-    """As many of the sections, first ones first, as fit into `room` lines, with blank lines where these fit, too."""
+    """The sections that fit into `room` lines, in order, with blank lines between them if those fit, too."""
     shown = list(sections)
     while shown and sum(1 + min(section.wanted, 1) for section in shown) > room:
         shown.pop()
@@ -102,7 +102,7 @@ def _stack(sections: Sequence[_Section], width: int, room: int) -> list[Renderab
 
 
 def allot(wanted: Sequence[tuple[int, float]], room: int) -> list[int]:
-    """Lines for each (wanted, weight), at most `room` in all and at most what is wanted, shared by weight."""
+    """Share `room` lines by weight. wanted: (lines, weight) of each; none gets more lines than it wants."""
     given = [0] * len(wanted)
     while room > 0:
         short = [i for i, (lines, _) in enumerate(wanted) if given[i] < lines]
@@ -125,7 +125,7 @@ def _title(watch: Watch, width: int) -> Text:
 
 
 def _bar(watch: Watch, now: float, width: int) -> RenderableType:
-    """Where the run is within its budget; a run without one shows the round in progress."""
+    """The used share of the run's budget; without a budget, the progress of the current round."""
     run, done = watch.started, watch.done(now)
     of = f"/{run.rounds_budget}" if run is not None and run.rounds_budget else ""
     share = watch.within if done is None else done
@@ -167,7 +167,7 @@ def _status(watch: Watch, width: int) -> Text:
 
 
 def _fields(facts: Sequence[Text], width: int) -> Text:
-    """Facts in a row, as many as fit."""
+    """As many facts on one line as fit."""
     line = Text(no_wrap=True)
     for fact in facts:
         if line.cell_len and line.cell_len + 3 + fact.cell_len > width:
@@ -221,7 +221,7 @@ def _learners(watch: Watch) -> _Section:
 
 
 def _events(watch: Watch, width: int) -> _Section:
-    """The latest events, oldest first. width: of the section, to break the lines of warnings."""
+    """The latest events, oldest first. width: of the section, at which warnings are wrapped."""
     texts = [_event(event, width) for event in watch.events]
 
     def draw(width: int, n: int) -> RenderableType:
@@ -234,7 +234,7 @@ def _events(watch: Watch, width: int) -> _Section:
 
 
 def _event(event: EventLine, width: int) -> list[Text]:
-    """One event in lines of at most `width` cells; only warnings take several."""
+    """One event in lines of at most `width` cells. Only warnings take several lines."""
     label = Text.assemble((f"{event.round:>6}", "dim"), "  ", (f"{event.kind:<8}", _STYLES.get(event.kind, "")), "  ")
     texts = [event.text]
     if event.kind == "warning":
@@ -246,7 +246,7 @@ def _event(event: EventLine, width: int) -> list[Text]:
 
 
 def _phases(watch: Watch, width: int) -> Text:
-    """Shares of the time since the start, largest first."""
+    """Each phase's share of the time since the start, largest first."""
     total = sum(watch.phases.values()) or 1.0
     shares = sorted(watch.phases.items(), key=lambda item: -item[1])
     return _fields(

@@ -10,7 +10,18 @@ from rich.text import Text
 
 from league.records import PolicyId, Rating, Standing
 from league.views.grid import Column, Grid, one_line
-from league.views.text import MISSING, aligned, clean, count, duration, fine, half_width, interval, number, places
+from league.views.text import (
+    MISSING,
+    aligned,
+    clean,
+    count,
+    duration,
+    half_width,
+    interval,
+    interval_digits,
+    number,
+    places,
+)
 
 if TYPE_CHECKING:
     from league.run.ratings import Refit
@@ -28,9 +39,9 @@ Seats = Mapping[str, Mapping[PolicyId, Rating]]
 def standings_table(
     standings: Sequence[Standing], role: str | None, by: str, one_sided: bool, seats: Seats | None = None
 ) -> RenderableType:
-    """The standings of one role (None: the game has one), by the rating called `by`; one-sided games by score.
+    """The standings of one role (None: the game has one role), by the rating called `by`; by score in one-sided games.
 
-    seats: what everybody scored where, to be shown instead of their records.
+    seats: if given, scores by seat, which are shown instead of wins, draws and losses.
     """
     how = "mean score" if one_sided else clean(by)
     parts = [*([clean(role)] if role else []), f"{how} ± 95 % interval", *(["score by seat"] if seats else [])]
@@ -43,11 +54,11 @@ def standings_table(
 
 
 def _seats_grid(lines: Sequence[Standing], one_sided: bool, seats: Seats) -> Grid:
-    """The standings with what each scored at each place, side by side."""
+    """The standings with a column of scores for each seat."""
     whole = standings_grid(lines, one_sided, "snapshot", "name")
     found = [[scores.get(line.snapshot.id) for line in lines] for scores in seats.values()]
     halves = [half_width(one.low, one.high) for scores in found for one in scores if one is not None]
-    digits = max((fine(0.0, half) for half in halves if half > 0), default=3)
+    digits = max((interval_digits(0.0, half) for half in halves if half > 0), default=3)
     columns = [Column((f"score as {clean(name)}", clean(name)), right=True, keep=9) for name in seats]
     cells = [
         aligned([MISSING if one is None else interval(one.value, one.low, one.high, digits) for one in scores])
@@ -60,7 +71,7 @@ def _seats_grid(lines: Sequence[Standing], one_sided: bool, seats: Seats) -> Gri
 
 
 def standings_grid(lines: Sequence[Standing], one_sided: bool, id_title: str, name_title: str) -> Grid:
-    """Standings as a grid: the best has a star, anchors are named so and dimmed. Also what the live screen shows."""
+    """Standings as a grid: the best is starred, anchors are labelled and dimmed. The live screen shows it, too."""
     halves = [half_width(line.rating.low, line.rating.high) for line in lines]
     digits = places([*(line.rating.value for line in lines), *halves])
     half_texts = aligned([f"±{number(half, digits)}" for half in halves])
@@ -82,7 +93,7 @@ def standings_grid(lines: Sequence[Standing], one_sided: bool, id_title: str, na
         snapshot = line.snapshot
         anchor = snapshot.origin == "anchor"
         style = "dim" if anchor else "bold" if line.best else ""
-        # Among standings of one role an anchor need not name the role again.
+        # In the standings of one role, the name of an anchor does not repeat the role.
         short = clean(snapshot.text if anchor else snapshot.short)
         rows.append(
             [
@@ -102,7 +113,7 @@ def standings_grid(lines: Sequence[Standing], one_sided: bool, id_title: str, na
 
 
 def _outcomes(lines: Sequence[Standing]) -> tuple[list[str], str]:
-    """Wins, draws and losses of each line as one aligned text, and the title above them."""
+    """Each line's wins, draws and losses as one aligned text, and the title of the column."""
     parts = [
         aligned([title, *(str(n) for n in numbers)])
         for title, numbers in (
@@ -116,7 +127,7 @@ def _outcomes(lines: Sequence[Standing]) -> tuple[list[str], str]:
 
 
 def trend(change: float | None, digits: int) -> Text:
-    """An arrow and by how much: up, down, or level where the change rounds to nothing."""
+    """A change with an arrow up or down; an equals sign if the change rounds to zero."""
     if change is None:
         return Text("")
     size = number(abs(change), digits)
@@ -126,7 +137,7 @@ def trend(change: float | None, digits: int) -> Text:
 
 
 def refit_table(found: Refit) -> RenderableType:
-    """What a full refit of the ledger showed."""
+    """The result of a full refit of the ratings."""
     columns = [Column(("rating",), least=8, keep=2), Column(("largest difference from the cache", "difference"))]
     differences = ["nothing was cached" if apart is None else f"{apart:.2g}" for apart in found.ratings.values()]
     rows = [[clean(name), apart] for name, apart in zip(found.ratings, differences, strict=True)]

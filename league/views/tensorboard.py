@@ -1,4 +1,4 @@
-"""A run as TensorBoard shows it: a listener that writes metrics, ratings and phases to `RUN/tensorboard`."""
+"""TensorBoard output: a listener that writes metrics, ratings and phases to `RUN/tensorboard`."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 FOLDER = "tensorboard"
-"""Its name within a run's folder."""
+"""The folder's name within a run's folder."""
 
 
 class TensorBoard:
-    """Writes what a run announces; the step of every point is the run's agent-steps in total.
+    """Writes a run's events. The step of every point is the run's total of agent-steps.
 
-    `LEARNER/METRIC`, `rating/LEARNER` (of the learner's latest snapshot, as the standings show it), `phase/NAME`
-    (seconds) and `run/…`. A run that goes on drops the points after its last committed round, so none is there twice.
-    Made before the run begins: raises ConfigError where the package is missing.
+    Tags: `LEARNER/METRIC`, `rating/LEARNER` (of the learner's latest snapshot in the standings), `phase/NAME` (seconds)
+    and `run/…`. A resumed run first drops the points after its last committed round, so that none is written twice.
+    Raises ConfigError if the package is missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,7 +36,7 @@ class TensorBoard:
         self._writer: SummaryWriter | None = None
 
     def __call__(self, event: Event) -> None:
-        """Take in an event and write what it brought."""
+        """Handle an event and write its values."""
         match event:
             case RunStarted():
                 from torch.utils.tensorboard import SummaryWriter
@@ -52,7 +52,7 @@ class TensorBoard:
 
 
 def points(event: RoundFinished) -> dict[str, float]:
-    """The finite values that a round brings, by tag."""
+    """The finite values of a round, by tag."""
     found = {f"{learner}/{name}": value for learner, values in event.metrics.items() for name, value in values.items()}
     found |= {f"rating/{line.snapshot.learner}": line.rating.value for line in _latest(event)}
     found |= {f"phase/{name}": seconds for name, seconds in event.phases.items()}

@@ -1,4 +1,4 @@
-"""Numbers and names as people read them: short, aligned, and safe to put on a terminal."""
+"""Numbers and names as readable text: short, aligned, and safe to print on a terminal."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 MISSING = "–"
-"""What stands where a number is not known."""
+"""Shown in place of an unknown number."""
 
 _BARS = "▁▂▃▄▅▆▇█"
 _POINTS = 16
-"""Columns of a curve."""
+"""The most columns of a curve."""
 
 
 def clean(name: str) -> str:
-    """A name from outside as one line of printable text: what would move a cursor or break a line becomes a dot."""
+    """An untrusted name as one line of printable text: control characters become dots, line breaks become spaces."""
     return "".join(letter if letter.isprintable() else " " if letter in "\n\t" else "·" for letter in name)
 
 
 def duration(seconds: float) -> str:
-    """Two units at most: `42s`, `1m40s`, `2h05m`, `3d04h`; `–` where it is not a finite number."""
+    """A duration in at most two units: `42s`, `1m40s`, `2h05m`, `3d04h`; `–` if it is not finite."""
     if not math.isfinite(seconds):
         return MISSING
     whole = max(round(seconds), 0)
@@ -34,7 +34,7 @@ def duration(seconds: float) -> str:
 
 
 def count(n: float) -> str:
-    """How many, in five characters where it can: `999`, `1.2k`, `393k`, `1.2M`; `–` where it is not finite."""
+    """A count in about five characters: `999`, `1.2k`, `393k`, `1.2M`; `–` if it is not finite."""
     if not math.isfinite(n):
         return MISSING
     size, units = abs(n), ["", "k", "M", "G", "T"]
@@ -47,13 +47,13 @@ def count(n: float) -> str:
 
 
 def places(values: Iterable[float]) -> int:
-    """Digits after the point, 0 to 4, with which the largest of the finite values has three significant digits."""
+    """The decimals, 0 to 4, that give the largest finite value three significant digits."""
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     return 2 if largest == 0 else min(max(2 - math.floor(math.log10(largest)), 0), 4)
 
 
 def number(value: float | None, digits: int, signed: bool = False) -> str:
-    """A number with so many digits after the point; `–` for None, `nan` and `∞` as they are, `1.2e+07` where huge."""
+    """A number with `digits` decimals; `–` for None, `nan` and `∞` as such, `1.2e+07` for large values."""
     if value is None:
         return MISSING
     if math.isnan(value):
@@ -62,42 +62,42 @@ def number(value: float | None, digits: int, signed: bool = False) -> str:
     if math.isinf(value):
         return f"{sign if value > 0 else '-'}∞"
     text = f"{value:{sign}.1e}" if abs(value) >= 1e6 else f"{value:{sign}.{digits}f}"
-    # A rounded -0.00 would show a sign that the number does not have.
+    # Drop the sign of a value that rounds to zero: not -0.00.
     return text.replace("-", sign, 1) if float(text) == 0 else text
 
 
 def half_width(low: float, high: float) -> float:
-    """Half the width of an interval; infinite where an end is."""
+    """Half the width of an interval; infinite if one end is."""
     return (high - low) / 2 if math.isfinite(high - low) else math.inf
 
 
-def fine(value: float, half: float) -> int:
-    """Digits after the point with which half an interval has two significant digits (without one: as `places`)."""
+def interval_digits(value: float, half: float) -> int:
+    """The decimals that give half an interval two significant digits; without an interval, as `places`."""
     known = math.isfinite(half) and half > 0
     return max(places([half]) - 1, 0) if known else places([value])
 
 
 def interval(value: float, low: float, high: float, digits: int | None = None, signed: bool = False) -> str:
-    """A value and half of its interval: `+412 ±35`. digits: after the point; None: as many as are `fine`."""
+    """A value and half of its interval: `+412 ±35`. digits: decimals; None: as in `interval_digits`."""
     half = half_width(low, high)
     if digits is None:
-        digits = fine(value, half)
+        digits = interval_digits(value, half)
     return f"{number(value, digits, signed)} ±{number(half, digits)}"
 
 
 def shortened(text: str, room: int = 12) -> str:
-    """A text of at most so many characters, its end cut off where it is longer."""
+    """The text, cut off with an ellipsis if it is longer than `room` characters."""
     return text if len(text) <= room else f"{text[: room - 1]}…"
 
 
 def aligned(texts: Sequence[str]) -> list[str]:
-    """Texts made equally long with spaces before them."""
+    """The texts padded on the left to equal length."""
     room = max(map(len, texts), default=0)
     return [text.rjust(room) for text in texts]
 
 
 def sparkline(values: Sequence[float | None]) -> str:
-    """A curve in one line of at most `_POINTS` bars, each the mean of some values; a blank where there are none."""
+    """A curve of at most `_POINTS` bars on one line. Each bar is the mean of some values; a blank means no value."""
     width = min(len(values), _POINTS)
     edges = [round(place * len(values) / width) for place in range(width + 1)] if width else []
     points = [average(values[begin:end]) for begin, end in pairwise(edges)]
@@ -108,6 +108,6 @@ def sparkline(values: Sequence[float | None]) -> str:
 
 
 def average(values: Sequence[float | None]) -> float | None:
-    """The mean of those that are there; None where none is."""
+    """The mean of the values that are not None; None if there are none."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None

@@ -1,4 +1,4 @@
-"""What a run has announced so far, kept as a view needs it: progress, pace, recent events. No terminal, no clock."""
+"""The state of a run from its events, as the views need it: progress, pace, recent events. No terminal, no clock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REASONS = {
     "interrupt": "stopped by an interrupt",
     "error": "stopped by an error",
 }
-"""Why a run stopped, in words."""
+"""The reasons for which a run stops, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,15 @@ class EventLine:
 
 
 class Watch:
-    """Follows one run. Times are seconds of the caller's clock; `now` is that clock's time of the call.
+    """Follows one run. Times are in seconds of the caller's clock; `now` is its current time.
 
-    round, steps: of the last committed round. within: how much of the round in progress is done, in [0, 1].
-    phases: seconds by phase since the start; unknown time is "other". last: the last finished round. seen: how many
-    events there were, `Progress` excepted.
+    round, steps: of the last committed round. within: the fraction of the current round that is done, in [0, 1].
+    phases: seconds by phase since the start; unaccounted time is "other". last: the last finished round. seen: the
+    number of events, without `Progress`.
     """
 
     def __init__(self, now: float) -> None:
-        self.began = self._heard = now
+        self.began = self._updated = now
         self.ended: float | None = None
         self.started: RunStarted | None = None
         self.last: RoundFinished | None = None
@@ -53,11 +53,11 @@ class Watch:
         self._start = 0.0
 
     def see(self, event: Event, now: float) -> None:
-        """Take in one event."""
+        """Handle one event."""
         self.seen += not isinstance(event, Progress)
         match event:
             case RunStarted():
-                self.started, self.began, self._heard = event, now, now
+                self.started, self.began, self._updated = event, now, now
                 self.round, self.steps = event.round, event.steps
                 self._start = self.done(now) or 0.0
                 if event.seating:
@@ -66,7 +66,7 @@ class Watch:
                     self._note(event.round, "start", f"goes on after round {event.round}")
             case Progress():
                 self.phase, self.phase_fraction = clean(event.phase), min(max(event.fraction, 0.0), 1.0)
-                # Phases count their own fractions: the round's never falls back.
+                # Each phase restarts its fraction at 0; that of the round must never decrease.
                 self.within = max(self.within, self.phase_fraction)
             case RoundFinished():
                 self._finish(event, now)
@@ -81,11 +81,11 @@ class Watch:
                 self._note(event.round, "stop", self.phase)
 
     def elapsed(self, now: float) -> float:
-        """Seconds since the run began; it stands still once the run has stopped."""
+        """Seconds from the start of the run to now, or to its end if it has stopped."""
         return (self.ended if self.ended is not None else now) - self.began
 
     def done(self, now: float) -> float | None:
-        """How much of the nearest budget is used, in [0, 1]; None where the run has none."""
+        """The used fraction of the budget that ends first, in [0, 1]; None for a run without a budget."""
         run = self.started
         if run is None:
             return None
@@ -100,11 +100,11 @@ class Watch:
         return min(max(used), 1.0) if used else None
 
     def remaining(self, now: float) -> float | None:
-        """Estimated seconds to the end of the budget, None where nobody can know."""
+        """Estimated seconds to the end of the budget; None if there is no estimate."""
         if self.stopped is not None:
             return None
         if self.last is not None and self.last.remaining is not None:
-            return max(self.last.remaining - (now - self._heard), 0.0)
+            return max(self.last.remaining - (now - self._updated), 0.0)
         done = self.done(now)
         if done is None or done - self._start < 0.005:
             return self.started.seconds_budget if self.started is not None else None
@@ -117,7 +117,7 @@ class Watch:
 
     @property
     def pace(self) -> float | None:
-        """Agent-steps a second over the last rounds; None before the first."""
+        """Agent-steps per second over the last rounds; None before the first."""
         seconds = sum(second for _, second in self._pace)
         return sum(steps for steps, _ in self._pace) / seconds if seconds > 0 else None
 
@@ -127,7 +127,7 @@ class Watch:
         return self.last.standings if self.last is not None else {}
 
     def _finish(self, event: RoundFinished, now: float) -> None:
-        self.last, self._heard = event, now
+        self.last, self._updated = event, now
         self.round, self.steps, self.within, self.phase_fraction = event.round, event.steps, 0.0, 0.0
         self._pace.append((event.steps_per_second * event.seconds, event.seconds))
         for phase, seconds in event.phases.items():
@@ -140,7 +140,7 @@ class Watch:
             best = next((line.snapshot for line in lines if line.best), None)
             if best is None or self._best.get(role) == best.id:
                 continue
-            # Who was best already when a run goes on is no news.
+            # When a run is resumed, the best so far is not an event.
             if role in self._best or self.started is None or not self.started.resumed:
                 self._note(event.round, "best", best_text(best, len(event.standings)))
             self._best[role] = best.id
@@ -152,13 +152,13 @@ class Watch:
 
 
 def best_text(snapshot: Snapshot, roles: int) -> str:
-    """Who is best now, with the role where there are several."""
+    """The new best snapshot, with its role if there are several roles."""
     of = f" of {clean(snapshot.role)}" if roles > 1 else ""
     return f"{clean(snapshot.name)} {clean(snapshot.short)} is best{of}"
 
 
 def exploit_text(event: Exploited) -> str:
-    """Who was copied over from whom, and what changed: `main-3 ← main-1  learning_rate 0.0003→0.00024`."""
+    """Which learner copied which, and what changed: `main-3 ← main-1  learning_rate 0.0003→0.00024`."""
     changed = [
         f"{clean(name)} {_short(event.before.get(name))}→{_short(value)}"
         for name, value in event.after.items()

@@ -156,7 +156,7 @@ def test_payoff_played(here: Path) -> None:
     ]  # fmt: skip
     assert played["cells"][1][2]["low"] > 0.5
     assert (found["played"], found["episodes"], found["seed"]) == (True, 60, 2)
-    assert "20 games a cell, 60 episodes, seed 2" in table(*arguments)
+    assert "20 games per cell, 60 episodes, seed 2" in table(*arguments)
     refused = league("payoff", "best", "random", "--games", "0")
     assert (refused.code, "at least one game per cell" in refused.err) == (2, True)
 

@@ -398,7 +398,7 @@ def test_the_table_for_people(first: Path) -> None:
     assert max(map(cell_len, lines)) <= WIDTH
     assert lines[0] == "training reaches 0.78 of this machine's limit   0.75 to 0.81"
     text = " ".join(" ".join(lines).split())
-    assert "80% of the time of training is the update." in text
+    assert "80% of the training time is the update." in text
     assert "1 thread ·" in text
     assert "tictactoe, self-play" in text
     assert "self_play 5 10 80 5" in text

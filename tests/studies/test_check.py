@@ -173,7 +173,7 @@ def test_the_table_for_people(width: int) -> None:
     table = lines[: lines.index("Next:")]
     assert max(map(cell_len, table)) <= width
     assert len([line for line in table if line.endswith("→ mend it")]) == 2, "what is right needs no advice"
-    assert "  league check mine.py:Game --set game.options.N=2    again, once it is mended" in lines
+    assert "  league check mine.py:Game --set game.options.N=2    again, once it is fixed" in lines
 
 
 def test_the_table_of_a_whole_report(whole: tuple[Report, list[float]]) -> None:

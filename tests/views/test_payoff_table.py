@@ -44,7 +44,7 @@ def test_rated_games_are_counted_beside_what_they_say():
         "main.5       –     100",
         "random     100       –",
         "",
-        "rated games of the ledger; name policies to let them play",
+        "rated games of the ledger; name policies to play new games",
     ]
 
 
@@ -56,7 +56,7 @@ def test_a_table_by_role_says_whose_score_it_is():
         "adversary.1  12.2 ±2.2   4.0 ±1.0",
         "adversary.9  31.0 ±3.0  17.5 ±2.5",
         "",
-        "50 games a cell, 200 episodes, seed 7, 1m05s; with main.1 at the other posts",
+        "50 games per cell, 200 episodes, seed 7, 1m05s; with main.1 at the other posts",
     ]
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from league.views.text import clean, count, duration, fine, interval, number, places, sparkline
+from league.views.text import clean, count, duration, interval, interval_digits, number, places, sparkline
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_what_is_no_number_is_shown_as_it_is() -> None:
 def test_any_two_floats_can_be_shown_in_little_room(value: float, other: float) -> None:
     digits = places([value, other])
     assert 0 <= digits <= 4
-    assert 0 <= fine(value, other) <= 4
+    assert 0 <= interval_digits(value, other) <= 4
     assert len(number(value, digits, signed=True)) <= 12
     assert len(interval(value, value - 1, value + 1)) <= 25
 
