@@ -58,7 +58,7 @@ class League:
         self.config, self.folder = config, Path(folder)
         self.bus = Bus(tuple(listeners))
         parts = open_league(config, self.folder, retune)
-        self._tuning_news = parts.tuning.news(parts.tuned_before)
+        self._tuning_changes = parts.tuning.changes_since(parts.tuned_before)
         self.store, self.roster, self.executor = parts.store, parts.roster, parts.executor
         self.tables, self.learners = parts.tables, parts.learners
         self.matchmaker, self.posts = parts.matchmaker, parts.posts
@@ -264,7 +264,7 @@ class League:
         here = provenance()
         warnings = differences(self.store.provenance()[-1], here)
         warnings += dict.fromkeys(learner.notice for learner in self.learners if learner.notice)
-        warnings += [self._tuning_news] if self._tuning_news else []
+        warnings += [self._tuning_changes] if self._tuning_changes else []
         if not self.executor.replays:
             warnings.append(f"{self.roster.spec.id} does not replay: every round starts fresh episodes")
         events = announce.run_started(

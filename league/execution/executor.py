@@ -25,7 +25,7 @@ from league.threads import Threads
 MATCH_SLOTS = 16384
 """The most games of a match that are played in one batch."""
 
-_BATCHES = 16
+_MAX_BATCHES = 16
 """The most batches of a long match, and so the most threads that can share it."""
 
 Carry = tuple[dict[str, Tensor], tuple[PolicyId, ...]]
@@ -90,7 +90,7 @@ class Executor:
         if not self._match_games:
             self._match_games = match_games(self.make_game, episodes, self.slots)
         elif isinstance(self._match_games[0], NativeGame):
-            self._match_games = _batches(self._match_games[0], episodes)
+            self._match_games = _match_batches(self._match_games[0], episodes)
         return play(self._match_games, policies, fixtures, tick=tick, threads=self.threads)
 
     def seated(self, table: int) -> set[PolicyId]:
@@ -133,15 +133,15 @@ def match_games(make: Callable[[int], Game], episodes: int, slots: int) -> list[
     """
     probe = make(1)
     if isinstance(probe, NativeGame):
-        return _batches(probe, episodes)
+        return _match_batches(probe, episodes)
     probe.close()
     return [make(min(episodes, slots))]
 
 
-def _batches(game: NativeGame, episodes: int) -> list[Game]:
+def _match_batches(game: NativeGame, episodes: int) -> list[Game]:
     """Forks of a native game for a match: forking is cheap, while making one may mean unrolling its rules."""
     batches = 2 if episodes >= MATCH_SLOTS else 1
-    while batches < _BATCHES and episodes >= 4 * batches * MATCH_SLOTS:
+    while batches < _MAX_BATCHES and episodes >= 4 * batches * MATCH_SLOTS:
         batches *= 2
     game.start(torch.zeros(1, dtype=torch.int64))
     rows = torch.zeros(min(-(-episodes // batches), MATCH_SLOTS), dtype=torch.int64, device=game.device)

@@ -96,9 +96,9 @@ class TrainingTable:
         """
         began = time.perf_counter()
         if not self.game.replays:
-            self._forget(number)
+            self._start_afresh(number)
         for learner in learners:
-            self._fit(learner)
+            self._allocate_memory(learner)
         table = self._seat(learners, frozen, seatings)
         rollout = collect(table, turns, self._pending, part(tick, 0.0, 0.6))
         if self._team_reward or any(learner.uses_team_reward for learner in learners):
@@ -127,7 +127,7 @@ class TrainingTable:
             for phase, seconds in found.seconds.items():
                 counts[phase] = counts.get(phase, 0.0) + seconds
             trained += int(found.metrics["agent_steps"])
-            decisions = _decisions(self.game.spec, rollout, learner.role.name, index)
+            decisions = _decisions_by_seat(self.game.spec, rollout, learner.role.name, index)
             metrics[learner.name] = found.metrics | decisions | _returns(self.game.spec, rollout, index)
         own = sum(int(((rows.owner < len(learners)) & rows.present).sum()) for rows in rollout.rows.values())
         live = [learner.name for learner in learners]
@@ -185,7 +185,7 @@ class TrainingTable:
                 columns[field.name] = saved
         return Decisions.of(columns)
 
-    def _fit(self, learner: Learner) -> None:
+    def _allocate_memory(self, learner: Learner) -> None:
         """Allocate a learner's memory. Raises SnapshotError if the carry's memory has another shape."""
         role = learner.role.name
         pending = self._pending[role]
@@ -206,7 +206,7 @@ class TrainingTable:
     def _misfit(self, key: str) -> SnapshotError:
         return SnapshotError(f"table {self.number}: its state in the checkpoint does not fit this game (at '{key}')")
 
-    def _forget(self, number: int) -> None:
+    def _start_afresh(self, number: int) -> None:
         """Start fresh episodes, because the state of a game that does not replay cannot be saved."""
         self._table, self._carry, self._names = None, {}, ()
         self._seed = fold(self.job, number)
@@ -346,7 +346,7 @@ def score_of_sides(spec: GameSpec, score: Tensor) -> Tensor:
     return ahead / (total.shape[1] - 1)
 
 
-def _decisions(spec: GameSpec, rollout: Rollout, role: str, index: int) -> dict[str, float]:
+def _decisions_by_seat(spec: GameSpec, rollout: Rollout, role: str, index: int) -> dict[str, float]:
     """A learner's decisions at each seat of its role; empty if the role has one seat."""
     seats, rows = spec.role(role).seats, rollout.rows[role]
     if len(seats) == 1:

@@ -35,7 +35,7 @@ def new_run(name: str) -> Path:
 
 
 def beside(folder: Path) -> Path:
-    """The first free name beside a run: `folder`, `folder-2`, …"""
+    """The first unused name of `folder`, `folder-2`, `folder-3`, …"""
     number, free = 2, folder
     while free.exists():
         free, number = folder.with_name(f"{folder.name}-{number}"), number + 1

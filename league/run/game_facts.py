@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from league.storage.store import Store
 
 GAME_FACT = "game"
-"""The key under which a run keeps its `GameFacts` among its facts."""
+"""The key of a run's fact that stores its `GameFacts`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,13 @@ class GameFacts:
 
     @staticmethod
     def restore(kept: Mapping[str, Any]) -> GameFacts:
-        """The facts that a run kept."""
+        """The facts as stored with a run (as `asdict` gave them)."""
         places = (Place(one["name"], one["index"], tuple(one["roles"])) for one in kept.get("places", ()))
         roles = tuple(kept["roles"])
         return GameFacts(kept["id"], roles, kept["one_sided"], kept.get("scored", False), tuple(places))
 
     def role(self, name: str | None) -> str:
-        """The role called `name`; the only one where None. Raises GameError."""
+        """The role called `name`; None is the only role. Raises GameError."""
         if name is None and len(self.roles) > 1:
             raise GameError(f"{self.id} has several roles; name one: {', '.join(self.roles)}")
         if name is not None and name not in self.roles:

@@ -23,7 +23,7 @@ from league.run.lookup import find
 from league.run.names import split_roles
 from league.run.roster import Roster
 
-_WEIGHTS, _SPREAD = 11, 13
+_WEIGHTS_SEED, _SPREAD_SEED = 11, 13
 """Constants in the seeds of learners: for initial weights, and for a population's initial hyperparameters."""
 
 
@@ -35,14 +35,14 @@ def learner_name(spec: GameSpec, role: int, index: int, count: int) -> str:
 
 def new_learner(config: RunConfig, spec: GameSpec, index: int, role: int, device: torch.device) -> Learner:
     """A new learner of a role. If the population has a spread, its initial hyperparameters are drawn from it."""
-    drawn = log_uniform(config.population.spread, np.random.default_rng(fold(config.seed, _SPREAD, index, role)))
+    drawn = log_uniform(config.population.spread, np.random.default_rng(fold(config.seed, _SPREAD_SEED, index, role)))
     return LEARNERS[config.algorithm.kind](
         learner_name(spec, role, index, config.population.learners),
         spec,
         spec.roles[role],
         config.network,
         config.algorithm,
-        fold(config.seed, _WEIGHTS, index, role),
+        fold(config.seed, _WEIGHTS_SEED, index, role),
         device,
         drawn,
     )
@@ -66,7 +66,8 @@ def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> dict[s
         policy = found.policy
         if not isinstance(policy, NeuralPolicy) or policy.actor.spec != learner.actor.spec:
             raise PolicyError(
-                f"population.init = '{text}' does not fit learner {learner.name}: {_apart(policy, learner)}"
+                f"population.init = '{text}' does not fit learner {learner.name}: "
+                f"{_network_differences(policy, learner)}"
             )
         if (policy.epsilon is None) != (learner.policy.epsilon is None):
             outputs = [
@@ -83,7 +84,7 @@ def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> dict[s
     return parents
 
 
-def _apart(policy: Policy, learner: Learner) -> str:
+def _network_differences(policy: Policy, learner: Learner) -> str:
     """How a policy's network differs from a learner's, by config key."""
     if not isinstance(policy, NeuralPolicy):
         return "it is scripted and has no network"

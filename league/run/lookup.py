@@ -29,7 +29,7 @@ from league.run.roster import Roster
 from league.storage.store import Store
 
 POLICY_FILE = "policy.safetensors"
-"""The weights in a folder that `league export` writes, where the game has one role; else see `role_file`."""
+"""The file of weights in a folder that `league export` writes, if the game has one role; else see `role_file`."""
 
 METADATA_CAP = 2**24
 """The most bytes of metadata.json that are read."""
@@ -61,7 +61,7 @@ def find(text: str, role: str, roster: Roster) -> Found:
         if path.is_dir() or path.suffix == files.SUFFIX:
             return _exported(path, role, roster)
         if at:
-            return _elsewhere(name, run, role, roster)
+            return _in_other_run(name, run, role, roster)
         if ":" in text:
             return Found(text, load_user_policy(text, role, spec))
         if text.startswith((".", "/", "~")):
@@ -95,7 +95,7 @@ def role_of(text: str, roster: Roster) -> str | None:
         snapshot = roster.ranking.named(text, [role.name for role in roster.spec.roles])
     except PolicyError:
         return None
-    # An anchor's text without a role means the anchors of all roles.
+    # An anchor's text without a role refers to the anchors of all roles.
     return None if text in _WORDS or (snapshot.origin == "anchor" and text != snapshot.id) else snapshot.role
 
 
@@ -122,7 +122,7 @@ def _exported(path: Path, role: str, roster: Roster) -> Found:
     return Found(label, policy, files.digest_file(path))
 
 
-def _elsewhere(name: str, run: str, role: str, roster: Roster) -> Found:
+def _in_other_run(name: str, run: str, role: str, roster: Roster) -> Found:
     with Store.reader(find_run(run)) as store:
         other = open_roster(store, roster.spec, roster.device)
         snapshot = other.ranking.named(name, [role])

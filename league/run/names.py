@@ -7,7 +7,7 @@ from pathlib import Path
 
 from league.errors import PolicyError, nearest
 
-_LISTED = 12
+_MAX_LISTED = 12
 """The most names that an error lists in full."""
 
 
@@ -28,7 +28,7 @@ def split_roles(text: str, roles: Sequence[str], seats: Sequence[str] = ()) -> d
         if role not in (*roles, *seats):
             what, whats = ("role or seat", "roles and seats") if seats else ("role", "roles")
             known = [*roles, *seats]
-            shown = known if len(known) <= _LISTED else [*known[: _LISTED - 2], "…", known[-1]]
+            shown = known if len(known) <= _MAX_LISTED else [*known[: _MAX_LISTED - 2], "…", known[-1]]
             raise PolicyError(
                 f"'{text}': this game has no {what} '{role}'{nearest(role, known)} (its {whats}: {', '.join(shown)})"
             )

@@ -33,7 +33,7 @@ from league.storage.provenance import provenance
 from league.storage.store import FILE, Store
 from league.threads import Threads, alone
 
-_TABLE = 12
+_TABLE_SEED = 12
 """The constant in the seeds of training tables."""
 
 
@@ -82,7 +82,7 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
     )
     learners = tuple(learner for table in tables for learner in table)
     roster = Roster(spec, folder / "snapshots", rating=config.rating, device=str(device))
-    store, parents = _existing(config, folder), dict[str, PolicyId]()
+    store, parents = _open_existing(config, folder), dict[str, PolicyId]()
     try:
         if config.population.init and (store is None or store.last_round() is None):
             parents = start_from(config.population.init, learners, roster)
@@ -109,7 +109,7 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
         posts = by_seat(spec.posts) if config.game.posts == "seat" else spec.posts
         executor = Executor(
             make_game=new_game,
-            seeds=tuple(fold(config.seed, _TABLE, table) for table in range(len(tables))),
+            seeds=tuple(fold(config.seed, _TABLE_SEED, table) for table in range(len(tables))),
             slots=slots,
             posts=posts,
             replays=replays,
@@ -146,7 +146,7 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
-def _existing(config: RunConfig, folder: Path) -> Store | None:
+def _open_existing(config: RunConfig, folder: Path) -> Store | None:
     """The run in `folder`, opened to resume; None if there is none yet."""
     if not (folder / FILE).exists():
         return None

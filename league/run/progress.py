@@ -34,7 +34,7 @@ class LearnerProgress:
         )
 
     def record(self, learner: Learner) -> dict[str, object]:
-        """The progress and the learner's counters as JSON values, as a round's row keeps them."""
+        """The progress and the learner's counters as JSON values, as a round's row stores them."""
         return {
             "steps": learner.steps,
             "skipped": learner.skipped,
@@ -59,6 +59,6 @@ class LearnerProgress:
 
 
 def hyperparameters_of(learner: Learner) -> dict[str, float]:
-    """All float settings of a learner, sorted by name, as a snapshot keeps them."""
+    """All float settings of a learner, sorted by name, as a snapshot stores them."""
     values = learner.settings.model_dump()
     return {key: float(value) for key, value in sorted(values.items()) if isinstance(value, float)}

@@ -60,7 +60,7 @@ class Ratings:
     @property
     def ledger(self) -> Ledger:
         """All rated matches, with scores if a rating that the run shows needs them."""
-        return self._read(any(needs_scores(self._model(name)) for name in self._shown()))
+        return self._loaded_ledger(any(needs_scores(self._model(name)) for name in self._shown()))
 
     @property
     def reference(self) -> Mapping[PolicyId, Rating]:
@@ -81,7 +81,7 @@ class Ratings:
             model = self._model(name)
             zeros = frozenset(anchor.id for anchor in self._entrants.anchors if anchor.zero)
             scripted = frozenset(anchor.id for anchor in self._entrants.added)
-            rated = rate(model, self._read(needs_scores(model)), zeros, scripted)
+            rated = rate(model, self._loaded_ledger(needs_scores(model)), zeros, scripted)
             self._ratings[name] = self._entrants.in_order(rated)
         return self._ratings[name]
 
@@ -133,7 +133,7 @@ class Ratings:
         """The rating systems that the run shows: the reference and the one in the config."""
         return list(dict.fromkeys([self._name(None), self._name(self.settings.get("by"))]))
 
-    def _read(self, scored: bool) -> Ledger:
+    def _loaded_ledger(self, scored: bool) -> Ledger:
         from league.rating.ledger import Ledger  # slow to import, and not needed if everything is cached
 
         if self._ledger is None or (scored and not self._ledger.scored):
@@ -171,10 +171,8 @@ def _difference(old: Mapping[PolicyId, Rating] | None, new: Mapping[PolicyId, Ra
     if old.keys() != new.keys():
         return float("inf")
     ends = ((old[policy], rating) for policy, rating in new.items())
-    return max(
-        (max(abs(a.value - b.value), _apart(a.low, b.low), _apart(a.high, b.high)) for a, b in ends), default=0.0
-    )
+    return max((max(abs(a.value - b.value), _gap(a.low, b.low), _gap(a.high, b.high)) for a, b in ends), default=0.0)
 
 
-def _apart(a: float, b: float) -> float:
+def _gap(a: float, b: float) -> float:
     return 0.0 if a == b else abs(a - b)

@@ -15,7 +15,7 @@ from league.run.anchors import make_anchor
 from league.run.game_facts import GameFacts
 from league.run.ranking import Ranking
 
-_LOADED = 128
+_MAX_LOADED = 128
 """The most policies that stay loaded."""
 
 
@@ -31,7 +31,7 @@ class Roster:
     def policy(self, id: PolicyId) -> Policy:
         """The frozen policy of a snapshot or anchor. Raises SnapshotError if its file is missing or damaged."""
         if id not in self._loaded:
-            if len(self._loaded) >= _LOADED:
+            if len(self._loaded) >= _MAX_LOADED:
                 del self._loaded[next(iter(self._loaded))]
             self._loaded[id] = self._load(id)
         return self._loaded[id]

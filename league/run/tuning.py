@@ -35,7 +35,7 @@ class Tuning:
     workers: int
     microbatch_rows: int
 
-    def news(self, before: Mapping[str, object] | None) -> str:
+    def changes_since(self, before: Mapping[str, object] | None) -> str:
         """A sentence on what has changed since the run last chose its tuning; empty if nothing has."""
         now = self.to_dict()
         then = {**now, **(before or {})}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from league import files
 from league.errors import RunError, SnapshotError
-from league.storage.reading import present
+from league.storage.reading import content_ids
 from league.storage.store import Store
 
 
@@ -26,7 +26,7 @@ def verify(store: Store) -> list[str]:
         return [str(problem)]
     if last is not None:
         named.append((store.checkpoint_folder, last.checkpoint))
-    named += [(store.replay_folder, id) for id in sorted(present(store.replay_folder))]
+    named += [(store.replay_folder, id) for id in sorted(content_ids(store.replay_folder))]
     return problems + [text for folder, id in named if (text := _file_problem(folder, id))]
 
 

@@ -15,14 +15,14 @@ from league.errors import RunError
 _held: set[int] = set()
 
 
-def _forget() -> None:
+def _close_in_child() -> None:
     # A forked worker shares the lock. If it outlived this process, the run would stay locked without a writer.
     for handle in _held:
         os.close(handle)
     _held.clear()
 
 
-os.register_at_fork(after_in_child=_forget)
+os.register_at_fork(after_in_child=_close_in_child)
 
 
 class RunLock:

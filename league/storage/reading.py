@@ -68,7 +68,7 @@ class Reading(ABC):
 
     def snapshot_files(self) -> set[str]:
         """Ids of the snapshot files that exist."""
-        return present(self.snapshot_folder)
+        return content_ids(self.snapshot_folder)
 
     def last_match(self) -> int:
         """The id of the ledger's last match; 0 if it is empty. Ids run from 1 without gaps."""
@@ -197,7 +197,7 @@ class Reading(ABC):
         return int(self.query("SELECT COALESCE(MAX(round), 0) FROM rounds")[0][0]) - rounds
 
 
-def present(folder: Path) -> set[str]:
+def content_ids(folder: Path) -> set[str]:
     """Ids of the content-addressed files in a folder."""
     return {path.stem for path in folder.glob(f"*{files.SUFFIX}") if files.is_id(path.stem)}
 

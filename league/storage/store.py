@@ -26,7 +26,7 @@ from league.rating.standings import Record
 from league.records import MatchResult, PolicyId, Rating, Snapshot, TrainingResult
 from league.storage import migrations, rows
 from league.storage.lock import RunLock
-from league.storage.reading import Reading, present
+from league.storage.reading import Reading, content_ids
 
 FILE = "league.db"
 """The database's name in a run's folder."""
@@ -63,7 +63,7 @@ class Store(Reading):
             for orphan in (f"{FILE}-wal", f"{FILE}-shm"):
                 # SQLite would replay a deleted database's log into the new one.
                 (folder / orphan).unlink(missing_ok=True)
-            files.write_durably(path, _first_bytes(config, facts, provenance))
+            files.write_durably(path, _initial_database(config, facts, provenance))
         except BaseException as problem:
             lock.release()
             if isinstance(problem, OSError):
@@ -77,7 +77,7 @@ class Store(Reading):
 
         Raises RunError if the folder is not a run, is from a newer version, or is in use (the message says by whom).
         """
-        _require(folder)
+        _require_run(folder)
         return Store._opened(folder, RunLock(folder))
 
     @staticmethod
@@ -88,7 +88,7 @@ class Store(Reading):
             lock.release()
             raise
         try:
-            with _explained(store.path):
+            with _raising_run_error(store.path):
                 if store._conn.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
                     raise RunError(f"{store.path} cannot use write-ahead logging (WAL) there; use a local disk")
                 migrations.STEPS.apply(store._db)
@@ -105,7 +105,7 @@ class Store(Reading):
     @staticmethod
     def reader(folder: Path) -> Store:
         """Open a run read-only, even while a writer has it open. Raises RunError if it is not a run of this version."""
-        _require(folder)
+        _require_run(folder)
         try:
             db = _connect(folder, "ro")
         except RunError:
@@ -145,7 +145,7 @@ class Store(Reading):
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """A transaction: an exception rolls back everything inside. A reader sees one consistent state throughout."""
-        with _explained(self.path):
+        with _raising_run_error(self.path):
             try:
                 # IMMEDIATE, because a deferred transaction could fail later, at its first write.
                 self._conn.execute("BEGIN IMMEDIATE" if self._lock else "BEGIN")
@@ -169,7 +169,7 @@ class Store(Reading):
         """Append to the ledger, in order. Raises RunError if a lineup names a policy that is not in this run."""
         with self._writing():
             first = self.last_match() + 1
-            seq = self._seq(policy for result in results for policy in result.policies)
+            seq = self._seq_by_id(policy for result in results for policy in result.policies)
             numbered = list(enumerate(results, first))
             self._insert("matches", (rows.match_row(id, result) for id, result in numbered))
             self._insert("match_posts", (row for id, result in numbered for row in rows.post_rows(id, result, seq)))
@@ -217,7 +217,7 @@ class Store(Reading):
         """Replace the cached ratings of one kind, computed from the ledger up to the match `upto` with `settings`."""
         names = ("value", "low", "high", "games")
         with self._writing():
-            seq = self._seq(ratings)
+            seq = self._seq_by_id(ratings)
             self._execute("DELETE FROM ratings WHERE kind = ?", kind)
             self._execute("INSERT OR REPLACE INTO rating_kinds VALUES (?, ?, ?)", kind, upto, settings)
             self._insert(
@@ -232,7 +232,7 @@ class Store(Reading):
         """Replace the cached records of all policies, counted from the ledger up to the match `upto`."""
         names = ("wins", "draws", "losses", "score")
         with self._writing():
-            seq = self._seq(records)
+            seq = self._seq_by_id(records)
             self._execute("DELETE FROM records")
             self._execute("INSERT OR REPLACE INTO records_upto VALUES (1, ?)", upto)
             self._insert(
@@ -259,18 +259,18 @@ class Store(Reading):
         """
         last = self.query("SELECT checkpoint FROM rounds ORDER BY round DESC LIMIT 2")
         named = {id for (id,) in last} | set(keep)
-        for id in present(self.checkpoint_folder) - named:
+        for id in content_ids(self.checkpoint_folder) - named:
             files.content_path(self.checkpoint_folder, id).unlink(missing_ok=True)
         return named
 
     def sweep_replay(self, named: Iterable[str]) -> None:
         """Remove replay segments except those in `named`, which kept checkpoints need. Call it after a commit."""
-        for id in present(self.replay_folder) - set(named):
+        for id in content_ids(self.replay_folder) - set(named):
             files.content_path(self.replay_folder, id).unlink(missing_ok=True)
 
     def query(self, sql: str, *parameters: object) -> list[Any]:
         """All rows of a SELECT or PRAGMA, as tuples. Only for `league.storage`; other code reads records."""
-        with _explained(self.path):
+        with _raising_run_error(self.path):
             return self._conn.execute(sql, parameters).fetchall()
 
     # Helpers
@@ -295,14 +295,14 @@ class Store(Reading):
             for row in chain([head], rest)
         )
         columns, places = ", ".join(head), ", ".join("?" * len(head))
-        with self._writing(), _explained(self.path):
+        with self._writing(), _raising_run_error(self.path):
             self._conn.executemany(f"INSERT INTO {table} ({columns}) VALUES ({places})", values)
 
     def _execute(self, sql: str, *parameters: object) -> None:
-        with self._writing(), _explained(self.path):
+        with self._writing(), _raising_run_error(self.path):
             self._conn.execute(sql, tuple(map(plain, parameters)))
 
-    def _seq(self, named: Iterable[PolicyId]) -> dict[PolicyId, int]:
+    def _seq_by_id(self, named: Iterable[PolicyId]) -> dict[PolicyId, int]:
         """Each snapshot's `seq`. Raises RunError if one of `named` is not in the roster."""
         seq = dict(self.query("SELECT id, seq FROM snapshots"))
         if unknown := set(named) - seq.keys():
@@ -313,14 +313,14 @@ class Store(Reading):
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _raising_run_error(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as problem:
         raise RunError(f"{path}: {problem}") from problem
 
 
-def _require(folder: Path) -> None:
+def _require_run(folder: Path) -> None:
     if not (folder / FILE).is_file():
         raise RunError(f"{folder} is not a run: it has no {FILE}")
 
@@ -334,7 +334,7 @@ def _require_file(folder: Path, id: str) -> None:
 def _connect(folder: Path, mode: str) -> Database:
     """Connect to a database that this or an older version of league made. Raises RunError otherwise."""
     path = folder / FILE
-    with _explained(path):
+    with _raising_run_error(path):
         # Never "rwc": neither a reader nor a mistyped folder may create a database.
         uri = f"{path.absolute().as_uri()}?mode={mode}"
         conn = sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT, isolation_level=None)
@@ -355,7 +355,9 @@ def _connect(folder: Path, mode: str) -> Database:
         return db
 
 
-def _first_bytes(config: Mapping[str, object], facts: Mapping[str, object], provenance: Mapping[str, str]) -> bytes:
+def _initial_database(
+    config: Mapping[str, object], facts: Mapping[str, object], provenance: Mapping[str, str]
+) -> bytes:
     """The bytes of a new run's database."""
     db = Database(memory=True, execute_plugins=False)
     try:

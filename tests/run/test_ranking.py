@@ -141,7 +141,7 @@ def test_rate_says_what_was_not_as_cached_and_mends_it(copy: Path) -> None:
 def test_rate_caches_a_rating_that_the_run_does_not_show(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     by_elo = league("standings", "--run", copy, "--by", "elo", "--json").json
     assert league("rate", "--run", copy, "--by", "elo", "--json").json["ratings"] == {"bradley-terry": 0.0, "elo": None}
-    monkeypatch.setattr(Ratings, "_read", None)
+    monkeypatch.setattr(Ratings, "_loaded_ledger", None)
     assert league("standings", "--run", copy, "--by", "elo", "--json").json == by_elo
 
 
