@@ -156,7 +156,7 @@ class League:
     def _train(self, number: int, plan: Plan, share: float) -> list[Trained]:
         """Rollout and update at every table. share: of the round, for its progress."""
         turns = self.config.algorithm.turns
-        jobs = training_jobs(number, plan, self.tables, self.executor, self.roster, turns)
+        jobs = training_jobs(number, plan, tables=self.tables, executor=self.executor, roster=self.roster, turns=turns)
         trained = self.executor.train(jobs, lambda done: self._tick(number, "training", share * done))
         for learner in self.learners:
             if learner.skipped >= _BAD_ROUNDS:
@@ -208,7 +208,9 @@ class League:
                 self.store.put_event(this.number, catalogue.EVENT_KIND, finding.record())
             this.phases["storage"] = time.monotonic() - began
             states = {learner.name: self.progress[learner.name].record(learner) for learner in self.learners}
-            self.store.put_round(this.number, self.steps, id, states, self._clock.seconds, this.phases)
+            self.store.put_round(
+                this.number, self.steps, checkpoint=id, learners=states, seconds=self._clock.seconds, phases=this.phases
+            )
         checkpoint.sweep(self.store)
 
     def _announce(self, this: Round, seconds: float, budget: Budget, elapsed: float) -> None:

@@ -191,7 +191,14 @@ def _validate(data: Mapping[str, object], sources: Mapping[str, str]) -> RunConf
         for fault in error.errors():
             keys = [part for part in fault["loc"] if isinstance(part, str)]
             origin = _source_of(".".join(keys), sources)
-            text = fault_text(keys, fault["type"], fault["msg"], RunConfig.model_fields, data, _section_fields)
+            text = fault_text(
+                keys,
+                fault["type"],
+                message=fault["msg"],
+                root=RunConfig.model_fields,
+                data=data,
+                fields_of=_section_fields,
+            )
             faults.append(f"{origin}: {text}{_kinds_with_setting(keys, fault['type'], data)}" if origin else text)
         raise ConfigError("\n".join(dict.fromkeys(faults))) from error
 

@@ -73,11 +73,11 @@ class Executor:
         return [
             self._table(job.table).round(
                 job.round,
-                job.learners,
-                job.policies,
-                job.seatings,
-                job.turns,
-                part(tick, done / len(jobs), 1 / len(jobs)),
+                learners=job.learners,
+                frozen=job.policies,
+                seatings=job.seatings,
+                turns=job.turns,
+                tick=part(tick, done / len(jobs), 1 / len(jobs)),
             )
             for done, job in enumerate(jobs)
         ]

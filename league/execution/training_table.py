@@ -131,7 +131,7 @@ class TrainingTable:
             metrics[learner.name] = found.metrics | decisions | _returns(self.game.spec, rollout, index)
         own = sum(int(((rows.owner < len(learners)) & rows.present).sum()) for rows in rollout.rows.values())
         live = [learner.name for learner in learners]
-        results = training_results(self.game.spec, self.posts, rollout, self._names, live, number)
+        results = training_results(self.game.spec, self.posts, rollout, names=self._names, learners=live, number=number)
         self._pending = {name: still_pending(rollout, role, linked[name]) for name, role in roles.items()}
         return Trained(
             metrics=metrics,

@@ -37,14 +37,14 @@ def new_learner(config: RunConfig, spec: GameSpec, index: int, role: int, device
     """A new learner of a role. If the population has a spread, its initial hyperparameters are drawn from it."""
     drawn = log_uniform(config.population.spread, np.random.default_rng(fold(config.seed, _SPREAD_SEED, index, role)))
     return LEARNERS[config.algorithm.kind](
-        learner_name(spec, role, index, config.population.learners),
-        spec,
-        spec.roles[role],
-        config.network,
-        config.algorithm,
-        fold(config.seed, _WEIGHTS_SEED, index, role),
-        device,
-        drawn,
+        name=learner_name(spec, role, index, config.population.learners),
+        game=spec,
+        role=spec.roles[role],
+        network=config.network,
+        settings=config.algorithm,
+        seed=fold(config.seed, _WEIGHTS_SEED, index, role),
+        device=device,
+        hyperparameters=drawn,
     )
 
 

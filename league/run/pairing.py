@@ -31,7 +31,15 @@ def fixtures_for(settings: RatingConfig, roster: Roster, taken: Sequence[Snapsho
         # At least one match for each unrated policy: otherwise newcomers could wait forever behind earlier ones.
         budget = max(settings.matches_per_snapshot * len(newcomers) + extra, len(unknown)) * games
         posts = rated_posts(spec, role.name)
-        for lineup in next_matches(pool, roster.ratings.ledger, roster.ratings.reference, budget, games, posts, rng):
+        for lineup in next_matches(
+            pool,
+            roster.ratings.ledger,
+            roster.ratings.reference,
+            budget_games=budget,
+            games_per_match=games,
+            posts=posts,
+            rng=rng,
+        ):
             others = draw_others(roster, role.name, rng) if apart else ()
             found += fixtures(spec, lineup, games, seed + 1000 * len(found), others)
     return found

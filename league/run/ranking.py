@@ -35,7 +35,9 @@ class Ranking:
         """The standings of a role, best first. by: a rating system; None is the reference. Raises ConfigError."""
         everyone, ratings = self.entrants.everyone, self.ratings.by(by)
         best = best_ids(everyone, self.ratings.reference)
-        return ranked(everyone, ratings, self.ratings.records, best, role, self.game.one_sided)
+        return ranked(
+            everyone, ratings, played=self.ratings.records, champions=best, role=role, one_sided=self.game.one_sided
+        )
 
     def seats(self, role: str) -> dict[str, Mapping[PolicyId, Rating]]:
         """The mean result of every policy at each place of a role (mean score if scores count), by the place's name."""

@@ -60,7 +60,7 @@ def find_violations(
     """What `check` raises, as data. Arguments as there."""
     with _opened(factory, slots) as game:
         violations = Violations(game.spec)
-        checked = _play(game, violations, episodes, seed, max_turns, zero_sum)
+        checked = _play(game, violations, episodes=episodes, seed=seed, max_turns=max_turns, zero_sum=zero_sum)
         if game.replays and not violations.found:
             with _opened(factory, slots) as twin:
                 _check_replay(game, twin, violations, seed)
@@ -95,7 +95,13 @@ def _check_replay(game: Game, twin: Game, violations: Violations, seed: int) -> 
     turn, again = game.start(_seeds(game, seed, 0)), twin.start(_seeds(game, seed, 0))
     _compare("equal seeds and actions must give equal turns", turn, again, violations, 0)
     _compare_play(
-        "equal seeds and actions must give equal turns", game, turn, twin, violations, seed, 4 * _COMPARED_TURNS
+        "equal seeds and actions must give equal turns",
+        game,
+        turn,
+        twin,
+        violations=violations,
+        seed=seed,
+        turns=4 * _COMPARED_TURNS,
     )
 
 
@@ -132,7 +138,15 @@ def _check_save(game: Game, twin: Game, violations: Violations, seed: int) -> No
         "load brings no reward and ends no episode", (loaded.reward != 0).any(1) | loaded.ended, _COMPARED_TURNS
     )
     # Where episodes are cut off, long enough to see the usual ones' ends.
-    _compare_play(rule, game, turn, twin, violations, seed + 1, _COMPARED_TURNS * (2 if game.spec.can_truncate else 1))
+    _compare_play(
+        rule,
+        game,
+        turn,
+        twin,
+        violations=violations,
+        seed=seed + 1,
+        turns=_COMPARED_TURNS * (2 if game.spec.can_truncate else 1),
+    )
     for name, value in kept.items():
         if not torch.equal(value, saved[name]):
             violations.add(

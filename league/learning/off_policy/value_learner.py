@@ -121,11 +121,11 @@ class ValueLearner(Learner[ReplayT]):
         found, self.pending = build_segment(
             inputs.rollout,
             self.layout,
-            inputs.owner,
-            self.pending,
-            settings.chunk,
-            settings.burn_in if self.actor.memory else 0,
-            self.mixes_state,
+            owner=inputs.owner,
+            pending=self.pending,
+            chunk=settings.chunk,
+            burn_in=settings.burn_in if self.actor.memory else 0,
+            with_state=self.mixes_state,
         )
         self.replay.add(found)
         middle = time.perf_counter()
@@ -324,7 +324,7 @@ def unroll_values(network: Network, batch: SequenceBatch, seat: Tensor, burn_in:
     if not network.memory or bool(present.all()):
         values = network.unroll(obs, seat, memory, _by_seat(fresh, seats))
     else:
-        values = _unroll_own(network, obs, seat, memory, _by_seat(fresh, seats), present)
+        values = _unroll_own(network, obs, seat=seat, memory=memory, fresh=_by_seat(fresh, seats), present=present)
     unflattened: Tensor = values.unflatten(1, (-1, seats))
     return unflattened
 

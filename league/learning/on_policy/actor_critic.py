@@ -64,7 +64,15 @@ class ActorCritic(Learner[ActorCriticT]):
         threads: Threads = SINGLE_THREAD,
     ) -> dict[str, float]:
         """Train on a batch, in place; returns the metrics. See `update.update`."""
-        state, metrics = update(self.state(), self.objective(), batch, generator, self.microbatch_rows, tick, threads)
+        state, metrics = update(
+            self.state(),
+            self.objective(),
+            batch,
+            generator=generator,
+            microbatch_rows=self.microbatch_rows,
+            tick=tick,
+            threads=threads,
+        )
         self.magnet_age, self.steps, self.skipped = state.magnet_age, state.steps, state.skipped
         if len(batch):
             # Only now: during an update networks must normalise as they did when the batch was played.

@@ -113,12 +113,12 @@ def _counterfactual_estimates(
     ahead = gae(
         chain.reward * settings.reward_scale,
         value,
-        torch.cat((value[1:], torch.zeros_like(value[:1]))),
-        chain.terminated,
-        chain.follows,
-        known,
-        settings.discount,
-        settings.gae_lambda,
+        next_value=torch.cat((value[1:], torch.zeros_like(value[:1]))),
+        terminated=chain.terminated,
+        follows=chain.follows,
+        known=known,
+        discount=settings.discount,
+        lam=settings.gae_lambda,
     )
     learnable = mine & known
     take = row[learnable]

@@ -96,7 +96,9 @@ def evaluate_critic(
     the most rows that a thread evaluates at once. The result does not depend on the number of threads.
     """
     if memory is not None:
-        return _evaluate_through_time(critic, inputs, chain, role, mine, memory, microbatch_rows, threads)
+        return _evaluate_through_time(
+            critic, inputs, chain, role=role, mine=mine, memory=memory, microbatch_rows=microbatch_rows, threads=threads
+        )
     seats = len(role.seats)
     seat_of_chain = torch.tensor(role.seats, device=mine.device).repeat(mine.shape[1] // seats)
     depth, number = mine.nonzero(as_tuple=True)
@@ -133,7 +135,9 @@ def _evaluate_through_time(
     """`evaluate_critic` for a critic with memory: decision after decision, in groups of chains."""
 
     def evaluate(numbers: Tensor) -> CriticOutput:
-        return _evaluate_chains(critic, inputs, chain, role, mine, memory.flatten(0, 1)[numbers], numbers)
+        return _evaluate_chains(
+            critic, inputs, chain, role=role, mine=mine, memory=memory.flatten(0, 1)[numbers], numbers=numbers
+        )
 
     size = min(microbatch_rows, max(mine.shape[1] // 4, _MIN_CHAINS_PER_TASK))
     parts = threads.map(evaluate, torch.arange(mine.shape[1], device=mine.device).split(size))

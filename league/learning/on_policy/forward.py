@@ -27,7 +27,9 @@ def forward(actor: Network, critic: Network, batch: Batch, rows: Tensor, with_ac
     """Evaluate both networks. rows: numbers of decisions, or of chunks where the batch has some."""
     if batch.chunks is not None:
         take = batch.chunks.index[:, rows][batch.chunks.there[:, rows]]
-        output = _through_time(critic, batch, batch.critic_inputs, batch.chunks.critic, rows, take)
+        output = _through_time(
+            critic, batch, inputs=batch.critic_inputs, memory=batch.chunks.critic, rows=rows, take=take
+        )
         return Outputs(take, actor_logits(actor, batch, rows, take) if with_actor else None, output)
     seat = batch.decisions.seat.index_select(0, rows)
     if with_actor and batch.critic_inputs is batch.decisions.obs and actor.trunk_is_plain and critic.trunk_is_plain:
@@ -43,7 +45,7 @@ def actor_logits(network: Network, batch: Batch, rows: Tensor, take: Tensor) -> 
     if batch.chunks is None:
         logits: Tensor = network(batch.decisions.obs.index_select(0, take), batch.decisions.seat.index_select(0, take))
         return logits
-    return _through_time(network, batch, batch.decisions.obs, batch.chunks.actor, rows, take)
+    return _through_time(network, batch, inputs=batch.decisions.obs, memory=batch.chunks.actor, rows=rows, take=take)
 
 
 def _through_time(

@@ -75,11 +75,11 @@ def gae_estimates(
     advantage = gae(
         chain.reward * settings.reward_scale,
         value,
-        next_values(value, cut, end, chain.truncated, chain.follows),
-        chain.terminated,
-        chain.follows,
-        chain.known,
-        settings.discount,
-        settings.gae_lambda,
+        next_value=next_values(value, cut, end, chain.truncated, chain.follows),
+        terminated=chain.terminated,
+        follows=chain.follows,
+        known=chain.known,
+        discount=settings.discount,
+        lam=settings.gae_lambda,
     )
     return Estimates(value=value, target=advantage + value, advantage=advantage, learnable=mine & chain.known)

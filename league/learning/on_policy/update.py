@@ -105,7 +105,16 @@ def make_batch(
     row = chain.row.clamp(min=0)
     mine = chain.valid & (rows.owner[row] == inputs.owner)
     seen = objective.critic_inputs(rollout, role, rows)
-    output = evaluate_critic(state.critic, seen, chain, role, mine, inputs.critic_memory, microbatch_rows, threads)
+    output = evaluate_critic(
+        state.critic,
+        seen,
+        chain,
+        role=role,
+        mine=mine,
+        memory=inputs.critic_memory,
+        microbatch_rows=microbatch_rows,
+        threads=threads,
+    )
     found = objective.estimates(state, chain, rows, output, mine)
     chosen = found.learnable
     take = row[chosen]
