@@ -39,23 +39,23 @@ def check_table(report: Report) -> RenderableType:
 
 def _verdict(report: Report) -> Text:
     """Whether the game passes, and the number of findings of each level."""
-    said = [
+    counts = [
         f"{found} {level}{'' if found == 1 else 's'}"
         for level in ("error", "warning", "note")
         if (found := report.count(level))
     ]
     passed = ("passes", "bold green") if report.passed else ("fails", "bold red")
-    return Text.assemble((f"{clean(report.game)} ", "bold"), passed, f"   {', '.join(said) or 'nothing found'}")
+    return Text.assemble((f"{clean(report.game)} ", "bold"), passed, f"   {', '.join(counts) or 'nothing found'}")
 
 
 def _about(report: Report) -> str:
-    told = [{"aec": "AEC", "parallel": "Parallel", "native": "batched torch"}.get(report.kind, report.kind)]
+    facts = [{"aec": "AEC", "parallel": "Parallel", "native": "batched torch"}.get(report.kind, report.kind)]
     if report.seats:
-        told.append(_counted(len(report.seats), "agent"))
-        told.append(f"{_counted(len(report.roles), 'role')}: {', '.join(map(clean, report.roles))}")
-        told.append(_counted(len(report.sides), "side"))
-    told.append(duration(report.seconds))
-    return " · ".join(one for one in told if one)
+        facts.append(_counted(len(report.seats), "agent"))
+        facts.append(f"{_counted(len(report.roles), 'role')}: {', '.join(map(clean, report.roles))}")
+        facts.append(_counted(len(report.sides), "side"))
+    facts.append(duration(report.seconds))
+    return " · ".join(one for one in facts if one)
 
 
 def _counted(n: int, what: str) -> str:
@@ -75,7 +75,7 @@ def _findings(findings: Sequence[Finding]) -> Grid:
 
 def _play(play: Play, roles: Mapping[str, Sequence[str]]) -> list[RenderableType]:
     endings = {"terminated": play.terminated, "truncated": play.truncated, "not ended": play.unfinished}
-    told = [
+    facts = [
         f"{play.shortest} to {play.longest} turns (median {play.median:g})",
         ", ".join(f"{found} {how}" for how, found in endings.items() if found),
         "zero-sum" if play.zero_sum else "not zero-sum",
@@ -89,7 +89,7 @@ def _play(play: Play, roles: Mapping[str, Sequence[str]]) -> list[RenderableType
         else:
             rows += [[f"  {clean(seat)}", _value(one)] for seat, one in zip(seats, scores, strict=True)]
     grid = Grid([Column(("",), keep=8, least=8), Column(("score ± 95 %", "score"), right=True, keep=9)], rows)
-    heading = Text.assemble(("random play", "bold"), f", {play.episodes} episodes: {' · '.join(told)}")
+    heading = Text.assemble(("random play", "bold"), f", {play.episodes} episodes: {' · '.join(facts)}")
     return [heading, grid]
 
 
