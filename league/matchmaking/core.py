@@ -1,4 +1,4 @@
-"""The contract of a matchmaker, how one is found by name, and the lineups that plans are made of."""
+"""The contract of a matchmaker, its look-up by name, and the lineups of which plans consist."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MATCHMAKERS: dict[str, str] = {
 
 
 class Matchmaker(Protocol):
-    """Decides who trains against whom: a pure function of the league's history and of the generator handed in."""
+    """Decides who trains against whom: a pure function of the league's history and of a random generator."""
 
     def plan(self, view: LeagueView, rng: np.random.Generator) -> Plan:
         """The next round's seatings and exploits; equal arguments give equal plans."""

@@ -59,7 +59,7 @@ class PBT(MatchmakingSettings):
         Raises PlanError where `ranges` names a hyperparameter that a learner does not have.
         """
         pools = past(view)
-        # Rounded, so that a share of nothing is 0 and not 1e-17.
+        # Rounded, so that an empty share is exactly 0 and not 1e-17.
         live = max(0.0, round(1 - self.self_play - self.past, 9)) if len(tables(view)) > 1 else 0.0
         rest = 1 - self.self_play - live
         seated = tuple(

@@ -1,8 +1,8 @@
 """Posts: which seats one policy fills in a lineup.
 
 A game's own posts (`GameSpec.posts`) give all seats of one role on one side to one policy. A run with
-`game.posts = "seat"`, and studies that mix teams, give every seat a post of its own instead (`by_seat`). Whoever seats
-policies is handed the posts that its lineups mean; the game itself knows nothing of them.
+`game.posts = "seat"`, and studies that mix teams, give every seat a post of its own instead (`by_seat`). Code that
+seats policies receives the posts to which its lineups refer; the game itself does not know them.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from torch import Tensor
 
 @dataclass(slots=True, kw_only=True)
 class Decisions:
-    """Decisions of one role's seats; a column that nobody needs is None.
+    """Decisions of one role's seats; a column that is not needed is None.
 
     obs: `[..., *obs_shape]`. mask: `[..., A]` bool, True where legal; None where every action always is. seat: `[...]`
     int64, of the game. present: `[...]` bool; where it is False there is no decision, and the other columns mean
@@ -43,7 +43,7 @@ class Decisions:
         return Decisions(**({"mask": None} | dict(columns)))  # type: ignore[arg-type]
 
     def columns(self) -> dict[str, Tensor]:
-        """Every column that there is, by name."""
+        """The columns that are not None, by name."""
         found = ((field.name, getattr(self, field.name)) for field in fields(Decisions))
         return {name: column for name, column in found if column is not None}
 
@@ -60,7 +60,7 @@ class Decisions:
         return self.map(lambda column: column.index_select(0, rows))
 
     def write(self, index: int, decisions: Decisions) -> None:
-        """Copy decisions into place `index` of the first dimension. Columns that there are not here are left out."""
+        """Copy decisions to `index` of the first dimension. Columns that this record does not have are ignored."""
         given = decisions.columns()
         for name, column in self.columns().items():
             if name in given:

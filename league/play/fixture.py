@@ -1,7 +1,7 @@
 """Fixtures: the games to play for a lineup, which depend on the kind of game. Pure, no torch.
 
-A **fixture** is a number of rated games. Each game is one or more episodes with equal seeds; contestants are compared
-by their total score over them:
+A **fixture** is a number of rated games. Each game is one or more episodes with the same seed; contestants are compared
+by their total score over these episodes:
 
 - games of placements: one episode; the contestants are the sides. One fixture for each rotation of the lineup.
 - score games whose sides are alike (poker): the lineup rotated over the sides, so luck of the deal cancels.
@@ -25,14 +25,15 @@ from league.records import PolicyId, Post
 class Fixture:
     """`games` rated games of the same contestants.
 
-    contestants: policies by contestant. episodes: for each episode of a game, the policy by post. holders: likewise,
-    the flat number of the contestant's policy that holds the post, or -1 where one of the `others` does.
-    numbers: first and step: which games it plays of all that `seed` stands for (0, 1, … unless another says so).
+    contestants: the policies of each contestant. episodes: for each episode of a game, the policy at each post.
+    rated_index: for each episode and post, the index of that policy in the concatenated `contestants`, to which its
+    score counts; -1 if the policy is not rated. others: the unrated policies that the result names.
+    numbers: (first, step): of the games numbered 0, 1, … that `seed` defines it plays first, first + step, …
     """
 
     contestants: tuple[tuple[PolicyId, ...], ...]
     episodes: tuple[tuple[PolicyId, ...], ...]
-    holders: tuple[tuple[int, ...], ...]
+    rated_index: tuple[tuple[int, ...], ...]
     games: int
     seed: int
     others: tuple[PolicyId, ...] = ()
@@ -77,14 +78,16 @@ def fixtures(
     if spec.outcome == "score" and turns > 1:
         width = len(sides[0])
         numbers = list(range(len(lineup)))
-        holders = tuple(tuple(numbers[shift * width :] + numbers[: shift * width]) for shift in range(turns))
-        return [Fixture(contestants=tuple(sides), episodes=tuple(flat), holders=holders, games=games, seed=seed)]
+        rated_index = tuple(tuple(numbers[shift * width :] + numbers[: shift * width]) for shift in range(turns))
+        return [
+            Fixture(contestants=tuple(sides), episodes=tuple(flat), rated_index=rated_index, games=games, seed=seed)
+        ]
     share = -(-games // turns)
     return [
         Fixture(
             contestants=tuple(rotation),
             episodes=(policies,),
-            holders=(tuple(range(len(lineup))),),
+            rated_index=(tuple(range(len(lineup))),),
             games=share,
             seed=seed + shift,
         )
@@ -102,7 +105,9 @@ def mixed_team(
     """
     if tuple(one) == tuple(rest):
         return [
-            Fixture(contestants=((name,),), episodes=(tuple(one),), holders=((0,) * len(one),), games=games, seed=seed)
+            Fixture(
+                contestants=((name,),), episodes=(tuple(one),), rated_index=((0,) * len(one),), games=games, seed=seed
+            )
         ]
     found = []
     for turn, post in enumerate(posts):
@@ -113,7 +118,7 @@ def mixed_team(
                 Fixture(
                     contestants=((name,),),
                     episodes=(lineup,),
-                    holders=((0,) * len(lineup),),
+                    rated_index=((0,) * len(lineup),),
                     games=share,
                     seed=seed,
                     numbers=numbers,
@@ -138,16 +143,18 @@ def _comparison(
     """Two policies of one role, each in turn at all posts of that role, with the same others elsewhere."""
     if len(lineup) != 2 or len(others) != len(spec.posts):
         raise PolicyError(f"{spec.id} compares two policies of one role, with others at the other posts; got {lineup}")
-    mine = [index for index, other in enumerate(others) if other == ""]
+    compared = [index for index, other in enumerate(others) if other == ""]
     episodes = tuple(
-        tuple(policy if index in mine else other for index, other in enumerate(others)) for policy in lineup
+        tuple(policy if index in compared else other for index, other in enumerate(others)) for policy in lineup
     )
-    holders = tuple(tuple(number if index in mine else -1 for index in range(len(others))) for number in range(2))
+    rated_index = tuple(
+        tuple(number if index in compared else -1 for index in range(len(others))) for number in range(2)
+    )
     rest = tuple(other for other in others if other)
     return Fixture(
         contestants=((lineup[0],), (lineup[1],)),
         episodes=episodes,
-        holders=holders,
+        rated_index=rated_index,
         games=games,
         seed=seed,
         others=rest,

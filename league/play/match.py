@@ -30,7 +30,7 @@ _Played = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Episodes:
-    """What came of each episode of a fixture; letters: G its games, E the episodes of a game.
+    """The results of each episode of a fixture; letters: G its games, E the episodes of a game.
 
     score: `[G, E, S]` float64, by seat. turns: `[G, E]` int64. forfeit: `[G, E, S]` bool, seats that lost by an
     illegal move.
@@ -42,7 +42,7 @@ class Episodes:
 
 
 class _Fixed:
-    """A schedule of N episodes known beforehand; slots that run out go on with the last one, unrecorded."""
+    """A schedule of N fixed episodes; slots without further episodes repeat the last one, unrecorded."""
 
     def __init__(self, lineup: Tensor, seed: Tensor, key: Tensor) -> None:
         self._lineup, self._seed, self._key = lineup, seed, key
@@ -94,7 +94,7 @@ def play_episodes(
     games: any slots; each plays its part of the episodes, and threads share the parts out. policies: by the ids that
     the fixtures name. temperature: of every policy's choice (0 is greedy). tick: called with the share of episodes that
     ended. watch: called with the table before each turn. listen: called with every move; episodes are numbered in the
-    fixtures' order, idle slots play higher numbers. Who watches or listens gives one game only. posts: those that the
+    fixtures' order, idle slots play higher numbers. With `watch` or `listen`, pass one game only. posts: those that the
     fixtures' lineups fill; by default the game's own.
     """
     if not fixtures:
@@ -137,14 +137,14 @@ def post_scores(posts: Sequence[Post], score: np.ndarray) -> np.ndarray:
 
 
 class _Progress:
-    """Counts ended episodes over all parts of a match, and tells of them in the thread that began it."""
+    """Counts ended episodes over all parts of a match, and reports them in the thread that started it."""
 
     def __init__(self, episodes: int, tick: Callable[[float], None]) -> None:
         self._left, self._episodes, self._tick = episodes, episodes, tick
         self._lock, self._home, self._over = threading.Lock(), threading.get_ident(), False
 
     def ended(self, episodes: int) -> None:
-        """So many more episodes are over. Raises RuntimeError where the match is given up, to end its other parts."""
+        """Add ended episodes. Raises RuntimeError if the match has been given up, to end its other parts."""
         with self._lock:
             self._left -= episodes
         if threading.get_ident() == self._home:
@@ -153,11 +153,11 @@ class _Progress:
             raise RuntimeError("the match was given up")
 
     def tell(self) -> None:
-        """Let the caller know; what it raises ends the match."""
+        """Call `tick`; an exception from it ends the match."""
         self._tick(1 - self._left / self._episodes)
 
     def give_up(self) -> None:
-        """The parts that are still played need not be played to their end."""
+        """Stop the parts that are still being played."""
         self._over = True
 
 
@@ -171,12 +171,12 @@ def _play_out(
     """Scores `[N, S]`, lengths in turns `[N]` and forfeits `[N, S]` of every episode."""
     game = table.game
     seats = len(game.spec.seats)
-    # One row more than there are episodes takes what idle slots bring.
+    # One extra row takes the results of idle slots.
     score = torch.zeros((episodes + 1, seats), device=game.device)
     forfeit = torch.zeros((episodes + 1, seats), dtype=torch.bool, device=game.device)
     turns = torch.zeros(episodes + 1, dtype=torch.int64, device=game.device)
     table.start()
-    # Slots that run out would go on for nothing; who looks on, counts on every slot's place.
+    # Slots without further episodes would play for nothing; `watch` and `listen` need every slot at its place.
     may_shrink = game.can_fork and watch is None and listen is None
     left = episodes
     while left:
@@ -222,13 +222,13 @@ def _result(scored: bool, holder_of_seat: Sequence[int], fixture: Fixture, found
     held: list[list[np.ndarray]] = [[] for _ in range(width)]
     at_seat: dict[tuple[int, int], list[np.ndarray]] = {}
     forfeits = [0] * width
-    for e, holders in enumerate(fixture.holders):
-        for holder in sorted(set(holders) - {-1}):
-            mine = [seat for seat, post in enumerate(holder_of_seat) if holders[post] == holder]
-            held[holder].append(score[:, e, mine].mean(-1))
-            forfeits[holder] += int(forfeit[:, e, mine].any(-1).sum())
+    for e, rated_index in enumerate(fixture.rated_index):
+        for index in sorted(set(rated_index) - {-1}):
+            mine = [seat for seat, post in enumerate(holder_of_seat) if rated_index[post] == index]
+            held[index].append(score[:, e, mine].mean(-1))
+            forfeits[index] += int(forfeit[:, e, mine].any(-1).sum())
             for seat in mine:
-                at_seat.setdefault((holder, seat), []).append(score[:, e, seat])
+                at_seat.setdefault((index, seat), []).append(score[:, e, seat])
     per_policy = np.stack([np.stack(values).sum(0) for values in held], 1)
     bounds = np.cumsum([0, *(len(contestant) for contestant in fixture.contestants)])
     totals = np.stack([per_policy[:, a:b].sum(1) for a, b in pairwise(bounds)], 1)

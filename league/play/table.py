@@ -32,23 +32,23 @@ class Schedule(Protocol):
         ...
 
     def seeds(self, episodes: Tensor) -> Tensor:
-        """`[B]` int64, all that chance in these episodes depends on."""
+        """`[B]` int64, the seeds of all chance events in these episodes."""
         ...
 
     def keys(self, episodes: Tensor) -> Tensor:
-        """`[B]` int64, all that the policies' draws in these episodes depend on: different in every episode."""
+        """`[B]` int64, the seeds of the policies' draws in these episodes: different in every episode."""
         ...
 
 
 @dataclass(slots=True, kw_only=True)
 class Move:
-    """One turn of a table: who acted on what, what they chose, and what came of it.
+    """One turn of a table: who acted on what, what they chose, and the outcome.
 
     acts: by role, as in `Turn`. action: `[B, K, *shape]` as in `Game.step`, log_prob: `[B, K]` float32, owner:
     `[B, K]` int64 (index of the policy that decided), each by role. lineup: `[B, P]` during this turn. state:
     `[B, *state]` before the move. episode: `[B]` during this turn. clock: `[B]`, turns that the episode had before it.
-    turn: what followed, already showing new episodes where old ones ended. memory: by role, `[B, K, M]` of whoever
-    decided, before the decision; None where nobody remembers.
+    turn: what followed, already showing new episodes where old ones ended. memory: by role, `[B, K, M]` of the policy
+    that decided, before the decision; None if no policy has memory.
     """
 
     acts: dict[str, Acting]
@@ -67,12 +67,12 @@ class Table:
     """Policies seated at B slots of a game. A slot's lineup changes only when its episode ends.
 
     policies: by index, as lineups name them. Every decision uses one uniform number (one for each part of it, where it
-    has several), a hash of (the episode's key, turn of the episode, seat): what else is in the batch cannot shift it.
+    has several), a hash of (the episode's key, turn of the episode, seat): it does not depend on the rest of the batch.
     memory: `[B, S, M]` float32, what each seat's policy remembers of the episode, zeros at an episode's start. M is the
     widest memory of them all, of which the others use the beginning.
     games_seconds: time spent in the game itself.
-    places: rows that each policy may have at most in one turn, where that is known beforehand; on devices that must not
-    be waited for it saves work. counts: whether rows may be counted every turn; by default, on a CPU.
+    places: the most rows that each policy can have in one turn, if known; it saves work on devices that must not be
+    waited for. counts: whether rows may be counted every turn; by default, on a CPU.
     posts: the seats that each place of a lineup fills; by default the game's own (`GameSpec.posts`).
     """
 
@@ -120,7 +120,7 @@ class Table:
     def go_on(self, turn: Turn, episode: Tensor, clock: Tensor, lineup: Tensor, memory: Tensor) -> None:
         """Go on from the game as it stands, of which `turn` was the last. Arguments as in `resume`.
 
-        memory: `[B, S, M]`, where M may have been another: whoever sits remembers what it remembered.
+        memory: `[B, S, M]`, whose M may differ from this table's; every seat keeps its memory.
         """
         self.turn = turn
         self.episode, self.clock = episode.to(self.game.device), clock.to(self.game.device)
@@ -138,7 +138,7 @@ class Table:
 
     @torch.inference_mode()
     def advance(self) -> Move:
-        """Everybody who is to act decides; the game takes one turn in every slot."""
+        """All acting seats decide; the game takes one turn in every slot."""
         before = self.turn
         action: dict[str, Tensor] = {}
         log_prob: dict[str, Tensor] = {}
@@ -176,7 +176,7 @@ class Table:
         return move
 
     def check(self, log_prob: Tensor, owner: Tensor) -> None:
-        """Raises PolicyError where a policy gave no distribution. It waits for the device, so it is not done each turn.
+        """Raises PolicyError if a policy gave no distribution. It waits for the device, so it is not called each turn.
 
         log_prob, owner: of moves, of any one shape.
         """
@@ -186,17 +186,17 @@ class Table:
             raise PolicyError(f"{called} gives no distribution: its logits are NaN, or -inf where legal")
 
     def _nothing(self, slots: int) -> Tensor:
-        """What is remembered where episodes begin."""
+        """The memory at the start of an episode: zeros."""
         return torch.zeros((slots, len(self.game.spec.seats), self._width), device=self.game.device)
 
     def _recalled(self, seat: Tensor) -> Tensor:
-        """`[B, K, M]`, what the seats `[B, K]` remember."""
+        """`[B, K, M]`, the memory of the seats `[B, K]`."""
         return self.memory.gather(1, seat[..., None].expand(-1, -1, self._width))
 
     def _remember(self, acting: Acting, memory: Tensor) -> None:
-        """What the seats that acted remember from now on, `[B, K, M]`. Rows in which nobody acts change nothing."""
+        """Store the new memory `[B, K, M]` of the seats that acted. Rows in which nobody acts change nothing."""
         slot = torch.arange(len(self.memory), device=memory.device)[:, None].expand(acting.seat.shape)
-        # Absent rows may name a seat that a present one names, too: all of them go to a seat that there is not.
+        # Absent rows may name the seat of a present row: all of them go to an extra seat that is then dropped.
         seats = self.memory.shape[1]
         room = torch.cat((self.memory, self.memory[:, :1]), 1)
         room[slot, torch.where(acting.present, acting.seat, seats)] = memory
@@ -210,13 +210,13 @@ class Table:
         return uniform(self._key[..., None], self.clock[:, None, None], seat[..., None], each).flatten(0, 1)
 
     def _look_up(self) -> None:
-        """What every slot's episode is played with."""
+        """Set the seated policies, the key and the next seed of every slot."""
         self._seated = self.lineup[:, self.post_of_seat]
         self._key = self.schedule.keys(self.episode)[:, None]
         self._next_seed = self.schedule.seeds(self.episode + self._stride)
 
     def _renew(self, ended: Tensor) -> None:
-        """Slots whose episode ended go on with their next. Tensors that a Move holds are left as they are."""
+        """Start the next episode of slots whose episode ended. Tensors that a Move holds are not modified."""
         following = self.episode + self._stride
         if self._counts:
             # Few episodes end on any one turn.

@@ -2,8 +2,8 @@
 
 The memory of an episode is an argument and a result of its decisions (`PolicyWithMemory`).
 
-Choosing is done once, by `choose`, from a uniform number that is handed in, so that what else is in the batch never
-changes a decision and there is no generator to save.
+Actions are drawn in one place, `choose`, from a uniform number passed as an argument: a decision never depends on the
+rest of the batch, and there is no generator to save.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Rows:
     obs: `[N, *obs_shape]` in the game's own dtype. mask: `[N, A]` bool or None. seat: `[N]` int64.
     fork: gives a game of N slots that are copies of the rows' positions, for policies that look ahead; None where the
     game cannot be forked. positions: gives the rows' positions as the game's own library has them (`Game.positions`).
-    memory: `[N, M]` float32, what was remembered after the seat's decision before this one; zeros where an episode
-    begins; None for policies that remember nothing.
+    memory: `[N, M]` float32, the seat's memory after its previous decision; zeros where an episode begins; None for
+    policies without memory.
     """
 
     obs: Tensor
@@ -74,7 +74,7 @@ def masked(logits: Tensor, mask: Tensor | None) -> Tensor:
     """Log-probabilities `[N, A]` over legal actions; illegal ones are at the lowest finite value (never NaN)."""
     if mask is not None:
         logits = torch.where(mask, logits, torch.finfo(logits.dtype).min)
-    # Few actions to a row: the softmax is several times faster down the columns, where it can be vectorised.
+    # With few actions per row the softmax is several times faster along columns, where it can be vectorised.
     return torch.log_softmax(logits.t().contiguous(), 0).t()
 
 
@@ -90,6 +90,6 @@ def choose(log_probs: Tensor, uniform: Tensor, temperature: float = 1.0) -> Tens
         log_probs = torch.log_softmax(log_probs / temperature, -1)
     cumulative = log_probs.exp().cumsum(-1)
     total = cumulative[..., -1:]
-    # Rounding may lift uniform * total up to the total: the last action with any probability is then the one meant.
+    # Rounding may lift uniform * total up to the total: then take the last action with any probability.
     last = (cumulative < total).sum(-1)
     return torch.minimum((cumulative <= uniform[..., None] * total).sum(-1), last)

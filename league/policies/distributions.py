@@ -1,7 +1,7 @@
 """Distributions over each kind of action space, from the outputs of a policy for N decisions.
 
-All is a pure function of tensors; choosing takes its uniform numbers from outside, so that what else is in the batch
-never changes a decision. Letters in shapes: N decisions, W outputs of a policy for each, D numbers in one action.
+All functions are pure. `choose` receives its uniform numbers as an argument, so that a decision never depends on the
+rest of the batch. Letters in shapes: N decisions, W outputs of a policy for each, D numbers in one action.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from league.policies.core import choose as choose_one
 from league.policies.core import masked
 
 UNIFORM = math.inf
-"""A logarithm of a standard deviation that stands for: every point of the box alike."""
+"""This value as the logarithm of a standard deviation means the uniform distribution over the box."""
 
 _NARROW, _WIDE = -5.0, 2.0
-"""Between these, logarithms of standard deviations are kept: beyond, densities and their gradients run away."""
+"""Logarithms of standard deviations are clamped to this range: outside it densities and their gradients diverge."""
 
 _EDGE = 1e-6
-"""How near to the edges of [-1, 1] a squashed number may come: nearer, float32 cannot tell where it came from."""
+"""Smallest distance of a squashed number from -1 and 1: any closer, float32 cannot invert the squashing."""
 
 
 def distribution(space: ActionSpace, output: Tensor, mask: Tensor | None) -> Tensor:
-    """What the other functions here take, `[N, W]`: log-probabilities, or means and logarithms of deviations.
+    """`[N, W]`, the input of the other functions here: log-probabilities, or means and logarithms of deviations.
 
     output: `[N, W]`, as `Policy.logits` gives it. mask: `[N, W]` bool, True where legal, or None.
     """
@@ -51,12 +51,12 @@ def choose(space: ActionSpace, given: Tensor, draw: Tensor, temperature: float =
         parts = enumerate(space.parts(given))
         return torch.stack([choose_one(one, draw[:, d], temperature) for d, one in parts if one is not None], -1)
     mean, spread = given.chunk(2, -1)
-    # The uniform number 0 would be infinitely far out.
+    # The quantile of 0 is minus infinity.
     inner = draw.clamp(2.0**-25, 1 - 2.0**-24)
     drawn = mean + spread.exp() * math.sqrt(temperature) * torch.special.ndtri(inner)
     point = torch.where(spread == UNIFORM, 2 * draw - 1, (mean if temperature == 0 else drawn).tanh())
     low, high = space.bounds(point)
-    # Rounding must not lift a point out of the box.
+    # Rounding must not move a point out of the box.
     return torch.minimum(torch.maximum(low + (point + 1) / 2 * (high - low), low), high)
 
 
@@ -88,7 +88,7 @@ def entropy(space: ActionSpace, given: Tensor) -> Tensor:
 
     A squashed Gaussian's has no closed form: the expected logarithm of the squashing's derivative is taken by
     Gauss-Hermite quadrature with 16 nodes. Its error a dimension is below 2e-5 for deviations up to 1 and 0.004 up to
-    2; at the widest, where the density stands at the edges, it reaches 0.25.
+    2; at the largest deviation, where the density piles up at the edges, it reaches 0.25.
     """
     if isinstance(space, Discrete):
         return _entropy(given)
@@ -123,7 +123,7 @@ def kl(space: ActionSpace, given: Tensor, other: Tensor) -> Tensor:
 
 
 def random_play(space: ActionSpace, rows: int, device: torch.device) -> Tensor:
-    """What a policy says, `[rows, W]`, that takes every legal action with equal probability."""
+    """`[rows, W]`, the outputs of a policy that takes every legal action with equal probability."""
     output = torch.zeros((rows, space.width), device=device)
     if isinstance(space, Box):
         output[:, len(space.low) :] = UNIFORM
@@ -136,7 +136,7 @@ def _entropy(log_probs: Tensor) -> Tensor:
 
 
 def _kl(given: Tensor, other: Tensor) -> Tensor:
-    # Where neither allows an action the difference is 0, however far below both log-probabilities are.
+    # If an action is illegal in both, the difference must be 0, however low both log-probabilities are.
     return (given.exp() * (given.clamp(min=-1e4) - other.clamp(min=-1e4))).sum(-1)
 
 

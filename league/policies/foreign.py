@@ -11,14 +11,14 @@ from league.policies.core import Policy, memory_width
 
 
 def load_user_policy(text: str, role: str, spec: GameSpec) -> Policy:
-    """A policy of the user's own, `package.module:Name` or `file.py:Name`, which is called with (role, spec).
+    """Make the user's own policy: call `package.module:Name` or `file.py:Name` with (role, spec).
 
-    Raises PolicyError where there is none of that name, and where it is not made or breaks the contract of a policy.
+    Raises PolicyError if nothing has that name, if the call fails, or if the result breaks the contract of a policy.
     """
     factory = plugins.load(text, "policy", PolicyError)
     try:
         made = cast(Policy, factory(role, spec))
-    # Whatever a user's own code raises is the user's to mend.
+    # Any exception here is an error in the user's own code.
     except Exception as error:
         raise PolicyError(f"policy '{text}' cannot be made with (role, spec): {error!r}") from error
     if not callable(getattr(made, "logits", None)):

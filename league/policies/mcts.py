@@ -1,8 +1,8 @@
-"""Monte Carlo tree search over native games, for all rows at once: a tree for each row, grown in step.
+"""Monte Carlo tree search over native games, batched: one tree per row, all of them grown in lockstep.
 
 UCT with random rollouts: Kocsis and Szepesvári 2006, "Bandit Based Monte-Carlo Planning"; Browne et al. 2012, "A Survey
 of Monte Carlo Tree Search Methods". With several seats each maximises its own score (max^n, Luckhardt and Irani 1986).
-Positions whose outcome the tree has proved are not guessed at any more (Winands, Björnsson and Saito 2008, "Monte-Carlo
+Positions whose outcome the tree has proved are not simulated any more (Winands, Björnsson and Saito 2008, "Monte-Carlo
 Tree Search Solver").
 Letters in shapes: N rows, R of them that are searched together, Q nodes of a tree, A actions, S seats, L numbers.
 """
@@ -26,26 +26,27 @@ EXPLORATION = 1.4
 """The weight of UCB1's bonus, for scores in [-1, 1]."""
 
 SHARPNESS = 4.0
-"""Moves are played with probabilities proportional to this power of their visits. Plain visits would now and then play
-moves that were tried only to see that they lose; the most visited one alone would play the same game over and over."""
+"""Moves are played with probabilities proportional to this power of their visits. Plain visit counts would
+now and then play moves that were explored and found to lose; always taking the most visited move would repeat the same
+game."""
 
 _ROOM = 2**21
-"""Edges (rows times nodes times actions) that are held at once."""
+"""Most edges (rows times nodes times actions) in memory at once."""
 
 _LONGEST = 2**12
-"""Turns after which a rollout is given up and counts as level."""
+"""Turns after which a rollout is stopped and counts as a draw."""
 
 _DRAWN = 32
-"""Turns of a rollout that are drawn at once."""
+"""Turns of a rollout whose random numbers are drawn at once."""
 
 _NEVER = -1e9
 
 
 @dataclass(frozen=True, slots=True)
 class MCTS:
-    """UCT with so many simulations a move. bounds: the lowest and the highest score of the game.
+    """UCT with `simulations` simulations a move. bounds: the lowest and the highest score of the game.
 
-    What it draws is a hash of the position that it searches, and so the same whatever else is in the batch.
+    Its random numbers are a hash of the searched position, so they do not depend on the rest of the batch.
     """
 
     role: str
@@ -69,10 +70,11 @@ class MCTS:
 
 
 def visit_logits(visits: Tensor, proved: Tensor, legal: Tensor) -> Tensor:
-    """`[N, A]` logits of what a search found of each move.
+    """`[N, A]`, the logits of the moves after a search.
 
-    visits: `[N, A]`. proved: `[N, A]`, what the move brings in [-1, 1] where that is known for sure, else NaN. legal:
-    `[N, A]` bool. Where a move is known to win, or all are known, the best are played, else none that is known to lose.
+    visits: `[N, A]`. proved: `[N, A]`, the proved result of the move in [-1, 1], NaN if none is proved. legal: `[N, A]`
+    bool. If a move is proved to win, or all results are proved, only the best moves are played; otherwise all but those
+    proved to lose.
     """
     known = ~proved.isnan()
     best = torch.where(known, proved, -1.0).amax(1, keepdim=True)
@@ -90,7 +92,7 @@ def why_not(spec: GameSpec) -> str | None:
     if len(spec.roles) != 1 or spec.roles[0].acting != 1 or not isinstance(spec.roles[0].actions, Discrete):
         return "its seats do not act one after another in a single role"
     if spec.outcome != "placements" and spec.score_range is None:
-        return "how much can be scored is not known"
+        return "the range of its scores is not known"
     return None
 
 
@@ -118,7 +120,7 @@ class _Search:
         self._child = torch.full((count * actions,), -1, device=device)
         self._visits = torch.zeros(count * actions, device=device)
         self._total, self._order = torch.zeros_like(self._visits), torch.zeros_like(self._visits)
-        # From a table, so that a number has the same logarithm wherever in a batch it stands.
+        # A table, so that the logarithm of a number does not depend on its place in the batch.
         self._log = torch.arange(self._nodes + 1, device=device).clamp(min=1).to(torch.float32).log()
         self._action = torch.arange(actions, device=device)
         self._root = torch.arange(self._rows, device=device) * self._nodes
@@ -126,7 +128,7 @@ class _Search:
         self._add(self._root, state, self._key, 0)
 
     def found(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What `visit_logits` takes, `[R, A]` each."""
+        """Run the search; the arguments of `visit_logits`, `[R, A]` each."""
         for simulation in range(1, self._nodes):
             open_ = (~self._over[self._root]).nonzero()[:, 0]
             if not len(open_):
@@ -137,7 +139,7 @@ class _Search:
         return visits, torch.where(known, result, torch.nan), self._legal[self._root]
 
     def _simulate(self, row: Tensor, simulation: int) -> None:
-        """One simulation of the trees `row`: down to a known end, or to a move not tried yet and on at random."""
+        """One simulation in the trees `row`: descend to a known outcome, or to an untried move and a random rollout."""
         result = torch.empty((self._rows, self._result.shape[1]), device=row.device)
         node, trees, edges = self._root[row], [], []
         while len(row):
@@ -160,7 +162,7 @@ class _Search:
             self._prove(node[self._over[self._child[edge]]])
 
     def _prove(self, node: Tensor) -> None:
-        """See whether the outcome of nodes `[n]` is known now that that of one more child is."""
+        """Mark those of the nodes `[n]` as over whose outcome follows from a newly proved child."""
         if not len(node):
             return
         known, worth = self._outcomes(node)
@@ -170,13 +172,13 @@ class _Search:
         self._over[node[sure]], self._result[node[sure]] = True, self._result[child]
 
     def _outcomes(self, node: Tensor) -> tuple[Tensor, Tensor]:
-        """`[n, A]`, the moves from nodes `[n]` whose outcome is known, and `[n, A]` what they bring to who moves."""
+        """`[n, A]`, the moves from nodes `[n]` with known outcomes, and `[n, A]`, their results for the mover."""
         child = self._child.view(-1, self._settings.actions)[node]
         mover = self._seat[node][:, None, None].expand(-1, self._settings.actions, 1)
         return (child >= 0) & self._over[child], self._result[child].gather(2, mover)[:, :, 0]
 
     def _chosen(self, node: Tensor) -> Tensor:
-        """`[n]` UCB1's move at each of the nodes `[n]`; moves that were never tried go first."""
+        """`[n]`, the move that UCB1 selects at each of the nodes `[n]`; untried moves go first."""
         shape = (-1, self._settings.actions)
         visits, order = self._visits.view(shape)[node], self._order.view(shape)[node]
         tried, (known, result) = visits.clamp(min=1.0), self._outcomes(node)
@@ -187,7 +189,7 @@ class _Search:
         return torch.where(self._legal[node], worth, -torch.inf).argmax(1)
 
     def _expand(self, row: Tensor, edge: Tensor, simulation: int) -> Tensor:
-        """Make the node behind each edge `[n]` of the trees `row` `[n]`; `[n, S]`, what a rollout from there brings."""
+        """Add the child at each edge `[n]` of the trees `row` `[n]`; `[n, S]`, the results of a rollout from there."""
         parent, node, key = edge // self._settings.actions, self._root[row] + simulation, self._key[row]
         before = {name: value[parent] for name, value in self._state.items()}
         state, score, over = self._played(before, edge % self._settings.actions)

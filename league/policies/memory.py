@@ -1,7 +1,7 @@
-"""What networks remember with: recurrent cells, attention over the last observations, and windows of a sequence.
+"""Memory layers of networks: recurrent cells, attention over the last observations, and windows of a sequence.
 
 All are plain functions of tensors and Linear weights, so that several sets of weights can be evaluated at once
-(`torch.func.vmap`). Letters in shapes: C decisions in a row, N rows, K observations that are looked at, U units.
+(`torch.func.vmap`). Letters in shapes: C decisions in a row, N rows, K observations attended to, U units.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 _HEADS = 4
-"""Of attention, at most."""
+"""Most heads of an attention layer."""
 
 
 def heads_of(units: int) -> int:
@@ -30,10 +30,10 @@ class StackedLinear(nn.Linear):
 
 
 class Cell(nn.Module):
-    """A recurrent cell, whose inputs are projected apart from it, so that those of many decisions are at once.
+    """A recurrent cell. Its inputs are projected separately, so that those of many decisions are projected at once.
 
-    memory: width of a row of its memory, of which the first U numbers are what it says. `input`, `state`: weights of
-    the gates, in the order in which torch's own cells have them.
+    memory: width of a row of its memory; the first U numbers are the cell's output. `input`, `state`: weights of the
+    gates, in the order of torch's own cells.
     """
 
     def __init__(self, inputs: int, units: int, gates: int, memory: int) -> None:
@@ -77,7 +77,7 @@ class LSTM(Cell):
 
 
 class Attention(nn.Module):
-    """One pre-norm transformer block of which only the last place, the current observation, is asked for.
+    """One pre-norm transformer block that returns only the output of the last place, the current observation.
 
     Vaswani et al. 2017, arXiv:1706.03762, with the norms before (Xiong et al. 2020, arXiv:2002.04745). `ages`: learned
     embedding of how long ago each observation was, `[K, U]`, the oldest first.
@@ -101,7 +101,7 @@ class Attention(nn.Module):
         placed = window + self.ages
         normed = self.before(placed)
         query = self.query(normed[:, -1]).unflatten(1, self.parts) / math.sqrt(self.parts[1])
-        # One place asks: its query goes through the keys' weights, and what it mixes through the values', so that K
+        # There is one query. It is multiplied by the keys' weights, and the mixture by the values' weights, so that K
         # observations need neither keys nor values. With H heads of D numbers: [N, H, U], and [N, H, K] from it.
         asked = torch.einsum("nhd,hdu->nhu", query, self.key.weight.unflatten(0, self.parts))
         weight = torch.where(present[:, None], asked @ normed.mT, -torch.inf).softmax(2)
@@ -111,7 +111,7 @@ class Attention(nn.Module):
 
 
 def windows(sequence: Tensor, length: int) -> Tensor:
-    """`[K - 1 + C, N, ...]` → `[C, N, K, ...]`: at each of the last C places, it and the K - 1 before it."""
+    """`[K - 1 + C, N, ...]` → `[C, N, K, ...]`: for each of the last C places, itself and the K - 1 before it."""
     decisions = len(sequence) - length + 1
     return torch.stack([sequence[begin : begin + decisions] for begin in range(length)], 2)
 

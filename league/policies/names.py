@@ -1,4 +1,4 @@
-"""What policies without weights are called, as POLICY and `rating.anchors` write it. Light: reading a config needs it.
+"""Names of policies without weights, as in POLICY and `rating.anchors`. Imports no torch: reading a config needs it.
 
 `random`, `one-ply`, `mcts=N` (N simulations a move), and the user's own, `package.module:Name` or `file.py:Name`.
 """
@@ -16,12 +16,12 @@ _COUNT = re.compile(r"[1-9]\d{0,6}")
 
 
 def is_scripted(text: str) -> bool:
-    """Whether `text` means a policy that ships with league, `mcts=…` whatever follows included."""
+    """Whether `text` names a policy that ships with league; `mcts=…` counts even if what follows is wrong."""
     return text in (RANDOM, ONE_PLY, MCTS) or text.startswith(f"{MCTS}=")
 
 
 def simulations(text: str) -> int:
-    """The N of `mcts=N`. Raises PolicyError where it is none: without leading zeros, so that a policy has one name."""
+    """The N of `mcts=N`. Raises PolicyError if N is not valid or has leading zeros: a policy has one name."""
     _, _, count = text.partition("=")
     if not _COUNT.fullmatch(count):
         raise PolicyError(f"'{text}': write mcts=N with N simulations a move, a whole number from 1 on, as in mcts=100")
@@ -29,7 +29,7 @@ def simulations(text: str) -> int:
 
 
 def checked_anchors(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """The texts, if each can be an anchor beside random play as far as its name tells. Raises ValueError."""
+    """The texts, if each is a valid name of an anchor beside random play. Raises ValueError."""
     for text in texts:
         if text == RANDOM:
             raise ValueError(f"'{RANDOM}' is always an anchor: leave it out")

@@ -24,7 +24,7 @@ def normalised(values: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
 
 
 class Normaliser(nn.Module):
-    """`normalised` by its own moments; as it is made, mean 0 and deviation 1.
+    """`normalised` with its own moments; initially mean 0 and deviation 1.
 
     mean, deviation: float32 buffers of the shape of one observation, so that snapshots carry them.
     """
@@ -42,7 +42,7 @@ class Normaliser(nn.Module):
         return normalised(inputs, self.mean, self.deviation)
 
     def set(self, mean: Tensor, deviation: Tensor) -> None:
-        """Take other moments, `[*shape]` each; the buffers stay the same tensors."""
+        """Replace the moments, `[*shape]` each, in place."""
         self.mean.copy_(mean)
         self.deviation.copy_(deviation)
 
@@ -60,7 +60,7 @@ class RunningMoments:
         self.squares = torch.zeros(shape, dtype=torch.float64)
 
     def begin(self, mean: Tensor, deviation: Tensor) -> None:
-        """Go on from frozen moments, `[*shape]` each. How much they saw they do not say: they count as 100,000."""
+        """Start from frozen moments, `[*shape]` each. Their observation count is unknown: taken as 100,000."""
         self.count = torch.tensor(float(_INHERITED_COUNT), dtype=torch.float64)
         self.mean = mean.to("cpu", torch.float64, copy=True)
         self.squares = deviation.to("cpu", torch.float64).square() * _INHERITED_COUNT
@@ -79,9 +79,9 @@ class RunningMoments:
         self.count = total
 
     def scale(self) -> tuple[Tensor, Tensor]:
-        """Mean and deviation by number of the observation, float32; 0 and 1 before any update.
+        """Mean and deviation of each component of an observation, float32; 0 and 1 before any update.
 
-        A deviation is at least 0.01; that of a number that never varied is 1.
+        A deviation is at least 0.01; that of a constant component is 1.
         """
         deviation = (self.squares / self.count.clamp(min=1)).sqrt()
         varied = deviation > _CONSTANT_BELOW * self.mean.abs()

@@ -17,7 +17,7 @@ _FAMILY = "openspiel"
 
 @dataclass(frozen=True, slots=True)
 class SpielMCTS:
-    """So many simulations a move by `pyspiel.MCTSBot`, played as `MCTS` plays its own."""
+    """`simulations` simulations a move by `pyspiel.MCTSBot`; moves are chosen from the visits as in `MCTS`."""
 
     role: str
     actions: int
@@ -26,7 +26,7 @@ class SpielMCTS:
     def logits(self, rows: Rows) -> Tensor:
         """`[N, A]`, as of `MCTS.logits`."""
         if rows.positions is None:
-            raise PolicyError("mcts looks ahead: it needs the positions that it is to search")
+            raise PolicyError("mcts looks ahead: it needs the positions to search")
         found = search.search(rows.positions(), self.simulations, self.actions, EXPLORATION)
         return visit_logits(*found).to(rows.seat.device)
 

@@ -19,7 +19,7 @@ from league.policies.names import ONE_PLY, RANDOM, simulations
 
 @dataclass(frozen=True, slots=True)
 class Random:
-    """Every legal action with equal probability; every point of a box alike."""
+    """Every legal action with equal probability; in a box, the uniform distribution."""
 
     role: str
     actions: ActionSpace
@@ -39,7 +39,7 @@ class OnePly:
     """It needs a game that can be forked."""
 
     def logits(self, rows: Rows) -> Tensor:
-        """`[N, A]`: 0 for the moves that it plays, each as likely as the other, far below for the rest."""
+        """`[N, A]`: 0 for the moves that it plays, all equally likely, and far below for the rest."""
         if rows.fork is None:
             raise PolicyError("one-ply looks ahead: it needs a game whose state can be copied (native board games)")
         count, actions = len(rows.seat), self.actions
@@ -59,7 +59,7 @@ class OnePly:
         can = can & (legal.reshape(-1) & ~over)[:, None]
         answers, _ = self._wins(after.fork(pairs), replies, other, can)
         answers = answers.view(count, actions, actions)
-        # A threat stands if the other would win there after some move elsewhere; a move elsewhere cannot create it.
+        # An action is a threat if the opponent could win by it after some other move; other moves create no threats.
         elsewhere = ~torch.eye(actions, dtype=torch.bool, device=every.device)
         threats = (answers & elsewhere).any(1) & legal
         chosen = torch.where(threats.any(1, keepdim=True), threats, legal)

@@ -21,7 +21,7 @@ from league.policies.normalisation import normalised
 def stackable(policy: Policy) -> bool:
     """Whether a stack of such policies is faster than one after the other, where each has few rows.
 
-    It is not where convolutions see many observations for every row: they keep a processor busy as it is.
+    It is not if convolutions process many observations per row: these use the whole processor already.
     """
     if not isinstance(policy, NeuralPolicy):
         return False
@@ -30,7 +30,7 @@ def stackable(policy: Policy) -> bool:
 
 
 class Stack:
-    """Copies of the weights of policies of one architecture; what becomes of the policies later changes nothing."""
+    """Copies of the weights of policies of one architecture; later changes of the policies do not affect them."""
 
     def __init__(self, policies: Sequence[NeuralPolicy]) -> None:
         members = [member for policy in policies for member in policy.actor.members]
@@ -41,12 +41,12 @@ class Stack:
         self._convolutions = {
             name.removeprefix("trunk."): value for name, value in self._weights.items() if name.startswith("trunk.")
         }
-        # Of networks without a cell or attention, for which all layers are these.
+        # All layers of networks that have no cell or attention.
         head = [f"head.{name}" for name, layer in self._network.head.named_children() if isinstance(layer, nn.Linear)]
         self._layers = [(self._weights[f"{name}.weight"].mT, self._weights[f"{name}.bias"][:, None]) for name in head]
         device = self._weights["head.0.weight"].device
         self._groups = torch.tensor(policies[0].actor.spec.groups, device=device)
-        # The last is what -1, nobody, looks up.
+        # The last entry is for index -1, rows without a policy.
         chances = [torch.nan if policy.epsilon is None else policy.epsilon for policy in policies]
         self._epsilon = torch.tensor([*chances, torch.nan], device=device)
         self._greedy = any(policy.epsilon is not None for policy in policies)
@@ -54,11 +54,11 @@ class Stack:
     def recall(
         self, obs: Tensor, seat: Tensor, memory: Tensor | None, mask: Tensor | None, which: Tensor, capacity: int
     ) -> tuple[Tensor, Tensor | None]:
-        """To each row, what policy number `which` of the stack says and then remembers, as of `NeuralPolicy.recall`.
+        """For each row, the outputs and the new memory of policy number `which`, as `NeuralPolicy.recall` gives them.
 
         Returns `[N, A]`, and `[N, M]` or None, float32. obs: `[N, *obs_shape]`. seat: `[N]`. memory: `[N, M]`, or None
-        for zeros. mask: `[N, A]` bool or None. which: `[N]` int64, -1 for rows that are nobody's (0 is all they are
-        told). capacity: C, as many rows as one policy may have at most. Nothing here waits for the device.
+        for zeros. mask: `[N, A]` bool or None. which: `[N]` int64, -1 for rows without a policy, whose outputs are 0.
+        capacity: C, the most rows that one policy may have. Nothing here waits for the device.
         """
         network, count = which, len(which)
         if len(self._groups):
@@ -69,9 +69,9 @@ class Stack:
         grouped = network[order]
         begin = torch.searchsorted(grouped, torch.arange(self.size, device=device))
         place = grouped * capacity + torch.arange(count, device=device) - begin[grouped.clamp(min=0)]
-        # Rows that are nobody's all go to one place behind the rest.
+        # Rows without a policy all go to one place behind the rest.
         place = torch.where(grouped < 0, self.size * capacity, place)
-        # Whole rows are only ever gathered: that is several times faster than scattering them.
+        # Rows are only gathered: that is several times faster than scattering them.
         source = torch.zeros(self.size * capacity + 1, dtype=torch.int64, device=device)
         source = source.index_copy_(0, place, order)[:-1]
         back = torch.empty_like(place).index_copy_(0, order, place)

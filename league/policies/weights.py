@@ -19,15 +19,15 @@ CAP = 4 * 2**30
 """Bytes. A larger file is refused before any of it is read."""
 
 _KEY = "league"
-# All that a damaged or hostile header can cause below: truncation, bad JSON, unknown types, impossible shapes.
+# Every error that a damaged or hostile header can cause below: truncation, bad JSON, unknown types, impossible shapes.
 _UNREADABLE = (SafetensorError, ValueError, KeyError, TypeError, RuntimeError, AssertionError, OverflowError)
 
 
 def pack(tensors: Mapping[str, Tensor], metadata: Mapping[str, object]) -> bytes:
     """Tensors and JSON metadata as the bytes of one safetensors file; equal input gives equal bytes.
 
-    Tensors may lie anywhere, overlap and be non-contiguous; each is stored whole. Values of any dtype that safetensors
-    knows (floats, ints, bool), NaN included. Raises ValueError or TypeError where the metadata is not JSON.
+    Tensors may be on any device, overlap and be non-contiguous; each is stored whole. Values of any dtype that
+    safetensors knows (floats, ints, bool), NaN included. Raises ValueError or TypeError where the metadata is not JSON.
     """
     # One key only: safetensors writes several in the order of a hash map, which differs from save to save.
     whole = {name: t.detach().cpu().clone(memory_format=torch.contiguous_format) for name, t in tensors.items()}
@@ -44,7 +44,7 @@ def unpack(data: bytes, name: str = "the snapshot") -> tuple[dict[str, object], 
         reason = str(problem) or type(problem).__name__
         raise SnapshotError(f"{name} is damaged or was not written by league: {reason}") from problem
     if not isinstance(metadata, dict):
-        raise SnapshotError(f"{name} was not written by league: its metadata is no JSON object")
+        raise SnapshotError(f"{name} was not written by league: its metadata is not a JSON object")
     return metadata, tensors
 
 
@@ -59,7 +59,7 @@ def write(folder: Path, data: bytes) -> str:
 def read(place: Path, id: str | None = None, *, finite: bool = True) -> tuple[dict[str, object], dict[str, Tensor]]:
     """Metadata and tensors of the file `id` in the folder `place`, or of the file `place`.
 
-    The content must have the sha256 `id`, or the one that the file's name states; with neither, it is taken as it is.
+    The content must have the sha256 `id`, or the one in the file's name; if there is neither, it is not checked.
     finite: refuse NaN and infinities, as in the weights of a policy. Raises SnapshotError, which names the file.
     """
     path = place if id is None or place.is_file() else files.content_path(place, id)
@@ -92,7 +92,7 @@ def metadata_of(folder: Path, id: str) -> dict[str, object]:
     except _UNREADABLE as problem:
         raise SnapshotError(f"{path} is damaged or was not written by league: {problem}") from problem
     if not isinstance(metadata, dict):
-        raise SnapshotError(f"{path} was not written by league: its metadata is no JSON object")
+        raise SnapshotError(f"{path} was not written by league: its metadata is not a JSON object")
     return metadata
 
 

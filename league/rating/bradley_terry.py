@@ -37,19 +37,19 @@ MAX_STEPS = 100
 """Newton steps before the fit is given up; ten are usual."""
 
 TOLERANCE = 1e-6
-"""The last Newton step moves no parameter by more than this, in log-odds; what error is left is about its square."""
+"""The fit ends when a Newton step moves no parameter by more, in log-odds; the error left is about its square."""
 
 START_SCALE = 1.5
-"""Strengths lie so much further apart than log-odds against the whole field, for the strong beat the weak most surely.
-It only sets where the fit begins, and saves it half of its steps."""
+"""How much further apart strengths are than log-odds against the whole field, in which wins over the weakest saturate.
+It only sets where the fit begins, which saves half of the steps."""
 
 
 class BradleyTerrySettings(Settings):
     """Settings of the Bradley-Terry rating."""
 
     prior: float = Field(default=2000.0, gt=0.0)
-    """Standard deviation of the priors, in Elo points. At 2000 it weighs 0.03 games between equals: it bounds what the
-    games leave open and hardly moves what they settle."""
+    """Standard deviation of the priors, in Elo points. At 2000 a prior has the weight of 0.03 games between equals: it
+    bounds ratings that the games leave open and hardly moves the others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +75,9 @@ class BradleyTerry:
     """Ratings from `fit`, in Elo points, with uniformly random play (the anchors) at 0.
 
     The 95 % interval is that of the policy's difference to the mean of its role's roster (anchors and other scripted
-    policies left out), laid around its value. Distance to the anchor itself would be the wrong thing to show: random
-    play soon loses every game, so how far it lies below is anyone's guess, and that one guess would widen all intervals
-    alike while the policies' order is well known. A lone policy has no roster to be compared with and shows its
+    policies left out), centred on its value. The distance to the anchor itself would mislead: random play soon loses
+    every game, so its distance is hardly known, and that one uncertainty would widen all intervals alike although the
+    order of the policies is well known. A lone policy has no roster to be compared with, so its interval is that of its
     distance to the anchor.
     """
 
@@ -92,8 +92,8 @@ class BradleyTerry:
     ) -> dict[PolicyId, Rating]:
         """Rate everybody who played; order makes no difference. Raises RatingError as `fit` does.
 
-        scripted: policies beside the anchors that are no part of the roster. They are as strong as their games say, but
-        one that wins or loses all of them would widen everybody's interval, as random play would.
+        scripted: policies beside the anchors that are not part of the roster. Their strengths are estimated like all
+        others, but one that wins or loses all its games would widen everybody's interval, as random play would.
         """
         if not len(ledger):
             return {}
@@ -148,7 +148,7 @@ def roster_variance(fitted: Fit, anchors: frozenset[PolicyId]) -> Floats:
         with_mean = fitted.covariance[np.ix_(everyone, roster)].mean(1)
         mean_itself = fitted.covariance[np.ix_(roster, roster)].mean()
         variance[everyone] += mean_itself - 2.0 * with_mean
-    # A contrast that is known exactly can come out a rounding error below 0.
+    # Rounding can put the variance of an exactly known difference slightly below 0.
     return np.maximum(variance, 0.0)
 
 
@@ -168,7 +168,7 @@ def _prior_precision(model: RankingLikelihood, prior: float) -> Floats:
 def _initial_parameters(
     model: RankingLikelihood, played: Mapping[PolicyId, Record], anchors: frozenset[PolicyId]
 ) -> Floats:
-    """Parameters `[P]` to begin with: strengths from mean results, seats and ties at 0."""
+    """Initial parameters `[P]`: strengths from mean results; seat and tie terms at 0."""
     mean = {policy: (record.score + 0.5) / (record.games + 1.0) for policy, record in played.items()}
     odds = np.array([np.log(mean[policy] / (1.0 - mean[policy])) if policy in mean else 0.0 for policy in model.ids])
     fixed = np.array([policy in anchors for policy in model.ids])

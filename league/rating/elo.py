@@ -30,9 +30,9 @@ class Elo:
       result: for one game, or n equal ones, this is the textbook's rule, and it never overshoots what a row implies.
     - A side's strength is the sum of its policies' ratings, and all of them move by the same amount.
     - More than two sides are all pairs of them, each moved by K / (sides - 1) per pair.
-    - Elo has no seat terms and no model of error. The interval is of our making: its variance is the sum of
+    - Elo has no seat terms and no error model. The interval is our own approximation: its variance is the sum of
       1 / (information of the games), p(1-p) each, and of Elo's own jitter, K/2 in log-odds (the stationary variance
-      of its linearised recursion). It takes the opponents' ratings as known, so it is a rough guide.
+      of its linearised recursion). It treats the opponents' ratings as known, so it is only a rough guide.
     """
 
     settings_type = EloSettings
@@ -61,9 +61,9 @@ class Elo:
 
 @dataclass(slots=True)
 class _State:
-    """Elo after the ledger's first `upto` rows. step: K in log-odds.
+    """Elo ratings after the first `upto` rows of the ledger. step: K in log-odds.
 
-    strength, information: in log-odds, by the policy's number. free: whether it moves, as anchors do not.
+    strength, information: in log-odds, by policy number. free: whether the rating may change; False for anchors.
     """
 
     step: float
@@ -73,7 +73,7 @@ class _State:
     free: list[bool] = field(default_factory=list)
 
     def advance(self, ledger: Ledger, anchors: frozenset[PolicyId]) -> None:
-        """Play the rows that came since."""
+        """Update with the rows added since the last call."""
         fresh = ledger.ids[len(self.strength) :]
         self.strength += [0.0] * len(fresh)
         self.information += [0.0] * len(fresh)
@@ -89,7 +89,7 @@ class _State:
         self.upto = len(ledger)
 
     def _update_one_on_one(self, rows: Iterable[tuple[int, int, tuple[int, list[tuple[int, int, float]]]]]) -> None:
-        """Rows of one policy against one. Written out, for a long ledger is mostly this."""
+        """Matches of one policy against one. A special case for speed: they make up most of a long ledger."""
         strength, information, free, step, exp = self.strength, self.information, self.free, self.step, math.exp
         for a, b, (games, [(_, _, score)]) in rows:
             if a == b:
@@ -101,7 +101,7 @@ class _State:
                 told += expected * (1.0 - expected)
                 move = step * (score - expected)
                 gained += move
-                # Each of those who move widens the gap.
+                # Each policy whose rating may change moves by `move`, and so widens the gap.
                 gap += move * movers
             if free[a]:
                 strength[a] += gained
@@ -113,7 +113,7 @@ class _State:
     def _update_many_sided(
         self, sides: Sequence[list[int]], games: int, pairs: Sequence[tuple[int, int, float]]
     ) -> None:
-        """A row of any sides. The information is the mean over a side's pairs."""
+        """One row with any number of sides. A side's information is the mean over its pairs."""
         if sides.count(sides[0]) == len(sides):
             return
         start = [sum(self.strength[policy] for policy in side) for side in sides]

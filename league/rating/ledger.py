@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from league.records import MatchResult, PolicyId
 
-Lineup = tuple[tuple[PolicyId, ...], ...]
+Sides = tuple[tuple[PolicyId, ...], ...]
 """Policies by side, and by post within a side."""
 
 Pattern = tuple[int, ...]
@@ -55,7 +55,7 @@ class MatchColumns:
 class MatchRow(NamedTuple):
     """One match, for users' own rating systems; fields as in `MatchResult`."""
 
-    lineup: Lineup
+    lineup: Sides
     placements: Mapping[Pattern, int]
     paired: bool
 
@@ -107,20 +107,20 @@ class LineupTotals:
     ) -> Ints:
         """Count M more matches; returns the number of each one's lineup. members: `[M, posts]`, outcome: `[M]`.
 
-        columns, rows: where their other facts stand.
+        columns, rows: the matches' other values are at these rows of `columns`.
         """
         lineup, *others = members.T if members.shape[1] > 1 else (members[:, 0], np.zeros_like(members[:, 0]))
         for level, column in zip(self._levels, others, strict=True):
             lineup = level.numbered(lineup << 32 | column)
         self._grow(lineup, members)
         distinct, first, which = np.unique(outcome, return_index=True, return_inverse=True)
-        # In the order in which they first came to this table, whatever came to others meanwhile.
+        # In the order of their first appearance in this table, independent of matches of other shapes.
         came = np.argsort(first)
         games = self._by_pattern([outcomes[one] for one in distinct[came].tolist()])
         _add(self.counts, lineup, games[np.argsort(came)[which]])
         np.add.at(self.episodes, lineup, columns.episodes[rows])
         posts = columns.first[rows][:, None] + np.arange(members.shape[1])
-        # One row after another: sums of floats must not depend on how many rows came at once.
+        # One row after another: sums of floats must not depend on how many rows are added at once.
         _add(self.score_sum, lineup, columns.score_sum[posts])
         _add(self.score_sq, lineup, columns.score_sq[posts])
         return lineup

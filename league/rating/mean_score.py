@@ -1,4 +1,4 @@
-"""The rating of one-sided games: the mean score, where there is nobody to be better than."""
+"""The rating of one-sided games, which have no opponents: the mean score."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from league.settings import Settings
 
 
 class MeanScoreSettings(Settings):
-    """Mean score has nothing to set."""
+    """The mean score has no settings."""
 
 
 class MeanScore:
     """A policy's mean score over the episodes it was rated in, with Student's 95 % interval (t of n - 1).
 
-    At several posts it is the mean over all of them; what its companions did is in it, too. Scores are in the game's
-    own unit and anchors are rated like all others. One episode says nothing of the spread: its interval is infinite.
+    A policy at several posts gets the mean over all of them. The score also depends on the policies it played with.
+    Scores are in the game's own unit, and anchors are rated like all others. After a single episode the spread is
+    unknown, so the interval is infinite.
     """
 
     settings_type = MeanScoreSettings
@@ -51,7 +52,7 @@ def mean_interval(n: int, total: float, square: float) -> tuple[float, float, fl
     mean = total / n
     if n < 2:
         return mean, -math.inf, math.inf
-    # Rounding can leave a sum of squares a hair below n * mean**2 when all values are equal.
+    # When all values are equal, rounding can leave the sum of squares slightly below n * mean**2.
     variance = max(square - n * mean * mean, 0.0) / (n - 1)
     half = float(stdtrit(n - 1, 0.975)) * math.sqrt(variance / n)
     return mean, mean - half, mean + half

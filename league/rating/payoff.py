@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from league.errors import RatingError
 from league.rating.core import Z95, pairwise_results
-from league.rating.ledger import Lineup, Pattern
+from league.rating.ledger import Pattern, Sides
 from league.records import MatchResult, PolicyId
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Payoff:
                     table[j, i] = 1.0 - table[i, j]
         return table
 
-    def _add_row(self, lineup: Lineup, placements: Mapping[Pattern, int]) -> None:
+    def _add_row(self, lineup: Sides, placements: Mapping[Pattern, int]) -> None:
         sides = [tuple(dict.fromkeys(side)) for side in lineup]
         for pattern, count in placements.items():
             for i, j, score in pairwise_results(pattern) if count else ():

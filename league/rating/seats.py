@@ -1,4 +1,4 @@
-"""What policies score at each seat: whether a snapshot is strong from everywhere that it may sit."""
+"""Results of policies by side and by seat: is a snapshot strong at every seat of its role?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Sums = Mapping[tuple[PolicyId, int], tuple[int, float, float]]
 
 
 def at_side(ledger: Ledger, side: int) -> dict[PolicyId, Rating]:
-    """Mean results in [0, 1] on one side of the game, with Wilson's interval; paired matches tell nothing of sides."""
+    """Mean results in [0, 1] on one side of the game, with Wilson's interval; paired matches are left out."""
     from league.rating.payoff import wilson
 
     return {

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from league.rating.ledger import Ledger
 
 REFERENCE = "bradley-terry"
-"""The rating that says who is best, whichever one the table shows."""
+"""The rating that decides which policy is best, whichever rating the table shows."""
 
 ONE_SIDED = "mean-score"
-"""What rates games with one side, where no other rating has a meaning."""
+"""The rating of one-sided games, for which no other rating has a meaning."""
 
 
 @dataclass(slots=True)
@@ -86,7 +86,7 @@ def ranked(
                 wins=record.wins,
                 draws=record.draws,
                 losses=record.losses,
-                # Whoever only ever met itself has shown nothing either way.
+                # A policy that has only met itself has no results: 0.5 is neutral.
                 score=rating.value if one_sided else record.score / record.games if record.games else 0.5,
                 trend=None if last is None else rating.value - ratings[last].value,
                 best=champions.get(snapshot.role) == snapshot.id,
@@ -96,7 +96,7 @@ def ranked(
 
 
 def best(lines: Iterable[Standing]) -> dict[str, Standing]:
-    """The best line of each role: the one that is marked so."""
+    """By role, the line that is marked as best."""
     return {line.snapshot.role: line for line in lines if line.best}
 
 

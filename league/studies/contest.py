@@ -143,7 +143,7 @@ def tally(played: Played, ids: Collection[PolicyId]) -> Tally:
     for fixture, result in played:
         for place, policy in enumerate(result.policies):
             if policy in ids:
-                episodes += fixture.games * sum(place in held for held in fixture.holders)
+                episodes += fixture.games * sum(place in held for held in fixture.rated_index)
                 total, square = total + result.score_sum[place], square + result.score_sq[place]
     return Tally(episodes, total, square)
 

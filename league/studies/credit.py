@@ -259,13 +259,13 @@ def _fixtures(
 ) -> list[Fixture]:
     """A coalition's games. Each game has the same seed in every coalition. games: their numbers."""
     lineup = tuple(seated[post.seats[0]].id for post in posts)
-    holders = tuple(0 if post.side == asked.side else -1 for post in posts)
+    rated_index = tuple(0 if post.side == asked.side else -1 for post in posts)
     spans = [(0, asked.games)] if len(games) == asked.games else [(number, 1) for number in games]
     return [
         Fixture(
             contestants=(("team",),),
             episodes=(lineup,),
-            holders=(holders,),
+            rated_index=(rated_index,),
             games=count,
             seed=asked.seed,
             numbers=(first, 1),

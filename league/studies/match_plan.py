@@ -105,7 +105,7 @@ def _compared(roster: Roster, named: Sequence[Mapping[str, str]], games: int, se
             tuple((one if own else others).id(post.role) for post, own in zip(posts, mine, strict=True))
             for one in contestants
         ),
-        holders=tuple(tuple(number if own else -1 for own in mine) for number in range(len(contestants))),
+        rated_index=tuple(tuple(number if own else -1 for own in mine) for number in range(len(contestants))),
         games=games,
         seed=seed,
         others=labels,
@@ -129,7 +129,7 @@ def _beside(roster: Roster, named: Sequence[Mapping[str, str]], games: int, seed
     fixture = Fixture(
         contestants=tuple((next(iter(one.ids)),) for one in contestants),
         episodes=(tuple(contestants[holder].id(post.role) for post, holder in zip(spec.posts, holders, strict=True)),),
-        holders=(holders,),
+        rated_index=(holders,),
         games=games,
         seed=seed,
     )

@@ -159,11 +159,13 @@ def _by_role(roster: Roster, named: Sequence[Mapping[str, str]], games: int, see
         ids = (row.id(role), column.id(against))
         if together:
             team = (0,) * len(lineup)
-            cells[i, j] = [Fixture(contestants=(ids[:1],), episodes=(lineup,), holders=(team,), games=games, seed=seed)]
+            cells[i, j] = [
+                Fixture(contestants=(ids[:1],), episodes=(lineup,), rated_index=(team,), games=games, seed=seed)
+            ]
         elif spec.scored:
             held = tuple(ids.index(policy) if policy in ids else -1 for policy in lineup)
             apart = (ids[:1], ids[1:])
-            cells[i, j] = [Fixture(contestants=apart, episodes=(lineup,), holders=(held,), games=games, seed=seed)]
+            cells[i, j] = [Fixture(contestants=apart, episodes=(lineup,), rated_index=(held,), games=games, seed=seed)]
         else:
             cells[i, j] = fixtures(spec, lineup, games, seed)
     labels = dict.fromkeys(found.label for found in others.policies.values())
@@ -209,7 +211,7 @@ def _by_side(fixture: Fixture) -> Fixture:
     return replace(
         fixture,
         contestants=tuple(policies[:1] for policies in fixture.contestants),
-        holders=tuple(tuple(side_of[holder] for holder in held) for held in fixture.holders),
+        rated_index=tuple(tuple(side_of[holder] for holder in held) for held in fixture.rated_index),
     )
 
 

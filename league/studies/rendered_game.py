@@ -23,7 +23,7 @@ def render_game(
     spec, posts, lineup = plan.contest.spec, plan.contest.posts, plan.contest.fixtures[None][0].episodes[0]
     # One contestant at all posts, so that the result holds each post's own score.
     fixture = Fixture(
-        contestants=(lineup,), episodes=(lineup,), holders=(tuple(range(len(lineup))),), games=1, seed=seed
+        contestants=(lineup,), episodes=(lineup,), rated_index=(tuple(range(len(lineup))),), games=1, seed=seed
     )
     game, frames = make(1), []
 

@@ -60,7 +60,7 @@ def mixed_teams(apart: Fixture, labels: Sequence[str]) -> dict[Team, list[Fixtur
     if len(labels) < 2:
         return {}
     first, second = apart.episodes
-    posts = [post for post, holder in enumerate(apart.holders[0]) if holder >= 0]
+    posts = [post for post, holder in enumerate(apart.rated_index[0]) if holder >= 0]
     if len(posts) < 2:
         return {}
     share, joined = 1 / len(posts), "with" if len(posts) == 2 else "among"

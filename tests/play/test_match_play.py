@@ -203,7 +203,7 @@ def test_forfeits_are_counted_to_the_offender() -> None:
     fixture = Fixture(
         contestants=(("bold",), ("mate", "judge")),
         episodes=(("bold", "mate", "judge"),),
-        holders=((0, 1, 2),),
+        rated_index=((0, 1, 2),),
         games=12,
         seed=3,
     )

@@ -68,7 +68,7 @@ def test_every_policy_sits_at_every_seat_equally_often():
     spec = make(GAME, 1, options={"players": 3}).spec
     (paired,) = fixtures(spec, ["a", "b", "c"], 10, 0)
     assert paired.episodes == (("a", "b", "c"), ("b", "c", "a"), ("c", "a", "b"))
-    assert paired.holders == ((0, 1, 2), (1, 2, 0), (2, 0, 1))
+    assert paired.rated_index == ((0, 1, 2), (1, 2, 0), (2, 0, 1))
     ranked = make(GAME, 1, options={"players": 3, "outcome": "placements"}).spec
     apart = fixtures(ranked, ["a", "b", "b"], 10, 0)
     assert [(fixture.contestants, fixture.games) for fixture in apart] == [

@@ -18,7 +18,7 @@ def apart(posts: int, held: tuple[int, ...] | None = None, games: int = 7) -> Fi
     held = held or (0,) * posts
     lineups = tuple(tuple(f"{number}:" if holder >= 0 else "other:" for holder in held) for number in range(2))
     holders = tuple(tuple(number if holder >= 0 else -1 for holder in held) for number in range(2))
-    return Fixture(contestants=(("0:",), ("1:",)), episodes=lineups, holders=holders, games=games, seed=5)
+    return Fixture(contestants=(("0:",), ("1:",)), episodes=lineups, rated_index=holders, games=games, seed=5)
 
 
 def test_each_sits_among_the_others_at_every_seat_in_turn():
