@@ -1,6 +1,6 @@
 """Networks: an MLP, and a small convolutional network for board planes, with memory or without. All take the seat.
 
-Letters in shapes: C decisions in a row, N rows (of one seat each), M numbers of memory, K observations looked at.
+Letters in shapes: C decisions in a row, N rows (of one seat each), M numbers of memory, K observations in the window.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CELLS: dict[str, Callable[[int, int], Cell]] = {"gru": GRU, "lstm": LSTM}
 _MEMORIES = ("none", "stack", "gru", "lstm", "transformer")
 _WINDOWED = ("stack", "transformer")
 _OPTIONAL_KEYS = ("memory", "length", "units", "groups", "normalised")
-"""Keys that the first snapshots did not have: they are written only where they say something."""
+"""Keys that the first snapshots did not have: they are written only if they differ from the default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class NetworkSpec:
     kind: "mlp" or "conv". inputs: shape of one input. seats: length of the one-hot appended after the trunk.
     outputs: width of the last layer. channels: of each convolution (conv only). hidden: widths of hidden layers.
     memory: "none", "stack", "gru", "lstm" or "transformer". length: K, the current observation and how many before it
-    (stack and transformer). units: width of gru, lstm and transformer. groups: which set of weights answers each seat;
+    (stack and transformer). units: width of gru, lstm and transformer. groups: which set of weights each seat uses;
     empty: one for all. normalised: whether observations are normalised.
     """
 
@@ -67,18 +67,18 @@ class NetworkSpec:
 
 
 class Network(nn.Module):
-    """Input planes or a vector, and a seat → `outputs` numbers, and what to remember.
+    """Input planes or a vector, and a seat → `outputs` numbers, and the new memory.
 
     [normalise] → trunk (convolutions, if any) → the seat's one-hot joined on → hidden layers → cell or attention, if
     any → last layer. With the memory "stack" the trunk sees the last K observations side by side (of planes: their
-    channels). Memory is the cell's state; with "stack" and "transformer" it is the K - 1 observations before, as they
-    came, so that what the network says is a function of K observations whatever becomes of its weights meanwhile.
-    With groups it is a network for each group, of which every row asks its seat's.
+    channels). Memory is the cell's state; with "stack" and "transformer" it is the previous K - 1
+    observations, unprocessed, so that the output is a function of K observations even if the weights change meanwhile.
+    With groups it holds one network per group, and every row uses that of its seat.
 
     gain: scale of the last layer's orthogonal initialisation (0.01 makes a policy start near uniform). generator: what
     the weights are drawn from; without one they have no storage yet, until `load_state_dict(…, assign=True)`.
     initialisation: "orthogonal", or "uniform": weights and biases within ±1/√(inputs of the layer), as torch has it.
-    Raises ConfigError for an architecture that there is not, or that does not suit the inputs.
+    Raises ConfigError for an unknown architecture, or one that does not suit the inputs.
     """
 
     trunk: nn.Sequential
@@ -99,7 +99,7 @@ class Network(nn.Module):
         super().__init__()
         self.spec = spec
         _check(spec)
-        # Torch would fill new layers from its global generator, at some cost, before our own draws replace that.
+        # On the meta device torch does not waste time on initial weights that our own draws would replace.
         with torch.device("meta"):
             if spec.groups:
                 count = max(spec.groups) + 1
@@ -116,7 +116,7 @@ class Network(nn.Module):
         """M, the width of a row of memory; 0 for none."""
         spec = self.spec
         size = math.prod(spec.inputs)
-        # Attention must know which observations there were: a flag for each.
+        # Attention must know which observations exist: one flag for each.
         widths = {"stack": (spec.length - 1) * size, "transformer": (spec.length - 1) * (size + 1)}
         return widths.get(spec.memory, spec.units * (2 if spec.memory == "lstm" else 1))
 

@@ -21,8 +21,8 @@ from league.policies.settings import NetworkSettings
 class NeuralPolicy:
     """A policy whose logits come from an actor network.
 
-    epsilon: where it is set, the network says what each action is worth, and the policy takes the best legal one, but
-    with this probability any legal one.
+    epsilon: if set, the network's outputs are action values, and the policy is epsilon-greedy: it takes the best legal
+    action, but with this probability any legal one.
     """
 
     role: str
@@ -54,8 +54,8 @@ class NeuralPolicy:
 def epsilon_greedy(values: Tensor, mask: Tensor | None, epsilon: float | Tensor) -> Tensor:
     """Log-probabilities `[N, A]`: with probability `epsilon` any legal action, else the first of the most valuable.
 
-    values, mask: `[N, A]`. epsilon: in [0, 1], or `[N, 1]`. What has no probability is at the lowest finite value; a
-    row whose values are not all finite is NaN, so that broken weights are found out.
+    values, mask: `[N, A]`. epsilon: in [0, 1], or `[N, 1]`. Actions of probability 0 get the lowest finite value; a
+    row whose values are not all finite is NaN, so that broken weights are detected.
     """
     legal = torch.ones_like(values, dtype=torch.bool) if mask is None else mask
     best = torch.where(legal, values, -torch.inf).argmax(1, keepdim=True)
@@ -102,10 +102,10 @@ ACTOR_SETTINGS = {
 
 
 def sharing_groups(game: GameSpec, role: RoleSpec, settings: NetworkSettings) -> tuple[int, ...]:
-    """Which set of weights answers each seat of the game, as `NetworkSpec.groups`; empty where there is one for all.
+    """Which set of weights each seat of the game uses, as in `NetworkSpec.groups`; empty if all seats share one.
 
-    Seats of other roles are given group 0, which is never asked for them. Raises ConfigError for names that are no
-    seat's, or there twice.
+    Seats of other roles get group 0, which is never used for them. Raises ConfigError for names that are not seats,
+    or are listed twice.
     """
     if settings.sharing == "all":
         return ()

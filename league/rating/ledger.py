@@ -140,7 +140,7 @@ class LineupTotals:
         )
 
     def _by_pattern(self, outcomes: Sequence[Mapping[Pattern, int]]) -> Ints:
-        """`[outcomes, patterns]` games; patterns that are new get their columns."""
+        """`[outcomes, patterns]` games; new patterns get columns of their own."""
         self.patterns += dict.fromkeys(
             pattern for outcome in outcomes for pattern in outcome if pattern not in self.patterns
         )
@@ -152,10 +152,10 @@ class LineupTotals:
 class Ledger:
     """The rated matches in their order; grows by `extend` and `append`.
 
-    scored: whether score sums are kept, which only rating by mean score needs. ids: who played, by number, in the
-    order in which they first came. outcomes: placements by number, each in the order of its patterns. tables: sums by
-    shape and lineup. games: rated games in all. cache: what rating systems that go game by game know of the rows so
-    far, by whatever tells them apart; a ledger only grows, so that it stays true.
+    scored: whether score sums are kept, which only rating by mean score needs. ids: the policies by number, in
+    order of first appearance. outcomes: placements by number, each in the order of its patterns. tables: sums by shape
+    and lineup. games: the number of rated games. cache: the state of sequential rating systems after the rows so far,
+    by system and settings; it stays valid because a ledger only grows.
     """
 
     def __init__(self, results: Iterable[MatchResult] = (), scored: bool = True) -> None:
@@ -203,7 +203,7 @@ class Ledger:
         )
 
     def append(self, columns: MatchColumns) -> None:
-        """Append matches that are columns already."""
+        """Append matches given as columns."""
         if not len(columns.outcome):
             return
         policy = self._numbered(columns)
@@ -222,7 +222,7 @@ class Ledger:
         self._outcome = np.concatenate([self._outcome, outcome.astype(np.int32)])
 
     def chunks(self, since: int = 0) -> Iterator[tuple[LineupTotals, Ints, list[int]]]:
-        """The rows from `since` on, in order, as stretches of one table: the table, the policies' numbers
+        """The rows from `since` on, in order, in runs of rows of one table: the table, the policies' numbers
         `[n, posts]`, and the numbers of the outcomes `[n]`."""
         for begin in range(since, len(self), CHUNK):
             part = slice(begin, min(begin + CHUNK, len(self)))

@@ -23,7 +23,7 @@ class OpenSkillSettings(Settings):
     """Settings of OpenSkill's rating."""
 
     model: ModelName = "PlackettLuce"
-    """Which of the five models. Where more than two sides can tie, only BradleyTerryFull treats ties rightly."""
+    """Which of the five models. If more than two sides can tie, only BradleyTerryFull treats ties correctly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Skill:
 
 
 class OpenSkill:
-    """Weng and Lin 2011, "A Bayesian Approximation Method for Online Ranking", as the openskill package has it.
+    """Weng and Lin 2011, "A Bayesian Approximation Method for Online Ranking", as implemented by the openskill package.
 
     A snapshot's skill does not drift, so tau is 0; sigma then only shrinks: it shows the model's own belief, not a
     calibrated error. A row of n games is n updates, its patterns spread evenly (`spread_games`). A policy at several
@@ -71,7 +71,7 @@ class OpenSkill:
         return ratings
 
     def skills(self, ledger: Ledger) -> dict[PolicyId, Skill]:
-        """What the model believes of each policy after all games. Raises RatingError as `rate` does."""
+        """Each policy's skill after all games. Raises RatingError as `rate` does."""
         require_opponents(ledger)
         state = ledger.cache.setdefault((OpenSkill, self.settings), _State())
         assert isinstance(state, _State)

@@ -38,19 +38,19 @@ def next_matches(
     """The matches to play next, most urgent first, each as policies in the order of `posts`.
 
     snapshots: the roster, oldest first, with its anchors. ratings: Bradley-Terry (mean score in one-sided games).
-    At most `budget_games // games_per_match` matches; fewer where there is nobody to meet.
+    At most `budget_games // games_per_match` matches; fewer if no opponents are left.
 
-    With several sides: (1) the anchors once among themselves, who have a common scale then, and where roles differ
-    show what the seats are worth; (2) each newcomer (no rated game yet) meets the anchors, then its parent, the best,
-    and its nearest neighbours, all newcomers one step at a time, so that a small budget ties each of them in; (3) by
-    greatest expected information. Posts that a pair leaves open are filled with random play beside an anchor, else with
+    With several sides: (1) the anchors once among themselves, which gives them a common scale and, if roles differ,
+    measures the advantage of the seats; (2) each newcomer (no rated game yet) meets the anchors, then its parent, the
+    best, and its nearest neighbours, all newcomers one step at a time, which connects each even on a small budget; (3)
+    by expected information. Posts that a pair leaves open are filled with random play beside an anchor, else with
     random companions of the role, the same on both sides. With one side: newcomers first, those of one round together,
     then the widest intervals. Raises RatingError where a post's role has no snapshot.
     """
     matches = budget_games // games_per_match
     for post in posts:
         if not any(snapshot.role == post.role for snapshot in snapshots):
-            raise RatingError(f"nobody in the roster plays the role '{post.role}' that side {post.side} needs")
+            raise RatingError(f"no policy in the roster plays the role '{post.role}' that side {post.side} needs")
     played = set(ledger.ids)
     if len({post.side for post in posts}) == 1:
         return _one_sided(snapshots, played, ratings, matches, games_per_match, posts)
@@ -236,7 +236,7 @@ def _one_sided(
     games: int,
     posts: Sequence[Post],
 ) -> tuple[tuple[PolicyId, ...], ...]:
-    """Lineups of one side: newcomers in order, then always the lineup of whoever's interval is widest by then."""
+    """Lineups of one side: newcomers in order, then each time that of the policy with the widest interval."""
     lineups = list(
         dict.fromkeys(_lineup_of_contemporaries(s, snapshots, posts) for s in snapshots if s.id not in played)
     )[:matches]
