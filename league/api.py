@@ -21,9 +21,9 @@ from league.policies.distributions import choose, distribution
 from league.policies.neural import NeuralPolicy, restore
 from league.records import Standing
 from league.run.folders import find_run
-from league.run.lookup import POLICY_FILE, open_roster, read_exported, role_file
-from league.run.ranking import open_ranking
-from league.run.roster import Roster
+from league.run.roster.lookup import POLICY_FILE, open_roster, read_exported, role_file
+from league.run.roster.ranking import open_ranking
+from league.run.roster.roster import Roster
 from league.storage.store import Store
 
 

@@ -18,8 +18,8 @@ from league.cli.shared import found_run, print_json
 from league.errors import LeagueError
 from league.records import PolicyId, Rating, Standing
 from league.run.folders import RUNS
-from league.run.ranking import open_ranking, refresh
-from league.run.ratings import REFERENCE_KIND
+from league.run.roster.ranking import open_ranking, refresh
+from league.run.roster.ratings import REFERENCE_KIND
 from league.storage.store import Store, written_at
 from league.views.listings import RunRow, runs_table
 from league.views.snapshot_view import snapshot_view

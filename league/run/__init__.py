@@ -1,1 +1,1 @@
-"""The parts of a run: folder, learners, roster, ratings, checkpoints, and what a round consists of."""
+"""A run: opening it, its learners, rounds, snapshots, checkpoints, and what it announces."""

@@ -10,7 +10,7 @@ from league.events import Event, RoundFinished, RunStarted, SnapshotTaken, Warne
 from league.learning.learner import Learner
 from league.records import Standing
 from league.run.budget import Budget
-from league.run.roster import Roster
+from league.run.roster.roster import Roster
 from league.run.rounds import Round
 
 

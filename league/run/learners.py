@@ -19,9 +19,9 @@ from league.matchmaking.core import log_uniform
 from league.policies.core import Policy
 from league.policies.neural import ACTOR_SETTINGS, NeuralPolicy
 from league.records import PolicyId
-from league.run.lookup import find
-from league.run.names import split_roles
-from league.run.roster import Roster
+from league.run.roster.lookup import find
+from league.run.roster.policy_text import split_roles
+from league.run.roster.roster import Roster
 
 _WEIGHTS_SEED, _SPREAD_SEED = 11, 13
 """Constants in the seeds of learners: for initial weights, and for a population's initial hyperparameters."""

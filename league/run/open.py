@@ -23,10 +23,10 @@ from league.learning.learner import Learner
 from league.matchmaking.core import Matchmaker, make_matchmaker
 from league.matchmaking.posts import by_seat
 from league.records import PolicyId, Post
-from league.run.anchors import anchors_for
-from league.run.game_facts import keep_facts
 from league.run.learners import new_learner, start_from
-from league.run.roster import Roster
+from league.run.roster.anchors import anchors_for
+from league.run.roster.game_facts import keep_facts
+from league.run.roster.roster import Roster
 from league.run.slots import NATIVE_SLOTS, OLD_SLOTS, SLOTS_FACT, usual_slots
 from league.run.tuning import TUNING_FACT, Tuning, choose
 from league.storage.provenance import provenance

@@ -10,7 +10,7 @@ from league.config.sections import RatingConfig
 from league.play.fixture import Fixture, compares_same_role, fixtures, rated_posts
 from league.rating.schedule import next_matches
 from league.records import PolicyId, Snapshot
-from league.run.roster import Roster
+from league.run.roster.roster import Roster
 
 
 def fixtures_for(settings: RatingConfig, roster: Roster, taken: Sequence[Snapshot], seed: int) -> list[Fixture]:

@@ -12,7 +12,7 @@ from league.learning.diagnostics.monitor import Diagnosis
 from league.learning.learner import Learner
 from league.records import LeagueView, MatchResult, Plan, PolicyId, Post, Snapshot, TrainingResult
 from league.run.progress import LearnerProgress
-from league.run.roster import Roster
+from league.run.roster.roster import Roster
 
 Tables = Sequence[tuple[Learner, ...]]
 """The learners of each training table, by role."""

@@ -19,9 +19,9 @@ from league.play.fixture import Fixture
 from league.play.match import play, play_episodes
 from league.policies.core import Policy
 from league.records import MatchResult, PolicyId, Post
-from league.run.lookup import Found, find, role_of
-from league.run.names import split_roles
-from league.run.roster import Roster
+from league.run.roster.lookup import Found, find, role_of
+from league.run.roster.policy_text import split_roles
+from league.run.roster.roster import Roster
 from league.run.slots import usual_slots
 from league.studies.repetition import ActionHashes, starts_vary
 from league.threads import Threads

@@ -23,8 +23,8 @@ from league.play.fixture import Fixture
 from league.policies.core import Policy
 from league.rating.mean_score import mean_interval
 from league.records import RANDOM, PolicyId, Post
-from league.run.lookup import find
-from league.run.roster import Roster
+from league.run.roster.lookup import find
+from league.run.roster.roster import Roster
 from league.studies.contest import Contest, play_for_scores, roles_meant, stand_in
 from league.studies.shapley import antithetic, sampled, shapley
 from league.threads import alone

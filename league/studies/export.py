@@ -12,8 +12,8 @@ from league.api import Run
 from league.errors import PolicyError
 from league.policies import weights
 from league.records import Snapshot
-from league.run.lookup import METADATA_CAP, POLICY_FILE, role_file
-from league.run.names import split_roles
+from league.run.roster.lookup import METADATA_CAP, POLICY_FILE, role_file
+from league.run.roster.policy_text import split_roles
 from league.studies.snapshot_profile import SnapshotProfile, lineage, profile
 
 RATINGS = ("bradley-terry", "elo", "openskill")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from league.games.core import Game
 from league.rating.payoff import beaten, wilson
-from league.run.roster import Roster
+from league.run.roster.roster import Roster
 from league.studies.contest import Played, play_contest, tally
 from league.studies.match_plan import MatchPlan, plan_match
 from league.studies.teams import Team, TeamScore, halfwidth, team_score

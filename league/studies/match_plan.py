@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from league.errors import PolicyError
 from league.matchmaking.posts import by_seat
 from league.play.fixture import Fixture, fixtures, sides_are_alike, sides_of
-from league.run.names import split_roles
-from league.run.roster import Roster
+from league.run.roster.policy_text import split_roles
+from league.run.roster.roster import Roster
 from league.studies.contest import Contest, Contestant, all_policies, contestant, roles_meant, stand_ins
 from league.studies.teams import Team, mixed_teams
 

@@ -8,7 +8,7 @@ from itertools import combinations_with_replacement
 from league.errors import PolicyError
 from league.rating.payoff import Payoff, wilson
 from league.records import Snapshot, Standing
-from league.run.ranking import Ranking
+from league.run.roster.ranking import Ranking
 from league.studies.payoff_report import Cell, PayoffReport, PayoffTable
 
 

@@ -19,7 +19,7 @@ from league.play.fixture import Fixture, fixtures, mixed_team, sides_are_alike
 from league.rating.mean_score import mean_interval
 from league.rating.payoff import beaten, wilson
 from league.records import PolicyId
-from league.run.roster import Roster
+from league.run.roster.roster import Roster
 from league.studies.contest import (
     Contest,
     Contestant,

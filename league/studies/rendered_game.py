@@ -8,7 +8,7 @@ from league.games.core import Game
 from league.play.fixture import Fixture
 from league.play.match import play
 from league.play.table import Table
-from league.run.roster import Roster
+from league.run.roster.roster import Roster
 from league.studies.match_plan import plan_match
 
 

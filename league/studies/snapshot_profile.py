@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from league.errors import PolicyError
 from league.rating.payoff import Payoff
 from league.records import Rating, Snapshot
-from league.run.names import split_roles
-from league.run.ranking import Ranking
+from league.run.roster.policy_text import split_roles
+from league.run.roster.ranking import Ranking
 from league.storage.reading import Reading
 
 

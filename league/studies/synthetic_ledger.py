@@ -14,8 +14,8 @@ from league.config.load import to_dict
 from league.config.run import RunConfig
 from league.config.sections import GameConfig
 from league.records import MatchResult, PolicyId, Snapshot, anchor
-from league.run.game_facts import GAME_FACT, GameFacts
-from league.run.ranking import refresh
+from league.run.roster.game_facts import GAME_FACT, GameFacts
+from league.run.roster.ranking import refresh
 from league.storage.provenance import provenance
 from league.storage.store import Store
 

@@ -24,7 +24,7 @@ from league.views.text import (
 )
 
 if TYPE_CHECKING:
-    from league.run.ratings import Refit
+    from league.run.roster.ratings import Refit
 
 NO_MATCHES = "no rated matches yet"
 """Shown in place of standings until there are any."""

@@ -18,9 +18,9 @@ from league.orchestrator import League
 from league.rating.core import make_rating
 from league.rating.ledger import Ledger
 from league.records import MatchResult, Snapshot
-from league.run.anchors import anchors_for
-from league.run.ranking import open_ranking
-from league.run.ratings import REFERENCE_KIND
+from league.run.roster.anchors import anchors_for
+from league.run.roster.ranking import open_ranking
+from league.run.roster.ratings import REFERENCE_KIND
 from league.storage.store import Store
 
 BOTS = """

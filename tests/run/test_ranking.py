@@ -16,8 +16,8 @@ from league.orchestrator import League
 from league.rating.core import POINTS, make_rating
 from league.rating.ledger import Ledger
 from league.rating.standings import records
-from league.run.ranking import open_ranking
-from league.run.ratings import REFERENCE_KIND, Ratings
+from league.run.roster.ranking import open_ranking
+from league.run.roster.ratings import REFERENCE_KIND, Ratings
 from league.storage.store import Store
 from league.studies.synthetic_ledger import strengths, synthetic_run
 

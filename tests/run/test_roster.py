@@ -15,7 +15,7 @@ from league.games.core import GameSpec, RoleSpec
 from league.games.registry import make
 from league.records import MatchResult, Snapshot
 from league.run.pairing import draw_others, fixtures_for
-from league.run.roster import Roster
+from league.run.roster.roster import Roster
 
 BOARD = make("tictactoe", 1).spec
 TEAM = replace(BOARD, id="team", sides=((0, 1),), outcome="score")

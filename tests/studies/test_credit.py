@@ -18,7 +18,7 @@ from league.games.core import Acting, Game, GameSpec, RoleSpec, State
 from league.games.native.core import NativeGame, Outcome
 from league.games.registry import make
 from league.play.match import play
-from league.run.roster import Roster
+from league.run.roster.roster import Roster
 from league.studies import credit as module
 from league.studies.credit import CreditReport, CreditRequest, credit, plan_credit
 

@@ -15,7 +15,7 @@ from league.games.registry import make
 from league.rating.ledger import Ledger
 from league.rating.payoff import Payoff, beaten, wilson
 from league.records import MatchResult, Rating, Snapshot, Standing
-from league.run.roster import Roster
+from league.run.roster.roster import Roster
 from league.studies.payoff_ledger import picked
 from league.studies.payoff_played import plan_payoff, play_payoff
 from league.studies.payoff_report import PayoffTable

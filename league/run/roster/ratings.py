@@ -14,7 +14,7 @@ from league.files import canonical_json
 from league.rating.core import RatingModel, make_rating, needs_scores, rate
 from league.rating.standings import ONE_SIDED, REFERENCE, Record, records
 from league.records import MatchResult, PolicyId, Rating
-from league.run.entrants import Entrants
+from league.run.roster.entrants import Entrants
 
 if TYPE_CHECKING:
     from league.rating.ledger import Ledger

@@ -25,7 +25,7 @@ from league.policies.neural import fits, restore
 from league.policies.scripted import make_scripted
 from league.records import PolicyId
 from league.run.folders import find_run
-from league.run.roster import Roster
+from league.run.roster.roster import Roster
 from league.storage.store import Store
 
 POLICY_FILE = "policy.safetensors"

@@ -9,9 +9,9 @@ from league.errors import PolicyError
 from league.rating.seats import at_seat, at_side
 from league.rating.standings import best_ids, ranked
 from league.records import PolicyId, Rating, Snapshot, Standing
-from league.run.entrants import Entrants
-from league.run.game_facts import GameFacts, keep_facts, read_facts
-from league.run.ratings import Ratings, Refit
+from league.run.roster.entrants import Entrants
+from league.run.roster.game_facts import GameFacts, keep_facts, read_facts
+from league.run.roster.ratings import Ratings, Refit
 
 if TYPE_CHECKING:
     from league.storage.store import Store

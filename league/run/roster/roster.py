@@ -11,9 +11,9 @@ from league.policies import weights
 from league.policies.core import Policy
 from league.policies.neural import fits, restore
 from league.records import PolicyId
-from league.run.anchors import make_anchor
-from league.run.game_facts import GameFacts
-from league.run.ranking import Ranking
+from league.run.roster.anchors import make_anchor
+from league.run.roster.game_facts import GameFacts
+from league.run.roster.ranking import Ranking
 
 _MAX_LOADED = 128
 """The most policies that stay loaded."""
