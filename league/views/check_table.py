@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from league.studies.check.check_report import Mean
 from league.views.grid import Column, Grid
 from league.views.text import average, clean, count, duration, interval, number, sparkline
 
 if TYPE_CHECKING:
-    from league.studies.check.check_report import Curve, Finding, Mean, Play, Report, ShortTraining
+    from league.studies.check.check_report import Curve, Finding, Play, Report, ShortTraining
 
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "ok": "green"}
 
@@ -85,7 +86,7 @@ def _play(play: Play, roles: Mapping[str, Sequence[str]]) -> list[RenderableType
     for name, seats in roles.items():
         scores = [play.scores[seat] for seat in seats]
         if len(play.scores) > _MOST:
-            rows.append([f"  {clean(name)} ({_counted(len(seats), 'agent')})", _value(_middle(scores))])
+            rows.append([f"  {clean(name)} ({_counted(len(seats), 'agent')})", _value(Mean.average(scores))])
         else:
             rows += [[f"  {clean(seat)}", _value(one)] for seat, one in zip(seats, scores, strict=True)]
     grid = Grid([Column(("",), keep=8, least=8), Column(("score ± 95 %", "score"), right=True, keep=9)], rows)
@@ -100,6 +101,8 @@ def _lessons(lessons: Sequence[ShortTraining], roles: Mapping[str, Sequence[str]
         rows.append([Text(f"{clean(lesson.role)} learns", "bold"), "", "", Text(pace, "dim"), ""])
         for name, learns, curves in _grouped(lesson.curves, roles):
             points = [average([curve.returns[at] for curve in curves]) for at in range(lesson.rounds)]
+            at_random = Mean.average([curve.random for curve in curves])
+            at_end = Mean.average([curve.last for curve in curves])
             change = sum(curve.change for curve in curves) / len(curves)
             arrow = "↑" if change >= _CHANGED else "↓" if change <= -_CHANGED else "="
             rows.append(
@@ -107,7 +110,7 @@ def _lessons(lessons: Sequence[ShortTraining], roles: Mapping[str, Sequence[str]
                     f"  {clean(name)}",
                     "learns" if learns else "random",
                     Text(sparkline(points), "green" if learns else "dim"),
-                    f"{_value(_middle([one.random for one in curves]))} → {_value(_middle([o.last for o in curves]))}",
+                    f"{_value(at_random)} → {_value(at_end)}",
                     arrow,
                 ]
             )
@@ -132,14 +135,8 @@ def _grouped(curves: Sequence[Curve], roles: Mapping[str, Sequence[str]]) -> lis
     return [(f"{role} ({_counted(len(group), 'agent')})", learns, group) for (role, learns), group in found.items()]
 
 
-def _middle(means: Sequence[Mean]) -> tuple[float, float]:
-    """The mean of means, and the mean of their half intervals: the means may be fully correlated."""
-    return sum(one.value for one in means) / len(means), sum(one.half for one in means) / len(means)
-
-
-def _value(mean: Mean | tuple[float, float]) -> str:
-    value, half = mean if isinstance(mean, tuple) else (mean.value, mean.half)
-    return interval(value, value - half, value + half)
+def _value(mean: Mean) -> str:
+    return interval(mean.value, mean.value - mean.half, mean.value + mean.half)
 
 
 def _cost(report: Report) -> list[Text]:

@@ -143,7 +143,7 @@ def test_reading_a_run(here: Path, finished: tuple[Path, Called]) -> None:
             named.standings("wolf")
         with pytest.raises(ConfigError, match="no rating system"):
             named.standings(by="nothing")
-    with pytest.raises(RunError, match="no run"):
+    with pytest.raises(RunError, match="is not a run"):
         league.open_run("nowhere")
 
 

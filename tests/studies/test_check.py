@@ -98,7 +98,7 @@ def test_agents_that_are_never_paid_are_told() -> None:
     called = checked(f"{BROKEN}:Odd", "--set", "game.options.how=unpaid", "--seconds", "0")
     (warning,) = named(called, "warning")
     assert (called.code, warning["check"]) == (0, "play.unpaid")
-    assert "'b_0' was never given a reward" in warning["what"]
+    assert "'b_0' never received a reward" in warning["what"]
 
 
 def test_seeds_make_no_difference_where_there_is_no_chance() -> None:
@@ -167,7 +167,13 @@ def findings(*levels: Any) -> tuple[Finding, ...]:
 @pytest.mark.parametrize("width", [60, 80])
 def test_the_table_for_people(width: int) -> None:
 
-    report = Report("1", "mine.py:Game", "aec", {"N": 2}, findings("error", "warning", "ok"))
+    report = Report(
+        version="1",
+        game="mine.py:Game",
+        kind="aec",
+        options={"N": 2},
+        findings=findings("error", "warning", "ok"),
+    )
     lines = shown(report, width)
     assert lines[0] == "mine.py:Game fails   1 error, 1 warning"
     table = lines[: lines.index("Next:")]

@@ -67,7 +67,7 @@ def test_rewards_that_are_handed_out_twice_are_told() -> None:
     everybody = ("a_0", "b_0")
 
     def state(turn: int, actor: str, rewards: dict[str, float], cumulative: dict[str, float]) -> TurnState:
-        return TurnState(0, turn, everybody, (actor,), rewards=rewards, cumulative=cumulative)
+        return TurnState(seed=0, turn=turn, agents=everybody, acting=(actor,), rewards=rewards, cumulative=cumulative)
 
     before = state(4, "a_0", {}, {"a_0": 2.0, "b_0": 1.0})
     watcher.turn(before, {"a_0": 0}, state(5, "b_0", {"a_0": 1.0, "b_0": 0.5}, {"a_0": 1.0, "b_0": 1.5}))
@@ -76,7 +76,7 @@ def test_rewards_that_are_handed_out_twice_are_told() -> None:
     (finding,) = log.found
     assert (finding.level, finding.check) == ("warning", "rewards.sum")
     assert "'a_0' 1 by rewards, but its _cumulative_rewards" in finding.what
-    assert "still holds what it was given before" in finding.what
+    assert "still contains earlier rewards" in finding.what
 
 
 def test_a_sound_environment_has_no_findings_at_all() -> None:
@@ -128,7 +128,7 @@ def test_narrow_whole_numbers_from_outside_are_an_error() -> None:
     env._sees["a_0"] = spaces.Box(0, 1, (2,), np.int8)
     bare, log = BareEnvironment("x", env), FindingLog()
     ObservationCheck(bare, log).begin(
-        TurnState(0, 0, ("a_0",), ("a_0",), observations={"a_0": np.array([0, 7], np.int8)})
+        TurnState(seed=0, turn=0, agents=("a_0",), acting=("a_0",), observations={"a_0": np.array([0, 7], np.int8)})
     )
     (finding,) = log.found
     assert (finding.level, finding.check) == ("error", "observations.range")

@@ -26,7 +26,7 @@ def test_rewards_given_to_the_wrong_agent_are_found_by_learning(name: str, monke
         ("rewards.wrong-agent", "agent 'a_0'"),
         ("rewards.wrong-agent", "agent 'b_0'"),
     }
-    assert errors[0]["what"].startswith("what 'a_0' does is paid to 'b_0'")
+    assert errors[0]["what"].startswith("what 'a_0' does is rewarded to 'b_0'")
     warned = [one["check"] for one in named(called, "warning")]
     assert ("rewards.never-the-actor" in warned) == (name == "PaidAfterTheTurn")
 
@@ -36,7 +36,16 @@ def lesson(*changes: tuple[str, bool, float, float], episodes: int = 50) -> Shor
     curves = []
     for agent, learns, at_random, at_end in changes:
         first, last = Mean(at_random, 0.1, 100), Mean(at_end, 0.1, episodes)
-        curves.append(Curve(agent, learns, (at_random, at_end), first, last, last.standard_errors_above(first)))
+        curves.append(
+            Curve(
+                agent=agent,
+                learns=learns,
+                returns=(at_random, at_end),
+                random=first,
+                last=last,
+                change=last.standard_errors_above(first),
+            )
+        )
     return ShortTraining("agent", 2, 1000, 1.0, tuple(curves))
 
 
@@ -80,7 +89,22 @@ def test_agents_of_different_sides_may_part() -> None:
 )
 def test_what_random_play_tells(changed: dict[str, Any], said: list[tuple[str, str]]) -> None:
     scores = {"player_0": Mean(0.1, 0.1, 10), "player_1": Mean(-0.1, 0.1, 10)}
-    play = replace(Play(10, 0, 9, 10, 0, 5, 7.0, 9, scores, True, 100.0), **changed)
+    play = replace(
+        Play(
+            episodes=10,
+            unfinished=0,
+            limit=9,
+            terminated=10,
+            truncated=0,
+            shortest=5,
+            median=7.0,
+            longest=9,
+            scores=scores,
+            zero_sum=True,
+            steps_per_second=100.0,
+        ),
+        **changed,
+    )
     log = FindingLog()
     assess_play(make("kuhn", 1), play, log)
     assert [(finding.level, finding.check) for finding in log.found] == said
@@ -113,7 +137,14 @@ def test_how_far_means_are_apart(one: Mean, other: Mean, far: float) -> None:
 
 def test_a_team_is_as_uncertain_as_one_of_its_agents() -> None:
     curves = [
-        Curve(agent, True, (), Mean(value, 0.5, 10), Mean(value + 1, 0.3, 20), 0.0)
+        Curve(
+            agent=agent,
+            learns=True,
+            returns=(),
+            random=Mean(value, 0.5, 10),
+            last=Mean(value + 1, 0.3, 20),
+            change=0.0,
+        )
         for agent, value in (("a", 1.0), ("b", 3.0))
     ]
     assert learner_returns(curves) == (Mean(2.0, 0.5, 10), Mean(3.0, 0.3, 20))

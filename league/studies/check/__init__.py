@@ -1,1 +1,1 @@
-"""`league check`: is a game sound? What experienced people try by hand before they train, as findings with advice."""
+"""`league check`: is a game sound? It tries what an experienced person would try by hand before training."""

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 KIND = "league check"
 """What a report's "report" says."""
 
@@ -41,6 +44,22 @@ class Mean:
     error: float
     n: int
 
+    @classmethod
+    def of(cls, values: npt.NDArray[np.float64]) -> Mean:
+        """The mean of `[N]` values; 0 if there are none."""
+        count = len(values)
+        if not count:
+            return cls(0.0, 0.0, 0)
+        error = float(values.std(ddof=1)) / count**0.5 if count > 1 else 0.0
+        return cls(float(values.mean()), error, count)
+
+    @classmethod
+    def average(cls, parts: Sequence[Mean]) -> Mean:
+        """The mean of means, as uncertain as one of them, because they may all err together; 0 if there are none."""
+        count = max(len(parts), 1)
+        value, error = sum(part.value for part in parts) / count, sum(part.error for part in parts) / count
+        return cls(value, error, min((part.n for part in parts), default=0))
+
     @property
     def half(self) -> float:
         """By the normal distribution: n is large wherever it is shown."""
@@ -54,7 +73,7 @@ class Mean:
         return max(min(gap / max(error, 1e-12), _MAX_DISTANCE), -_MAX_DISTANCE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
     """Uniformly random play.
 
@@ -76,7 +95,7 @@ class Play:
     steps_per_second: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
     """An agent's mean return per round of a lesson. learns: whether the learner played it, or random play did.
 
@@ -108,7 +127,7 @@ class ShortTraining:
         return learner_returns(self.curves)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
     """What a run of `steps` agent-steps will take. slots: games side by side; workers: processes that step them."""
 
@@ -120,7 +139,7 @@ class Cost:
     megabytes: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One check of a game.
 
@@ -162,10 +181,4 @@ class Report:
 def learner_returns(curves: Sequence[Curve]) -> tuple[Mean, Mean]:
     """The learner's return in random play and at the end: the mean of its agents, as uncertain as one of them."""
     mine = [curve for curve in curves if curve.learns]
-    return _mean_of([curve.random for curve in mine]), _mean_of([curve.last for curve in mine])
-
-
-def _mean_of(parts: Sequence[Mean]) -> Mean:
-    count = max(len(parts), 1)
-    value, error = sum(part.value for part in parts) / count, sum(part.error for part in parts) / count
-    return Mean(value, error, min((part.n for part in parts), default=0))
+    return Mean.average([curve.random for curve in mine]), Mean.average([curve.last for curve in mine])

@@ -1,7 +1,7 @@
-"""What seeds do: the same one must give the same episode, wherever it is played, and another one another.
+"""Seeds: equal seeds must give equal episodes wherever they are played, and other seeds other episodes.
 
-Episodes are traced turn by turn with actions that are drawn in the same way each time. A fresh process
-runs this module, too, so that it imports no torch for environments.
+Episodes are traced turn by turn with equal draws of actions. A fresh process runs this module, too, so it imports no
+torch for environments.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from league.studies.check.environment import BareEnvironment, TurnState, play_episode
+from league.studies.check.environment import BareEnvironment, TurnState, Watcher, play_episode
 from league.studies.check.finding_log import FindingLog
 from league.studies.check.game_under_test import GameUnderTest, game_under_test
 from league.studies.check.subprocess_call import call_in_subprocess
 
 Trace = list[dict[str, str]]
-"""By turn, a short hash of each thing that was seen or given, by its name ("the observation of 'a_0'")."""
+"""By turn, a short hash of each thing that was shown, by its name ("the observation of 'a_0'")."""
 
 _SEED, _OTHERS = 101, (202, 303, 404)
 _DRAW = 7
@@ -26,7 +26,7 @@ _TIMEOUT = 120
 
 
 def check_seeds(one: GameUnderTest, turns: int, log: FindingLog) -> None:
-    """Trace episodes of equal and of other seeds: in a used instance, in fresh ones and in a fresh process."""
+    """Trace episodes of equal and different seeds in a used instance, in fresh ones and in a fresh process."""
     fresh = trace_episodes(one, [_SEED], turns)[0]
     again = trace_episodes(one, [_SEED], turns)[0]
     first, used = trace_episodes(one, [_OTHERS[0], _SEED], turns)
@@ -37,21 +37,26 @@ def check_seeds(one: GameUnderTest, turns: int, log: FindingLog) -> None:
         log.add(
             "error",
             "seeds.unset",
-            f"reset(seed={_SEED}) and the same actions give another episode in a second instance: {place[1]} differs",
+            f"reset(seed={_SEED}) and the same actions give a different episode in a second instance: "
+            f"{place[1]} differs",
             f"turn {place[0]}",
-            "draw all chance from a generator that reset(seed=…) makes anew: no global one, no clock",
+            "draw all random numbers from a generator that reset(seed=…) creates; use no global generator and no clock",
             method,
         )
     elif (place := first_difference(fresh, used)) is not None:
         what = "the seed is ignored: " if ignored else ""
-        kept = "chance goes on from the episode before" if ignored else "something of the episode before is left"
+        kept = (
+            "the random numbers continue from the previous episode"
+            if ignored
+            else "something of the previous episode remains"
+        )
         log.add(
             "error",
             "seeds.ignored" if ignored else "seeds.left-over",
-            f"{what}reset(seed={_SEED}) after another episode in the same instance gives another one than in a fresh "
-            f"instance: {place[1]} differs; {kept}",
+            f"{what}reset(seed={_SEED}) after another episode in the same instance gives a different episode than in a "
+            f"fresh instance: {place[1]} differs; {kept}",
             f"turn {place[0]}",
-            "in reset(): `self.rng = np.random.default_rng(seed)`, and set everything else back",
+            "in reset(): `self.rng = np.random.default_rng(seed)`, and reset everything else",
             method,
         )
     elif ignored:
@@ -59,7 +64,7 @@ def check_seeds(one: GameUnderTest, turns: int, log: FindingLog) -> None:
             "note",
             "seeds.no-effect",
             f"{1 + len(_OTHERS)} seeds with the same draws of actions give the same episode",
-            advice="right for a game without chance; else reset() must draw from its seed",
+            advice="right for a game without chance; otherwise reset() must draw from its seed",
             method=method,
         )
     if log.has("seeds", "error"):
@@ -71,8 +76,8 @@ def check_seeds(one: GameUnderTest, turns: int, log: FindingLog) -> None:
         log.add(
             "error",
             "seeds.process",
-            f"reset(seed={_SEED}) and the same actions give another episode in a fresh process with another "
-            f"PYTHONHASHSEED: {place[1]} differs",
+            f"reset(seed={_SEED}) and the same actions give a different episode in a fresh process with "
+            f"another PYTHONHASHSEED: {place[1]} differs",
             f"turn {place[0]}",
             "do not depend on the order of a set, on hash() or id(): sort, or use lists",
             method,
@@ -80,7 +85,7 @@ def check_seeds(one: GameUnderTest, turns: int, log: FindingLog) -> None:
 
 
 def trace_episodes(one: GameUnderTest, numbers: list[int], turns: int) -> list[Trace]:
-    """Traces of one episode for each seed, one after another in one new instance."""
+    """Traces of one episode for each seed, played one after another in one new instance."""
     if one.source is None:
         return _trace_batched(one, numbers, turns)
     bare = one.bare()
@@ -91,7 +96,7 @@ def trace_episodes(one: GameUnderTest, numbers: list[int], turns: int) -> list[T
 
 
 def first_difference(one: Trace, other: Trace) -> tuple[int, str] | None:
-    """The first turn on which two traces differ, and in what; None where they are equal."""
+    """The first turn on which two traces differ, and in what; None if they are equal."""
     for turn, (mine, theirs) in enumerate(zip(one, other, strict=False)):
         if mine != theirs:
             return turn, next(name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name))
@@ -105,23 +110,19 @@ def trace_in_fresh_process(one: GameUnderTest, turns: int) -> tuple[Trace | None
 
 
 def serve_trace(request: Mapping[str, Any]) -> Trace:
-    """What `elsewhere` asks of another process."""
+    """What `trace_in_fresh_process` calls in the other process."""
     return trace_episodes(game_under_test(request["id"], request["options"]), [_SEED], request["turns"])[0]
 
 
-class _TraceRecorder:
-    """Notes hashes of what each moment of a walk shows."""
+class _TraceRecorder(Watcher):
+    """Records hashes of everything that each state of an episode shows."""
 
     def __init__(self) -> None:
         self.trace: Trace = []
 
-    def begin(self, state: TurnState) -> None:
+    def look(self, state: TurnState) -> None:
         """See `Watcher`."""
         self.trace.append(dict(_hashes_by_name(state)))
-
-    def turn(self, before: TurnState, actions: Mapping[Any, Any], after: TurnState) -> None:
-        """See `Watcher`."""
-        self.trace.append(dict(_hashes_by_name(after)))
 
 
 def _trace_environment(bare: BareEnvironment, seed: int, turns: int) -> Trace:
@@ -159,7 +160,7 @@ def _trace_batched(one: GameUnderTest, numbers: list[int], turns: int) -> list[T
                 shown["the rewards"] = _hash(turn.reward.numpy())
                 trace.append(shown)
                 if bool(turn.ended.all()):
-                    # Beyond its end stands the next episode.
+                    # Everything else belongs to the next episode already.
                     trace[-1] = {"the rewards": shown["the rewards"], "who is over": shown["who is over"]}
                     break
                 turn = game.step(random_actions(game, turn, _DRAW + count), torch.tensor([seed]))
@@ -170,15 +171,16 @@ def _trace_batched(one: GameUnderTest, numbers: list[int], turns: int) -> list[T
 
 
 def _hash(value: Any) -> str:
-    digest = hashlib.blake2b(digest_size=6)
+    """A short hash of an observation, or of anything made of mappings, sequences, arrays and numbers."""
+    found = hashlib.blake2b(digest_size=6)
     for piece in _bytes(value):
-        digest.update(piece)
-    return digest.hexdigest()
+        found.update(piece)
+    return found.hexdigest()
 
 
 def _bytes(value: Any) -> Iterator[bytes]:
     if isinstance(value, Mapping):
-        # In which order agents are named means nothing.
+        # The order in which agents are named means nothing.
         for key in sorted(value, key=repr):
             yield repr(key).encode()
             yield from _bytes(value[key])

@@ -1,13 +1,16 @@
-"""A bare environment as people drive it by hand, and a random walk through it that checks listen to. Knows no torch."""
+"""A PettingZoo environment driven by hand, and random episodes of it that checks watch. Imports no torch.
+
+League's own driver (`league.games.pettingzoo.driver`) hides what is checked here: it merges flags, drops late rewards
+and raises at the first fault.
+"""
 
 from __future__ import annotations
 
 import io
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +18,7 @@ from gymnasium import spaces
 
 from league.games.pettingzoo.driver import takes_turns
 from league.games.pettingzoo.sources import Environment
-from league.studies.check.finding_log import display_path
+from league.studies.check.finding_log import FindingLog, raised_at
 
 Agent = Any
 """Agents may be named by anything hashable."""
@@ -25,22 +28,20 @@ _SEED_OFFSET = 1 << 24
 
 
 class EnvCallError(Exception):
-    """A call of the environment that raised. call: its method. error: what it raised. place: file and line."""
+    """A call of the environment raised. call: its method. error: the exception. place: file and line."""
 
     def __init__(self, call: str, error: Exception) -> None:
         super().__init__(f"{call}() raised {type(error).__name__}{f': {error}' if str(error) else ''}")
-        frames = traceback.extract_tb(error.__traceback__)
-        self.call, self.error = call, error
-        self.place = f"{display_path(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+        self.call, self.error, self.place = call, error, raised_at(error)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class TurnState:
-    """What an environment says after a call.
+    """What an environment shows after a call.
 
-    turn: decisions taken before. acting: agents that choose an action now. dead: the agent that is selected although
-    its episode is over, which wants `step(None)` (AEC). seen, masks: of those who act. rewards, terminated, truncated,
-    infos: as the environment gives them. cumulative: AEC's `_cumulative_rewards`. said: what was printed meanwhile.
+    turn: decisions taken so far. acting: agents that choose an action now. dead: the selected agent, if its episode is
+    over and it needs `step(None)` (AEC). observations, masks: of the acting agents. rewards, terminated, truncated,
+    infos: as the environment gives them. cumulative: AEC's `_cumulative_rewards`. output: what was printed.
     """
 
     seed: int
@@ -58,20 +59,20 @@ class TurnState:
     output: str = ""
 
     def is_over(self, agent: Agent) -> bool:
-        """Whether a flag says that an agent's episode has ended."""
+        """Whether an agent is terminated or truncated."""
         return bool(self.terminated.get(agent, False) or self.truncated.get(agent, False))
 
     def place(self, agent: Agent | None = None) -> str:
-        """Where this is, for people."""
+        """This place in words."""
         who = "" if agent is None else f"agent '{agent}', "
         return f"{who}turn {self.turn} of the episode with seed {self.seed}"
 
 
 class BareEnvironment:
-    """An environment and its spaces, which are asked for once. in_turn: AEC, else Parallel. looks: the method in which
-    observations are made at an episode's start, and later.
+    """An environment and its spaces, which are read once. in_turn: AEC, else Parallel. observing_methods: those that
+    make observations at the start of an episode and later.
 
-    Raises GameError for what is no PettingZoo environment, FailedError where it has no agents or spaces.
+    Raises GameError for anything but a PettingZoo environment, FailedError if its agents or spaces cannot be read.
     """
 
     def __init__(self, game: str, env: Environment) -> None:
@@ -95,7 +96,14 @@ class BareEnvironment:
             raise EnvCallError(
                 "reset", TypeError(f"it must return (observations, infos), two dicts, not {_describe_type(given)}")
             )
-        state = TurnState(seed, 0, tuple(env.agents), tuple(env.agents), infos=given[1], output=output.getvalue())
+        state = TurnState(
+            seed=seed,
+            turn=0,
+            agents=tuple(env.agents),
+            acting=tuple(env.agents),
+            infos=given[1],
+            output=output.getvalue(),
+        )
         return self._inspect(state, given[0])
 
     def step(self, before: TurnState, actions: Mapping[Agent, Any]) -> TurnState:
@@ -114,9 +122,9 @@ class BareEnvironment:
             raise EnvCallError("step", TypeError(f"it must return {wanted}, not {_describe_type(given)}"))
         seen, rewards, terminated, truncated, infos = given
         state = TurnState(
-            before.seed,
-            turn,
-            tuple(env.agents),
+            seed=before.seed,
+            turn=turn,
+            agents=tuple(env.agents),
             rewards=rewards,
             terminated=terminated,
             truncated=truncated,
@@ -126,19 +134,23 @@ class BareEnvironment:
         state.acting = tuple(agent for agent in state.agents if not state.is_over(agent))
         return self._inspect(state, seen)
 
+    def observing_method(self, state: TurnState) -> str:
+        """The method that makes the observations of a state."""
+        return self.observing_methods[state.turn > 0]
+
     def close(self) -> None:
-        """Give back what the environment holds."""
+        """Close the environment."""
         close(self.env)
 
     def _read_aec(self, seed: int, turn: int, output: str) -> TurnState:
-        """An AEC environment as it stands."""
+        """The current state of an AEC environment."""
         env = self.env
 
         def read() -> TurnState:
             return TurnState(
-                seed,
-                turn,
-                tuple(env.agents),
+                seed=seed,
+                turn=turn,
+                agents=tuple(env.agents),
                 rewards=dict(env.rewards),
                 cumulative=dict(env._cumulative_rewards),
                 terminated=dict(env.terminations),
@@ -170,28 +182,38 @@ class BareEnvironment:
 
 
 def close(env: Environment) -> None:
-    """Close an environment; what it raises then has nothing to do with play."""
+    """Close an environment; errors while closing do not matter to play."""
     with suppress(Exception):
         env.close()
 
 
-class Watcher(Protocol):
-    """Something that listens to a walk."""
+class Watcher:
+    """Watches an episode as it is played. By default it looks at every state, the first included."""
 
     def begin(self, state: TurnState) -> None:
         """An episode has begun."""
-        ...
+        self.look(state)
 
     def turn(self, before: TurnState, actions: Mapping[Agent, Any], after: TurnState) -> None:
-        """Somebody acted (or, with `before.dead`, was taken off the table)."""
-        ...
+        """Agents have acted; or, if there is a `before.dead`, that agent was removed with step(None)."""
+        self.look(after)
+
+    def look(self, state: TurnState) -> None:
+        """One state of the episode."""
 
 
-@dataclass(slots=True)
+class EnvironmentCheck(Watcher):
+    """A watcher that logs what is wrong with one environment."""
+
+    def __init__(self, bare: BareEnvironment, log: FindingLog) -> None:
+        self._env, self._log = bare, log
+
+
+@dataclass(slots=True, kw_only=True)
 class EpisodeRecord:
-    """How an episode of random play went. actions: by turn, of those who acted. ended: nobody is left.
+    """A random episode. actions: by turn, of the acting agents. ended: no agent is left.
 
-    stopped: why it could not go on, empty where it could. failed: what raised, at which `last` moment, at what `tried`.
+    stopped: why it could not go on, or empty. failed: the call that raised, in `last` moment, with the actions `tried`.
     """
 
     seed: int
@@ -211,13 +233,13 @@ def play_episode(
     draw: int | None = None,
     given: Sequence[Mapping[Agent, Any]] = (),
 ) -> EpisodeRecord:
-    """One episode of legal random play, `turns` turns of it at most.
+    """Play one episode of random legal actions, at most `turns` turns.
 
     seed: of the environment; draw: of the actions (None: the same). given: actions to take first, instead of drawing.
     """
-    found = EpisodeRecord(seed)
+    found = EpisodeRecord(seed=seed)
     for index, agent in enumerate(bare.agents):
-        # Far from the environment's own seeds: of equal ones, its chance and the actions would be the same numbers.
+        # Far from the environment's own seeds, or actions and environment would draw the same random numbers.
         bare.action_spaces[agent].seed(_SEED_OFFSET + (seed if draw is None else draw) * 1000 + index)
     try:
         state = bare.reset(seed)
@@ -236,11 +258,11 @@ def play_episode(
                 stepped_over, place = 0, len(found.actions)
                 actions = dict(given[place]) if place < len(given) else sample_actions(bare, state)
                 if len(actions) < len(state.acting):
-                    found.stopped = "an agent that is to act cannot choose"
+                    found.stopped = "an agent that must act has no action to choose"
                     return found
                 found.actions.append(actions)
             elif (stepped_over := stepped_over + 1) > len(bare.agents):
-                found.stopped = "agents that are over are not taken off the table"
+                found.stopped = "agents whose episode is over are not removed"
                 return found
             found.tried = actions
             after = bare.step(state, actions)
@@ -253,7 +275,7 @@ def play_episode(
 
 
 def sample_actions(bare: BareEnvironment, state: TurnState) -> dict[Agent, Any]:
-    """A legal action for everyone who acts, drawn from the action spaces; nothing for those who can have none."""
+    """A random legal action for every acting agent; agents without an observation or a legal action are left out."""
     actions = {}
     for agent in state.acting:
         space, mask = bare.action_spaces[agent], state.masks.get(agent)
@@ -267,7 +289,7 @@ def sample_actions(bare: BareEnvironment, state: TurnState) -> dict[Agent, Any]:
 
 
 def as_binary_mask(mask: Any, space: spaces.Discrete) -> npt.NDArray[np.int8] | None:
-    """A mask as `[A]` of zeros and ones, or None where it is no such thing."""
+    """A mask as `[A]` zeros and ones, or None if it is not one."""
     try:
         array = np.asarray(mask)
         right = array.shape == (space.n,) and bool(np.isin(array, (0, 1)).all())
@@ -279,14 +301,14 @@ def as_binary_mask(mask: Any, space: spaces.Discrete) -> npt.NDArray[np.int8] | 
 def _call(call: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
         return function(*args, **kwargs)
-    # Whatever the environment raises is what is to be found.
+    # Any exception of the environment is a finding.
     except Exception as error:
         raise EnvCallError(call, error) from error
 
 
 @contextmanager
 def _captured_output() -> Iterator[io.StringIO]:
-    """What is printed, warned or logged, which is not for the user's terminal (and not for programs that read it)."""
+    """Capture what is printed, warned or logged, so that it does not reach the terminal or `--json`."""
     text = io.StringIO()
     with redirect_stdout(text), redirect_stderr(text):
         yield text

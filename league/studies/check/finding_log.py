@@ -1,8 +1,9 @@
-"""Where findings are gathered while checks watch: each fault once, with the first place where it was."""
+"""Collects the findings of the checks: each fault once, with the first place where it occurred."""
 
 from __future__ import annotations
 
 import inspect
+import traceback
 from collections.abc import Hashable
 from pathlib import Path
 
@@ -10,9 +11,9 @@ from league.studies.check.check_report import Finding, Level
 
 
 class FindingLog:
-    """Findings, each the first of its kind. code: the environment's class, to say where its methods stand.
+    """Findings, each the first of its kind. code: the environment's class, used to locate its methods.
 
-    setting: what the options were where they are not the configured ones, such as "N=1".
+    setting: the options, if they differ from the configured ones, such as "N=1".
     """
 
     def __init__(self, code: type | None = None, setting: str = "") -> None:
@@ -30,9 +31,9 @@ class FindingLog:
         method: str = "",
         of: Hashable = "",
     ) -> None:
-        """Note something, unless `check` was found before for the same `of` (an agent).
+        """Add a finding, unless `check` was already found for the same `of` (an agent).
 
-        method: of the environment, to be named in `where`.
+        method: of the environment; its place is added to `where`.
         """
         if (check, of) in self._known:
             return
@@ -41,11 +42,11 @@ class FindingLog:
         self.found.append(Finding(level, check, what, "; ".join(part for part in parts if part), advice))
 
     def has(self, group: str, *levels: Level) -> bool:
-        """Whether something was found in a group of checks (all of them: "") with one of these levels."""
+        """Whether a group of checks ("" for all) has a finding of one of these levels."""
         return any(one.level in levels and one.check.startswith(group) for one in self.found)
 
     def place(self, method: str) -> str:
-        """A method of the environment as `file.py:41 (Name.method)`; as much of it as there is."""
+        """A method of the environment as `file.py:41 (Name.method)`; as far as it is known."""
         if self._code is None:
             return ""
         function = inspect.unwrap(getattr(self._code, method, None) or self._code)
@@ -57,8 +58,14 @@ class FindingLog:
 
 
 def display_path(file: str) -> str:
-    """A file's path as it is shown: relative to the working directory, or to where packages are installed."""
+    """A path to show: relative to the working directory, or to site-packages."""
     path, here = Path(file), Path.cwd()
     if "site-packages" in path.parts:
         return str(Path(*path.parts[path.parts.index("site-packages") + 1 :]))
     return str(path.relative_to(here)) if path.is_relative_to(here) else file
+
+
+def raised_at(error: Exception) -> str:
+    """Where an exception was raised, as `file.py:41`; empty if that is unknown."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{display_path(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""

@@ -1,4 +1,4 @@
-"""What is checked: a game with its options, as a bare environment where it is one, and as a `Game`. Knows no torch."""
+"""The game to check with its options, as a bare environment (if it is one) and as a `Game`. Imports no torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GameUnderTest:
-    """A game that can be named. source: where its environments come from; None for games in batched torch."""
+    """A game by its name. source: where its environments come from; None for games in batched torch."""
 
     id: str
     options: Mapping[str, object]
@@ -37,5 +37,5 @@ class GameUnderTest:
 
 
 def game_under_test(id: str, options: Mapping[str, object]) -> GameUnderTest:
-    """Raises GameError for what cannot be found."""
+    """Find a game. Raises GameError if it does not exist."""
     return GameUnderTest(id, options, source_of(id, options))

@@ -1,10 +1,10 @@
-"""The fewest agents that a game can be played with: where it takes a number of them, faults show best with few."""
+"""The smallest number of agents that a game can be played with, because faults are easiest to see with few agents."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from league.errors import GameError
@@ -14,10 +14,10 @@ from league.studies.check.pettingzoo_audit import audit
 from league.studies.check.subprocess_call import call_in_subprocess
 
 _COUNT = re.compile(r"N|n|players|agents|(n|nb|num|number_of)_?[a-z]\w*")
-"""Names of parameters that may say how many agents there are; whether they do is tried."""
+"""Names of parameters that may be a number of agents; each is tried."""
 
 _TRIES, _SECONDS, _TIMEOUT = 4, 1.0, 15.0
-"""Numbers that are tried, each audited for so long, in a process that is given up after so long."""
+"""Largest number to try, seconds of each audit, and seconds after which its process is stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,13 @@ class MinAgents:
     @property
     def setting(self) -> str:
         """The options in words, such as "N=1"."""
-        return _setting(self.options)
+        return ", ".join(f"{name}={value}" for name, value in self.options.items())
 
 
 def find_min_agents(one: GameUnderTest, agents: int, seed: int) -> MinAgents:
-    """The game with fewer agents than the `agents` that there are: for each number of them, the smallest that works.
+    """The game with fewer than `agents` agents: for each parameter that counts agents, the smallest value that works.
 
-    Without options where the game takes no such number, or fewer do not work.
+    Without options if the game has no such parameter, or no smaller value works.
     """
     found = MinAgents(agents=agents)
     for name, count in agent_counts(one).items():
@@ -60,19 +60,20 @@ def agent_counts(one: GameUnderTest) -> dict[str, int]:
 
 
 def _audit_in_subprocess(one: GameUnderTest, options: Mapping[str, object], seed: int) -> MinAgents | None:
-    """The game with other options; None where it cannot be made or played.
+    """Audit the game with other options; None if it cannot be made or played.
 
-    In a process of its own: some environments never come back from a step with too few agents.
+    In a process of its own: some environments hang in a step with too few agents.
     """
-    request = {"id": one.id, "options": {**one.options, **options}, "setting": _setting(options), "seed": seed}
+    tried = MinAgents(options)
+    request = {"id": one.id, "options": {**one.options, **options}, "setting": tried.setting, "seed": seed}
     found, _ = call_in_subprocess("league.studies.check.min_agents:serve_audit", request, _TIMEOUT)
     if found is None:
         return None
-    return MinAgents(options, found["agents"], tuple(Finding(**error) for error in found["errors"]))
+    return replace(tried, agents=found["agents"], errors=tuple(Finding(**error) for error in found["errors"]))
 
 
 def serve_audit(request: Mapping[str, Any]) -> dict[str, object] | None:
-    """What `_audited` asks of another process."""
+    """What `_audit_in_subprocess` calls in the other process."""
     try:
         one = game_under_test(request["id"], request["options"])
         log, audited = audit(one, request["setting"], _SECONDS, request["seed"])
@@ -82,7 +83,3 @@ def serve_audit(request: Mapping[str, Any]) -> dict[str, object] | None:
         return None
     errors = [asdict(finding) for finding in log.found if finding.level == "error"]
     return {"agents": audited.agents, "errors": errors}
-
-
-def _setting(options: Mapping[str, object]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in options.items())

@@ -1,4 +1,4 @@
-"""What agents see: inside the space that was declared, finite, and not always the same."""
+"""Observations must be inside their declared space, finite, and not constant."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from league.studies.check.check_report import Level
-from league.studies.check.environment import Agent, BareEnvironment, TurnState
+from league.studies.check.environment import Agent, BareEnvironment, EnvironmentCheck, TurnState
 from league.studies.check.finding_log import FindingLog
 
 _SHOWN = 6
@@ -19,7 +19,7 @@ _SHOWN = 6
 
 @dataclass(slots=True)
 class _Range:
-    """What an agent has seen so far: `[L]` lowest and highest of each entry; how many observations; after an action."""
+    """An agent's observations. low, high: `[L]` of each entry. seen: their number. later: some came after an action."""
 
     low: npt.NDArray[np.float64]
     high: npt.NDArray[np.float64]
@@ -27,33 +27,25 @@ class _Range:
     later: bool = False
 
 
-class ObservationCheck:
-    """Looks at every observation of an agent that acts."""
+class ObservationCheck(EnvironmentCheck):
+    """Checks every observation of an acting agent."""
 
     def __init__(self, bare: BareEnvironment, log: FindingLog) -> None:
-        self._env, self._log = bare, log
-        self._first, self._method = bare.observing_methods
+        super().__init__(bare, log)
+        self._method = bare.observing_methods[1]
         self._ranges: dict[Agent, _Range] = {}
 
-    def begin(self, state: TurnState) -> None:
-        """See `Watcher`."""
-        self._inspect(state, self._first)
-
-    def turn(self, before: TurnState, actions: Mapping[Agent, Any], after: TurnState) -> None:
-        """See `Watcher`."""
-        self._inspect(after, self._method)
-
     def finish(self) -> None:
-        """What can be said at the end: entries that never changed."""
+        """Report the entries that never changed."""
         for agent, found in self._ranges.items():
             still = found.low == found.high
             if found.observations < 2 or not still.any():
                 continue
             if still.all():
-                advice = "nothing can be learned from it: does it show what the agent's choice depends on?"
-                # Where everybody chooses once, there is nothing that could have changed.
+                advice = "nothing can be learned from a constant: include what the agent's choice should depend on"
+                # If every agent acts only once, nothing could have changed.
                 level: Level = "warning" if found.later else "note"
-                text = f"all that '{agent}' sees never changes ({found.observations} observations)"
+                text = f"the observation of '{agent}' never changes ({found.observations} observations)"
                 self._log.add(level, "observations.constant", text, f"agent '{agent}'", advice, self._method)
                 continue
             places = np.flatnonzero(still)
@@ -61,13 +53,15 @@ class ObservationCheck:
             self._log.add(
                 "note",
                 "observations.entries",
-                f"{len(places)} of {len(still)} entries that '{agent}' sees never changed ({named})",
+                f"{len(places)} of {len(still)} observation entries of '{agent}' never changed ({named})",
                 f"agent '{agent}'",
-                "fine where they are rarely used; else they are dead weight",
+                "fine for rarely used entries; otherwise remove them",
                 self._method,
             )
 
-    def _inspect(self, state: TurnState, method: str) -> None:
+    def look(self, state: TurnState) -> None:
+        """See `Watcher`."""
+        method = self._env.observing_method(state)
         for agent, whole in state.observations.items():
             space = self._env.observation_spaces.get(agent)
             if not isinstance(space, spaces.Space):
@@ -79,7 +73,7 @@ class ObservationCheck:
                 self._update_range(agent, space, whole, state.turn > 0)
 
     def _check_part(self, agent: Agent, state: TurnState, method: str, name: str, space: Any, value: Any) -> bool:
-        """Whether one part of an observation is as declared, finite and of its shape."""
+        """Whether one part of an observation is finite and as declared."""
 
         def add(level: Level, check: str, what: str, advice: str) -> None:
             self._log.add(level, f"observations.{check}", what, state.place(agent), advice, method, of=(agent, name))
@@ -87,34 +81,39 @@ class ObservationCheck:
         which = f"'{agent}' sees{f' in {name!r}' if name else ''}"
         if not isinstance(space, spaces.Box):
             if not space.contains(value):
-                add("error", "space", f"{which} {value!r}, which is not in {space}", "declare what it really sees")
+                add(
+                    "error",
+                    "space",
+                    f"{which} {value!r}, which is not in {space}",
+                    "declare the space that it really observes",
+                )
                 return False
             return True
         array = np.asarray(value)
         if array.shape != space.shape:
-            what = f"{which} an array of shape {array.shape}, but {space.shape} is declared"
-            add("error", "shape", what, "observation_space and what is handed out must agree")
+            what = f"{which} an array of shape {array.shape}, but the declared shape is {space.shape}"
+            add("error", "shape", what, "make observation_space and observations agree")
             return False
         if not np.issubdtype(array.dtype, np.number) and array.dtype != np.bool_:
-            add("error", "dtype", f"{which} {array.dtype}, which are no numbers", "hand out numbers")
+            add("error", "dtype", f"{which} {array.dtype}, which is not numeric", "return numbers")
             return False
         if not (finite := np.isfinite(array)).all():
             place = tuple(int(index) for index in np.argwhere(~finite)[0])
             what = f"{which} {array[place]} at {list(place)}"
-            advice = "networks give nothing but NaN once they have seen one: look for 0/0, an empty mean, an overflow"
+            advice = "a single one turns a network's outputs into NaN: look for 0/0, an empty mean, an overflow"
             add("error", "finite", what, advice)
             return False
         if not np.can_cast(array.dtype, space.dtype or array.dtype):
-            what = f"{which} {array.dtype}, but {space.dtype} is declared"
-            add("warning", "dtype", what, f"hand out .astype(np.{space.dtype})")
+            what = f"{which} {array.dtype}, but the declared dtype is {space.dtype}"
+            add("warning", "dtype", what, f"return .astype(np.{space.dtype})")
         low, high = array < space.low, array > space.high
         if (outside := low | high).any():
             place = tuple(int(index) for index in np.argwhere(outside)[0])
             bounds = f"{space.low[place]:g} to {space.high[place]:g}"
-            what = f"{which} {array[place]:g} at {list(place)}, but {bounds} is declared"
-            # Whole numbers are kept as narrow as they are declared, so that one from outside becomes another.
+            what = f"{which} {array[place]:g} at {list(place)}, but the declared range is {bounds}"
+            # Integers are stored in the declared dtype, in which a value from outside the range would become another.
             whole = np.issubdtype(space.dtype or array.dtype, np.integer)
-            add("error" if whole else "warning", "range", what, "widen the Box, or clip or scale what is handed out")
+            add("error" if whole else "warning", "range", what, "widen the Box, or clip or scale the observation")
         return True
 
     def _update_range(self, agent: Agent, space: spaces.Space[Any], whole: Any, later: bool) -> None:

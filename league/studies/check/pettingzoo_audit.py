@@ -1,4 +1,4 @@
-"""Random episodes of a bare environment with all checks of PettingZoo's contract listening."""
+"""Plays random episodes of a bare environment while every check of PettingZoo's contract watches."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from league.studies.check.observation_checks import ObservationCheck
 from league.studies.check.reward_checks import RewardCheck
 
 EPISODES, TURNS = 24, 1_000
-"""Episodes that are walked through, and turns of each at most."""
+"""Number of episodes, and the largest number of turns of each."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditSummary:
-    """What was walked through. kind: "aec" or "parallel". agents: how many. rate: turns a second. masks: there are."""
+    """What was played. kind: "aec" or "parallel". agents: their number. rate: turns per second. masks: any seen."""
 
     kind: str
     agents: int
@@ -33,9 +33,9 @@ class AuditSummary:
 def audit(
     one: GameUnderTest, setting: str, seconds: float, seed: int, tick: Callable[[float], None] = lambda done: None
 ) -> tuple[FindingLog, AuditSummary]:
-    """Walk through episodes for so long, or `EPISODES` of them; at least one.
+    """Play episodes for `seconds`, at most `EPISODES` and at least one.
 
-    setting: what the options are where they are not the configured ones. Raises GameError where it cannot be made.
+    setting: the options, if they differ from the configured ones. Raises GameError if the game cannot be made.
     """
     assert one.source is not None
     env = one.source.build()

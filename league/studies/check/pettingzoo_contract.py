@@ -1,4 +1,4 @@
-"""What PettingZoo asks of an environment: its agents and spaces, what every call hands out, and how agents leave."""
+"""PettingZoo's contract: agents and spaces, what every call returns, and how agents leave."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ from typing import Any
 
 from gymnasium import spaces
 
-from league.studies.check.environment import Agent, BareEnvironment, EnvCallError, EpisodeRecord, TurnState
+from league.studies.check.environment import (
+    Agent,
+    BareEnvironment,
+    EnvCallError,
+    EnvironmentCheck,
+    EpisodeRecord,
+    TurnState,
+)
 from league.studies.check.finding_log import FindingLog
 
 
 def check_declarations(bare: BareEnvironment, log: FindingLog) -> None:
-    """What an environment says of itself before it is played."""
+    """Check the agents and spaces that an environment declares before it is played."""
     env = bare.env
     if not bare.agents:
         log.add(
@@ -32,14 +39,14 @@ def check_declarations(bare: BareEnvironment, log: FindingLog) -> None:
                 log.add(
                     "warning",
                     f"api.{method}",
-                    f"{method}('{agent}') makes a new space at every call",
+                    f"{method}('{agent}') returns a new space at every call",
                     method=method,
-                    advice="make the spaces once, in __init__: seeding the one that is handed out seeds nothing else",
+                    advice="create the spaces once, in __init__: seeding a returned space does not affect the next",
                 )
 
 
 def report_unreadable_agents(failed: EnvCallError, log: FindingLog) -> None:
-    """An environment whose agents or spaces cannot even be asked for."""
+    """Report an environment whose agents or spaces cannot be read."""
     advice = {
         "possible_agents": "set possible_agents in __init__, with every agent that can act",
         "observation_space": "give every agent of possible_agents an observation space",
@@ -53,7 +60,7 @@ def report_unreadable_agents(failed: EnvCallError, log: FindingLog) -> None:
 
 
 def stopped(play_episode: EpisodeRecord, log: FindingLog) -> None:
-    """A walk that an exception ended, where no other check explains it."""
+    """Report an episode that an exception ended, if no other check explains it."""
     failed = play_episode.failed
     if failed is None:
         return
@@ -63,17 +70,17 @@ def stopped(play_episode: EpisodeRecord, log: FindingLog) -> None:
         f"api.{failed.call}",
         str(failed),
         f"{where or f'seed {play_episode.seed}'}; {failed.place}",
-        f"{failed.call}() must take what the spaces and masks allow; it was given {dict(play_episode.tried)}"
+        f"{failed.call}() must accept every action that the spaces and masks allow; it got {dict(play_episode.tried)}"
         if failed.call == "step"
-        else f"mend {failed.call}() there",
+        else f"fix {failed.call}() there",
     )
 
 
-class DepartureCheck:
-    """Agents whose episode is over: they must go, and neither act nor be paid any more."""
+class DepartureCheck(EnvironmentCheck):
+    """Agents whose episode is over must leave, and must neither act nor be rewarded again."""
 
     def __init__(self, bare: BareEnvironment, log: FindingLog) -> None:
-        self._env, self._log = bare, log
+        super().__init__(bare, log)
         self._ended_at: dict[Agent, int] = {}
         self._departed: set[Agent] = set()
 
@@ -84,7 +91,14 @@ class DepartureCheck:
             return
         log, method = self._log, "reset"
         if not state.agents:
-            log.add("error", "api.reset", "after reset() there are no agents", state.place(), "fill agents", method)
+            log.add(
+                "error",
+                "api.reset",
+                "there are no agents after reset()",
+                state.place(),
+                "fill `agents` in reset()",
+                method,
+            )
         elif state.dead is not None:
             what = f"after reset() agent '{state.dead}' is over before it has acted"
             log.add("error", "api.reset", what, state.place(), "clear terminations and truncations in reset()", method)
@@ -105,7 +119,7 @@ class DepartureCheck:
                     "agents.paid-when-over",
                     f"'{agent}' is given a reward of {as_float(reward):g} after its episode's end",
                     after.place(agent),
-                    "pay on the step that ends it: what comes later belongs to no decision and is dropped",
+                    "give the reward on the step that ends the episode: later rewards belong to no decision",
                     "step",
                     of=agent,
                 )
@@ -120,7 +134,7 @@ class DepartureCheck:
                     "agents.unflagged",
                     f"'{agent}' leaves `agents` without being terminated or truncated",
                     after.place(agent),
-                    "set its flag on the step on which it leaves, or its last decision cannot be told from a pause",
+                    "set its flag on the step on which it leaves; otherwise its end looks like a pause",
                     "step",
                     of=agent,
                 )
@@ -143,24 +157,17 @@ class DepartureCheck:
             what = f"'{agent}' was over on turn {when}, but is selected again and asked for an action"
             advice = "keep its flag set until its step(None), and leave it out of the order after that"
         else:
-            what = f"'{agent}' was over on turn {when}, but is still in `agents`, where it is asked for an action"
-            advice = "take agents out of `agents` on the step that terminates or truncates them"
+            what = f"'{agent}' was over on turn {when}, but is still in `agents` and asked for an action"
+            advice = "remove agents from `agents` on the step that terminates or truncates them"
         self._log.add("error", "agents.act-when-over", what, after.place(agent), advice, "step", of=agent)
 
 
-class StepResultCheck:
-    """Observations, rewards, flags and infos: everybody gets theirs, and every reward is a finite number."""
-
-    def __init__(self, bare: BareEnvironment, log: FindingLog) -> None:
-        self._env, self._log = bare, log
-
-    def begin(self, state: TurnState) -> None:
-        """See `Watcher`."""
-        self._seen(state, self._env.observing_methods[0])
+class StepResultCheck(EnvironmentCheck):
+    """Every agent gets its observation, reward, flags and info, and every reward is a finite number."""
 
     def turn(self, before: TurnState, actions: Mapping[Agent, Any], after: TurnState) -> None:
         """See `Watcher`."""
-        self._seen(after, self._env.observing_methods[1])
+        self.look(after)
         known = set(self._env.agents)
         named = {
             "rewards": after.rewards,
@@ -172,7 +179,7 @@ class StepResultCheck:
             for agent in set(given) - known:
                 what = f"{name} names '{agent}', which is not in possible_agents"
                 self._log.add("error", f"api.{name}", what, after.place(), method="step", of=agent)
-            # Whoever acted must hear of it; in AEC all that are on the table.
+            # Parallel: every agent that acted needs an entry; AEC: every agent in `agents`.
             for agent in after.agents if self._env.in_turn else before.acting:
                 if agent not in given:
                     self._log.add(
@@ -191,24 +198,28 @@ class StepResultCheck:
                     "rewards.finite",
                     f"'{agent}' is given a reward of {reward!r}",
                     after.place(agent),
-                    "rewards are finite numbers: one that is not ends all learning",
+                    "make every reward a finite number: a single NaN or infinity stops learning",
                     "step",
                     of=agent,
                 )
 
-    def _seen(self, state: TurnState, method: str) -> None:
+    def look(self, state: TurnState) -> None:
+        """See `Watcher`."""
+        method = self._env.observing_method(state)
         for agent in state.acting:
             if agent not in self._env.observation_spaces:
-                what = f"'{agent}' is to act, but is not in possible_agents"
-                self._log.add("error", "api.agents", what, state.place(agent), "list it there", method, of=agent)
+                what = f"'{agent}' must act, but is not in possible_agents"
+                self._log.add(
+                    "error", "api.agents", what, state.place(agent), "list it in possible_agents", method, of=agent
+                )
             elif agent not in state.observations:
-                what = f"'{agent}' is to act, but gets no observation"
+                what = f"'{agent}' must act, but gets no observation"
                 advice = "give every agent in `agents` its observation"
                 self._log.add("error", "observations.missing", what, state.place(agent), advice, method, of=agent)
 
 
 def as_float(value: object, otherwise: float = 0.0) -> float:
-    """A reward as a number; `otherwise` where it is none."""
+    """A reward as a number, or `otherwise` if it is not one."""
     try:
         return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):

@@ -24,16 +24,16 @@ from league.studies.check.check_report import Mean, Play
 from league.studies.check.finding_log import FindingLog
 
 EPISODES, TURNS = 256, 5_000
-"""Episodes wanted; turns after which an episode is no longer waited for."""
+"""Number of episodes, and the largest number of turns of each."""
 
 _SLOTS, _AT_ONCE = (4, 32), 0.02
-"""Games side by side, fewer where they are slow; seconds that a turn of all of them should take."""
+"""Fewest and most games side by side, fewer if they are slow; seconds that a turn of all of them should take."""
 
 _CERTAIN = 4.0
-"""Standard errors from which a difference is told: among so many comparisons, chance alone seldom comes so far."""
+"""Standard errors above which a difference is reported; high, because many pairs of seats are compared."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Wave:
     """The first episode of every slot. score: `[B, S]`. length: `[B]` turns. truncated, unfinished: `[B]` bool."""
 
@@ -46,8 +46,10 @@ class _Wave:
 
 
 def play_randomly(game: Game, seconds: float, seed: int, tick: Callable[[float], None] = lambda done: None) -> Play:
-    """Play about `EPISODES` episodes, in waves of one a slot that are all played to the end: stopping at the first to
-    finish would favour short ones. seconds: after which no new wave begins, and a first one is broken off at 3 times.
+    """Play about `EPISODES` episodes, in waves of one per slot that are all played to the end, because stopping at the
+    first to finish would favour short ones.
+
+    seconds: after which no new wave begins; the first is broken off after 3 times as long.
     """
     began, waves = time.perf_counter(), list[_Wave]()
     while True:
@@ -61,20 +63,20 @@ def play_randomly(game: Game, seconds: float, seed: int, tick: Callable[[float],
 
 
 def slots_for(rate: float) -> int:
-    """Games side by side for random play. rate: turns a second of one."""
+    """Games side by side for random play. rate: turns per second of one."""
     fewest, most = _SLOTS
     return int(min(max(rate * _AT_ONCE, fewest), most))
 
 
 def check_contract(make: Callable[[int], Game], log: FindingLog, episodes: int, slots: int, seed: int) -> None:
-    """Hold a game to league's own contract of games; what it breaks is noted."""
+    """Hold a game to league's own contract of games, and report every rule that it breaks."""
     _, violations = find_violations(make, episodes=episodes, slots=slots, seed=seed)
     for rule, place in violations.found.items():
         log.add("error", "contract", f"the contract of a game: {rule}", place, "see league.games.core", of=rule)
 
 
 def assess_play(game: Game, play: Play, log: FindingLog) -> None:
-    """What random play tells of a game."""
+    """Report what random play shows about a game."""
     spec = game.spec
     code = "" if isinstance(game, NativeGame) else "step"
     ended = play.episodes - play.unfinished
@@ -83,8 +85,8 @@ def assess_play(game: Game, play: Play, log: FindingLog) -> None:
             "note",
             "play.slow",
             f"{play.unfinished} of {play.episodes} episodes had not ended after {play.limit} turns, when the time for "
-            f"random play was over ({play.steps_per_second:.0f} steps/s)",
-            advice="what needs whole episodes could not be checked: shorter ones (max_cycles) would help",
+            f"random play ran out ({play.steps_per_second:.0f} steps/s)",
+            advice="checks of whole episodes were skipped: make episodes shorter (max_cycles)",
         )
     elif ended == 0:
         log.add(
@@ -99,7 +101,7 @@ def assess_play(game: Game, play: Play, log: FindingLog) -> None:
             "warning",
             "play.endless",
             f"{play.unfinished} of {play.episodes} episodes did not end within {play.limit} turns of random play",
-            advice="truncate at a horizon (max_cycles): matches wait for every episode",
+            advice="truncate at a horizon (max_cycles): a match waits for each of its episodes to end",
             method=code,
         )
     silent = [seat for seat, score in play.scores.items() if score.value == 0 and score.error == 0]
@@ -107,17 +109,17 @@ def assess_play(game: Game, play: Play, log: FindingLog) -> None:
         log.add(
             "warning",
             "play.unpaid",
-            f"nobody was given any reward in {ended} random episodes",
-            advice="where random play never scores, learning has nothing to begin with: pay for steps on the way",
+            f"no agent received a reward in {ended} random episodes",
+            advice="if random play never scores, learning cannot start: add rewards for partial progress",
             method=code,
         )
     for seat in silent if ended and len(silent) < len(spec.seats) else ():
         log.add(
             "warning",
             "play.unpaid",
-            f"'{seat}' was never given a reward in {ended} random episodes, while others were",
+            f"'{seat}' never received a reward in {ended} random episodes, while others did",
             f"agent '{seat}'",
-            "does rewards name it? An agent that is not paid learns nothing",
+            "is it in `rewards`? An agent without rewards learns nothing",
             code,
             of=seat,
         )
@@ -128,7 +130,7 @@ def assess_play(game: Game, play: Play, log: FindingLog) -> None:
             f"seats are not equal under random play: '{one}' scores {play.scores[one].value:.3g}, "
             f"'{other}' {play.scores[other].value:.3g}",
             f"role '{name}'",
-            "league seats every policy equally often in all of them",
+            "no action needed: league seats every policy equally often in each of them",
             of=name,
         )
 
@@ -153,7 +155,7 @@ def _play_wave(game: Game, seed: int, timeout: float) -> _Wave:
         length[live] = count
         score[over] = _to_numpy(turn.score)[over]
         live &= ~over
-    return _Wave(score, length, cut & ~live, live, count, stepping)
+    return _Wave(score=score, length=length, truncated=cut & ~live, unfinished=live, turns=count, seconds=stepping)
 
 
 def _summarize(spec: GameSpec, waves: Sequence[_Wave]) -> Play:
@@ -170,23 +172,14 @@ def _summarize(spec: GameSpec, waves: Sequence[_Wave]) -> Play:
         shortest=int(length.min()),
         median=float(statistics.median(length.tolist())),
         longest=int(length.max()),
-        scores={name: mean(score[:, seat]) for seat, name in enumerate(spec.seats)},
+        scores={name: Mean.of(score[:, seat]) for seat, name in enumerate(spec.seats)},
         zero_sum=len(score) > 0 and float(np.abs(score.sum(1)).max()) < 1e-4,
         steps_per_second=sum(wave.turns * len(wave.length) for wave in waves) / max(seconds, 1e-9),
     )
 
 
-def mean(values: npt.NDArray[np.float64]) -> Mean:
-    """Of `[N]` values; 0 where there are none."""
-    count = len(values)
-    if not count:
-        return Mean(0.0, 0.0, 0)
-    error = float(values.std(ddof=1)) / count**0.5 if count > 1 else 0.0
-    return Mean(float(values.mean()), error, count)
-
-
 def _unequal_seats(spec: GameSpec, play: Play) -> list[tuple[str, str, str]]:
-    """By role, the two seats on different sides that differ most, where that is no chance: (role, better, worse)."""
+    """By role, the two seats on different sides that differ most, if significantly: (role, better, worse)."""
     found = []
     for role in spec.roles:
         pairs = [

@@ -1,8 +1,8 @@
-"""Rewards that are given to the wrong agent, found by learning.
+"""Finds rewards that go to the wrong agent, by training.
 
-An agent that cannot raise its own return by learning from its own reward is let learn from what the others are given.
-If that raises another's return and leaves its own as it is, then what it does is paid to the other one. (Where an agent
-merely plays badly for another's good, its own return falls with it.)
+An agent that cannot raise its own return by learning from its own reward is trained on the rewards of the others. If
+that raises another agent's return and does not change its own, then its actions are rewarded to the other one. (If it
+merely sacrificed itself for another, its own return would fall.)
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from league.studies.check.game_under_test import GameUnderTest
 from league.studies.check.short_training import CHANGED, format_mean, slots_for, train_role
 
 _CERTAIN = 5.0
-"""Standard errors by which another's return must rise."""
+"""Standard errors by which another agent's return must rise."""
 
 _MAX_AGENTS = 2
-"""Agents of a role that are looked at."""
+"""Largest number of agents of a role that are examined."""
 
 
 def find_misattributed_rewards(
@@ -37,9 +37,9 @@ def find_misattributed_rewards(
     log: FindingLog,
     tick: Callable[[float], None] = lambda done: None,
 ) -> bool:
-    """Whether there are agents among `seats` whose deeds are paid to others; an error is noted for each.
+    """Whether there are agents among `seats` whose actions are rewarded to others; an error is reported for each.
 
-    seconds: for all of them.
+    seconds: of training, for all of them together.
     """
     looked = seats[:_MAX_AGENTS]
     share, accused = 1 / len(looked), False
@@ -60,7 +60,7 @@ def find_misattributed_rewards(
 
 
 def _from_others(spec: GameSpec, seat: int) -> torch.Tensor:
-    """Who is paid with what, `[S, S]` as in `Desk`: this seat with what all others are given, they with their own."""
+    """Who is paid with what, `[S, S]` as in `Desk`: this seat gets the rewards of all others, they get their own."""
     pay = torch.eye(len(spec.seats))
     pay[:, seat] = 1.0
     pay[seat, seat] = 0.0
@@ -68,13 +68,13 @@ def _from_others(spec: GameSpec, seat: int) -> torch.Tensor:
 
 
 def _learner_and_other(curves: Sequence[Curve]) -> tuple[Curve, Curve]:
-    """The learner's own curve, and the other's that rose most."""
+    """The learner's own curve, and the other's whose return rose most."""
     mine = next(curve for curve in curves if curve.learns)
     return mine, max((curve for curve in curves if not curve.learns), key=lambda curve: curve.change)
 
 
 def _another_gains(curves: Sequence[Curve]) -> bool:
-    """Whether enough is known."""
+    """Whether another agent's return has risen beyond doubt."""
     return _learner_and_other(curves)[1].change > 2 * _CERTAIN
 
 
@@ -82,19 +82,19 @@ def _report(mine: Curve, best: Curve, steps: int, log: FindingLog) -> None:
     log.add(
         "error",
         "rewards.wrong-agent",
-        f"what '{mine.agent}' does is paid to '{best.agent}': learning from its own reward does not raise its own "
-        f"return; learning from what the others are given raises that of '{best.agent}' ({format_mean(best.random)} → "
+        f"what '{mine.agent}' does is rewarded to '{best.agent}': learning from its own reward does not raise its own "
+        f"return; learning from the others' rewards raises that of '{best.agent}' ({format_mean(best.random)} → "
         f"{format_mean(best.last)} in {steps:,} agent-steps) and does not change its own "
         f"({format_mean(mine.random)} → {format_mean(mine.last)})",
         f"agent '{mine.agent}'",
-        "look where rewards are set: by another agent's name or index, or after agent_selection has moved on?",
+        "check where rewards are set: by another agent's name or index, or after agent_selection has moved on?",
         "step",
         of=mine.agent,
     )
 
 
 def _one_role_per_agent(one: GameUnderTest, play: Play, seconds: float) -> Game | None:
-    """The game with every agent a role and a side of its own; a native one as it is. None where nobody is there."""
+    """The game with a role and a side for every agent; a native game as it is. None for a single agent."""
     agents = list(play.scores)
     if len(agents) < 2:
         return None

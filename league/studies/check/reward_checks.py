@@ -1,4 +1,4 @@
-"""Who is paid: AEC's two records of it must agree, and whoever acts should sometimes be paid for it."""
+"""Who is rewarded: AEC's two records of rewards must agree, and agents should sometimes be rewarded for acting."""
 
 from __future__ import annotations
 
@@ -6,25 +6,22 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from league.studies.check.environment import Agent, BareEnvironment, TurnState
+from league.studies.check.environment import Agent, BareEnvironment, EnvironmentCheck, TurnState
 from league.studies.check.finding_log import FindingLog
 from league.studies.check.pettingzoo_contract import as_float
 
 _CLOSE = 1e-6
 _ENOUGH = 20
-"""Payments from which a pattern may be seen."""
+"""Rewards needed before a pattern counts."""
 
 
-class RewardCheck:
-    """Compares what a step pays with what `last()` will hand out, and counts who is paid when somebody else acts."""
+class RewardCheck(EnvironmentCheck):
+    """Compares the rewards of a step with what `last()` will return, and counts who is rewarded when another acts."""
 
     def __init__(self, bare: BareEnvironment, log: FindingLog) -> None:
-        self._env, self._log = bare, log
+        super().__init__(bare, log)
         self._own = 0
         self._others: Counter[tuple[Agent, Agent]] = Counter()
-
-    def begin(self, state: TurnState) -> None:
-        """See `Watcher`."""
 
     def turn(self, before: TurnState, actions: Mapping[Agent, Any], after: TurnState) -> None:
         """See `Watcher`."""
@@ -39,7 +36,7 @@ class RewardCheck:
             self._others[actor, paid[0]] += 1
 
     def finish(self) -> None:
-        """What can be said at the end."""
+        """Report the pattern of a whole audit."""
         count = self._others.total()
         if self._own or count < _ENOUGH:
             return
@@ -47,16 +44,16 @@ class RewardCheck:
         self._log.add(
             "warning",
             "rewards.never-the-actor",
-            f"whoever acts is never paid on its own step, but one other always is ('{paid}' when '{actor}' acts; "
-            f"{count} payments)",
+            f"the agent that acts is never rewarded on its own step, but one other agent always is ('{paid}' when "
+            f"'{actor}' acts; {count} rewards)",
             f"agent '{actor}'",
-            "are rewards set after agent_selection has moved on? Then `self.rewards[self.agent_selection]` is the next "
-            "agent's",
+            "are rewards set after agent_selection has moved on? Then `self.rewards[self.agent_selection]` belongs to "
+            "the next agent",
             "step",
         )
 
     def _agree(self, actor: Agent, before: TurnState, after: TurnState) -> None:
-        """`last()` hands out `_cumulative_rewards`: what was there (the actor has had its own) and this step's."""
+        """`last()` returns `_cumulative_rewards`: earlier ones (the actor has had its own) and this step's rewards."""
         rose: dict[Agent, float] = {}
         paid: dict[Agent, float] = {}
         for agent in after.cumulative:
@@ -72,7 +69,7 @@ class RewardCheck:
             self._log.add(
                 "error",
                 "rewards.wrong-agent",
-                f"rewards says '{lost}' is given {paid[lost]:g}, but _cumulative_rewards, which last() hands out, "
+                f"rewards says '{lost}' is given {paid[lost]:g}, but _cumulative_rewards, which last() returns, "
                 f"rises by {rose[got]:g} for '{got}'",
                 before.place(actor),
                 "set `rewards` for the right agents, then call `_accumulate_rewards()` once; write nothing else there",
@@ -86,10 +83,10 @@ class RewardCheck:
         self._log.add(
             "warning",
             "rewards.sum",
-            f"a step pays '{agent}' {paid[agent]:g} by rewards, but its _cumulative_rewards, which last() hands out, "
-            + ("still holds what it was given before" if stale else f"rises by {rose[agent]:g}"),
+            f"a step pays '{agent}' {paid[agent]:g} by rewards, but its _cumulative_rewards, which last() returns, "
+            + ("still contains earlier rewards" if stale else f"rises by {rose[agent]:g}"),
             before.place(actor),
-            "in step(): `self._cumulative_rewards[agent] = 0` for who acts, `self._clear_rewards()`, set rewards, "
-            "`self._accumulate_rewards()`",
+            "in step(): `self._cumulative_rewards[agent] = 0` for the acting agent, `self._clear_rewards()`, set "
+            "rewards, `self._accumulate_rewards()`",
             "step",
         )

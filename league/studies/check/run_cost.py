@@ -1,4 +1,4 @@
-"""What a run will take, from a measured piece of one."""
+"""Estimates the time and memory of a run from a measured part of one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from league.studies.check.check_report import Cost
 
 _EFFORT = replace(QUICK, seconds=0.3, steps=2_048)
 _COPIES = 3
-"""How often a rollout's tensors are held at once, roughly: as collected, in chains, and as a batch."""
+"""Copies of a rollout's tensors that exist at once, roughly: as collected, in chains, and as a batch."""
 
 
 def cost(config: RunConfig, steps: int, tick: Callable[[float], None] = lambda done: None) -> Cost:
@@ -38,7 +38,14 @@ def cost(config: RunConfig, steps: int, tick: Callable[[float], None] = lambda d
     held = _COPIES * more * one.slots * _turn_bytes(one.spec)
     workers = one.tuning.workers * _resident(resource.RUSAGE_CHILDREN)
     memory = _resident(resource.RUSAGE_SELF) + workers + held
-    return Cost(steps, steps / rate, rate, one.slots, one.tuning.workers, memory / 2**20)
+    return Cost(
+        steps=steps,
+        seconds=steps / rate,
+        agent_steps_per_second=rate,
+        slots=one.slots,
+        workers=one.tuning.workers,
+        megabytes=memory / 2**20,
+    )
 
 
 def _turn_bytes(spec: GameSpec) -> int:

@@ -1,4 +1,4 @@
-"""Every role in turn learns for a short time, while the others play at random: does the pipeline learn at all?
+"""Each role in turn is trained briefly against random play: does the training pipeline learn anything at all?
 
 Letters in shapes: B slots, S seats.
 """
@@ -24,7 +24,6 @@ from league.records import Seating
 from league.run.learners import new_learner
 from league.studies.check.check_report import Curve, Mean, Play, ShortTraining, learner_returns
 from league.studies.check.finding_log import FindingLog
-from league.studies.check.random_play import mean
 
 SETTINGS = (
     "device='cpu'",
@@ -41,13 +40,13 @@ SETTINGS = (
 """Settings that learn quickly rather than well: small networks and large steps. The user's own --set override them."""
 
 CHANGED, CLEARLY_CHANGED = 3.0, 6.0
-"""Standard errors from which a return has changed, and from which a lesson need not go on."""
+"""Standard errors above which a return has changed, and above which training may stop early."""
 
 _MIN_ROUNDS, ENOUGH_ROUNDS = 3, 6
 _SLOTS = (8, 128)
 _ROUND, _ROUNDS = (0.05, 0.4), 24
-"""Rounds of a lesson, and those for which it may take twice its time; games side by side; seconds of play in one
-round, and rounds that are aimed at."""
+"""Fewest rounds, and rounds for which training may take twice its time; fewest and most games side by side; seconds of
+play per round, and number of rounds to aim for."""
 
 
 def settings_for(algorithm: AlgorithmSettings) -> list[str]:
@@ -57,9 +56,9 @@ def settings_for(algorithm: AlgorithmSettings) -> list[str]:
 
 
 class RecordedGame(Game):
-    """A game whose ended episodes are written down, and whose seats may be paid with what others were given.
+    """A game that records ended episodes, and that can give a seat the rewards of others.
 
-    pay: `[S, S]`, what each seat (column) gets of every seat's reward (row); None: everybody its own.
+    pay: `[S, S]`, the share that each seat (column) gets of every seat's reward (row); None: each its own.
     """
 
     def __init__(self, game: Game, pay: Tensor | None = None) -> None:
@@ -97,10 +96,10 @@ def train_role(
     pay: Tensor | None = None,
     until: Callable[[Sequence[Curve]], bool] | None = None,
 ) -> ShortTraining:
-    """Let a role learn against random play, seated at each of its posts (or at `posts`) in turn.
+    """Train a role against random play, seated at each of its posts (or at `posts`) in turn.
 
-    play: random play of the same game, which is what learning starts from. seconds: it ends then, or once its curves
-    are as `until` says (by default: its own return has clearly risen). pay: see `Desk`. Raises whatever the game or
+    play: random play of the same game, which training starts from. seconds: training ends then, or once `until` is true
+    of its curves (by default: its own return has clearly risen). pay: see `RecordedGame`. Raises what the game or
     the learner raises.
     """
     until = until or has_improved
@@ -137,7 +136,7 @@ def has_improved(curves: Sequence[Curve]) -> bool:
 
 
 def slots_for(posts: int, play: Play, seconds: float) -> int:
-    """Games side by side with which a lesson of so many seconds has some rounds; at least one for every post."""
+    """Games side by side with which `seconds` of training have several rounds; at least one for every post."""
     shortest, longest = _ROUND
     fewest, most = _SLOTS
     moment = min(max(seconds / _ROUNDS, shortest), longest)
@@ -145,7 +144,7 @@ def slots_for(posts: int, play: Play, seconds: float) -> int:
 
 
 def turns_per_round(play: Play) -> int:
-    """Turns of a round: in most slots an episode ends."""
+    """Turns of a round, enough for an episode to end in most slots."""
     return min(max(int(1.25 * play.median), 16), 64)
 
 
@@ -161,14 +160,14 @@ class _ReturnsByRound:
         self._rounds: list[tuple[np.ndarray, np.ndarray]] = []
 
     def round(self, ended: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """What one round's episodes brought: (slots `[E]`, scores `[E, S]`) each."""
+        """Add one round's ended episodes, each (slots `[E]`, scores `[E, S]`)."""
         rows = torch.cat([rows for rows, _ in ended]).cpu().numpy() if ended else np.zeros(0, dtype=np.int64)
         none = np.zeros((0, len(self._spec.seats)))
         score = torch.cat([score for _, score in ended]).double().cpu().numpy() if ended else none
         self._rounds.append((rows, score))
 
     def curves(self, play: Play) -> tuple[Curve, ...]:
-        """Of every seat, as the learner's and as another's, where it was that."""
+        """The curve of every seat, separately for the learner and for random play in it."""
         found = []
         late = self._rounds[-max(len(self._rounds) // 3, 1) :]
         for seat, name in enumerate(self._spec.seats):
@@ -176,11 +175,11 @@ class _ReturnsByRound:
                 if not (self._learns[:, seat] == learns).any():
                     continue
                 returns = [self._of(one, seat, learns) for one in self._rounds]
-                last = mean(np.concatenate([self._of(one, seat, learns) for one in late]))
+                last = Mean.of(np.concatenate([self._of(one, seat, learns) for one in late]))
                 random = play.scores[name]
                 change = last.standard_errors_above(random) if last.n else 0.0
                 points = tuple(float(one.mean()) if len(one) else None for one in returns)
-                found.append(Curve(name, learns, points, random, last, change))
+                found.append(Curve(agent=name, learns=learns, returns=points, random=random, last=last, change=change))
         return tuple(found)
 
     def _of(self, one: tuple[np.ndarray, np.ndarray], seat: int, learns: bool) -> np.ndarray:
@@ -190,30 +189,30 @@ class _ReturnsByRound:
 
 
 def assess_training(one: ShortTraining, spec: GameSpec, log: FindingLog) -> None:
-    """Note what a lesson showed."""
+    """Report what short training showed."""
     random, last = one.learner_returns
     steps = f"{one.agent_steps:,} agent-steps"
     if not last.n:
         log.add(
             "note",
             "learning.unknown",
-            f"no episode of {one.role} ended within its lesson ({steps})",
+            f"no episode of {one.role} ended during its training ({steps})",
             f"role '{one.role}'",
-            "give it more with --seconds",
+            "train for longer with --seconds",
             of=one.role,
         )
         return
-    change, told = last.standard_errors_above(random), f"{format_mean(random)} → {format_mean(last)}"
+    change, returns = last.standard_errors_above(random), f"{format_mean(random)} → {format_mean(last)}"
     if change >= CHANGED:
-        what = f"{one.role} learns against random play: return {told} in {steps}"
+        what = f"{one.role} learns against random play: return {returns} in {steps}"
         log.add("ok", "learning.climbs", what, of=one.role)
     elif change <= -CHANGED:
         log.add(
             "warning",
             "learning.drops",
-            f"{one.role} gets worse as it learns from its own reward: return {told} in {steps}",
+            f"{one.role} gets worse as it learns from its own reward: return {returns} in {steps}",
             f"role '{one.role}'",
-            "is the reward's sign right, and is it this agent's?",
+            "does the reward have the right sign, and does it go to this agent?",
             "step",
             of=one.role,
         )
@@ -221,16 +220,16 @@ def assess_training(one: ShortTraining, spec: GameSpec, log: FindingLog) -> None
         log.add(
             "note",
             "learning.flat",
-            f"{one.role} did not measurably improve on random play: return {told} in {steps}",
+            f"{one.role} did not measurably improve on random play: return {returns} in {steps}",
             f"role '{one.role}'",
-            "give it more with --seconds; some games take longer",
+            "train for longer with --seconds; some games take more",
             of=one.role,
         )
     _assess_divergence(one, spec, log)
 
 
 def _assess_divergence(one: ShortTraining, spec: GameSpec, log: FindingLog) -> None:
-    """In a game of one side, returns should not part."""
+    """In a game of one side, returns should not diverge."""
     if len(spec.sides) > 1:
         return
     up = max(one.curves, key=lambda curve: curve.change)
@@ -243,7 +242,7 @@ def _assess_divergence(one: ShortTraining, spec: GameSpec, log: FindingLog) -> N
             f"({format_mean(up.random)} → {format_mean(up.last)}) as '{down.agent}' drops "
             f"({format_mean(down.random)} → {format_mean(down.last)})",
             f"role '{one.role}' learning",
-            "is each paid its own reward? Where they compete, say so: --set 'game.options.sides=[[…], […]]'",
+            "does each get its own reward? If they compete, declare it: --set 'game.options.sides=[[…], […]]'",
             "step",
             of=one.role,
         )

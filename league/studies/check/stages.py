@@ -1,4 +1,4 @@
-"""The check itself: from the bare environment to a short lesson, each step only where the ones before allow it."""
+"""The stages of a check, from the bare environment to short training; each runs only if the ones before allow it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from league.games.core import Game, GameSpec
 from league.studies.check import random_play, short_training
 from league.studies.check.check_report import LEVELS, Cost, Finding, Play, Report, ShortTraining
 from league.studies.check.determinism import check_seeds
-from league.studies.check.finding_log import FindingLog, display_path
+from league.studies.check.finding_log import FindingLog, raised_at
 from league.studies.check.game_under_test import GameUnderTest, game_under_test
 from league.studies.check.min_agents import MinAgents, find_min_agents
 from league.studies.check.pettingzoo_audit import AuditSummary, audit
@@ -31,25 +31,25 @@ _TRACED = (16, 200)
 """Turns that a traced episode is followed, at least and at most."""
 
 _RISEN = 2.0
-"""Standard errors of a rise from which nobody asks whether others were paid for what was learned."""
+"""Standard errors of a rise above which reward attribution is not examined."""
 
 _PASSED = {
-    "api": "agents, spaces and calls are as PettingZoo asks",
-    "agents": "whose episode is over leaves, and neither acts nor is paid any more",
+    "api": "agents, spaces and calls follow the PettingZoo API",
+    "agents": "agents leave when their episode is over, and neither act nor get rewards afterwards",
     "observations": "observations are finite and inside their declared spaces",
-    "masks": "masks allow what step() takes",
-    "rewards": "rewards are finite, and their records agree",
+    "masks": "masks allow what step() accepts",
+    "rewards": "rewards are finite and their records agree",
     "seeds": "a seed gives the same episode again: in a used instance, a fresh one, and a fresh process",
     "contract": "league's contract of games holds on random play",
 }
-"""What is said of a group of checks in which nothing was found."""
+"""The message for a group of checks without a fault."""
 
 Tick = Callable[[float], None]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Progress:
-    """What a check has found so far. looked: groups of checks that were gone through."""
+    """What a check has found so far. looked: groups of checks that ran."""
 
     findings: list[Finding] = field(default_factory=list)
     checked: list[str] = field(default_factory=list)
@@ -68,8 +68,8 @@ class _Progress:
 def check(quick: RunConfig, config: RunConfig, seconds: float, steps: int, tick: Tick = lambda done: None) -> Report:
     """Check the game of a config.
 
-    quick: the same with settings that learn soon (`short_training.SETTINGS`). seconds: for the lessons together. steps:
-    agent-steps of the run whose cost is estimated; 0: none is. tick: told how much is done.
+    quick: the same with settings that learn quickly (`short_training.SETTINGS`). seconds: of training, of all roles.
+    steps: agent-steps of the run whose cost is estimated, 0 for no estimate. tick: called with the fraction done.
     Raises GameError for a game that cannot be found or made.
     """
     began = time.perf_counter()
@@ -80,7 +80,7 @@ def check(quick: RunConfig, config: RunConfig, seconds: float, steps: int, tick:
         log = _run_audit(one, found, config.seed, part(tick, 0.0, 0.15))
     else:
         with closing(one.game(1)):
-            pass  # what cannot be made is the caller's mistake, not a finding
+            pass  # a game that cannot be made is the caller's mistake, not a finding
     if found.audited is None or found.audited.turns:
         _run_seed_checks(one, found, log, part(tick, 0.15, 0.1))
     try:
@@ -88,9 +88,9 @@ def check(quick: RunConfig, config: RunConfig, seconds: float, steps: int, tick:
     except LeagueError as error:
         log.add("error", "game", f"the game cannot be played: {error}")
     except Exception as error:
-        # An environment may raise anything, anywhere; where it was already found at fault, that says it better.
+        # An environment may raise anything; if a fault was already found, that finding explains it better.
         if not log.has("", "error"):
-            log.add("error", "game", f"the game cannot be played: {_describe_exception(error)}")
+            log.add("error", "game", f"the game cannot be played: {type(error).__name__}: {error} ({raised_at(error)})")
     found.findings = _without_duplicates(found.findings, log.found)
     if steps and not found.broken():
         found.cost = _cost(config, steps, found, part(tick, 0.9, 0.1))
@@ -99,7 +99,7 @@ def check(quick: RunConfig, config: RunConfig, seconds: float, steps: int, tick:
 
 
 def _run_audit(one: GameUnderTest, found: _Progress, seed: int, tick: Tick) -> FindingLog:
-    """The bare environment, and that with the fewest agents, of which only errors are kept."""
+    """Audit the bare environment, and again with the fewest agents, of which only errors are kept."""
     log, audited = audit(one, "", _AUDIT, seed, part(tick, 0.0, 0.6))
     found.audited = audited
     found.checked += ["api", "agents", "observations", "rewards"] if audited.turns else []
@@ -108,7 +108,7 @@ def _run_audit(one: GameUnderTest, found: _Progress, seed: int, tick: Tick) -> F
     found.fewest = few.options
     found.findings += few.errors
     if few.options and not few.errors:
-        what = f"with the fewest agents ({few.setting}: {few.agents}) the environment is sound, too"
+        what = f"with the fewest agents ({few.setting}: {few.agents}) the environment is also sound"
         found.findings.append(Finding("ok", "fewest", what))
     tick(1.0)
     return log
@@ -128,9 +128,9 @@ def _run_seed_checks(one: GameUnderTest, found: _Progress, log: FindingLog, tick
 def _run_play(
     one: GameUnderTest, found: _Progress, log: FindingLog, quick: RunConfig, seconds: float, tick: Tick
 ) -> None:
-    """Random play and lessons, with the environment as the game that league makes of it."""
+    """Random play and training with the game that league makes of the environment."""
     if found.audited is not None and log.has("", "error"):
-        # The fault is named; what the game makes of it may be of use, but must not hide it or take its time.
+        # The fault is reported; playing on could hide it and would take time.
         return
     rate = found.audited.rate if found.audited is not None else math.inf
     with closing(one.game(random_play.slots_for(rate))) as game:
@@ -151,7 +151,7 @@ def _run_play(
 def _run_training(
     one: GameUnderTest, found: _Progress, log: FindingLog, quick: RunConfig, seconds: float, tick: Tick
 ) -> None:
-    """Every role in turn, and where one learns nothing, whether others are paid for it."""
+    """Train each role in turn; if one learns nothing, check whether others get its rewards."""
     spec, random = found.spec, found.play
     assert spec is not None
     assert random is not None
@@ -164,7 +164,7 @@ def _run_training(
                 return
             found.lessons.append(training)
             before, after = training.learner_returns
-            # After fewer rounds it cannot be said that nothing was learned.
+            # Fewer rounds are not enough to conclude that nothing was learned.
             if (
                 training.rounds >= short_training.ENOUGH_ROUNDS
                 and after.n
@@ -177,7 +177,7 @@ def _run_training(
 
 
 def _with_fixed_roles(one: GameUnderTest, spec: GameSpec) -> GameUnderTest:
-    """The game with its roles and sides as options, so that they need not be guessed from random play each time."""
+    """The game with its roles and sides as options, so that they need not be inferred from random play again."""
     if one.source is None:
         return one
     roles = {role.name: [spec.seats[seat] for seat in role.seats] for role in spec.roles}
@@ -200,12 +200,12 @@ def _cost(config: RunConfig, steps: int, found: _Progress, tick: Tick) -> Cost |
     try:
         return cost(config, steps, tick)
     except LeagueError as error:
-        found.findings.append(Finding("warning", "cost", f"what a run costs could not be measured: {error}"))
+        found.findings.append(Finding("warning", "cost", f"the cost of a run could not be measured: {error}"))
         return None
 
 
 def _without_duplicates(first: list[Finding], then: list[Finding]) -> list[Finding]:
-    """Findings with the fewest agents, then those as configured that are not the same fault again."""
+    """Findings with the fewest agents, then those of the configured game that are not the same fault again."""
     known = {finding.check for finding in first if finding.level == "error"}
     return [*first, *(finding for finding in then if finding.check not in known)]
 
@@ -232,11 +232,3 @@ def _report(one: GameUnderTest, found: _Progress, seconds: float) -> Report:
         cost=found.cost,
         seconds=seconds,
     )
-
-
-def _describe_exception(error: Exception) -> str:
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    place = "" if frame is None else f" ({display_path(frame.tb_frame.f_code.co_filename)}:{frame.tb_lineno})"
-    return f"{type(error).__name__}: {error}{place}"

@@ -1,4 +1,4 @@
-"""Something done in a fresh process: with another hash seed, and without harm where it never ends."""
+"""Calls a function in a fresh process with another hash seed, which is stopped if it never ends."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _MARK = "league answers "
 
 
 def call_in_subprocess(where: str, request: Mapping[str, object], timeout: float) -> tuple[Any, str]:
-    """What the function at `where` (`package.module:name`) answers to a request; None and why where it does not.
+    """What the function at `where` (`package.module:name`) returns for a request; None and the reason if it fails.
 
-    request, and the answer: plain JSON values. patience: seconds after which the process is ended.
+    request, and the answer: plain JSON values. timeout: seconds after which the process is stopped.
     """
     code = f"import sys; sys.path[:] = {sys.path!r}"
     code += f"; from league.studies.check.subprocess_call import serve_call; serve_call({where!r})"
@@ -35,7 +35,7 @@ def call_in_subprocess(where: str, request: Mapping[str, object], timeout: float
         )
     except subprocess.TimeoutExpired:
         return None, f"it took more than {timeout:g} seconds"
-    # What an environment prints on its own is not for us.
+    # Ignore what the environment prints itself.
     for line in process.stdout.splitlines():
         if line.startswith(_MARK):
             return json.loads(line.removeprefix(_MARK)), ""
