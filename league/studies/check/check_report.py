@@ -26,7 +26,7 @@ class Finding:
 
     check: what was checked, for programs: a group and, where something was found, what it was (`masks.illegal`).
     what: a sentence. where: agent, turn, seed, and the method of the environment, as far as they are known.
-    advice: what to mend; empty where there is nothing.
+    advice: what to fix; empty if there is nothing.
     """
 
     level: Level
