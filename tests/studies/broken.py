@@ -357,7 +357,10 @@ class Odd(AtOnce):
         seen, rewards, over, cut, infos = super().step(actions)
         if self.how.startswith("mask"):
             masks: dict[str, Any] = {"mask-empty": [0, 0], "mask-length": [1, 1, 1], "mask-values": [1, 2]}
+            masks["mask-one-empty"] = [0, 0]
             infos = {agent: {"action_mask": np.array(masks[self.how], np.int8)} for agent in infos}
+            if self.how == "mask-one-empty":
+                infos["a_0"] = {"action_mask": np.array([1, 0], np.int8)}
         if self.how == "unseen":
             seen.pop("b_0")
         if self.how == "unflagged" and self.count >= 4:

@@ -32,6 +32,7 @@ from league.studies.check.reward_checks import RewardCheck
         ("infinite-pay", "error", "rewards.finite"),
         ("not-named", "warning", "api.rewards"),
         ("mask-empty", "error", "masks.empty"),
+        ("mask-one-empty", "note", "masks.unchecked"),
         ("mask-length", "error", "masks.length"),
         ("mask-values", "error", "masks.values"),
         ("unseen", "error", "observations.missing"),

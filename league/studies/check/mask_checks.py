@@ -24,7 +24,6 @@ from league.studies.check.environment import (
     TurnState,
     as_binary_mask,
     play_episode,
-    sample_actions,
 )
 from league.studies.check.finding_log import FindingLog
 
@@ -218,12 +217,22 @@ def _try_forbidden(case: _Case, renew: Callable[[], BareEnvironment]) -> Respons
         state = play_episode(bare, case.seed, len(case.history), given=case.history).last
         if state is None or state.turn < len(case.history) or case.agent not in state.acting:
             return None
-        actions = sample_actions(bare, state) | {case.agent: case.action}
+        return _respond(bare, state, case)
+    finally:
+        bare.close()
+
+
+def _respond(bare: BareEnvironment, state: TurnState, case: _Case) -> Response:
+    """The response to a forbidden action. Every other agent acts, even if its own mask allows no action."""
+    actions: dict[Agent, Any] = {}
+    for agent in state.acting:
+        mask, space = state.masks.get(agent), bare.action_spaces[agent]
+        legal = None if mask is None or not isinstance(space, spaces.Discrete) else as_binary_mask(mask, space)
+        actions[agent] = case.action if agent == case.agent else space.sample(legal)
+    try:
         return classify_response(state, case.agent, bare.step(state, actions))
     except EnvCallError as failed:
         return Response("raises", text=str(failed))
-    finally:
-        bare.close()
 
 
 def _messages(info: object) -> Sequence[tuple[str, object]]:
