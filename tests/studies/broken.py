@@ -1,4 +1,4 @@
-"""Environments of a few lines, each with one fault of the kind that costs people days."""
+"""Small environments, each with one fault of a kind that is hard to find."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pettingzoo import AECEnv, ParallelEnv
 
 
 class InTurn(AECEnv):  # type: ignore[type-arg]
-    """What the AEC environments here share: agents, spaces made once, and a turn that goes round."""
+    """Base of the AEC environments: agents, spaces that are made once, and turns in a fixed order."""
 
     metadata: ClassVar[dict[str, Any]] = {"name": "broken_v0"}
     names: ClassVar[list[str]] = ["a_0", "b_0"]
@@ -48,11 +48,11 @@ class InTurn(AECEnv):  # type: ignore[type-arg]
         self._deads_step_first()
 
     def next_of(self, agent: str) -> str:
-        """Whose turn comes after an agent's."""
+        """The agent that acts after `agent`."""
         return self.agents[(self.agents.index(agent) + 1) % len(self.agents)]
 
     def leave(self, action: int | None) -> None:
-        """An agent that is over is taken off the table."""
+        """Remove an agent whose episode is over."""
         self._was_dead_step(action)
 
     def begin(self) -> None:
@@ -64,9 +64,9 @@ class InTurn(AECEnv):  # type: ignore[type-arg]
 
 
 class WrongMask(InTurn):
-    """Take boxes in turn; who takes the last wins. The mask is that of the turn before: the newest gap is missing.
+    """Agents take boxes in turn; the one that takes the last box wins. The mask still allows the box taken last.
 
-    how: what step() does about a box that is gone: it "raises", or it "punishes" (the episode ends with -1).
+    how: step()'s response to a box that is gone: it "raises", or it "punishes" (the episode ends with -1).
     """
 
     def __init__(self, how: str = "raises") -> None:
@@ -97,8 +97,8 @@ class WrongMask(InTurn):
 
 
 class Boxes(WrongMask):
-    """As WrongMask, with other faults. how: the mask "forbids" the last box although it is there; it is right, but
-    step() "trusts" it; it is of the turn before, and a box that is gone "costs" 0.5 and asks again.
+    """WrongMask with other faults. how: the mask "forbids" the last box although it is there; the mask is right, but
+    step() "trusts" it; or the mask is one turn late, and a box that is gone "costs" 0.5 and the agent acts again.
     """
 
     def observe(self, agent: str) -> dict[str, Any]:
@@ -119,9 +119,9 @@ class Boxes(WrongMask):
 
 
 class Undead(InTurn):
-    """Three agents; b_0 is out after its second turn.
+    """Three agents; the episode of b_0 ends after its second turn.
 
-    how: it "acts" on (its flag is cleared by the next step), or it "stays" (step(None) does not remove it).
+    how: it still "acts" (the next step clears its flag), or it "stays" (step(None) does not remove it).
     """
 
     names: ClassVar[list[str]] = ["a_0", "b_0", "c_0"]
@@ -144,19 +144,19 @@ class Undead(InTurn):
         if self.count == 12:
             self.terminations = dict.fromkeys(self.agents, True)
         elif self.how == "acts":
-            # Every flag is set anew on each step, so that the dead rise.
+            # Every step sets every flag again, so that b_0 is alive after the next one.
             self.terminations = {one: one == "b_0" and self.count == 5 for one in self.agents}
         elif agent == "b_0" and self.count >= 5:
             self.terminations["b_0"] = True
         self.agent_selection = self.next_of(agent)
 
     def _deads_step_first(self) -> str:
-        # Whoever is out is asked for step(None) when its turn comes.
+        # A dead agent gets its step(None) when its turn comes, not at once.
         return self.agent_selection
 
 
 class AtOnce(ParallelEnv):  # type: ignore[type-arg]
-    """What the Parallel environments here share: two agents see a bit each, and score by naming it, eight times."""
+    """Base of the Parallel environments: for eight turns, each of two agents sees a bit and scores by naming it."""
 
     metadata: ClassVar[dict[str, Any]] = {"name": "broken_v0"}
 
@@ -178,20 +178,20 @@ class AtOnce(ParallelEnv):  # type: ignore[type-arg]
         return self.deal(), {agent: {} for agent in self.agents}
 
     def seed(self, seed: int | None) -> None:
-        """Set all chance of an episode."""
+        """Seed all random numbers of an episode."""
         self.rng = np.random.default_rng(seed)
 
     def deal(self) -> dict[str, Any]:
-        """A new bit for each agent, and what they see."""
+        """Draw a new bit for each agent; returns the observations."""
         self.bits = {agent: int(self.rng.integers(2)) for agent in self.possible_agents}
         return {agent: self.look(agent) for agent in self.possible_agents}
 
     def look(self, agent: str) -> Any:
-        """What an agent sees."""
+        """The observation of an agent."""
         return np.array([2 * self.bits[agent] - 1, self.count / 8], np.float32)
 
     def pay(self, right: dict[str, float]) -> dict[str, float]:
-        """What each agent is given, by who named its bit."""
+        """The rewards by agent. right: 1 for each agent that named its bit, otherwise 0."""
         return right
 
     def step(self, actions: dict[str, int]) -> Any:
@@ -203,7 +203,7 @@ class AtOnce(ParallelEnv):  # type: ignore[type-arg]
 
 
 class Sound(AtOnce):
-    """Nothing is wrong with this one. players: a number of agents."""
+    """An environment without a fault. players: the number of agents."""
 
     def __init__(self, players: int = 3) -> None:
         super().__init__()
@@ -213,7 +213,7 @@ class Sound(AtOnce):
 
 
 class NotANumber(AtOnce):
-    """b_0 sees its mean score so far, which is 0/0 at first."""
+    """b_0 observes a NaN on turn 2, like the 0/0 of an empty mean."""
 
     def look(self, agent: str) -> Any:
         seen = super().look(agent)
@@ -224,28 +224,28 @@ class NotANumber(AtOnce):
 
 
 class SeedIgnored(AtOnce):
-    """reset(seed=…) does nothing with its seed: chance goes on from the episode before."""
+    """reset(seed=…) ignores its seed: the random numbers continue from the previous episode."""
 
     def seed(self, seed: int | None) -> None:
         pass
 
 
 class Unseeded(AtOnce):
-    """Chance comes from a generator that nobody seeds."""
+    """The random numbers come from a generator that is never seeded."""
 
     def seed(self, seed: int | None) -> None:
         self.rng = np.random.default_rng()
 
 
 class HashOrder(AtOnce):
-    """What an agent sees depends on the hash of a string, which is another in every process."""
+    """Observations depend on the hash of a string, which differs between processes."""
 
     def look(self, agent: str) -> Any:
         return np.array([2 * self.bits[agent] - 1, hash("north") % 997 / 997], np.float32)
 
 
 class Lingering(AtOnce):
-    """b_0 is out on turn 4. how: it "stays" in `agents`, or it is "paid" on."""
+    """The episode of b_0 ends on turn 4. how: b_0 "stays" in `agents`, or it is still "paid" afterwards."""
 
     def __init__(self, how: str = "stays") -> None:
         super().__init__()
@@ -263,7 +263,7 @@ class Lingering(AtOnce):
 
 
 class WrongPay(AtOnce):
-    """An off-by-one: every agent is paid for what the one beside it did."""
+    """An off-by-one error: every agent gets the reward of the next agent."""
 
     def pay(self, right: dict[str, float]) -> dict[str, float]:
         order = list(right)
@@ -271,7 +271,7 @@ class WrongPay(AtOnce):
 
 
 class PaidAfterTheTurn(InTurn):
-    """As WrongPay, in turn: rewards are set after agent_selection has moved on, so that the next agent has them."""
+    """WrongPay as AEC: rewards are set after agent_selection has moved on, so that the next agent gets them."""
 
     def __init__(self) -> None:
         super().__init__(spaces.Box(-1, 1, (2,), np.float32), 2)
@@ -291,7 +291,7 @@ class PaidAfterTheTurn(InTurn):
 
 
 class PaidTwice(InTurn):
-    """rewards and _cumulative_rewards, which last() hands out, name different agents."""
+    """rewards and _cumulative_rewards, which last() returns, name different agents."""
 
     def __init__(self) -> None:
         super().__init__(spaces.Box(0, 1, (1,), np.float32), 2)
@@ -310,13 +310,13 @@ class PaidTwice(InTurn):
 
 
 class NoEnvironment:
-    """It has agents, but is neither an AECEnv nor a ParallelEnv."""
+    """An object with agents that is neither an AECEnv nor a ParallelEnv."""
 
     possible_agents: ClassVar[list[str]] = ["a_0"]
 
 
 class Odd(AtOnce):
-    """Everything else that can be wrong, one thing at a time. how: which."""
+    """All other faults, one at a time. how: the fault."""
 
     def __init__(self, how: str) -> None:
         super().__init__()

@@ -26,7 +26,7 @@ def test_rewards_given_to_the_wrong_agent_are_found_by_learning(name: str, monke
         ("rewards.wrong-agent", "agent 'a_0'"),
         ("rewards.wrong-agent", "agent 'b_0'"),
     }
-    assert errors[0]["what"].startswith("what 'a_0' does is rewarded to 'b_0'")
+    assert errors[0]["what"].startswith("the reward for what 'a_0' does goes to 'b_0'")
     warned = [one["check"] for one in named(called, "warning")]
     assert ("rewards.never-the-actor" in warned) == (name == "PaidAfterTheTurn")
 

@@ -1,6 +1,6 @@
-"""The contract of a game, executable: what every game is held to.
+"""The contract of a game (`league.games.core`) as executable checks.
 
-`check` plays a game at random and raises where it breaks the contract of `league.games.core`.
+`check` plays a game at random, and raises GameError if it breaks the contract.
 """
 
 from league.games.conformance.suite import check

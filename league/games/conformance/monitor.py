@@ -1,4 +1,4 @@
-"""Holds every turn of a game to the contract of `league.games.core`, and notes what breaks it, and where."""
+"""Checks every turn of a game against the contract of `league.games.core`, and records which rule is broken where."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from league.games.native.core import NativeGame
 
 
 class Violations:
-    """Broken rules, each with the first place where it was."""
+    """Broken rules, each with the first place where it was broken."""
 
     def __init__(self, spec: GameSpec) -> None:
         self.spec = spec
         self.found: dict[str, str] = {}
 
     def add(self, rule: str, place: str) -> None:
-        """Note that `rule` was broken at `place`, unless it was before."""
+        """Record that `rule` was broken at `place`, unless it is already recorded."""
         self.found.setdefault(rule, place)
 
     def add_first(self, rule: str, wrong: Tensor, turn: int, role: str = "") -> None:
-        """Note the first True of `wrong`: `[B]` by slot, `[B, S]` by seat, or `[B, K, …]` by row of `role`."""
+        """Record the first True of `wrong`: `[B]` by slot, `[B, S]` by seat, or `[B, K, …]` by row of `role`."""
         if not bool(wrong.any()):
             return
         first = [int(index) for index in wrong.nonzero()[0]]
@@ -34,14 +34,14 @@ class Violations:
         self.add(rule, place)
 
     def report(self) -> None:
-        """Raise a GameError with all that was found, if anything was."""
+        """Raise a GameError with every broken rule, if there are any."""
         if self.found:
             lines = "".join(f"\n  - {rule} ({place})" for rule, place in self.found.items())
             raise GameError(f"{self.spec.id} breaks the contract of a game:{lines}")
 
 
 class ContractMonitor:
-    """Holds every turn of one game to the rules; remembers who is done with the running episode."""
+    """Checks every turn of one game. done: `[B, S]`, the seats for which the current episode has ended."""
 
     def __init__(self, game: Game, violations: Violations, zero_sum: bool) -> None:
         self.game, self.violations, self.zero_sum = game, violations, zero_sum
@@ -52,7 +52,7 @@ class ContractMonitor:
         known = set(self.violations.found)
         self._check_tensors(turn, count)
         if set(self.violations.found) != known:
-            return  # what has the wrong shape cannot be checked further
+            return  # tensors of the wrong shape or dtype cannot be checked further
         if count == 0:
             self._check_start(turn)
         self._check_endings(turn, count)
@@ -75,17 +75,17 @@ class ContractMonitor:
                 self._check_tensor(f"Turn.{name}", state, (slots, *spec.state_shape), None, count)
                 self._check_finite(f"Turn.{name}", state, count)
             elif state is not None:
-                self.violations.add(f"Turn.{name} must be None where the spec has no state_shape", f"turn {count}")
+                self.violations.add(f"Turn.{name} must be None if the spec has no state_shape", f"turn {count}")
         if spec.state_shape is not None and turn.state is None:
-            self.violations.add("Turn.state must be given where the spec has a state_shape", f"turn {count}")
+            self.violations.add("Turn.state must be given if the spec has a state_shape", f"turn {count}")
         self._check_final_observations(turn, count)
         names = [role.name for role in spec.roles]
         if set(turn.acts) - set(names):
-            self.violations.add(f"Turn.acts may hold only the roles {names}, not {list(turn.acts)}", f"turn {count}")
+            self.violations.add(f"Turn.acts may contain only the roles {names}, not {list(turn.acts)}", f"turn {count}")
         for role in spec.roles:
             acting = turn.acts.get(role.name)
             if acting is None:
-                self.violations.add(f"Turn.acts must hold the role {role.name}", f"turn {count}")
+                self.violations.add(f"Turn.acts must contain the role {role.name}", f"turn {count}")
                 continue
             rows, place = (slots, role.acting), f"acts['{role.name}']"
             self._check_tensor(f"{place}.obs", acting.obs, (*rows, *role.obs_shape), role.obs_dtype, count)
@@ -95,12 +95,12 @@ class ContractMonitor:
                 self._check_tensor(f"{place}.mask", acting.mask, (*rows, role.actions.width), torch.bool, count)
 
     def _check_final_observations(self, turn: Turn, count: int) -> None:
-        """What seats saw as they were cut off: all that is there, and for every seat."""
+        """Check the observations of truncated seats; if there are any, every seat of every role has a row."""
         final, spec = turn.final_obs, self.game.spec
         if (final is None) != (turn.final_state is None):
             self.violations.add("Turn.final_obs must be given exactly when final_state is", f"turn {count}")
         if final is not None and set(final) != {role.name for role in spec.roles}:
-            self.violations.add(f"Turn.final_obs must hold all roles, not {list(final)}", f"turn {count}")
+            self.violations.add(f"Turn.final_obs must contain all roles, not {list(final)}", f"turn {count}")
         for role in spec.roles:
             seen = (final or {}).get(role.name)
             if seen is not None:
@@ -114,7 +114,7 @@ class ContractMonitor:
     ) -> None:
         device = self.game.device
         if tuple(tensor.shape) != shape:
-            self.violations.add(f"{what} must have the shape {list(shape)}, not {list(tensor.shape)}", f"turn {count}")
+            self.violations.add(f"{what} must have shape {list(shape)}, not {list(tensor.shape)}", f"turn {count}")
         if dtype is not None and tensor.dtype != dtype:
             self.violations.add(f"{what} must be {dtype}, not {tensor.dtype}", f"turn {count}")
         if tensor.device.type != device.type:
@@ -141,14 +141,18 @@ class ContractMonitor:
         )
         violations.add_first("a seat's episode ends only once", over & self.done, count)
         done = self.done | over
-        violations.add_first("an episode ends only when every seat's has", turn.ended[:, None] & ~done, count)
-        violations.add_first("an episode ends as soon as every seat's has", done.all(1) & ~turn.ended, count)
+        violations.add_first(
+            "an episode may end only when it has ended for every seat", turn.ended[:, None] & ~done, count
+        )
+        violations.add_first(
+            "an episode must end as soon as it has ended for every seat", done.all(1) & ~turn.ended, count
+        )
         if not self.game.spec.can_truncate:
             violations.add_first(
-                "nothing may be truncated where the spec says can_truncate = False", turn.truncated, count
+                "nothing may be truncated if the spec says can_truncate = False", turn.truncated, count
             )
         elif self.game.spec.state_shape is not None and turn.final_state is None:
-            violations.add_first("Turn.final_state must be given where truncated", turn.truncated, count)
+            violations.add_first("Turn.final_state must be given if a seat is truncated", turn.truncated, count)
         late = self.done & (turn.reward != 0)
         violations.add_first("a seat gets no reward after its episode's end", late, count)
         self.done = done & ~turn.ended[:, None]
@@ -182,7 +186,7 @@ class ContractMonitor:
             own = torch.isin(acting.seat, torch.tensor(role.seats, device=acting.seat.device))
             violations.add_first(f"only the seats {list(role.seats)} have the role {role.name}", ~own, count, role.name)
             if spec.can_truncate and isinstance(self.game, NativeGame):
-                # Its final observations are those of a look at its last position, row by row.
+                # Its final observations are the rows of its last position, so these must be in the order of seats.
                 moved = acting.seat != torch.tensor(role.seats, device=acting.seat.device)
                 violations.add_first(
                     "rows of a native game that can truncate are in the order of seats", moved, count, role.name
@@ -191,6 +195,6 @@ class ContractMonitor:
                 violations.add_first("a mask has at least one legal action", ~acting.mask.any(2), count, role.name)
             self._check_finite(f"acts['{role.name}'].obs", acting.obs, count, acting.present, role.name)
             times.scatter_add_(1, acting.seat.clamp(0, len(spec.seats) - 1), acting.present.long())
-        violations.add_first("a seat acts at most once a turn", times > 1, count)
+        violations.add_first("a seat acts at most once per turn", times > 1, count)
         violations.add_first("a seat does not act after its episode's end", (times > 0) & self.done, count)
-        violations.add_first("somebody acts on every turn", times.sum(1) == 0, count)
+        violations.add_first("at least one seat acts on every turn", times.sum(1) == 0, count)

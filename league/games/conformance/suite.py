@@ -1,4 +1,4 @@
-"""The contract of a game, executable: plays a game at random and says what it breaks, and where."""
+"""Plays a game at random, and reports which rules of its contract it breaks and where."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COMPARED_TURNS = 12
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How much play a passed check saw."""
+    """How much of a game a check has played."""
 
     episodes: int
     turns: int
@@ -35,11 +35,11 @@ def check(
     max_turns: int = 5000,
     zero_sum: bool = False,
 ) -> Coverage:
-    """Hold a game to its contract (`league.games.core`) on uniformly random legal play.
+    """Check a game against its contract (`league.games.core`) in uniformly random legal play.
 
-    factory: slots → a new game. episodes: at least so many are played to the end, within max_turns.
+    factory: makes a game from a number of slots. episodes: the least number to play to the end, within max_turns turns.
     zero_sum: also require that the scores of an episode sum to zero.
-    Raises GameError with every rule that was broken and where it first was (slot, turn, seat).
+    Raises GameError with every broken rule and the first place where it was broken (slot, turn, seat).
     """
     checked, violations = find_violations(
         factory, episodes=episodes, seed=seed, slots=slots, max_turns=max_turns, zero_sum=zero_sum
@@ -57,7 +57,7 @@ def find_violations(
     max_turns: int = 5000,
     zero_sum: bool = False,
 ) -> tuple[Coverage, Violations]:
-    """What `check` raises, as data. Arguments as there."""
+    """The violations that `check` raises, as data. For the arguments see `check`."""
     with _opened(factory, slots) as game:
         violations = Violations(game.spec)
         checked = _play(game, violations, episodes=episodes, seed=seed, max_turns=max_turns, zero_sum=zero_sum)
@@ -74,7 +74,7 @@ def find_violations(
 
 
 def _play(game: Game, violations: Violations, episodes: int, seed: int, max_turns: int, zero_sum: bool) -> Coverage:
-    """Random play, every turn of it held to the rules; stops at the first turn that breaks one."""
+    """Play at random and check every turn; stop after the first turn that breaks a rule."""
     monitor = ContractMonitor(game, violations, zero_sum)
     turn, played = game.start(_seeds(game, seed, 0)), 0
     monitor.check_turn(turn, 0)
@@ -91,7 +91,7 @@ def _play(game: Game, violations: Violations, episodes: int, seed: int, max_turn
 
 
 def _check_replay(game: Game, twin: Game, violations: Violations, seed: int) -> None:
-    """Equal seeds and equal actions give equal turns, in another copy of the game too."""
+    """Equal seeds and equal actions must give equal turns, also in a second instance of the game."""
     turn, again = game.start(_seeds(game, seed, 0)), twin.start(_seeds(game, seed, 0))
     _compare("equal seeds and actions must give equal turns", turn, again, violations, 0)
     _compare_play(
@@ -106,7 +106,7 @@ def _check_replay(game: Game, twin: Game, violations: Violations, seed: int) -> 
 
 
 def _check_seeds(game: Game, twin: Game, violations: Violations, seed: int) -> None:
-    """An episode depends on its seed only: not on its slot, and not on how it began (a start, or an auto-reset)."""
+    """An episode must depend on its seed only: not on its slot, and not on how it began (a start, or an auto-reset)."""
     equal = torch.full((game.slots,), fold(seed, 1), dtype=torch.int64, device=game.device)
     turn = game.start(equal)
     _compare("equal seeds must give equal episodes in every slot", turn, _select(turn, [0] * game.slots), violations, 0)
@@ -115,7 +115,7 @@ def _check_seeds(game: Game, twin: Game, violations: Violations, seed: int) -> N
         turn = game.step(random_actions(game, turn, fold(seed, count)), seeds)
         if bool(turn.ended.any()):
             begun = turn.ended.nonzero()[:, 0].tolist()
-            rule = "an episode begun after another's end must be as one begun by start with the same seed"
+            rule = "an episode after an auto-reset must equal one that start begins with the same seed"
             _compare(
                 rule,
                 _without_results(_select(turn, begun)),
@@ -127,17 +127,17 @@ def _check_seeds(game: Game, twin: Game, violations: Violations, seed: int) -> N
 
 
 def _check_save(game: Game, twin: Game, violations: Violations, seed: int) -> None:
-    """A saved state is a copy, and another game that loads it goes on in the same way."""
+    """A saved state must be a copy, and another game that loads it must continue in the same way."""
     turn = _advance(game, seed)
     saved = game.save()
     kept = {name: value.clone() for name, value in saved.items()}
     loaded = twin.load(saved)
-    rule = "a game that loads a saved state must go on as the original"
+    rule = "a game that loads a saved state must continue like the original"
     _compare(rule, _without_results(turn), _without_results(loaded), violations, _COMPARED_TURNS)
     violations.add_first(
-        "load brings no reward and ends no episode", (loaded.reward != 0).any(1) | loaded.ended, _COMPARED_TURNS
+        "load gives no reward and ends no episode", (loaded.reward != 0).any(1) | loaded.ended, _COMPARED_TURNS
     )
-    # Where episodes are cut off, long enough to see the usual ones' ends.
+    # Twice as long if episodes can be truncated, so that most games reach a truncation.
     _compare_play(
         rule,
         game,
@@ -155,7 +155,7 @@ def _check_save(game: Game, twin: Game, violations: Violations, seed: int) -> No
 
 
 def _check_fork(game: Game, violations: Violations, seed: int) -> None:
-    """A fork continues as its original, and playing it leaves the original as it was."""
+    """A fork must continue like its original, and playing it must not change the original."""
     turn = _advance(game, seed)
     before, rows = game.save(), list(reversed(range(game.slots)))
     order = torch.tensor(rows, device=game.device)
@@ -181,18 +181,22 @@ def _check_fork(game: Game, violations: Violations, seed: int) -> None:
             forked = fork.step({name: action[order] for name, action in actions.items()}, seeds[order])
             turn = game.step(actions, seeds)
             _compare(
-                "a fork must continue as its original", _select(turn, rows), forked, violations, _COMPARED_TURNS + count
+                "a fork must continue like its original",
+                _select(turn, rows),
+                forked,
+                violations,
+                _COMPARED_TURNS + count,
             )
 
 
 def _check_forfeit(game: Game, violations: Violations, seed: int) -> None:
-    """An illegal action ends the episode: the offender is worst, nobody else is blamed, and the next one begins."""
+    """An illegal action must end the episode: only its seat forfeits, other sides score more, and play continues."""
     monitor = ContractMonitor(game, violations, zero_sum=False)
     turn = game.start(_seeds(game, seed, 0))
     for count in range(1, 2 * _COMPARED_TURNS):
         actions = random_actions(game, turn, fold(seed, count, 11))
         offender = torch.zeros_like(monitor.done)
-        if count % 3 == 0:  # at different depths of the episodes
+        if count % 3 == 0:  # at different depths of an episode
             offender = _make_one_illegal(turn, actions, offender)
         turn = game.step(actions, _seeds(game, seed, count))
         blamed = torch.zeros_like(offender) if turn.forfeit is None else turn.forfeit
@@ -216,7 +220,7 @@ def _check_forfeit(game: Game, violations: Violations, seed: int) -> None:
 
 
 def _make_one_illegal(turn: Turn, actions: Actions, offender: Tensor) -> Tensor:
-    """Make the first row in each slot that has an illegal action take it; says whose it is, `[B, S]`."""
+    """In every slot, make the first row that has an illegal action take it. Returns the offending seats, `[B, S]`."""
     for name, acting in turn.acts.items():
         able, action = acting.present & ~offender.any(1, keepdim=True), actions[name]
         if action.is_floating_point():
@@ -232,7 +236,7 @@ def _make_one_illegal(turn: Turn, actions: Actions, offender: Tensor) -> Tensor:
 
 
 def random_actions(game: Game, turn: Turn, seed: int) -> Actions:
-    """A uniformly random legal action for every row of every role: `[B, K, *shape]`. seed: all that it depends on."""
+    """A uniformly random legal action for every row of every role: `[B, K, *shape]`. seed: of all draws."""
     chosen = {}
     for index, role in enumerate(game.spec.roles):
         acting = turn.acts[role.name]
@@ -256,7 +260,7 @@ def _advance(game: Game, seed: int) -> Turn:
 
 
 def _compare_play(rule: str, game: Game, turn: Turn, twin: Game, violations: Violations, seed: int, turns: int) -> None:
-    """Play both games with the same actions and seeds, and compare what they bring."""
+    """Play both games with the same actions and seeds, and compare every turn."""
     for count in range(1, turns + 1):
         actions, seeds = random_actions(game, turn, fold(seed, count)), _seeds(game, seed, count)
         turn = game.step({name: action.clone() for name, action in actions.items()}, seeds)
@@ -264,7 +268,7 @@ def _compare_play(rule: str, game: Game, turn: Turn, twin: Game, violations: Vio
 
 
 def _compare(rule: str, one: Turn, other: Turn, violations: Violations, count: int) -> None:
-    """Compare all that means something: rows of present seats, scores of ended episodes."""
+    """Compare everything that is defined: rows of present seats, scores of ended episodes."""
     for name in ("reward", "terminated", "truncated", "ended"):
         violations.add_first(f"{rule}: {name} differs", getattr(one, name) != getattr(other, name), count)
     if one.state is not None and other.state is not None:
@@ -314,7 +318,7 @@ def _select(turn: Turn, rows: list[int]) -> Turn:
 
 
 def _without_results(turn: Turn) -> Turn:
-    """The turn without what the last step brought: who acts and what they see."""
+    """The turn without the results of the last step: who acts, the observations and the state remain."""
     zero, never = torch.zeros_like(turn.reward), torch.zeros_like(turn.terminated)
     return Turn(
         acts=turn.acts,

@@ -11,20 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 KIND = "league check"
-"""What a report's "report" says."""
+"""The value of "report" in a report's JSON."""
 
 Level = Literal["ok", "note", "warning", "error"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note", "ok")
-"""From the worst on."""
+"""The worst first."""
 
 _MAX_DISTANCE = 1e3
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
-    check: what was checked, for programs: a group and, where something was found, what it was (`masks.illegal`).
+    check: an id for programs: a group of checks and, if there is a fault, its kind (`masks.empty`).
     what: a sentence. where: agent, turn, seed, and the method of the environment, as far as they are known.
     advice: what to fix; empty if there is nothing.
     """
@@ -62,11 +62,11 @@ class Mean:
 
     @property
     def half(self) -> float:
-        """By the normal distribution: n is large wherever it is shown."""
+        """By the normal approximation, since n is large wherever it is shown."""
         return 1.96 * self.error
 
     def standard_errors_above(self, other: Mean) -> float:
-        """How many standard errors of the difference it lies above `other`, within ±`_FAR`; 0 where both are equal."""
+        """The difference from `other` in its standard errors, within ±`_MAX_DISTANCE`; 0 if they are equal."""
         gap, error = self.value - other.value, math.hypot(self.error, other.error)
         if abs(gap) < 1e-9:
             return 0.0
@@ -79,7 +79,7 @@ class Play:
 
     episodes: played to the end. unfinished: cut off by the check itself, after `limit` turns. terminated, truncated:
     how episodes ended (truncated: at least one agent was). shortest, median, longest: turns of an episode. scores: by
-    seat. zero_sum: the scores of every episode cancelled. steps_per_second: turns of one copy.
+    seat. zero_sum: the scores of every episode sum to zero. steps_per_second: turns per second, summed over slots.
     """
 
     episodes: int
@@ -97,9 +97,9 @@ class Play:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """An agent's mean return per round of a lesson. learns: whether the learner played it, or random play did.
+    """An agent's mean return per round of a training. learns: whether the learner played it, or random play did.
 
-    returns: by round, None where no episode ended. random: its return where all play at random. last: over the last
+    returns: by round, None if no episode ended. random: its return when all play at random. last: over the last
     third of the rounds. change: standard errors from `random` to `last`.
     """
 
@@ -113,7 +113,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class ShortTraining:
-    """A role that learned for a short time, from its own rewards, among others that play at random."""
+    """A role that was trained briefly on its own rewards, among others that play at random."""
 
     role: str
     rounds: int
@@ -123,13 +123,13 @@ class ShortTraining:
 
     @property
     def learner_returns(self) -> tuple[Mean, Mean]:
-        """See `own`."""
+        """See `learner_returns`."""
         return learner_returns(self.curves)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What a run of `steps` agent-steps will take. slots: games side by side; workers: processes that step them."""
+    """The expected cost of a run of `steps` agent-steps. slots: games side by side; workers: their processes."""
 
     steps: int
     seconds: float
@@ -143,8 +143,8 @@ class Cost:
 class Report:
     """One check of a game.
 
-    kind: "aec", "parallel" or "native". seats, roles, sides: as the game was understood; empty where it could not be.
-    fewest: options with the fewest agents that work, where the game takes a number of them. errors, warnings, notes:
+    kind: "aec", "parallel" or "native". seats, roles, sides: of the game; empty if it cannot be played.
+    fewest: options with the fewest agents that work, if the number of agents is an option. errors, warnings, notes:
     how many findings have that level. passed: there is no error.
     """
 
@@ -165,7 +165,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether a run may begin."""
+        """Whether there is no error."""
         return self.count("error") == 0
 
     def count(self, level: Level) -> int:

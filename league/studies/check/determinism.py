@@ -143,7 +143,7 @@ def _hashes_by_name(state: TurnState) -> Iterator[tuple[str, str]]:
 
 
 def _trace_batched(one: GameUnderTest, numbers: list[int], turns: int) -> list[Trace]:
-    """As `traced`, of a game in batched torch with one slot."""
+    """As `trace_episodes`, of a game in batched torch with one slot."""
     import torch
 
     from league.games.conformance.suite import random_actions

@@ -63,7 +63,7 @@ class TurnState:
         return bool(self.terminated.get(agent, False) or self.truncated.get(agent, False))
 
     def place(self, agent: Agent | None = None) -> str:
-        """This place in words."""
+        """This turn and an agent in words."""
         who = "" if agent is None else f"agent '{agent}', "
         return f"{who}turn {self.turn} of the episode with seed {self.seed}"
 
@@ -72,7 +72,7 @@ class BareEnvironment:
     """An environment and its spaces, which are read once. in_turn: AEC, else Parallel. observing_methods: those that
     make observations at the start of an episode and later.
 
-    Raises GameError for anything but a PettingZoo environment, FailedError if its agents or spaces cannot be read.
+    Raises GameError for anything but a PettingZoo environment, EnvCallError if its agents or spaces cannot be read.
     """
 
     def __init__(self, game: str, env: Environment) -> None:
@@ -86,7 +86,7 @@ class BareEnvironment:
         self.action_spaces = {agent: _call("action_space", env.action_space, agent) for agent in self.agents}
 
     def reset(self, seed: int) -> TurnState:
-        """Begin an episode. Raises FailedError."""
+        """Begin an episode. Raises EnvCallError."""
         env = self.env
         with _captured_output() as output:
             given = _call("reset", env.reset, seed=seed)
@@ -107,7 +107,7 @@ class BareEnvironment:
         return self._inspect(state, given[0])
 
     def step(self, before: TurnState, actions: Mapping[Agent, Any]) -> TurnState:
-        """Take a turn; with `before.dead`, AEC's step(None). Raises FailedError."""
+        """Take a turn; with `before.dead`, AEC's step(None). Raises EnvCallError."""
         env = self.env
         turn = before.turn + (before.dead is None)
         if self.in_turn:
@@ -213,7 +213,8 @@ class EnvironmentCheck(Watcher):
 class EpisodeRecord:
     """A random episode. actions: by turn, of the acting agents. ended: no agent is left.
 
-    stopped: why it could not go on, or empty. failed: the call that raised, in `last` moment, with the actions `tried`.
+    stopped: why it could not go on, or empty. last: the last state. failed: the call that raised, after `last` and with
+    the actions `tried`.
     """
 
     seed: int

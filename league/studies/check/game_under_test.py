@@ -23,7 +23,7 @@ class GameUnderTest:
     source: Source | None
 
     def bare(self) -> BareEnvironment:
-        """A new environment. Raises GameError and FailedError."""
+        """A new environment. Raises GameError and EnvCallError."""
         assert self.source is not None
         return BareEnvironment(self.id, self.source.build())
 

@@ -22,7 +22,7 @@ _TRIES, _SECONDS, _TIMEOUT = 4, 1.0, 15.0
 
 @dataclass(frozen=True, slots=True)
 class MinAgents:
-    """Options with fewer agents, how many these are, and the errors that the audit found with them."""
+    """Options with fewer agents, the number of agents, and the errors that the audit found with them."""
 
     options: Mapping[str, object] = field(default_factory=dict)
     agents: int = 0

@@ -67,7 +67,7 @@ def audit(
             found = play_episode(bare, seed + episode, TURNS, watchers)
             turns += len(found.actions)
             if found.failed is not None and not masks.explains(found):
-                pettingzoo_contract.stopped(found, log)
+                pettingzoo_contract.report_failed_episode(found, log)
             spent = time.perf_counter() - began
             tick(min(max(spent / seconds, (episode + 1) / EPISODES), 1.0))
             if spent >= seconds or found.stopped:

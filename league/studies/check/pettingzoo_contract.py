@@ -59,18 +59,18 @@ def report_unreadable_agents(failed: EnvCallError, log: FindingLog) -> None:
         log.add("error", f"api.{failed.call}", str(failed), failed.place, advice)
 
 
-def stopped(play_episode: EpisodeRecord, log: FindingLog) -> None:
+def report_failed_episode(episode: EpisodeRecord, log: FindingLog) -> None:
     """Report an episode that an exception ended, if no other check explains it."""
-    failed = play_episode.failed
+    failed = episode.failed
     if failed is None:
         return
-    where = "" if play_episode.last is None else play_episode.last.place(next(iter(play_episode.last.acting), None))
+    where = "" if episode.last is None else episode.last.place(next(iter(episode.last.acting), None))
     log.add(
         "error",
         f"api.{failed.call}",
         str(failed),
-        f"{where or f'seed {play_episode.seed}'}; {failed.place}",
-        f"{failed.call}() must accept every action that the spaces and masks allow; it got {dict(play_episode.tried)}"
+        f"{where or f'seed {episode.seed}'}; {failed.place}",
+        f"{failed.call}() must accept every action that the spaces and masks allow; it got {dict(episode.tried)}"
         if failed.call == "step"
         else f"fix {failed.call}() there",
     )
@@ -111,7 +111,7 @@ class DepartureCheck(EnvironmentCheck):
             if agent in self._ended_at:
                 self._report_acting_after_end(agent, after)
         for agent, reward in after.rewards.items():
-            # In AEC, what an agent is paid until its step(None) is handed to it there.
+            # In AEC, step(None) still returns the rewards that an agent got before it.
             late = agent in self._departed if self._env.in_turn else agent in self._ended_at
             if late and as_float(reward):
                 self._log.add(

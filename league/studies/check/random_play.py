@@ -69,7 +69,7 @@ def slots_for(rate: float) -> int:
 
 
 def check_contract(make: Callable[[int], Game], log: FindingLog, episodes: int, slots: int, seed: int) -> None:
-    """Hold a game to league's own contract of games, and report every rule that it breaks."""
+    """Check a game against league's own contract of games, and report every rule that it breaks."""
     _, violations = find_violations(make, episodes=episodes, slots=slots, seed=seed)
     for rule, place in violations.found.items():
         log.add("error", "contract", f"the contract of a game: {rule}", place, "see league.games.core", of=rule)

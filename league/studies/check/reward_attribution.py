@@ -1,8 +1,8 @@
 """Finds rewards that go to the wrong agent, by training.
 
 An agent that cannot raise its own return by learning from its own reward is trained on the rewards of the others. If
-that raises another agent's return and does not change its own, then its actions are rewarded to the other one. (If it
-merely sacrificed itself for another, its own return would fall.)
+that raises another agent's return and does not change its own, then the other one gets the rewards for its actions.
+(If it merely sacrificed itself for another, its own return would fall.)
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ def find_misattributed_rewards(
     log: FindingLog,
     tick: Callable[[float], None] = lambda done: None,
 ) -> bool:
-    """Whether there are agents among `seats` whose actions are rewarded to others; an error is reported for each.
+    """Whether rewards for the actions of any of `seats` go to other agents; an error is reported for each such seat.
 
     seconds: of training, for all of them together.
     """
-    looked = seats[:_MAX_AGENTS]
-    share, accused = 1 / len(looked), False
+    examined = seats[:_MAX_AGENTS]
+    share, misattributed = 1 / len(examined), False
     game = _one_role_per_agent(one, play, seconds * share)
     if game is None:
         return False
     with closing(game):
-        for place, seat in enumerate(looked):
+        for place, seat in enumerate(examined):
             role = next(index for index, other in enumerate(game.spec.roles) if seat in other.seats)
             posts, pay = [post_of_seat(game.spec.posts)[seat]], _from_others(game.spec, seat)
             here = part(tick, place * share, share)
@@ -55,12 +55,12 @@ def find_misattributed_rewards(
             mine, best = _learner_and_other(found.curves)
             if mine.last.n and best.change >= _CERTAIN and abs(mine.change) < CHANGED and mine.random.error > 0:
                 _report(mine, best, found.agent_steps, log)
-                accused = True
-    return accused
+                misattributed = True
+    return misattributed
 
 
 def _from_others(spec: GameSpec, seat: int) -> torch.Tensor:
-    """Who is paid with what, `[S, S]` as in `Desk`: this seat gets the rewards of all others, they get their own."""
+    """`pay` of `RecordedGame`, `[S, S]`: this seat gets the rewards of all others, which keep their own."""
     pay = torch.eye(len(spec.seats))
     pay[:, seat] = 1.0
     pay[seat, seat] = 0.0
@@ -82,9 +82,9 @@ def _report(mine: Curve, best: Curve, steps: int, log: FindingLog) -> None:
     log.add(
         "error",
         "rewards.wrong-agent",
-        f"what '{mine.agent}' does is rewarded to '{best.agent}': learning from its own reward does not raise its own "
-        f"return; learning from the others' rewards raises that of '{best.agent}' ({format_mean(best.random)} → "
-        f"{format_mean(best.last)} in {steps:,} agent-steps) and does not change its own "
+        f"the reward for what '{mine.agent}' does goes to '{best.agent}': learning from its own reward does not raise "
+        f"its own return; learning from the others' rewards raises that of '{best.agent}' "
+        f"({format_mean(best.random)} → {format_mean(best.last)} in {steps:,} agent-steps) and does not change its own "
         f"({format_mean(mine.random)} → {format_mean(mine.last)})",
         f"agent '{mine.agent}'",
         "check where rewards are set: by another agent's name or index, or after agent_selection has moved on?",

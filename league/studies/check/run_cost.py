@@ -20,9 +20,9 @@ _COPIES = 3
 
 
 def cost(config: RunConfig, steps: int, tick: Callable[[float], None] = lambda done: None) -> Cost:
-    """Train for a moment as `league run` would with this config; the time and memory of `steps` agent-steps.
+    """Train briefly as `league run` would with this config, and estimate the time and memory of `steps` agent-steps.
 
-    Raises LeagueError where it cannot be trained.
+    Raises LeagueError if training fails.
     """
     one = workload(config, _EFFORT)
     tick(0.2)
@@ -49,7 +49,7 @@ def cost(config: RunConfig, steps: int, tick: Callable[[float], None] = lambda d
 
 
 def _turn_bytes(spec: GameSpec) -> int:
-    """What one turn of one slot takes in a rollout."""
+    """Bytes of one turn of one slot in a rollout."""
     rows = sum(role.acting * (prod(role.obs_shape) * role.obs_dtype.itemsize + 64) for role in spec.roles)
     state = 0 if spec.state_shape is None else 4 * prod(spec.state_shape) * (1 + spec.can_truncate)
     if spec.can_truncate:
@@ -58,5 +58,5 @@ def _turn_bytes(spec: GameSpec) -> int:
 
 
 def _resident(who: int) -> int:
-    """Bytes of memory that this process, or its largest child so far, had at most."""
+    """Peak memory in bytes of this process, or of its largest child so far."""
     return resource.getrusage(who).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

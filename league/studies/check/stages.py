@@ -49,7 +49,7 @@ Tick = Callable[[float], None]
 
 @dataclass(slots=True, kw_only=True)
 class _Progress:
-    """What a check has found so far. looked: groups of checks that ran."""
+    """What a check has found so far. checked: groups of checks that ran."""
 
     findings: list[Finding] = field(default_factory=list)
     checked: list[str] = field(default_factory=list)

@@ -39,11 +39,11 @@ def call_in_subprocess(where: str, request: Mapping[str, object], timeout: float
     for line in process.stdout.splitlines():
         if line.startswith(_MARK):
             return json.loads(line.removeprefix(_MARK)), ""
-    said = process.stderr.strip().splitlines()
-    return None, said[-1] if said else f"it ended with status {process.returncode}"
+    errors = process.stderr.strip().splitlines()
+    return None, errors[-1] if errors else f"it ended with status {process.returncode}"
 
 
 def serve_call(where: str) -> None:
-    """The other end of `ask`: reads the request from standard input."""
+    """The other end of `call_in_subprocess`: reads the request from standard input."""
     function: Callable[..., object] = load(where, "function", GameError)
     sys.stdout.write(f"\n{_MARK}{json.dumps(function(json.loads(sys.stdin.read())))}\n")
