@@ -86,7 +86,7 @@ class Executor:
         """Play fixtures between frozen policies, with sampled moves. Returns one result per fixture, in order."""
         if not fixtures:
             return []
-        episodes = sum(fixture.games * len(fixture.episodes) for fixture in fixtures)
+        episodes = sum(fixture.episode_count for fixture in fixtures)
         if not self._match_games:
             self._match_games = match_games(self.make_game, episodes, self.slots)
         elif isinstance(self._match_games[0], NativeGame):

@@ -39,6 +39,11 @@ class Fixture:
     others: tuple[PolicyId, ...] = ()
     numbers: tuple[int, int] = (0, 1)
 
+    @property
+    def episode_count(self) -> int:
+        """The episodes of all its games."""
+        return self.games * len(self.episodes)
+
 
 def sides_are_alike(spec: GameSpec) -> bool:
     """Whether all sides have the same roles, so that lineups can be rotated over them."""

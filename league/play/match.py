@@ -241,7 +241,7 @@ def _result(scored: bool, holder_of_seat: Sequence[int], fixture: Fixture, found
         },
         score_sum=tuple(float(np.stack(values).sum()) for values in held),
         score_sq=tuple(float(np.square(np.stack(values)).sum()) for values in held),
-        episodes=fixture.games * len(fixture.episodes),
+        episodes=fixture.episode_count,
         turns=int(found.turns.sum()),
         seed=fixture.seed,
         paired=len(fixture.episodes) > 1,

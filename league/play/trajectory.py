@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from league.games.core import RoleSpec, Turn
+from league.games.core import Acting, RoleSpec, Turn
 from league.play.decisions import Decisions
 
 
@@ -137,7 +137,7 @@ def chains(rollout: Rollout, role: RoleSpec) -> Chains:
     local[seats] = torch.arange(len(seats), device=device)
 
     number = torch.arange(turns * slots * acting, device=device).view(turns, slots, acting)
-    index = _by_seat(torch.where(rows.present, number, -1), local[rows.seat], len(seats))
+    index = numbers_by_seat(torch.where(rows.present, number, -1), local[rows.seat], len(seats))
     first = torch.arange(slots * len(seats), device=device).view(slots, len(seats))
     row = _clocked(torch.where(pending.present, first, -1), torch.where(index >= 0, index + slots * len(seats), -1))
     nothing = torch.zeros_like(pending.present)
@@ -151,7 +151,8 @@ def chains(rollout: Rollout, role: RoleSpec) -> Chains:
     over = chain_terminated | chain_truncated
     valid = chain_row >= 0
     next_valid = torch.cat((valid[1:], torch.zeros_like(valid[:1])))
-    due = _acting_now(rollout.last, role, local).flatten()
+    last = rollout.last.acts[role.name]
+    due = acting_seats(last, local[last.seat], len(seats)).flatten()
     return Chains(
         row=chain_row,
         reward=found.collect_rewards(_clocked(pending.reward, rollout.reward[:, :, seats])),
@@ -213,14 +214,13 @@ def _clocked(pending: Tensor, turns: Tensor) -> Tensor:
     return torch.cat((pending[None], turns)).flatten(1)
 
 
-def _by_seat(number: Tensor, seat: Tensor, seats: int) -> Tensor:
-    """`[T, B, K]` row numbers (or -1) → `[T, B, R]` by the seat that acted."""
+def numbers_by_seat(number: Tensor, seat: Tensor, seats: int) -> Tensor:
+    """Row numbers `[T, B, K]` (-1 for none) by the seat that acted: `[T, B, seats]`. seat: `[T, B, K]`, below `seats`."""
     empty = torch.full((*number.shape[:2], seats), -1, dtype=torch.int64, device=number.device)
     return empty.scatter_reduce(2, seat, number, "amax")
 
 
-def _acting_now(turn: Turn, role: RoleSpec, local: Tensor) -> Tensor:
-    """`[B, R]` bool: the seats of a role that act on this turn."""
-    acting = turn.acts[role.name]
-    empty = torch.zeros((len(acting.seat), len(role.seats)), dtype=torch.int64, device=acting.seat.device)
-    return empty.scatter_reduce(1, local[acting.seat], acting.present.to(torch.int64), "amax") > 0
+def acting_seats(acting: Acting, seat: Tensor, seats: int) -> Tensor:
+    """`[B, seats]` bool: the seats that act. seat: `[B, K]`, the number below `seats` of each acting seat."""
+    empty = torch.zeros((len(seat), seats), dtype=torch.int64, device=seat.device)
+    return empty.scatter_reduce(1, seat, acting.present.to(torch.int64), "amax") > 0

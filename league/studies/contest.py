@@ -73,7 +73,7 @@ class Contest(Generic[Key]):
     @property
     def episodes(self) -> int:
         """The total number of episodes."""
-        return sum(fixture.games * len(fixture.episodes) for fixture in self.every_fixture)
+        return sum(fixture.episode_count for fixture in self.every_fixture)
 
 
 Played = Sequence[tuple[Fixture, MatchResult]]

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from league.games.core import GameSpec, RoleSpec
-from league.play.trajectory import Attribution, Rollout, before
+from league.play.trajectory import Attribution, Rollout, acting_seats, before, numbers_by_seat
 
 _FAR = torch.iinfo(torch.int64).max
 
@@ -171,8 +171,8 @@ def _side_chains(rollout: Rollout, layout: SideLayout, owner: int, pending: Pend
 
     index = torch.arange(turns * slots * acting, device=device).view(turns, slots, acting)
     mine = rows.present & (rows.owner == owner)
-    by_seat = torch.full_like(rollout.reward, -1, dtype=torch.int64)
-    by_seat.scatter_reduce_(2, rows.seat, torch.where(mine, index, -1), "amax")
+    seats = rollout.reward.shape[2]
+    by_seat = numbers_by_seat(torch.where(mine, index, -1), rows.seat, seats)
     row = torch.where(layout.has_seat, by_seat[..., layout.seats], -1).flatten(1, 2)
     row = torch.cat((torch.full_like(row[:1], -1), row))
     decides = (row >= 0).any(2)
@@ -182,9 +182,7 @@ def _side_chains(rollout: Rollout, layout: SideLayout, owner: int, pending: Pend
     cut = clocked(by_side(rollout.truncated & playing))
     over = clocked(rollout.ended[..., None].expand(-1, -1, count).flatten(1))
     last = rollout.last.acts[layout.role.name]
-    acts = torch.zeros((slots, rollout.reward.shape[2]), dtype=torch.int64, device=device)
-    acts.scatter_reduce_(1, last.seat, last.present.to(torch.int64), "amax")
-    next_seats = by_side((acts > 0) & playing[-1])
+    next_seats = by_side(acting_seats(last, last.seat, seats) & playing[-1])
 
     found = Attribution.of(decides, over)
     unfinished = found.decided[-1] > found.ended[-1]
