@@ -215,7 +215,7 @@ def _clocked(pending: Tensor, turns: Tensor) -> Tensor:
 
 
 def numbers_by_seat(number: Tensor, seat: Tensor, seats: int) -> Tensor:
-    """Row numbers `[T, B, K]` (-1 for none) by the seat that acted: `[T, B, seats]`. seat: `[T, B, K]`, below `seats`."""
+    """Row numbers `[T, B, K]` (-1: none) by the seat that acted, `[T, B, seats]`. seat: `[T, B, K]` below `seats`."""
     empty = torch.full((*number.shape[:2], seats), -1, dtype=torch.int64, device=number.device)
     return empty.scatter_reduce(2, seat, number, "amax")
 
