@@ -1,0 +1,109 @@
+"""Commands that load the policies of a run: play, analyse or export them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from league.cli.options import JsonFlag, RunOption, Seed, app
+
+
+@app.command
+def match(
+    *policies: Annotated[
+        str, Parameter(help="POLICY, one per side: best, latest, random, one-ply, an id, ./exported …")
+    ],
+    run: RunOption = None,
+    games: Annotated[int, Parameter(help="Games, shared equally among the seatings.")] = 400,
+    seed: Annotated[Seed, Parameter(help="Seed of games and choices.")] = 0,
+    greedy: Annotated[bool, Parameter(negative=(), help="Every policy takes its most probable action.")] = False,
+    temperature: Annotated[float, Parameter(help="Divides the policies' log-probabilities.")] = 1.0,
+    show: Annotated[bool, Parameter(negative=(), help="First show one game, position by position.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Play policies against each other, seat-balanced, and show the score with its 95 % interval."""
+    from league.cli.playing import play_match
+
+    play_match(
+        run, policies, games=games, seed=seed, temperature=0.0 if greedy else temperature, show=show, as_json=json
+    )
+
+
+@app.command
+def payoff(
+    *policies: Annotated[
+        str,
+        Parameter(help="POLICY …, or ROLE=POLICY …: play games among these; none: use the ledger's rated games."),
+    ],
+    run: RunOption = None,
+    games: Annotated[int, Parameter(help="Games per cell, if games are played.")] = 100,
+    seed: Annotated[Seed, Parameter(help="Seed of games and choices, the same for all cells.")] = 0,
+    size: Annotated[int, Parameter(help="Policies per role, if the ledger is shown.")] = 5,
+    json: JsonFlag = False,
+) -> None:
+    """The head-to-head table: each policy's score against each other, with 95 % intervals."""
+    from league.cli.playing import show_payoff
+
+    show_payoff(run, policies, games=games, seed=seed, size=size, as_json=json)
+
+
+@app.command
+def credit(
+    policy: Annotated[
+        str,
+        Parameter(help="POLICY, ROLE=POLICY,… or SEAT=POLICY,…: the team; seats not named: the best."),
+    ],
+    /,
+    *,
+    run: RunOption = None,
+    baseline: Annotated[str, Parameter(help="POLICY (also by role or seat) in place of a member.")] = "random",
+    side: Annotated[int, Parameter(help="The side whose seats form the team, counted from 0.")] = 0,
+    against: Annotated[str | None, Parameter(help="POLICY of all other sides; default: the best.")] = None,
+    games: Annotated[int, Parameter(help="Games per coalition.")] = 200,
+    permutations: Annotated[
+        int, Parameter(help="Permutations sampled per game for teams of more than eight; an even number.")
+    ] = 2,
+    seed: Annotated[Seed, Parameter(help="Seed of games and choices, the same for all coalitions.")] = 0,
+    json: JsonFlag = False,
+) -> None:
+    """Credit for a team's score: each seat's Shapley value, with 95 % intervals."""
+    from league.cli.playing import show_credit
+    from league.studies.credit import CreditRequest
+
+    asked = CreditRequest(
+        policy, baseline, side=side, against=against, games=games, seed=seed, permutations=permutations
+    )
+    show_credit(run, asked, json)
+
+
+@app.command
+def exploit(
+    *policies: Annotated[str, Parameter(help="POLICY …, each evaluated in both seats; none: best.")],
+    run: RunOption = None,
+    every: Annotated[bool, Parameter(negative=(), help="Evaluate every snapshot of the run, in order.")] = False,
+    mixture: Annotated[
+        bool, Parameter(negative=(), help="Evaluate the uniform mixture of the policies instead of each one.")
+    ] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Exact exploitability: what a best response gains, in zero-sum games of two seats."""
+    from league.cli.playing import show_exploitability
+
+    show_exploitability(run, policies, every, mixture, json)
+
+
+@app.command
+def export(
+    policy: Annotated[str, Parameter(help="POLICY of the run.")] = "best",
+    /,
+    *,
+    run: RunOption = None,
+    out: Annotated[Path, Parameter(help="The folder to write.")] = Path("champion"),
+    json: JsonFlag = False,
+) -> None:
+    """Write a policy as a folder that works without its run: weights, metadata and a model card."""
+    from league.cli.exporting import export_policy
+
+    export_policy(run, policy, out, json)
