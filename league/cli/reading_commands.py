@@ -13,7 +13,10 @@ from league.cli.options import JsonFlag, RunOption, app
 def standings(
     *,
     run: RunOption = None,
-    by: Annotated[str | None, Parameter(help="bradley-terry, elo or openskill; default: the config's.")] = None,
+    by: Annotated[
+        str | None,
+        Parameter(help="bradley-terry, elo, openskill, nash, alpharank or deviation; default: the config's."),
+    ] = None,
     role: Annotated[str | None, Parameter(help="Only this role.")] = None,
     seat: Annotated[bool, Parameter(negative=(), help="Also show the score from each seat.")] = False,
     watch: Annotated[bool, Parameter(negative=(), help="Refresh every two seconds until Ctrl-C.")] = False,
@@ -64,7 +67,7 @@ def rate(
     *,
     run: RunOption = None,
     by: Annotated[
-        str | None, Parameter(help="elo or openskill, in addition to bradley-terry; default: the config's.")
+        str | None, Parameter(help="A rating to compute in addition to bradley-terry; default: the config's.")
     ] = None,
     json: JsonFlag = False,
 ) -> None:

@@ -18,6 +18,7 @@ CHANGEABLE_ON_RESUME = frozenset(
         "rating.anchors",
         "rating.elo",
         "rating.openskill",
+        "rating.alpharank",
     }
 )
 """Keys and sections that may change when a run is resumed: none affects what was learned or rated so far."""

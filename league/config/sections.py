@@ -26,6 +26,7 @@ from league.policies.names import checked_anchors
 from league.rating.bradley_terry import BradleyTerrySettings
 from league.rating.core import RATINGS
 from league.rating.elo import EloSettings
+from league.rating.metagame.ratings import AlphaRankSettings
 from league.rating.openskill import OpenSkillSettings
 from league.settings import Settings
 
@@ -146,6 +147,8 @@ class RatingConfig(Settings):
     """Settings of Elo."""
     openskill: OpenSkillSettings = OpenSkillSettings()
     """Settings of OpenSkill."""
+    alpharank: AlphaRankSettings = AlphaRankSettings()
+    """Settings of alpha-rank."""
 
 
 class BudgetConfig(Settings):

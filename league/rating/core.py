@@ -25,8 +25,18 @@ RATINGS: dict[str, str] = {
     "elo": "league.rating.elo:Elo",
     "openskill": "league.rating.openskill:OpenSkill",
     "mean-score": "league.rating.mean_score:MeanScore",
+    "nash": "league.rating.metagame.ratings:NashAveraging",
+    "alpharank": "league.rating.metagame.ratings:AlphaRank",
+    "deviation": "league.rating.metagame.ratings:DeviationRatings",
 }
 """Rating systems by name, as `module:Class`. A class declares its settings as `settings_type` and takes them."""
+
+META_GAMES = {
+    "nash": "score against the Nash equilibrium of all policies",
+    "alpharank": "share of a population that adopts what is better",
+    "deviation": "gain by insisting on the policy",
+}
+"""What the values of a meta-game's rating systems are. They have no interval, and random play is not their 0."""
 
 
 class RatingModel(Protocol):

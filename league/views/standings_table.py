@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from league.rating.core import META_GAMES
 from league.records import PolicyId, Rating, Standing
 from league.views.grid import Column, Grid, one_line
 from league.views.text import (
@@ -43,8 +45,10 @@ def standings_table(
 
     seats: if given, scores by seat, which are shown instead of wins, draws and losses.
     """
-    how = "mean score" if one_sided else clean(by)
-    parts = [*([clean(role)] if role else []), f"{how} ± 95 % interval", *(["score by seat"] if seats else [])]
+    how = f"{'mean score' if one_sided else clean(by)} ± 95 % interval"
+    if by in META_GAMES and not one_sided:
+        how = f"{by}: {META_GAMES[by]}"
+    parts = [*([clean(role)] if role else []), how, *(["score by seat"] if seats else [])]
     heading = Text(" · ".join(parts), "dim")
     if not standings:
         return Group(one_line(heading), Text(NO_MATCHES, "italic"))
@@ -74,7 +78,9 @@ def standings_grid(lines: Sequence[Standing], one_sided: bool, id_title: str, na
     """Standings as a grid: the best is starred, anchors are labelled and dimmed. The live screen shows it, too."""
     halves = [half_width(line.rating.low, line.rating.high) for line in lines]
     digits = places([*(line.rating.value for line in lines), *halves])
-    half_texts = aligned([f"±{number(half, digits)}" for half in halves])
+    # A rating system without intervals has none to show, and no 0 to be above or below.
+    bounded = any(math.isfinite(half) for half in halves)
+    half_texts = aligned([f" ±{number(half, digits)}" if bounded else "" for half in halves])
     outcomes, outcome_title = _outcomes(lines)
     columns = [
         Column(("",), keep=9),
@@ -101,7 +107,7 @@ def standings_grid(lines: Sequence[Standing], one_sided: bool, id_title: str, na
                 Text(str(line.rank), "dim"),
                 Text(short, "dim" if anchor else "cyan"),
                 Text(ANCHOR if anchor else clean(snapshot.name), style),
-                Text(f"{number(line.rating.value, digits, signed=not one_sided)} {half}", style),
+                Text(f"{number(line.rating.value, digits, signed=bounded and not one_sided)}{half}", style),
                 Text(str(line.rating.games), style),
                 *([] if one_sided else [Text(outcome, "dim"), Text(number(line.score, 3), style)]),
                 trend(line.trend, digits),

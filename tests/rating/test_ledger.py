@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from league.errors import RatingError
-from league.rating.core import RATINGS, make_rating
+from league.rating.core import META_GAMES, RATINGS, make_rating
 from league.rating.ledger import Ledger, MatchRow
 from league.rating.mean_score import MeanScore
 from league.rating.standings import records
@@ -103,7 +103,7 @@ def _together(one: MatchResult, a: PolicyId, b: PolicyId, allies: bool) -> bool:
     return any({p, q} == {a, b} and (allies or s != t) for i, (s, p) in enumerate(posts) for (t, q) in posts[:i])
 
 
-@pytest.mark.parametrize("name", RATINGS)
+@pytest.mark.parametrize("name", [name for name in RATINGS if name not in META_GAMES])
 @settings(max_examples=15, deadline=None)
 @given(rows=MIXED, cut=st.integers(0, 8))
 def test_rating_as_the_ledger_grows_ends_where_rating_it_at_once_does(

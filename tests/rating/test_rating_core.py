@@ -9,7 +9,15 @@ import pytest
 from builders import RANDOM, duel, row
 
 from league.errors import ConfigError
-from league.rating.core import RATINGS, expected_score, make_rating, pairwise_results, role_groups, spread_games
+from league.rating.core import (
+    META_GAMES,
+    RATINGS,
+    expected_score,
+    make_rating,
+    pairwise_results,
+    role_groups,
+    spread_games,
+)
 from league.rating.elo import Elo
 from league.rating.ledger import Ledger
 
@@ -19,7 +27,7 @@ def test_every_rating_by_name_rates_nobody_from_nothing(name: str) -> None:
     assert make_rating(name).rate(Ledger([]), RANDOM) == {}
 
 
-@pytest.mark.parametrize("name", [name for name in RATINGS if name != "mean-score"])
+@pytest.mark.parametrize("name", [name for name in RATINGS if name not in ("mean-score", *META_GAMES)])
 def test_every_relative_rating_has_the_anchor_at_0_and_the_stronger_above(name: str) -> None:
     rows = [
         duel("a", "random", 30, 2, 5),
@@ -70,7 +78,7 @@ def test_what_cannot_be_made_is_a_config_error_that_says_why(
 
 
 def test_importing_the_ratings_is_light() -> None:
-    modules = ["bradley_terry", "elo", "openskill", "mean_score", "payoff", "standings", "schedule"]
+    modules = ["bradley_terry", "elo", "openskill", "mean_score", "payoff", "standings", "schedule", "metagame.ratings"]
     code = "import sys\n" + "".join(f"import league.rating.{name}\n" for name in modules)
     code += "print([m for m in ('scipy', 'openskill', 'torch') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -88,6 +88,22 @@ def test_standings_by_other_ratings(here: Path) -> None:
     assert data("standings", "--by", "elo") != data("standings", "--by", "openskill")
 
 
+def test_standings_by_the_game_behind_the_table(here: Path) -> None:
+    for by, best, heading in (
+        ("nash", 0.5, "nash: score against the Nash equilibrium"),
+        ("deviation", 0.0, "deviation: gain by insisting on the policy"),
+    ):
+        rows, out = data("standings", "--by", by)["player"], table("standings", "--by", by)
+        assert rows[0]["rating"] == pytest.approx(best)
+        assert all(row["rating"] <= best + 1e-12 for row in rows)
+        assert {(row["low"], row["high"]) for row in rows} == {(None, None)}
+        assert out.startswith(heading)
+        assert "±" not in out
+        assert "★" in out
+    masses = [row["rating"] for row in data("standings", "--by", "alpharank")["player"]]
+    assert sum(masses) == pytest.approx(1.0)
+
+
 def test_standings_by_seat(here: Path) -> None:
     out = table("standings", "--seat")
     assert out.startswith("bradley-terry ± 95 % interval · score by seat\n")

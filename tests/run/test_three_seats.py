@@ -16,7 +16,7 @@ from league.orchestrator import League
 from league.play.fixture import fixtures
 from league.play.match import play
 from league.policies.scripted import Random
-from league.rating.core import RATINGS, make_rating
+from league.rating.core import META_GAMES, RATINGS, make_rating
 from league.rating.ledger import Ledger
 from league.records import MatchResult
 
@@ -90,7 +90,7 @@ def test_every_rating_orders_three_at_a_table(outcome):
             total[name] += score
     assert sum(total.values()) == pytest.approx(0.0)
     assert total["folds"] < min(total["random"], total["twin"])
-    for name in sorted(RATINGS.keys() - {"mean-score"}):
+    for name in sorted(RATINGS.keys() - META_GAMES.keys() - {"mean-score"}):
         ratings = make_rating(name).rate(Ledger(results), frozenset({"random"}))
         assert ratings["random"].value == 0.0
         assert ratings["folds"].value < ratings["twin"].value, name
@@ -129,6 +129,12 @@ def test_three_may_be_named(folder):
     assert sum(found["mean_returns"]) == pytest.approx(0.0)
     refused = league("match", "latest", "main.1", "main.0", "random", "--run", folder)
     assert (refused.code, "3 sides: name one policy for each, not 4" in refused.err) == (2, True)
+
+
+def test_the_game_behind_the_table_is_for_two_sides(folder):
+    for by in ("nash", "alpharank", "deviation"):
+        refused = league("standings", "--by", by, "--run", folder)
+        assert (refused.code, "one policy against one, not of 1 against 1 against 1" in refused.err) == (2, True)
 
 
 def test_standings_and_payoffs(folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -123,6 +124,13 @@ def test_standings_show_rank_rating_record_and_the_best() -> None:
     assert " ".join(lines[2].split()) == "1 000c000c main.12 +412 ±35 384 300 4 80 0.786 60 2.0M"
     assert " ".join(lines[3].split()) == "★ 2 000b000b main.11 +382 ±35 384 300 4 80 0.786 ↑ 12 55 1.8M"
     assert " ".join(lines[-1].split()) == "13 random anchor +0 ±35 384 300 4 80 0.786 ↑ 12"
+
+
+def test_standings_without_intervals_say_what_the_values_are() -> None:
+    lines = [standing(i + 1, snapshot(i), 0.5 - i / 8, math.inf) for i in range(3)]
+    shown = lines_of(standings_table(lines, None, "nash", False))
+    assert shown[0] == "nash: score against the Nash equilibrium of all policies"
+    assert " ".join(shown[3].split()).startswith("2 00010001 main.1 0.375 384")
 
 
 def test_standings_keep_rank_name_rating_and_score_at_sixty_columns() -> None:

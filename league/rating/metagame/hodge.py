@@ -1,0 +1,62 @@
+"""How much of a payoff strengths explain: the Hodge decomposition (Jiang, Lim, Yao and Ye 2011, sec. 3).
+
+An antisymmetric matrix Y is the sum of a transitive part, r_i - r_j for strengths r, and of a cyclic part that no
+strengths explain, orthogonal to it. The strengths minimise sum_ij w_ij (Y_ij - (r_i - r_j))^2, which the graph's
+Laplacian gives; on a complete graph with equal weights they are the row means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from league.errors import RatingError
+from league.rating.ledger import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Decomposition:
+    """strength: `[N]`, mean 0. transitive, cyclic: `[N, N]`, antisymmetric; they sum to the flow where it has weight.
+
+    transitive_share, cyclic_share: of the variance of the flow; they sum to 1. With a known `noise` (`decompose`), its
+    expected share of the two parts is taken off before. A flow without variance is transitive.
+    """
+
+    strength: Floats
+    transitive: Floats
+    cyclic: Floats
+    transitive_share: float
+    cyclic_share: float
+
+
+def decompose(flow: Floats, weight: Floats | None = None, noise: Floats | None = None) -> Decomposition:
+    """The decomposition of an antisymmetric `flow` `[N, N]`.
+
+    weight: `[N, N]` symmetric, at least 0; 0 where the flow is not known. None: 1 everywhere.
+    noise: `[N, N]` the variance of each value's error, if errors are independent.
+    Raises RatingError if the pairs with weight do not connect all policies.
+    """
+    size = len(flow)
+    weight = np.ones((size, size)) if weight is None else weight.astype(np.float64)
+    weight = weight * ~np.eye(size, dtype=bool)
+    known = np.where(weight > 0, flow, 0.0)
+    laplacian = np.diag(weight.sum(1)) - weight
+    inverse = np.linalg.pinv(laplacian, hermitian=True)
+    if size and np.linalg.matrix_rank(laplacian, hermitian=True) < size - 1:
+        raise RatingError("the payoff cannot be decomposed: its policies are not all connected by games")
+    strength = inverse @ (weight * known).sum(1)
+    transitive = strength[:, None] - strength
+    cyclic = np.where(weight > 0, known - transitive, 0.0)
+    parts = [float((weight * part**2).sum()) for part in (transitive, cyclic)]
+    if noise is not None:
+        # A pair's leverage is the share of its own error that the fitted strengths take up.
+        diagonal = np.diag(inverse)
+        leverage = weight * (diagonal[:, None] + diagonal - 2.0 * inverse)
+        errors = weight * np.where(weight > 0, noise, 0.0)
+        parts = [
+            max(part - float((errors * share).sum()), 0.0)
+            for part, share in zip(parts, (leverage, 1.0 - leverage), strict=True)
+        ]
+    cyclic_share = parts[1] / sum(parts) if sum(parts) > 0 else 0.0
+    return Decomposition(strength, transitive, cyclic, 1.0 - cyclic_share, cyclic_share)
