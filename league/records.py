@@ -159,8 +159,9 @@ class Rating:
 class Standing:
     """One line of the standings.
 
+    field: the predicted score against the field, in [0, 1]; None in one-sided games.
     score: mean result over all rated games, in [0, 1]; in one-sided games, the mean score.
-    trend: difference from the rating of the learner's previous snapshot; None if there is none.
+    trend: difference from the learner's previous snapshot in what the lines are ordered by; None if there is none.
     """
 
     rank: int
@@ -170,6 +171,7 @@ class Standing:
     draws: int
     losses: int
     score: float
+    field: Rating | None = None
     trend: float | None = None
     best: bool = False
 
@@ -197,8 +199,8 @@ class LeagueView:
     """Everything that matchmaking may depend on: the league's history, without clocks or live objects.
 
     snapshots: the roster without anchors, oldest first. anchors: random play and `rating.anchors`, for each role.
-    ratings: Bradley–Terry (mean score in one-sided games) by snapshot id. training: recent training results.
-    slots: the number of slots of each table.
+    ratings: the score against the field (mean score in one-sided games) by snapshot id.
+    training: recent training results. slots: the number of slots of each table.
     """
 
     round: int

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
 from rich.text import Text
@@ -21,9 +22,13 @@ from league.run.folders import RUNS
 from league.run.roster.ranking import open_ranking, refresh
 from league.run.roster.ratings import REFERENCE_KIND
 from league.storage.store import Store, written_at
+from league.views.goodness_text import goodness_lines
 from league.views.listings import RunRow, runs_table
 from league.views.snapshot_view import snapshot_view
 from league.views.standings_table import refit_table, standings_table
+
+if TYPE_CHECKING:
+    from league.rating.goodness import GoodnessOfFit
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class _Shown:
     seats: dict[str, dict[str, Mapping[PolicyId, Rating]]]
     one_sided: bool
     by: str
+    goodness: GoodnessOfFit | None
 
     def record(self) -> dict[str, object]:
         """As plain values for JSON."""
@@ -48,10 +54,12 @@ class _Shown:
     def tables(self, named: bool) -> list[RenderableType]:
         """One table per role. named: show the role's name even if there is only one."""
         several = named or len(self.lines) > 1
-        return [
+        tables = [
             standings_table(lines, role if several else None, self.by, self.one_sided, self.seats.get(role))
             for role, lines in self.lines.items()
         ]
+        notes = [Text(line, "dim") for line in goodness_lines(self.goodness)]
+        return [*tables, *([Text(), *notes] if notes else [])]
 
 
 def show_standings(run: str | None, by: str | None, role: str | None, seat: bool, as_json: bool) -> None:
@@ -91,6 +99,19 @@ def rate_run(run: str | None, by: str | None, as_json: bool) -> None:
         Console(highlight=False).print(refit_table(found))
 
 
+def show_prediction(run: str | None, a: str, b: str, as_json: bool) -> None:
+    """`league predict`."""
+    from league.studies.prediction import predict
+    from league.views.prediction_table import prediction_table
+
+    with Store.reader(found_run(run)) as store:
+        found = predict(open_ranking(store), a, b)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        Console(highlight=False).print(prediction_table(found))
+
+
 def show_policy(run: str | None, policy: str, as_json: bool) -> None:
     """`league show`."""
     from league.studies.snapshot_profile import profile
@@ -125,10 +146,12 @@ def list_runs(as_json: bool) -> None:
 
 def _run_row(folder: Path) -> RunRow:
     """A run as one line of `league runs`. Raises RunError."""
-    from league.rating.standings import best_ids
+    from league.rating.standings import BEST, best_ids
 
     with Store.reader(folder) as store:
-        config, last, ratings = store.config(), store.last_round(), store.ratings(REFERENCE_KIND).ratings
+        config, last = store.config(), store.last_round()
+        # One-sided games have one rating, which older runs used for all.
+        ratings = store.ratings(BEST).ratings or store.ratings(REFERENCE_KIND).ratings
         roster = [snapshot for snapshot in store.snapshots() if snapshot.origin != "anchor"]
     champions = set(best_ids(roster, ratings).values())
     best = ", ".join(f"{s.name} {s.short}" for s in roster if s.id in champions)
@@ -148,9 +171,10 @@ def _read_standings(run: str | None, by: str | None, role: str | None, seat: boo
     with Store.reader(found_run(run, quiet)) as store:
         ranking = open_ranking(store, places=seat)
         roles = [ranking.game.role(role)] if role else ranking.game.roles
-        chosen = by or str(ranking.ratings.settings["by"])
+        chosen = by or ranking.ratings.shown
         lines = {name: ranking.standings(name, chosen) for name in roles}
-        return _Shown(lines, {name: ranking.seats(name) for name in roles if seat}, ranking.game.one_sided, chosen)
+        seats = {name: ranking.seats(name) for name in roles if seat}
+        return _Shown(lines, seats, ranking.game.one_sided, chosen, ranking.ratings.goodness)
 
 
 def _seats_record(line: Standing, seats: Mapping[str, Mapping[PolicyId, Rating]]) -> dict[str, object]:
@@ -181,6 +205,7 @@ def _standing_record(line: Standing) -> dict[str, object]:
         "draws": line.draws,
         "losses": line.losses,
         "score": line.score,
+        "field": line.field and {"score": line.field.value, "low": line.field.low, "high": line.field.high},
         "trend": line.trend,
         "best": line.best,
     }

@@ -15,7 +15,10 @@ def standings(
     run: RunOption = None,
     by: Annotated[
         str | None,
-        Parameter(help="bradley-terry, elo, openskill, nash, alpharank or deviation; default: the config's."),
+        Parameter(
+            help="melo, field, robust, bradley-terry, elo, openskill, nash, alpharank or deviation; default: the "
+            "config's."
+        ),
     ] = None,
     role: Annotated[str | None, Parameter(help="Only this role.")] = None,
     seat: Annotated[bool, Parameter(negative=(), help="Also show the score from each seat.")] = False,
@@ -60,6 +63,21 @@ def metrics(
         list_signs(json)
     else:
         show_metrics(run, learner, last=last, names=name, out=csv, as_json=json)
+
+
+@app.command
+def predict(
+    a: Annotated[str, Parameter(help="POLICY of the run: best, latest, random, a name or an id.")],
+    b: Annotated[str, Parameter(help="POLICY of the run that it plays against.")],
+    /,
+    *,
+    run: RunOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """The score that the ratings predict for A against B, with its 95 % interval; no game is played."""
+    from league.cli.readers import show_prediction
+
+    show_prediction(run, a, b, json)
 
 
 @app.command

@@ -26,6 +26,7 @@ from league.policies.names import checked_anchors
 from league.rating.bradley_terry import BradleyTerrySettings
 from league.rating.core import RATINGS
 from league.rating.elo import EloSettings
+from league.rating.melo import MeloSettings
 from league.rating.metagame.ratings import AlphaRankSettings
 from league.rating.openskill import OpenSkillSettings
 from league.settings import Settings
@@ -132,8 +133,8 @@ class MatchmakingConfig(Settings):
 class RatingConfig(Settings):
     """Rated matches between snapshots, and the rating shown."""
 
-    by: Annotated[str, AfterValidator(_check_rating)] = "bradley-terry"
-    """The rating that standings show. The best snapshot is always chosen by bradley-terry."""
+    by: Annotated[str, AfterValidator(_check_rating)] = "melo"
+    """The rating that standings show beside the score against the field, which always tells the best snapshot."""
     matches_per_snapshot: PositiveInt = 6
     """Rated matches per new snapshot, paired for maximum expected information."""
     games_per_match: PositiveInt = 64
@@ -141,6 +142,8 @@ class RatingConfig(Settings):
     anchors: Annotated[tuple[str, ...], AfterValidator(checked_anchors)] = ()
     """Scripted opponents, besides random play, each of which plays every new snapshot once: one-ply, mcts=N, or your
     own as `package.module:Name` or `file.py:Name`. They are rated, but never trained and never best."""
+    melo: MeloSettings = MeloSettings()
+    """Settings of multidimensional Elo, the reference."""
     bradley_terry: BradleyTerrySettings = BradleyTerrySettings()
     """Settings of Bradley–Terry."""
     elo: EloSettings = EloSettings()

@@ -26,7 +26,7 @@ import numpy as np
 from pydantic import Field
 
 from league.errors import RatingError
-from league.rating.core import POINTS, Z95, require_opponents
+from league.rating.core import NO_FACTS, POINTS, Z95, RosterFacts, require_opponents
 from league.rating.ledger import Floats, Ledger
 from league.rating.likelihood import RankingLikelihood
 from league.rating.standings import Record, records
@@ -82,23 +82,23 @@ class BradleyTerry:
     """
 
     settings_type = BradleyTerrySettings
-    needs_scores, knows_scripted = False, True
+    needs_scores, knows_roster = False, True
 
     def __init__(self, settings: BradleyTerrySettings | None = None) -> None:
         self.settings = settings or BradleyTerrySettings()
 
     def rate(
-        self, ledger: Ledger, anchors: frozenset[PolicyId], scripted: frozenset[PolicyId] = frozenset()
+        self, ledger: Ledger, anchors: frozenset[PolicyId], roster: RosterFacts = NO_FACTS
     ) -> dict[PolicyId, Rating]:
         """Rate everybody who played; order makes no difference. Raises RatingError as `fit` does.
 
-        scripted: policies beside the anchors that are not part of the roster. Their strengths are estimated like all
+        Scripted policies beside the anchors are not part of the roster. Their strengths are estimated like all
         others, but one that wins or loses all its games would widen everybody's interval, as random play would.
         """
         if not len(ledger):
             return {}
         fitted = fit(ledger, anchors, self.settings)
-        half = Z95 * POINTS * np.sqrt(roster_variance(fitted, anchors | scripted))
+        half = Z95 * POINTS * np.sqrt(roster_variance(fitted, anchors | roster.scripted))
         return {
             policy: Rating(float(value), float(value - h), float(value + h), games)
             for policy, value, h, games in zip(fitted.ids, POINTS * fitted.theta, half, fitted.games, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -21,6 +22,9 @@ Z95 = 1.959964
 """Half the width of a 95 % interval of a normal distribution, in standard deviations."""
 
 RATINGS: dict[str, str] = {
+    "melo": "league.rating.melo:Melo",
+    "field": "league.rating.field:Field",
+    "robust": "league.rating.field:Robust",
     "bradley-terry": "league.rating.bradley_terry:BradleyTerry",
     "elo": "league.rating.elo:Elo",
     "openskill": "league.rating.openskill:OpenSkill",
@@ -39,12 +43,27 @@ META_GAMES = {
 """What the values of a meta-game's rating systems are. They have no interval, and random play is not their 0."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RosterFacts:
+    """What the ledger does not say about the policies in it.
+
+    scripted: the policies beside random play that are not snapshots of learners. parents: the snapshot that each one
+    descends from.
+    """
+
+    scripted: frozenset[PolicyId] = frozenset()
+    parents: Mapping[PolicyId, PolicyId] = field(default_factory=dict)
+
+
+NO_FACTS = RosterFacts()
+"""For a ledger of which nothing else is known."""
+
+
 class RatingModel(Protocol):
     """A rating system: a pure function of the ledger.
 
     A system that reads no score sums can declare `needs_scores = False`; a long ledger then loads faster. A system that
-    declares `knows_scripted = True` receives the policies that are not snapshots of learners as the argument `scripted`
-    of `rate`.
+    declares `knows_roster = True` receives `RosterFacts` as the argument `roster` of `rate`.
     """
 
     def rate(self, ledger: Ledger, anchors: frozenset[PolicyId]) -> dict[PolicyId, Rating]:
@@ -84,10 +103,10 @@ def needs_scores(model: RatingModel) -> bool:
 
 
 def rate(
-    model: RatingModel, ledger: Ledger, anchors: frozenset[PolicyId], scripted: frozenset[PolicyId]
+    model: RatingModel, ledger: Ledger, anchors: frozenset[PolicyId], roster: RosterFacts
 ) -> dict[PolicyId, Rating]:
-    """Call `model.rate`, with `scripted` if the model takes it. scripted: the anchors whose rating is estimated."""
-    extra = {"scripted": scripted} if getattr(model, "knows_scripted", False) else {}
+    """Call `model.rate`, with `roster` if the model takes it. anchors: as in `RatingModel.rate`."""
+    extra = {"roster": roster} if getattr(model, "knows_roster", False) else {}
     return model.rate(ledger, anchors, **extra)
 
 

@@ -221,11 +221,12 @@ class Ledger:
         self._lineup = np.concatenate([self._lineup, lineup.astype(np.int32)])
         self._outcome = np.concatenate([self._outcome, outcome.astype(np.int32)])
 
-    def chunks(self, since: int = 0) -> Iterator[tuple[LineupTotals, Ints, list[int]]]:
-        """The rows from `since` on, in order, in runs of rows of one table: the table, the policies' numbers
-        `[n, posts]`, and the numbers of the outcomes `[n]`."""
-        for begin in range(since, len(self), CHUNK):
-            part = slice(begin, min(begin + CHUNK, len(self)))
+    def chunks(self, since: int = 0, upto: int | None = None) -> Iterator[tuple[LineupTotals, Ints, list[int]]]:
+        """The rows from `since` on (before `upto`), in order, in runs of rows of one table: the table, the policies'
+        numbers `[n, posts]`, and the numbers of the outcomes `[n]`."""
+        end_row = len(self) if upto is None else upto
+        for begin in range(since, end_row, CHUNK):
+            part = slice(begin, min(begin + CHUNK, end_row))
             table, lineup, outcome = self._table[part], self._lineup[part], self._outcome[part]
             cuts = [0, *(np.flatnonzero(np.diff(table)) + 1).tolist(), len(table)]
             for start, end in pairwise(cuts):

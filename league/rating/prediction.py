@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from league.errors import RatingError
-from league.rating.bradley_terry import fit
-from league.rating.core import require_opponents, role_groups
+from league.rating.core import NO_FACTS, RosterFacts, require_opponents, role_groups
 from league.rating.ledger import Floats, Ledger
+from league.rating.melo import fitted_payoff
 from league.records import PolicyId
 
 
@@ -25,23 +25,21 @@ class PredictedPayoff:
     score: Floats
 
 
-def predicted_payoff(ledger: Ledger, anchors: frozenset[PolicyId]) -> PredictedPayoff:
-    """The payoff that the fitted ratings predict for two-sided games. anchors: as in `RatingModel.rate`.
+def predicted_payoff(ledger: Ledger, anchors: frozenset[PolicyId], roster: RosterFacts = NO_FACTS) -> PredictedPayoff:
+    """The payoff that the reference rating predicts for two-sided games. anchors, roster: as in `core.rate`.
 
     An empty ledger has no policies. Raises RatingError as `require_one_on_one` and the fit do.
     """
     if not len(ledger):
         return PredictedPayoff((), np.zeros((0, 0)))
     require_one_on_one(ledger, anchors)
-    fitted = fit(ledger, anchors)
-    gap = fitted.theta[:, None] - fitted.theta
-    first = 0.0 if all(table.paired for table in ledger.tables) else fitted.side_terms[0] - fitted.side_terms[1]
-    score = (_davidson(gap + first, fitted.draw.get(2, 0.0)) + _davidson(gap - first, fitted.draw.get(2, 0.0))) / 2.0
-    place = {policy: i for i, policy in enumerate(fitted.ids)}
-    role = np.zeros(len(fitted.ids), dtype=np.int64)
-    for number, group in enumerate(fitted.groups):
-        role[[place[policy] for policy in group]] = number
-    return PredictedPayoff(fitted.ids, np.where(role[:, None] == role, score, np.nan))
+    fitted = fitted_payoff(ledger, anchors, roster)
+    order = sorted(range(len(fitted.ids)), key=fitted.ids.__getitem__)
+    score = fitted.model.scores()[np.ix_(order, order)]
+    group = fitted.group[order]
+    return PredictedPayoff(
+        tuple(fitted.ids[number] for number in order), np.where(group[:, None] == group, score, np.nan)
+    )
 
 
 def require_one_on_one(ledger: Ledger, anchors: frozenset[PolicyId]) -> None:
@@ -63,13 +61,3 @@ def require_one_on_one(ledger: Ledger, anchors: frozenset[PolicyId]) -> None:
             raise RatingError(
                 f"a payoff of all policies needs sides with the same role, but {a} and {b} played for different roles"
             )
-
-
-def _davidson(gap: Floats, draw: float) -> Floats:
-    """Mean results for differences in utility `gap` (Davidson 1970, eq. 2.5; without draws, Bradley-Terry). draw: nu.
-
-    With t = e^(-|gap| / 2) the favourite wins with 1 / (1 + t^2 + nu t), which cannot overflow.
-    """
-    t = np.exp(-np.abs(gap) / 2.0)
-    favourite = (1.0 + draw * t / 2.0) / (1.0 + t * t + draw * t)
-    return np.where(gap >= 0, favourite, 1.0 - favourite)

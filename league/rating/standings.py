@@ -6,14 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from league.rating.core import RatingModel, make_rating
+from league.rating.core import RatingModel, RosterFacts, make_rating, rate
 from league.records import PolicyId, Rating, Snapshot, Standing
 
 if TYPE_CHECKING:
     from league.rating.ledger import Ledger
 
-REFERENCE = "bradley-terry"
-"""The rating that decides which policy is best, whichever rating the table shows."""
+REFERENCE = "melo"
+"""The rating that is shown unless another is asked for."""
+
+FIELD, BEST = "field", "robust"
+"""The scores that order the standings and tell which policy is best, whichever rating the table shows."""
 
 ONE_SIDED = "mean-score"
 """The rating of one-sided games, for which no other rating has a meaning."""
@@ -52,11 +55,24 @@ def standings(
     or a rating system; one-sided games are always rated by mean score. role: only this one.
     Raises ConfigError for an unknown name and RatingError where the results cannot be rated.
     """
-    reference = ONE_SIDED if one_sided else REFERENCE
-    by = reference if one_sided else by
-    ratings = (make_rating(by) if isinstance(by, str) else by).rate(ledger, anchors)
-    bounds = ratings if by == reference else make_rating(reference).rate(ledger, anchors)
-    return ranked(snapshots, ratings, records(ledger), best_ids(snapshots, bounds), role, one_sided)
+    facts = RosterFacts(parents={one.id: one.parent for one in snapshots if one.parent is not None})
+
+    def rated(system: str | RatingModel) -> dict[PolicyId, Rating]:
+        model = make_rating(system) if isinstance(system, str) else system
+        return rate(model, ledger, anchors, facts)
+
+    if one_sided:
+        ratings = rated(ONE_SIDED)
+        return ranked(snapshots, ratings, records(ledger), best_ids(snapshots, ratings), role, one_sided=True)
+    return ranked(
+        snapshots,
+        rated(by),
+        records(ledger),
+        best_ids(snapshots, rated(BEST)),
+        role,
+        field=rated(FIELD),
+        by_field=by == REFERENCE,
+    )
 
 
 def ranked(
@@ -66,14 +82,19 @@ def ranked(
     champions: Mapping[str, PolicyId],
     role: str | None = None,
     one_sided: bool = False,
+    field: Mapping[PolicyId, Rating] | None = None,
+    by_field: bool = False,
 ) -> tuple[Standing, ...]:
     """Standings from ratings that are already there, best first; equals are ordered by id.
 
-    played: from `records`. champions: from `best_ids`. Snapshots without a rating are left out.
+    played: from `records`. champions: from `best_ids`. field: scores against the field. by_field: order by these
+    rather than by rating. Snapshots without a rating are left out.
     """
-    shown = [s for s in snapshots if s.id in ratings and (role is None or s.role == role)]
-    shown.sort(key=lambda s: (-ratings[s.id].value, s.id))
-    before = _previous(snapshots, ratings)
+    field = field or {}
+    leading = field if by_field else ratings
+    shown = [s for s in snapshots if s.id in ratings and s.id in leading and (role is None or s.role == role)]
+    shown.sort(key=lambda s: (-leading[s.id].value, s.id))
+    before = _previous(snapshots, leading)
     lines = []
     for rank, snapshot in enumerate(shown, start=1):
         rating, record = ratings[snapshot.id], played.get(snapshot.id, Record())
@@ -88,7 +109,8 @@ def ranked(
                 losses=record.losses,
                 # A policy that has only met itself has no results: 0.5 is neutral.
                 score=rating.value if one_sided else record.score / record.games if record.games else 0.5,
-                trend=None if last is None else rating.value - ratings[last].value,
+                field=field.get(snapshot.id),
+                trend=None if last is None else leading[snapshot.id].value - leading[last].value,
                 best=champions.get(snapshot.role) == snapshot.id,
             )
         )
@@ -103,7 +125,7 @@ def best(lines: Iterable[Standing]) -> dict[str, Standing]:
 def best_ids(snapshots: Iterable[Snapshot], ratings: Mapping[PolicyId, Rating]) -> dict[str, PolicyId]:
     """By role, the trained snapshot whose interval has the highest lower end (an initial one where none is trained).
 
-    ratings: Bradley-Terry, or mean score in one-sided games. Equals: the higher value, then the smaller id.
+    ratings: by `BEST`, or mean score in one-sided games. Equals: the higher value, then the smaller id.
     """
     found: dict[str, Snapshot] = {}
     for snapshot in snapshots:

@@ -76,7 +76,7 @@ def view_of(
         ),
         snapshots=tuple(roster.entrants.snapshots),
         anchors=roster.entrants.active,
-        ratings=roster.ratings.reference,
+        ratings=roster.ratings.field,
         training=tuple(training),
         slots=slots,
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,16 @@ def strengths(snapshots: int, seed: int = 0) -> np.ndarray[tuple[int], np.dtype[
     """`[snapshots]` true strengths in log-odds, which grow with the number like a learner's. The anchor's is 0."""
     rng = np.random.default_rng([seed, 0])
     return np.linspace(0.5, 6.0, snapshots) + 0.5 * rng.standard_normal(snapshots)
+
+
+def mean_results(true: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """`[N, N]` the expected result of the row against the column, both on either side equally often. true: `[N]`."""
+    gap = true[:, None] - true
+    won, drawn = np.zeros_like(gap), np.zeros_like(gap)
+    for seat in (SEAT, -SEAT):
+        weights = np.stack([np.exp((gap + seat) / 2.0), np.full_like(gap, DRAW), np.exp(-(gap + seat) / 2.0)])
+        won, drawn = won + weights[0] / weights.sum(0), drawn + weights[1] / weights.sum(0)
+    return np.asarray((won + drawn / 2.0) / 2.0)
 
 
 def duels(ids: list[PolicyId], matches: int, seed: int = 0) -> Iterator[MatchResult]:

@@ -45,9 +45,9 @@ def standings_table(
 
     seats: if given, scores by seat, which are shown instead of wins, draws and losses.
     """
-    how = f"{'mean score' if one_sided else clean(by)} ± 95 % interval"
+    how = "mean score ± 95 % interval" if one_sided else f"score against the field, {clean(by)} ± 95 % interval"
     if by in META_GAMES and not one_sided:
-        how = f"{by}: {META_GAMES[by]}"
+        how = f"score against the field, {by}: {META_GAMES[by]}"
     parts = [*([clean(role)] if role else []), how, *(["score by seat"] if seats else [])]
     heading = Text(" · ".join(parts), "dim")
     if not standings:
@@ -68,10 +68,11 @@ def _seats_grid(lines: Sequence[Standing], one_sided: bool, seats: Seats) -> Gri
         aligned([MISSING if one is None else interval(one.value, one.low, one.high, digits) for one in scores])
         for scores in found
     ]
+    upto = 6 if one_sided else 7
     rows: list[list[str | Text]] = [
-        [*row[:6], *(texts[place] for texts in cells)] for place, row in enumerate(whole.rows)
+        [*row[:upto], *(texts[place] for texts in cells)] for place, row in enumerate(whole.rows)
     ]
-    return Grid([*whole.columns[:6], *columns], rows, named=2)
+    return Grid([*whole.columns[:upto], *columns], rows, named=2)
 
 
 def standings_grid(lines: Sequence[Standing], one_sided: bool, id_title: str, name_title: str) -> Grid:
@@ -82,20 +83,25 @@ def standings_grid(lines: Sequence[Standing], one_sided: bool, id_title: str, na
     bounded = any(math.isfinite(half) for half in halves)
     half_texts = aligned([f" ±{number(half, digits)}" if bounded else "" for half in halves])
     outcomes, outcome_title = _outcomes(lines)
+    fields = _fields(lines)
+    changes = [abs(line.trend) for line in lines if line.trend is not None]
+    # The trend is in the unit of what orders the lines: scores of at most 1, or points.
+    trend_digits = 3 if max(changes, default=0.0) < 1.0 else digits
     columns = [
         Column(("",), keep=9),
         Column(("#",), right=True, keep=8),
         Column((id_title,), keep=9),
         Column((name_title,), keep=7, least=8),
-        Column(("score" if one_sided else "rating",), right=True, keep=9),
+        *([] if one_sided else [Column(("against the field", "field"), right=True, keep=9)]),
+        Column(("score" if one_sided else "rating",), right=True, keep=8),
         Column(("games",), right=True, keep=4),
-        *([] if one_sided else [Column((outcome_title,), keep=0), Column(("score",), right=True, keep=5)]),
+        *([] if one_sided else [Column((outcome_title,), keep=0), Column(("score",), right=True, keep=0)]),
         Column(("trend",), right=True, keep=6),
         Column(("round",), right=True, keep=0),
         Column(("steps",), right=True, keep=0),
     ]
     rows = []
-    for line, half, outcome in zip(lines, half_texts, outcomes, strict=True):
+    for line, half, outcome, field in zip(lines, half_texts, outcomes, fields, strict=True):
         snapshot = line.snapshot
         anchor = snapshot.origin == "anchor"
         style = "dim" if anchor else "bold" if line.best else ""
@@ -107,15 +113,26 @@ def standings_grid(lines: Sequence[Standing], one_sided: bool, id_title: str, na
                 Text(str(line.rank), "dim"),
                 Text(short, "dim" if anchor else "cyan"),
                 Text(ANCHOR if anchor else clean(snapshot.name), style),
+                *([] if one_sided else [Text(field, style)]),
                 Text(f"{number(line.rating.value, digits, signed=bounded and not one_sided)}{half}", style),
                 Text(str(line.rating.games), style),
                 *([] if one_sided else [Text(outcome, "dim"), Text(number(line.score, 3), style)]),
-                trend(line.trend, digits),
+                trend(line.trend, trend_digits),
                 Text("" if anchor else str(snapshot.round), "dim"),
                 Text("" if anchor else count(snapshot.steps), "dim"),
             ]
         )
     return Grid(columns, rows, named=2)
+
+
+def _fields(lines: Sequence[Standing]) -> list[str]:
+    """Each line's score against the field with its interval, aligned."""
+    return aligned(
+        [
+            MISSING if one is None else interval(one.value, one.low, one.high, 3)
+            for one in (line.field for line in lines)
+        ]
+    )
 
 
 def _outcomes(lines: Sequence[Standing]) -> tuple[list[str], str]:

@@ -194,7 +194,7 @@ def test_a_setting_of_another_kind_is_recognised():
         ("[network]\nkind = 'cov'", 'must be one of "mlp", "conv", not "cov"; did you mean \'conv\'?'),
         ("device = 'gpu'", "'device': must be auto, cpu, cuda or cuda:N, not \"gpu\""),
         ("[budget]\nminutes = 0", "'budget.minutes': must be a number > 0 or none, not 0"),
-        ("[rating]\nby = 'ello'", "'rating.by': must be one of bradley-terry, elo, openskill"),
+        ("[rating]\nby = 'ello'", "'rating.by': must be one of melo, field, robust, bradley-terry, elo, openskill"),
         ("[matchmaking]\nkind = 'fictitous'", "not \"fictitous\"; did you mean 'fictitious'?"),
         (
             "[algorithm]\nkind = 'qmx'",

@@ -15,7 +15,7 @@ from scipy.optimize import brentq, minimize
 from league.errors import RatingError
 from league.rating import bradley_terry as module
 from league.rating.bradley_terry import BradleyTerry, BradleyTerrySettings, fit, roster_variance
-from league.rating.core import POINTS, rate
+from league.rating.core import NO_FACTS, POINTS, RosterFacts, rate
 from league.rating.ledger import Ledger
 from league.rating.likelihood import RankingLikelihood
 from league.records import MatchResult
@@ -174,13 +174,15 @@ def test_a_scripted_policy_that_wins_everything_leaves_the_intervals_as_they_are
     rows = [duel(x, y, wins, 0, losses, paired=True) for x, y, wins, losses in pairs]
     bot = [duel("bot", policy, 64, 0, 0, paired=True) for policy in ("a", "b", "c", "random")]
     alone, told = BradleyTerry().rate(Ledger(rows), RANDOM), frozenset({"bot"})
-    apart, among = (BradleyTerry().rate(Ledger(rows + bot), RANDOM, scripted) for scripted in (told, frozenset()))
+    apart, among = (
+        BradleyTerry().rate(Ledger(rows + bot), RANDOM, facts) for facts in (RosterFacts(scripted=told), NO_FACTS)
+    )
     for policy in "abc":
         width = alone[policy].high - alone[policy].low
         assert apart[policy].high - apart[policy].low == pytest.approx(width, rel=0.05)
         assert among[policy].high - among[policy].low > 1.5 * width
     assert apart["bot"].value == among["bot"].value > apart["a"].value
-    assert rate(BradleyTerry(), Ledger(rows + bot), RANDOM, told) == apart
+    assert rate(BradleyTerry(), Ledger(rows + bot), RANDOM, RosterFacts(scripted=told)) == apart
 
 
 def test_intervals_compare_with_the_roster_and_not_with_an_anchor_that_loses_everything() -> None:

@@ -15,8 +15,8 @@ def test_results_are_predicted_for_policies_that_never_met() -> None:
     rows = [duel("a", "b", 600, 0, 200), duel("b", "a", 200, 0, 600), duel("b", "c", 600, 0, 200)]
     found = predicted_payoff(Ledger([*rows, duel("c", "b", 200, 0, 600)]), frozenset())
     assert found.ids == ("a", "b", "c")
-    # Odds of three to one twice over are nine to one; the weak prior costs less than 0.002.
-    assert found.score == pytest.approx(np.array([[0.5, 0.75, 0.9], [0.25, 0.5, 0.75], [0.1, 0.25, 0.5]]), abs=2e-3)
+    # Odds of three to one twice over are nine to one; what a pair may deviate by costs less than 0.006.
+    assert found.score == pytest.approx(np.array([[0.5, 0.75, 0.9], [0.25, 0.5, 0.75], [0.1, 0.25, 0.5]]), abs=6e-3)
     assert found.score + found.score.T == pytest.approx(np.ones((3, 3)), abs=1e-12)
 
 

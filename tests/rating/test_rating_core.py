@@ -27,7 +27,9 @@ def test_every_rating_by_name_rates_nobody_from_nothing(name: str) -> None:
     assert make_rating(name).rate(Ledger([]), RANDOM) == {}
 
 
-@pytest.mark.parametrize("name", [name for name in RATINGS if name not in ("mean-score", *META_GAMES)])
+@pytest.mark.parametrize(
+    "name", [name for name in RATINGS if name not in ("mean-score", "field", "robust", *META_GAMES)]
+)
 def test_every_relative_rating_has_the_anchor_at_0_and_the_stronger_above(name: str) -> None:
     rows = [
         duel("a", "random", 30, 2, 5),

@@ -45,6 +45,8 @@ def test_trend_is_the_change_against_the_learners_rated_snapshot_before() -> Non
     lines = {line.snapshot.id: line for line in standings(Ledger(LEDGER), ROSTER, RANDOM)}
     assert lines["i"].trend is None
     assert lines["random"].trend is None
+    assert lines["b"].trend == pytest.approx(lines["b"].field.value - lines["a"].field.value)
+    lines = {line.snapshot.id: line for line in standings(Ledger(LEDGER), ROSTER, RANDOM, "elo")}
     assert lines["b"].trend == pytest.approx(lines["b"].rating.value - lines["a"].rating.value)
 
 

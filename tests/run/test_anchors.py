@@ -15,7 +15,7 @@ from league.errors import ConfigError
 from league.events import Event, RoundFinished
 from league.games.registry import make
 from league.orchestrator import League
-from league.rating.core import make_rating
+from league.rating.core import RosterFacts, make_rating, rate
 from league.rating.ledger import Ledger
 from league.records import MatchResult, Snapshot
 from league.run.roster.anchors import anchors_for
@@ -132,8 +132,10 @@ def test_readers_need_neither_the_anchors_nor_the_game(anchored: Path, tmp_path:
 def test_the_cache_is_what_the_ledger_says(anchored: Path) -> None:
     with Store.reader(anchored) as store:
         cached = store.ratings(REFERENCE_KIND)
-        model, scripted = make_rating("bradley-terry"), frozenset({ONE, LOW})
-        again = model.rate(Ledger(store.results()), frozenset({"random"}), scripted=scripted)  # type: ignore[call-arg]
+        facts = RosterFacts(
+            scripted=frozenset({ONE, LOW}), parents={one.id: one.parent for one in store.snapshots() if one.parent}
+        )
+        again = rate(make_rating("melo"), Ledger(store.results()), frozenset({"random"}), facts)
         ranking = open_ranking(store)
         assert list(ranking.ratings.reference) == [
             one.id for one in (*ranking.entrants.anchors, *ranking.entrants.snapshots)

@@ -13,13 +13,13 @@ from running import Called, content, league, tiny, trained
 
 from league.events import Event, RoundFinished
 from league.orchestrator import League
-from league.rating.core import POINTS, make_rating
+from league.rating.core import POINTS, RosterFacts, make_rating, rate
 from league.rating.ledger import Ledger
 from league.rating.standings import records
 from league.run.roster.ranking import open_ranking
 from league.run.roster.ratings import REFERENCE_KIND, Ratings
 from league.storage.store import Store
-from league.studies.synthetic_ledger import strengths, synthetic_run
+from league.studies.synthetic_ledger import mean_results, strengths, synthetic_run
 
 TOLERANCE = 1e-6
 """Points by which a cached rating may differ from a refit of the same ledger."""
@@ -59,11 +59,11 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def assert_cached_is_refitted(folder: Path) -> None:
     with Store.reader(folder) as store:
-        results = Ledger(store.results())
+        results, parents = Ledger(store.results()), {one.id: one.parent for one in store.snapshots() if one.parent}
         cached, (played, upto) = store.ratings(REFERENCE_KIND), store.records()
     assert cached.upto == upto == len(results) > 0
     assert played == records(results)
-    again = make_rating("bradley-terry").rate(results, frozenset({"random"}))
+    again = rate(make_rating("melo"), results, frozenset({"random"}), RosterFacts(parents=parents))
     assert cached.ratings.keys() == again.keys()
     for policy, rating in again.items():
         one = cached.ratings[policy]
@@ -80,11 +80,17 @@ def test_what_a_run_caches_is_what_its_ledger_says(finished: tuple[Path, Called]
 def test_known_strengths_come_out(synthetic: Path) -> None:
     with Store.reader(synthetic) as store:
         ranking = open_ranking(store)
-        found = [ranking.ratings.reference[snapshot.id] for snapshot in ranking.entrants.snapshots]
+        found = [ranking.ratings.by("bradley-terry")[snapshot.id] for snapshot in ranking.entrants.snapshots]
+        payoff = ranking.ratings.payoff
     true, values = POINTS * strengths(40), np.array([rating.value for rating in found])
     # The intervals are those of the distance to the roster's mean.
     misses = np.abs(true - true.mean() - values + values.mean()) > [rating.high - rating.value for rating in found]
     assert misses.sum() <= 6
+    place = [payoff.ids.index(snapshot.id) for snapshot in (*ranking.entrants.anchors, *ranking.entrants.snapshots)]
+    _, low, high = (table[np.ix_(place, place)] for table in payoff.model.interval(*payoff.model.log_odds()))
+    score, pairs = mean_results(np.append(0.0, strengths(40))), np.triu_indices(41, 1)
+    covered = ((low <= score) & (score <= high))[pairs].mean()
+    assert 0.92 <= covered <= 1.0
 
 
 def test_standings_are_read_from_the_cache(synthetic: Path, unread: None) -> None:
@@ -95,7 +101,7 @@ def test_standings_are_read_from_the_cache(synthetic: Path, unread: None) -> Non
     assert league("show", "best", "--run", synthetic, "--json").json["rating"]["games"] > 0
 
 
-@pytest.mark.parametrize("command", ["standings --json", "standings --by bradley-terry", "show best", "runs"])
+@pytest.mark.parametrize("command", ["standings --json", "standings --by field", "show best", "runs"])
 def test_reading_imports_nothing_heavy(here: Path, command: str) -> None:
     assert heavy_imports(command.split(), ("torch", "scipy", "pettingzoo", "pydantic")) == "HEAVY []"
 
@@ -127,20 +133,20 @@ def test_a_run_that_keeps_no_facts_of_its_game_is_read_all_the_same(copy: Path) 
 def test_rate_says_what_was_not_as_cached_and_mends_it(copy: Path) -> None:
     whole = league("standings", "--run", copy, "--json").json
     found = league("rate", "--run", copy, "--json").json
-    assert found["ratings"] == {"bradley-terry": 0.0}
+    assert found["ratings"] == {"melo": 0.0, "field": 0.0, "robust": 0.0}
     assert (found["policies"], found["records"]) == (len(whole["player"]), 0)
     change(copy, "UPDATE ratings SET value = value + 3.5 WHERE snapshot = 2")
     change(copy, "UPDATE records SET wins = wins + 1 WHERE snapshot IN (2, 3)")
     assert league("standings", "--run", copy, "--json").json != whole
     said = league("rate", "--run", copy).out
-    assert "bradley-terry  3.5" in said
+    assert "melo    3.5" in said
     assert "2 records differed" in said
     assert league("standings", "--run", copy, "--json").json == whole
 
 
 def test_rate_caches_a_rating_that_the_run_does_not_show(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     by_elo = league("standings", "--run", copy, "--by", "elo", "--json").json
-    assert league("rate", "--run", copy, "--by", "elo", "--json").json["ratings"] == {"bradley-terry": 0.0, "elo": None}
+    assert league("rate", "--run", copy, "--by", "elo", "--json").json["ratings"]["elo"] is None
     monkeypatch.setattr(Ratings, "_loaded_ledger", None)
     assert league("standings", "--run", copy, "--by", "elo", "--json").json == by_elo
 
@@ -171,7 +177,7 @@ def test_a_run_caches_the_rating_that_it_shows_and_goes_on_to_the_same_bytes(tmp
         assert run.run() == "interrupt"
     assert content(trained(tiny("rating.by=elo"), tmp_path / "parts")) == content(whole)
     with Store.reader(whole) as store:
-        assert store.rated_kinds() == ["elo", REFERENCE_KIND]
+        assert store.rated_kinds() == ["elo", "field", REFERENCE_KIND, "robust"]
         assert store.ratings("elo").upto == store.last_match()
         assert store.ratings("elo").ratings == make_rating("elo").rate(store.ledger(), frozenset({"random"}))
 

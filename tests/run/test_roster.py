@@ -119,10 +119,11 @@ def test_best_is_the_highest_lower_bound_of_what_was_trained() -> None:
     results = (
         *match(FIRST, anchor, 60, 1),  # never trained: it cannot be best, however strong
         *match(SECOND, anchor, 45, 5),
+        *match(SECOND, FIRST, 20, 20),
         *match(THIRD, anchor, 3, 0),  # won all, yet that says little
     )
     there = roster(BOARD, FIRST, SECOND, THIRD, results=results)
-    assert there.ratings.reference[THIRD.id].value > there.ratings.reference[SECOND.id].value
+    assert there.ratings.by("bradley-terry")[THIRD.id].value > there.ratings.by("bradley-terry")[SECOND.id].value
     assert there.ranking.best("player") == there.ranking.named("best", ["player"]) == SECOND
     assert [line.snapshot for line in there.ranking.standings("player", "elo") if line.best] == [SECOND]
     assert {line.snapshot.id for line in there.ranking.standings("player")} == {

@@ -52,7 +52,8 @@ def standing(rank: int, of: Snapshot, value: float, half: float = 35.0, best: bo
         draws=4,
         losses=80,
         score=0.786,
-        trend=None if rank == 1 else 12.0,
+        field=Rating(value / 1000 + 0.436, value / 1000 + 0.416, value / 1000 + 0.456, 384),
+        trend=None if rank == 1 else 0.012,
         best=best,
     )
 

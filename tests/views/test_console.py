@@ -62,8 +62,8 @@ def test_the_screen_tells_what_the_events_told() -> None:
     assert lines[1].endswith(" 12%  elapsed 0s  eta 1m40s")
     assert lines[2] == "training 50%   393k agent-steps   16.4k/s   42 matches   2.7k games"
     best = next(line for line in lines if line.startswith("★"))
-    assert best.split()[:8] == ["★", "2", "000b000b", "main.11", "+382", "±35", "384", "300"]
-    assert best.endswith("↑ 12     55   1.8M")
+    assert best.split()[:10] == ["★", "2", "000b000b", "main.11", "0.818", "±0.020", "+382", "±35", "384", "300"]
+    assert best.endswith("↑ 0.012     55   1.8M")
     metrics = next(i for i, line in enumerate(lines) if line.startswith("learner"))
     assert lines[metrics].split()[1:] == [
         "return", "entropy", "approx_kl", "clip_fraction", "explained_variance", "value_loss",

@@ -119,11 +119,11 @@ def test_every_table_fits_every_width(name: str, width: int) -> None:
 
 def test_standings_show_rank_rating_record_and_the_best() -> None:
     lines = lines_of(standings_table(standings(), "predator", "bradley-terry", False))
-    assert lines[0] == "predator · bradley-terry ± 95 % interval"
-    assert " ".join(lines[1].split()) == "# snapshot name rating games W D L score trend round steps"
-    assert " ".join(lines[2].split()) == "1 000c000c main.12 +412 ±35 384 300 4 80 0.786 60 2.0M"
-    assert " ".join(lines[3].split()) == "★ 2 000b000b main.11 +382 ±35 384 300 4 80 0.786 ↑ 12 55 1.8M"
-    assert " ".join(lines[-1].split()) == "13 random anchor +0 ±35 384 300 4 80 0.786 ↑ 12"
+    assert lines[0] == "predator · score against the field, bradley-terry ± 95 % interval"
+    assert " ".join(lines[1].split()) == "# snapshot name against the field rating games W D L score trend round steps"
+    assert " ".join(lines[2].split()) == "1 000c000c main.12 0.848 ±0.020 +412 ±35 384 300 4 80 0.786 60 2.0M"
+    assert " ".join(lines[3].split()) == "★ 2 000b000b main.11 0.818 ±0.020 +382 ±35 384 300 4 80 0.786 ↑ 0.012 55 1.8M"
+    assert " ".join(lines[-1].split()) == "13 random anchor 0.436 ±0.020 +0 ±35 384 300 4 80 0.786 ↑ 0.012"
 
 
 def test_standings_without_intervals_say_what_the_values_are() -> None:
@@ -135,7 +135,7 @@ def test_standings_without_intervals_say_what_the_values_are() -> None:
 
 def test_standings_keep_rank_name_rating_and_score_at_sixty_columns() -> None:
     lines = lines_of(standings_table(standings(), None, "elo", False), 60)
-    assert " ".join(lines[3].split()) == "★ 2 000b000b main.11 +382 ±35 384 0.786 ↑ 12"
+    assert " ".join(lines[3].split()) == "★ 2 000b000b main.11 0.818 ±0.020 +382 ±35 ↑ 0.012"
 
 
 def test_one_sided_standings_have_no_wins() -> None:
@@ -247,7 +247,7 @@ def test_standings_by_seat_show_what_each_scored_from_where():
     seats = {"player_0": {ids[0]: Rating(0.75, 0.7, 0.8, 50), ids[1]: Rating(0.5, 0.4, 0.6, 50)},
              "player_1": {ids[0]: Rating(0.5, 0.4, 0.6, 50)}}  # fmt: skip
     found = lines_of(standings_table(lines, None, "elo", False, seats))
-    assert found[0] == "elo ± 95 % interval · score by seat"
+    assert found[0] == "score against the field, elo ± 95 % interval · score by seat"
     assert found[1].endswith("  games  score as player_0  score as player_1")
     assert found[2].split()[-4:] == ["0.750", "±0.050", "0.500", "±0.100"]
     assert found[3].split()[-3:] == ["0.500", "±0.100", "–"]

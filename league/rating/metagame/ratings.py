@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from pydantic import Field
 
-from league.rating.core import role_groups
+from league.rating.core import NO_FACTS, RosterFacts, role_groups
 from league.rating.ledger import Floats, Ledger
 from league.rating.metagame.alpharank import alpha_rank
 from league.rating.metagame.deviation import symmetric_deviation_ratings
@@ -25,11 +25,13 @@ from league.settings import Settings
 class _MetaGameRating(ABC):
     """Rates by `values` of the predicted payoff."""
 
-    needs_scores = False
+    needs_scores, knows_roster = False, True
 
-    def rate(self, ledger: Ledger, anchors: frozenset[PolicyId]) -> dict[PolicyId, Rating]:
+    def rate(
+        self, ledger: Ledger, anchors: frozenset[PolicyId], roster: RosterFacts = NO_FACTS
+    ) -> dict[PolicyId, Rating]:
         """Rate everybody who played; the anchors make no difference. Raises RatingError as `predicted_payoff` does."""
-        payoff, played = predicted_payoff(ledger, anchors), ledger.games_played()
+        payoff, played = predicted_payoff(ledger, anchors, roster), ledger.games_played()
         place = {policy: i for i, policy in enumerate(payoff.ids)}
         ratings = {}
         for group in role_groups(ledger, anchors):

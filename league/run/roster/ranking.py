@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from league.errors import PolicyError
 from league.rating.seats import at_seat, at_side
-from league.rating.standings import best_ids, ranked
+from league.rating.standings import REFERENCE, best_ids, ranked
 from league.records import PolicyId, Rating, Snapshot, Standing
 from league.run.roster.entrants import Entrants
 from league.run.roster.game_facts import GameFacts, keep_facts, read_facts
@@ -32,11 +32,20 @@ class Ranking:
             self.ratings.load(store)
 
     def standings(self, role: str, by: str | None = None) -> tuple[Standing, ...]:
-        """The standings of a role, best first. by: a rating system; None is the reference. Raises ConfigError."""
-        everyone, ratings = self.entrants.everyone, self.ratings.by(by)
-        best = best_ids(everyone, self.ratings.reference)
+        """The standings of a role, best first. by: a rating system; None is the reference. Raises ConfigError.
+
+        Lines are ordered by the score against the field, or by the rating if it is not the reference.
+        """
+        everyone, one_sided = self.entrants.everyone, self.game.one_sided
         return ranked(
-            everyone, ratings, played=self.ratings.records, champions=best, role=role, one_sided=self.game.one_sided
+            everyone,
+            self.ratings.by(by),
+            played=self.ratings.records,
+            champions=best_ids(everyone, self.ratings.best),
+            role=role,
+            one_sided=one_sided,
+            field=None if one_sided else self.ratings.field,
+            by_field=not one_sided and by in (None, REFERENCE),
         )
 
     def seats(self, role: str) -> dict[str, Mapping[PolicyId, Rating]]:
@@ -48,8 +57,8 @@ class Ranking:
         return {place.name: at_side(self.ratings.ledger, place.index) for place in places}
 
     def best(self, role: str) -> Snapshot | None:
-        """The trained snapshot whose rating's lower 95 % bound is highest; None before any rated game."""
-        champion = best_ids(self.entrants.snapshots, self.ratings.reference).get(role)
+        """The best trained snapshot (`best_ids`); None before any rated game."""
+        champion = best_ids(self.entrants.snapshots, self.ratings.best).get(role)
         return next((snapshot for snapshot in self.entrants.snapshots if snapshot.id == champion), None)
 
     def named(self, text: str, roles: Sequence[str]) -> Snapshot:

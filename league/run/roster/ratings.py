@@ -7,22 +7,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from league.files import canonical_json
-from league.rating.core import RatingModel, make_rating, needs_scores, rate
-from league.rating.standings import ONE_SIDED, REFERENCE, Record, records
+from league.rating.core import RatingModel, RosterFacts, make_rating, needs_scores, rate
+from league.rating.standings import BEST, FIELD, ONE_SIDED, REFERENCE, Record, records
 from league.records import MatchResult, PolicyId, Rating
 from league.run.roster.entrants import Entrants
 
 if TYPE_CHECKING:
+    from league.rating.goodness import GoodnessOfFit
     from league.rating.ledger import Ledger
+    from league.rating.melo import FittedPayoff
     from league.rating.seats import Sums
     from league.storage.store import Store
 
 REFERENCE_KIND = "reference"
-"""The kind of cached ratings that decides who is best."""
+"""The kind of cached ratings that is shown unless another is asked for."""
+
+GOODNESS_FACT = "goodness of fit"
+"""The key of a run's fact that caches how well its ratings predict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ class Ratings:
         self._models: dict[str, RatingModel] = {}
         self._ratings: dict[str, dict[PolicyId, Rating]] = {}
         self._records: dict[PolicyId, Record] | None = None
+        self._goodness: GoodnessOfFit | None = None
+        self._goodness_known = False
 
     @property
     def ledger(self) -> Ledger:
@@ -64,8 +71,36 @@ class Ratings:
 
     @property
     def reference(self) -> Mapping[PolicyId, Rating]:
-        """The reference ratings, which decide who is best."""
+        """The reference ratings, which are shown unless others are asked for."""
         return self.by()
+
+    @property
+    def field(self) -> Mapping[PolicyId, Rating]:
+        """The scores against the field (mean scores in one-sided games), which order the standings."""
+        return self.by(FIELD)
+
+    @property
+    def best(self) -> Mapping[PolicyId, Rating]:
+        """The scores that tell which policy is best (mean scores in one-sided games)."""
+        return self.by(BEST)
+
+    @property
+    def payoff(self) -> FittedPayoff | None:
+        """The model of the payoff behind reference, field and best; None before any match and in one-sided games."""
+        from league.rating.melo import MeloSettings, fitted_payoff
+
+        ledger = self._loaded_ledger(False)
+        if self.one_sided or not len(ledger):
+            return None
+        return fitted_payoff(ledger, self._zeros, self._facts, MeloSettings(**self._options(REFERENCE)))
+
+    @property
+    def goodness(self) -> GoodnessOfFit | None:
+        """How well the payoff model predicts held-out results; None if there are too few."""
+        if not self._goodness_known:
+            payoff = self.payoff
+            self._goodness, self._goodness_known = None if payoff is None else payoff.goodness, True
+        return self._goodness
 
     @property
     def records(self) -> Mapping[PolicyId, Record]:
@@ -74,14 +109,19 @@ class Ratings:
             self._records = records(self.ledger)
         return self._records
 
+    @property
+    def shown(self) -> str:
+        """The rating system that the run's config asks for."""
+        # Runs from before multidimensional Elo stored the default of then, Bradley-Terry, as if it had been chosen.
+        by = self.settings.get("by") if REFERENCE in self.settings else None
+        return self._name(by)
+
     def by(self, system: str | None = None) -> Mapping[PolicyId, Rating]:
         """The ratings of all policies by a rating system; None is the reference. Raises ConfigError."""
         name = self._name(system)
         if name not in self._ratings:
             model = self._model(name)
-            zeros = frozenset(anchor.id for anchor in self._entrants.anchors if anchor.zero)
-            scripted = frozenset(anchor.id for anchor in self._entrants.added)
-            rated = rate(model, self._loaded_ledger(needs_scores(model)), zeros, scripted)
+            rated = rate(model, self._loaded_ledger(needs_scores(model)), self._zeros, self._facts)
             self._ratings[name] = self._entrants.in_order(rated)
         return self._ratings[name]
 
@@ -96,6 +136,9 @@ class Ratings:
                 self._ratings[name] = self._entrants.in_order(cached.ratings)
         played, upto = store.records()
         self._records = played if upto == self._upto else None
+        kept = store.facts().get(GOODNESS_FACT)
+        if kept is not None and kept["upto"] == self._upto and self._name(None) in self._ratings:
+            self._goodness, self._goodness_known = _restored(kept["goodness"]), True
 
     def add(self, results: Iterable[MatchResult]) -> None:
         """Append to the ledger and recompute all ratings that the run shows."""
@@ -106,6 +149,7 @@ class Ratings:
         """Compute everything that a run caches from the ledger, and compare it with the previous values."""
         began, before, played = time.monotonic(), dict(self._ratings), self._records or {}
         self._ratings.clear()
+        self._goodness_known = False
         for name in self._shown():
             self.by(name)
         self._records = records(self.ledger)
@@ -124,14 +168,30 @@ class Ratings:
             kind = REFERENCE_KIND if name == self._name(None) else name
             store.put_ratings(kind, ratings, self._upto, self._model_settings(name))
         store.put_records(self.records, self._upto)
+        goodness = self.goodness
+        store.put_fact(GOODNESS_FACT, {"upto": self._upto, "goodness": goodness and asdict(goodness)})
 
     def seat_scores(self) -> Sums:
         """The scores of all policies at each seat, summed by the database; empty without a database."""
         return self._store.seat_scores() if self._store else {}
 
     def _shown(self) -> list[str]:
-        """The rating systems that the run shows: the reference and the one in the config."""
-        return list(dict.fromkeys([self._name(None), self._name(self.settings.get("by"))]))
+        """The rating systems that the run shows: the reference, its scores, and the one in the config."""
+        names = (None, FIELD, BEST, self.shown)
+        return list(dict.fromkeys(self._name(name) for name in names))
+
+    @property
+    def _zeros(self) -> frozenset[PolicyId]:
+        """Random play, which is rated 0."""
+        return frozenset(anchor.id for anchor in self._entrants.anchors if anchor.zero)
+
+    @property
+    def _facts(self) -> RosterFacts:
+        """What the ledger does not say about the entrants."""
+        return RosterFacts(
+            scripted=frozenset(anchor.id for anchor in self._entrants.added),
+            parents={one.id: one.parent for one in self._entrants.snapshots if one.parent is not None},
+        )
 
     def _loaded_ledger(self, scored: bool) -> Ledger:
         from league.rating.ledger import Ledger  # slow to import, and not needed if everything is cached
@@ -151,7 +211,8 @@ class Ratings:
         return str(by)
 
     def _options(self, name: str) -> dict[str, object]:
-        options = self.settings.get(name.replace("-", "_"))
+        section = REFERENCE if name in (FIELD, BEST) else name
+        options = self.settings.get(section.replace("-", "_"))
         return dict(options) if isinstance(options, Mapping) else {}
 
     def _model_settings(self, name: str) -> str:
@@ -162,6 +223,13 @@ class Ratings:
         if name not in self._models:
             self._models[name] = make_rating(name, **self._options(name))
         return self._models[name]
+
+
+def _restored(kept: Mapping[str, Any] | None) -> GoodnessOfFit | None:
+    """A goodness of fit as `asdict` gave it."""
+    from league.rating.goodness import Bin, GoodnessOfFit
+
+    return None if kept is None else GoodnessOfFit(**{**kept, "bins": tuple(Bin(**one) for one in kept["bins"])})
 
 
 def _difference(old: Mapping[PolicyId, Rating] | None, new: Mapping[PolicyId, Rating]) -> float | None:

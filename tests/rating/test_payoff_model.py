@@ -1,0 +1,125 @@
+"""The payoff model: planted payoffs come out, intervals cover, newcomers are fitted beside the others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from league.rating.held_out import choose, goodness_of
+from league.rating.pairs import Pairs
+from league.rating.payoff_model import STRENGTH, Shape, fit
+
+NO_PARENTS = np.full(40, -1)
+
+
+def planted(
+    seed: int, count: int = 40, upset: float = 0.0, turn: float = 0.0, deviation: float = 0.0
+) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """`[N, N]` true scores: strengths N(0, 1.5^2), one cyclic component of size `turn`, deviations of single pairs."""
+    rng = np.random.default_rng(seed)
+    theta, x, y = 1.5 * rng.standard_normal(count), rng.standard_normal(count), rng.standard_normal(count)
+    eta = theta[:, None] - theta + turn * (x[:, None] * y - y[:, None] * x)
+    noise = np.triu(deviation * rng.standard_normal((count, count)), 1)
+    return upset / 2.0 + (1.0 - upset) * expit(eta + noise - noise.T)
+
+
+def played(score: np.ndarray, games: int, seed: int, share: float = 1.0) -> Pairs:
+    """`games` games of each pair (or of a random share of the pairs)."""
+    rng = np.random.default_rng([seed, 1])
+    first, second = np.triu_indices(len(score), 1)
+    met = rng.random(len(first)) < share
+    first, second = first[met], second[met]
+    return Pairs(
+        count=len(score),
+        first=first,
+        second=second,
+        games=np.full(len(first), float(games)),
+        score=rng.binomial(games, score[first, second]) / games,
+        spread=1.0,
+    )
+
+
+def test_a_fit_equals_a_slow_reference_that_knows_nothing_of_its_algebra() -> None:
+    pairs = played(planted(0, 8, turn=0.7), 40, 0)
+    model = fit(pairs, np.full(8, -1), Shape(1, 0.05))
+    weight = pairs.games / (1.0 + model.deviation * model.information)
+
+    def loss(point: np.ndarray) -> float:
+        theta, x, y = point.reshape(3, 8)
+        total = 0.5 * (theta**2).sum() / STRENGTH**2 + 0.5 * (x**2).sum() + 0.5 * (y**2).sum()
+        for i, j, n, s in zip(pairs.first, pairs.second, weight, pairs.score, strict=True):
+            p = 0.025 + 0.95 / (1.0 + np.exp(-(theta[i] - theta[j] + x[i] * y[j] - y[i] * x[j])))
+            total -= n * (s * np.log(p) + (1.0 - s) * np.log(1.0 - p))
+        return float(total)
+
+    reference = minimize(loss, model.vectors.T.ravel() + 0.05, method="BFGS", options={"gtol": 1e-6})
+    # The weights are those of the round before the last estimate of the deviation, hence not to the last digit.
+    assert loss(model.vectors.T.ravel()) == pytest.approx(reference.fun, abs=0.05)
+
+
+def test_a_transitive_payoff_needs_no_components_and_a_cyclic_one_gets_its_own() -> None:
+    shape, _, _ = choose(played(planted(1), 40, 1), NO_PARENTS, 4)
+    assert shape == Shape(0, 0.0)
+    shape, held, one_number = choose(played(planted(1, turn=1.0), 40, 1), NO_PARENTS, 4)
+    assert shape.components == 1
+    assert goodness_of(held).error < 0.3 * goodness_of(one_number).error
+
+
+def test_an_upset_share_is_found_where_scores_saturate() -> None:
+    shape, _, _ = choose(played(planted(2, upset=0.1), 200, 2), NO_PARENTS, 4)
+    assert shape.upset > 0.0
+    found = [choose(played(planted(seed), 200, seed), NO_PARENTS, 4)[0].upset for seed in range(2, 7)]
+    assert found.count(0.0) >= 4
+
+
+def test_few_pairs_fall_back_to_one_strength_per_policy() -> None:
+    assert choose(played(planted(3, 7), 40, 3), np.full(7, -1), 4) == (Shape(), [], [])
+
+
+@pytest.mark.parametrize(
+    "truth", [{}, {"turn": 1.0}, {"upset": 0.04}, {"deviation": 0.5}, {"turn": 0.7, "deviation": 0.3, "upset": 0.04}]
+)
+def test_95_percent_intervals_hold_the_truth_as_often_as_they_claim(truth: dict[str, float]) -> None:
+    covered = []
+    for seed in range(10):
+        score = planted(seed, 30, **truth)
+        pairs = played(score, 50, seed)
+        shape, _, _ = choose(pairs, NO_PARENTS[:30], 4)
+        model = fit(pairs, NO_PARENTS[:30], shape)
+        value, low, high = model.interval(*model.log_odds())
+        upper = np.triu_indices(30, 1)
+        covered.append(((low <= score) & (score <= high))[upper].mean())
+        assert np.abs(value - score)[upper].mean() < 0.04
+    assert 0.925 <= np.mean(covered) <= 0.98
+
+
+def test_newcomers_are_fitted_beside_the_others_as_in_a_fit_of_all() -> None:
+    score = planted(4, turn=0.7)
+    pairs = played(score, 60, 4)
+    before = fit(pairs.where((pairs.first < 36) & (pairs.second < 36)), NO_PARENTS, Shape(1, 0.0))
+    extended = fit(pairs, NO_PARENTS, Shape(1, 0.0), known=before, fresh=np.arange(36, 40))
+    whole = fit(pairs, NO_PARENTS, Shape(1, 0.0))
+    assert np.abs(extended.scores() - whole.scores()).max() < 0.05
+    assert (extended.vectors[:36] == before.vectors[:36]).all()
+
+
+def test_everybody_at_a_half_is_predicted_a_half() -> None:
+    pairs = played(np.full((12, 12), 0.5), 40, 5)
+    level = Pairs(
+        count=12, first=pairs.first, second=pairs.second, games=pairs.games, score=0 * pairs.score + 0.5, spread=1.0
+    )
+    for shape in (Shape(), Shape(2, 0.05)):
+        assert fit(level, NO_PARENTS[:12], shape).scores() == pytest.approx(np.full((12, 12), 0.5), abs=1e-9)
+
+
+def test_a_policy_lies_near_its_parent_where_games_do_not_tell() -> None:
+    score = planted(6, 12)
+    pairs = played(score, 200, 6)
+    few = pairs.where((pairs.second < 11) | (pairs.first == 0))
+    parents = np.full(12, -1)
+    alone = fit(few, parents, Shape())
+    parents[11] = 10
+    beside = fit(few, parents, Shape())
+    assert np.ptp(beside.vectors[10:, 0]) < np.ptp(alone.vectors[10:, 0])
