@@ -9,7 +9,6 @@ import numpy as np
 from league.errors import RatingError
 from league.rating.core import NO_FACTS, RosterFacts, require_opponents, role_groups
 from league.rating.ledger import Floats, Ledger
-from league.rating.melo import fitted_payoff
 from league.records import PolicyId
 
 
@@ -30,6 +29,8 @@ def predicted_payoff(ledger: Ledger, anchors: frozenset[PolicyId], roster: Roste
 
     An empty ledger has no policies. Raises RatingError as `require_one_on_one` and the fit do.
     """
+    from league.rating.melo import fitted_payoff  # loads scipy, which a reader of cached ratings does not need
+
     if not len(ledger):
         return PredictedPayoff((), np.zeros((0, 0)))
     require_one_on_one(ledger, anchors)
