@@ -35,6 +35,7 @@ class Snapshot:
     number: how many snapshots of the same learner came before it (0: before any training).
     steps: agent-steps that its learner had trained by then.
     parent: the snapshot that it descends from; after an exploit, a snapshot of another learner.
+    guest: the name of an anchor that comes from outside; its id is the sha256 of what it is (`run.roster.guests`).
     """
 
     id: PolicyId
@@ -46,16 +47,17 @@ class Snapshot:
     origin: Origin
     parent: PolicyId | None = None
     hyperparameters: Mapping[str, float] = field(default_factory=dict)
+    guest: str = ""
 
     @property
     def name(self) -> str:
-        """A short readable name, such as `main-0.12`; for an anchor, its id."""
-        return self.id if self.origin == "anchor" else f"{self.learner}.{self.number}"
+        """A short readable name, such as `main-0.12`; for an anchor, its id; for a guest, what it was named by."""
+        return self.guest or (self.id if self.origin == "anchor" else f"{self.learner}.{self.number}")
 
     @property
     def short(self) -> str:
         """The id as tables show it: its first eight hex digits, or an anchor's full id."""
-        return self.id if self.origin == "anchor" else self.id[:8]
+        return self.id if self.origin == "anchor" and not self.guest else self.id[:8]
 
     @property
     def text(self) -> str:

@@ -50,6 +50,32 @@ def payoff(
 
 
 @app.command
+def tournament(
+    *policies: Annotated[
+        str, Parameter(help="POLICY …, of any kind and origin; none: show what was played in the tournament's folder.")
+    ],
+    run: RunOption = None,
+    games: Annotated[int, Parameter(help="Games per pairing, half of them in each seat.")] = 100,
+    seed: Annotated[Seed, Parameter(help="Seed of games and choices.")] = 0,
+    swiss: Annotated[bool, Parameter(negative=(), help="Pair policies of equal score, not all with all.")] = False,
+    rounds: Annotated[
+        int | None, Parameter(help="Rounds of --swiss in total; default: log2 of the number of policies, rounded up.")
+    ] = None,
+    by: Annotated[str, Parameter(help="bradley-terry, elo or openskill.")] = "bradley-terry",
+    out: Annotated[
+        Path | None, Parameter(help="The tournament's folder; default: tournaments/ with the run's name.")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Play a tournament, or go on with one: a crosstable with 95 % intervals, and ratings of its own."""
+    from league.cli.tournament import run_tournament
+    from league.studies.tournament_report import Request
+
+    asked = Request(texts=policies, games=games, seed=seed, swiss=swiss, rounds=rounds) if policies else None
+    run_tournament(run, out, asked, by, json)
+
+
+@app.command
 def credit(
     policy: Annotated[
         str,

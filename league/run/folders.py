@@ -10,6 +10,9 @@ from league.storage.store import FILE, Store
 RUNS = Path("runs")
 """The folder that contains the runs given by name."""
 
+TOURNAMENT_FACT = "tournament"
+"""The key of the fact that marks a folder as a tournament's (`league tournament`); runs have no such fact."""
+
 
 def find_run(name: str | None) -> Path:
     """The folder of a run: a folder, a name under runs/, or the newest run where `name` is None. Raises RunError."""
@@ -32,6 +35,12 @@ def new_run(name: str) -> Path:
     """
     is_path = "/" in name or name.startswith(".") or (Path(name) / FILE).is_file()
     return Path(name) if is_path else RUNS / name
+
+
+def require_run(store: Store) -> None:
+    """Raises RunError for a tournament: its folder has a ledger like a run's, but nothing that trains."""
+    if TOURNAMENT_FACT in store.facts():
+        raise RunError(f"{store.folder} is a tournament, not a run: league tournament --out {store.folder} shows it")
 
 
 def beside(folder: Path) -> Path:

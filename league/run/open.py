@@ -23,6 +23,7 @@ from league.learning.learner import Learner
 from league.matchmaking.core import Matchmaker, make_matchmaker
 from league.matchmaking.posts import by_seat
 from league.records import PolicyId, Post
+from league.run.folders import require_run
 from league.run.learners import new_learner, start_from
 from league.run.roster.anchors import anchors_for
 from league.run.roster.game_facts import keep_facts
@@ -152,6 +153,7 @@ def _open_existing(config: RunConfig, folder: Path) -> Store | None:
         return None
     store = Store.open(folder)
     try:
+        require_run(store)
         # Settings that an older version lacked have their defaults.
         if faults := blocking_differences(to_dict(from_dict(store.config(), str(folder))), to_dict(config)):
             shown = "; ".join(f"{one.key} was {toml_text(one.old)}, now {toml_text(one.new)}" for one in faults)

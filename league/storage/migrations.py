@@ -52,6 +52,12 @@ def m003_seats(db: Database) -> None:
         )
 
 
+@STEPS()
+def m004_guests(db: Database) -> None:
+    """The names of anchors that come from outside (`Snapshot.guest`)."""
+    db.execute(_GUESTS)
+
+
 _FIRST = (
     """CREATE TABLE run (
         id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -161,3 +167,8 @@ _SEATS = """CREATE TABLE match_seats (
     PRIMARY KEY (match, post, seat),
     FOREIGN KEY (match, post) REFERENCES match_posts (match, post)
 ) STRICT, WITHOUT ROWID"""
+
+_GUESTS = """CREATE TABLE guests (
+    snapshot INTEGER PRIMARY KEY REFERENCES snapshots (seq),
+    name TEXT NOT NULL
+) STRICT"""

@@ -61,8 +61,10 @@ class Reading(ABC):
 
     def snapshots(self) -> list[Snapshot]:
         """The roster, including anchors, oldest first."""
-        found = self.query(f"SELECT {_SNAPSHOTS} FROM snapshots ORDER BY seq")
-        names = _SNAPSHOTS.split(", ")
+        found = self.query(
+            f"SELECT COALESCE(name, ''), {_SNAPSHOTS} FROM snapshots LEFT JOIN guests ON seq = snapshot ORDER BY seq"
+        )
+        names = ["guest", *_SNAPSHOTS.split(", ")]
         whole = ((*row[:-1], _object(row[-1])) for row in found)
         return [Snapshot(**dict(zip(names, row, strict=True))) for row in whole]
 

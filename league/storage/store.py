@@ -163,7 +163,11 @@ class Store(Reading):
         """Add to the roster. created: seconds since 1970. Raises SnapshotError if its file does not exist yet."""
         if snapshot.origin != "anchor":
             _require_file(self.snapshot_folder, snapshot.id)
-        self._insert("snapshots", [rows.snapshot_row(snapshot, created)])
+        with self._writing():
+            self._insert("snapshots", [rows.snapshot_row(snapshot, created)])
+            if snapshot.guest:
+                seq = self._seq_by_id([snapshot.id])
+                self._insert("guests", [{"snapshot": seq[snapshot.id], "name": snapshot.guest}])
 
     def put_results(self, results: Sequence[MatchResult]) -> None:
         """Append to the ledger, in order. Raises RunError if a lineup names a policy that is not in this run."""

@@ -57,6 +57,7 @@ HEADERS = (
     "hyperparameter value",
     "key value source",
     "policy round steps exploit. NashConv BR player_0 BR player_1",
+    "# policy rating score games W D L",
 )
 """Of tables whose values differ from run to run."""
 

@@ -58,7 +58,7 @@ def find(text: str, role: str, roster: Roster) -> Found:
     if text not in _WORDS:
         path = Path(text).expanduser()
         name, at, run = text.rpartition("@")
-        if path.is_dir() or path.suffix == files.SUFFIX:
+        if is_export(text):
             return _exported(path, role, roster)
         if at:
             return _in_other_run(name, run, role, roster)
@@ -68,6 +68,12 @@ def find(text: str, role: str, roster: Roster) -> Found:
             return _exported(path, role, roster)
     snapshot = roster.ranking.named(text, [role])
     return Found(snapshot.name, roster.policy(snapshot.id), snapshot.id)
+
+
+def is_export(text: str) -> bool:
+    """Whether a POLICY that is neither scripted nor an anchor's id names a folder or file of `league export`."""
+    path = Path(text).expanduser()
+    return text not in _WORDS and (path.is_dir() or path.suffix == files.SUFFIX)
 
 
 def role_file(role: str) -> str:

@@ -9,6 +9,7 @@ from league.errors import PolicyError
 from league.rating.seats import at_seat, at_side
 from league.rating.standings import REFERENCE, best_ids, ranked
 from league.records import PolicyId, Rating, Snapshot, Standing
+from league.run.folders import require_run
 from league.run.roster.entrants import Entrants
 from league.run.roster.game_facts import GameFacts, keep_facts, read_facts
 from league.run.roster.ratings import Ratings, Refit
@@ -73,6 +74,7 @@ class Ranking:
 
 def open_ranking(store: Store, places: bool = False) -> Ranking:
     """The ranking of an open run. places: whether those of its game are needed (older versions did not store them)."""
+    require_run(store)
     ranking = Ranking(read_facts(store, places), store.config()["rating"])
     ranking.load(store)
     return ranking
