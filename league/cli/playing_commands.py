@@ -61,7 +61,7 @@ def tournament(
     rounds: Annotated[
         int | None, Parameter(help="Rounds of --swiss in total; default: log2 of the number of policies, rounded up.")
     ] = None,
-    by: Annotated[str, Parameter(help="bradley-terry, elo or openskill.")] = "bradley-terry",
+    by: Annotated[str, Parameter(help="A rating, such as bradley-terry, melo, elo or nash.")] = "bradley-terry",
     out: Annotated[
         Path | None, Parameter(help="The tournament's folder; default: tournaments/ with the run's name.")
     ] = None,

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from league.errors import RunError
-from league.rating.core import make_rating
+from league.rating.core import NO_FACTS, make_rating, rate
 from league.rating.payoff import Payoff, beaten, wilson
-from league.rating.standings import REFERENCE, Record, records
+from league.rating.standings import Record, records
 from league.rating.swiss import SwissRound, points
 from league.records import MatchResult, PolicyId, Rating
 from league.run.folders import TOURNAMENT_FACT
@@ -23,6 +23,10 @@ from league.studies.payoff_report import Cell
 
 if TYPE_CHECKING:
     from league.rating.ledger import Ledger
+
+BRADLEY_TERRY = "bradley-terry"
+"""The rating of a tournament unless another is asked for. All have met, or nearly all, about equally often, so that one
+strength for each policy says what the games say."""
 
 SWISS_EVENT = "swiss round"
 """The kind of the event that records a round's pairs before they are played."""
@@ -94,8 +98,8 @@ class TournamentReport:
     rounds: tuple[SwissRound, ...]
 
 
-def read_tournament(folder: Path, by: str | None = None) -> TournamentReport:
-    """The tournament in a folder. by: a rating system's name; None is Bradley-Terry.
+def read_tournament(folder: Path, by: str = BRADLEY_TERRY) -> TournamentReport:
+    """The tournament in a folder. by: a rating system's name.
 
     Raises RunError if the folder has no tournament, ConfigError for an unknown rating system.
     """
@@ -136,7 +140,7 @@ def read_tournament(folder: Path, by: str | None = None) -> TournamentReport:
         game=terms.game,
         seed=terms.seed,
         swiss=terms.swiss,
-        by=by or REFERENCE,
+        by=by,
         paired=any(result.paired for result in results),
         entrants=tuple(entrants),
         cells=tuple(
@@ -166,15 +170,16 @@ def swiss_rounds(store: Store) -> tuple[SwissRound, ...]:
     return tuple(SwissRound(tuple((a, b) for a, b in one["pairs"]), one["bye"]) for one in found)
 
 
-def ratings_of(store: Store, by: str | None = None) -> dict[PolicyId, Rating]:
-    """The ratings of everybody who has played, by a rating system; None is Bradley-Terry.
+def ratings_of(store: Store, by: str = BRADLEY_TERRY) -> dict[PolicyId, Rating]:
+    """The ratings of everybody who has played, by a rating system.
 
     Random play is 0 if it takes part; otherwise 0 is where the system's prior puts the field's middle.
     """
-    settings, name = store.config()["rating"], by or REFERENCE
+    settings = store.config()["rating"]
     ledger: Ledger = store.ledger()
     zeros = frozenset(one.id for one in store.snapshots() if one.zero)
-    return make_rating(name, **(settings.get(name.replace("-", "_")) or {})).rate(ledger, zeros)
+    model = make_rating(by, **(settings.get(by.replace("-", "_")) or {}))
+    return rate(model, ledger, zeros, NO_FACTS)
 
 
 def mean_results(results: Sequence[MatchResult]) -> dict[tuple[int, PolicyId], float]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
+from league.rating.core import META_GAMES
 from league.views.grid import Column, Grid, one_line
 from league.views.text import MISSING, aligned, clean, half_width, number, places
 
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 def tournament_table(report: TournamentReport) -> RenderableType:
     """The whole tournament."""
     kind = "Swiss" if report.swiss else "round-robin"
-    heading = f"{kind} · {clean(report.game)} · {clean(report.by)} ± 95 % interval"
+    bounds = "" if report.by in META_GAMES else " ± 95 % interval"
+    heading = f"{kind} · {clean(report.game)} · {clean(report.by)}{bounds}"
     parts: list[RenderableType] = [one_line(Text(heading, "dim")), _standings(report), Text()]
     parts += [one_line(Text("score of the row against the column ± 95 % interval", "dim")), _Crosstable(report)]
     if report.rounds:
@@ -65,8 +68,8 @@ def _standings(report: TournamentReport) -> Grid:
 def _rated(line: Entrant, digits: int) -> str:
     if line.rating is None:
         return MISSING
-    half = half_width(line.rating.low, line.rating.high)
-    return f"{number(line.rating.value, digits, signed=True)} ±{number(half, digits)}"
+    half, value = half_width(line.rating.low, line.rating.high), number(line.rating.value, digits, signed=True)
+    return f"{value} ±{number(half, digits)}" if math.isfinite(half) else value
 
 
 def _points(line: Entrant) -> Text:
