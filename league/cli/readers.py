@@ -16,19 +16,23 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from league.cli.shared import found_run, print_json
-from league.errors import LeagueError
+from league.errors import ConfigError, LeagueError
 from league.records import PolicyId, Rating, Standing
 from league.run.folders import RUNS
 from league.run.roster.ranking import open_ranking, refresh
-from league.run.roster.ratings import REFERENCE_KIND
+from league.run.roster.ratings import COMPARED, REFERENCE_KIND
 from league.storage.store import Store, written_at
 from league.views.goodness_text import goodness_lines
 from league.views.listings import RunRow, runs_table
 from league.views.snapshot_view import snapshot_view
 from league.views.standings_table import refit_table, standings_table
+from league.views.text import clean
 
 if TYPE_CHECKING:
     from league.rating.goodness import GoodnessOfFit
+
+ALL = "all"
+"""In place of a rating system: all of them side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,9 @@ class _Shown:
 
 def show_standings(run: str | None, by: str | None, role: str | None, seat: bool, as_json: bool) -> None:
     """`league standings`."""
+    if by == ALL:
+        compare_ratings(run, role, as_json)
+        return
     found = _read_standings(run, by, role, seat)
     if as_json:
         print_json(found.record())
@@ -87,6 +94,37 @@ def watch_standings(run: str | None, by: str | None, role: str | None, seat: boo
             parts = _read_standings(run, by, role, seat, quiet=True).tables(False)
             live.update(Group(*parts, Text("Ctrl-C ends", "dim")), refresh=True)
             time.sleep(2)
+
+
+def compare_ratings(run: str | None, role: str | None, as_json: bool) -> None:
+    """`league standings --by all`: every rating system in Elo points, with its goodness of fit."""
+    from league.views.comparison_table import comparison_table
+
+    with Store.reader(found_run(run)) as store:
+        ranking = open_ranking(store)
+        if ranking.game.one_sided:
+            raise ConfigError(
+                f"{ranking.game.id} has one side, so the mean score is its only rating: leave out --by all"
+            )
+        roles = [ranking.game.role(role)] if role else ranking.game.roles
+        lines = {name: {by: ranking.standings(name, by) for by in COMPARED} for name in roles}
+        goodness = ranking.ratings.compared()
+    if as_json:
+        print_json(
+            {
+                "standings": {
+                    name: {by: [_standing_record(line) for line in found] for by, found in systems.items()}
+                    for name, systems in lines.items()
+                },
+                "goodness": {by: found and asdict(found) for by, found in goodness.items()},
+            }
+        )
+        return
+    console = Console(highlight=False)
+    for name, systems in lines.items():
+        if len(lines) > 1:
+            console.print(Text(clean(name), "dim"))
+        console.print(comparison_table(systems, goodness))
 
 
 def rate_run(run: str | None, by: str | None, as_json: bool) -> None:

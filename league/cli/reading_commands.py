@@ -16,8 +16,8 @@ def standings(
     by: Annotated[
         str | None,
         Parameter(
-            help="melo, field, robust, bradley-terry, elo, openskill, nash, alpharank or deviation; default: the "
-            "config's."
+            help="melo, field, robust, bradley-terry, elo, openskill, nash, alpharank, deviation, or all "
+            "side by side; default: the config's."
         ),
     ] = None,
     role: Annotated[str | None, Parameter(help="Only this role.")] = None,

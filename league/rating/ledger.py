@@ -233,6 +233,37 @@ class Ledger:
                 its = self.tables[table[start]]
                 yield its, its.members[lineup[start:end]].astype(np.int64), outcome[start:end].tolist()
 
+    def where(self, keep: Bools) -> Ledger:
+        """A ledger of the chosen matches in their order, without scores. keep: `[rows]`."""
+        chosen = np.flatnonzero(keep)
+        table = self._table[chosen]
+        widths = np.array([sum(one.sizes) for one in self.tables], dtype=np.int64)[table]
+        first = np.cumsum(widths) - widths
+        side, policy = np.zeros((2, int(widths.sum())), dtype=np.int64)
+        paired = np.zeros(len(chosen), dtype=bool)
+        for number, one in enumerate(self.tables):
+            here = np.flatnonzero(table == number)
+            posts = first[here][:, None] + np.arange(sum(one.sizes))
+            side[posts] = [which for which, _ in one.posts]
+            policy[posts] = one.members[self._lineup[chosen[here]]]
+            paired[here] = one.paired
+        found = Ledger(scored=False)
+        found.append(
+            MatchColumns(
+                names=self.ids,
+                outcomes=self.outcomes,
+                outcome=self._outcome[chosen].astype(np.int64),
+                paired=paired,
+                episodes=np.zeros(len(chosen), dtype=np.int64),
+                first=first,
+                side=side,
+                policy=policy,
+                score_sum=np.zeros(len(side)),
+                score_sq=np.zeros(len(side)),
+            )
+        )
+        return found
+
     def rows(self, since: int = 0) -> Iterator[MatchRow]:
         """The rows from `since` on, in order, one by one."""
         for table, members, outcomes in self.chunks(since):

@@ -16,7 +16,7 @@ from league.run.roster.lookup import METADATA_CAP, POLICY_FILE, role_file
 from league.run.roster.policy_text import split_roles
 from league.studies.snapshot_profile import SnapshotProfile, lineage, profile
 
-RATINGS = ("bradley-terry", "elo", "openskill")
+RATINGS = ("melo", "field", "robust", "bradley-terry", "elo", "openskill")
 """The ratings in the metadata of an exported policy."""
 
 FORMAT = 1
@@ -126,7 +126,7 @@ def _card(
 ) -> str:
     """A short model card in Markdown. inside: the metadata in each policy's snapshot file."""
     spec = run.roster.spec
-    unit = "mean score" if run.roster.ranking.game.one_sided else "Bradley–Terry points, random play = 0"
+    unit = "mean score" if run.roster.ranking.game.one_sided else "Elo points above random play"
     lines = [
         f"# A policy for {spec.id}",
         "",
@@ -143,6 +143,11 @@ def _card(
         ]
         if one.rating is not None:
             r = one.rating
+            if one.field is not None:
+                f = one.field
+                lines.append(
+                    f"- score against its run's snapshots: {f.value:.3f} [{f.low:.3f}, {f.high:.3f}], predicted"
+                )
             lines.append(f"- rating: {r.value:.2f} [{r.low:.2f}, {r.high:.2f}] ({unit}), {r.games} rated games")
         if "epsilon" in within:
             lines.append(

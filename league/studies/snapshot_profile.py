@@ -29,12 +29,13 @@ class OpponentRecord:
 class SnapshotProfile:
     """A snapshot, its rating, its lineage and its record by opponent.
 
-    rating: None before any rated game. lineage: its ancestors, oldest first, then the snapshot itself. record: by
+    rating: None before any rated game. field: the score against the field; None in one-sided games, too. lineage: its ancestors, oldest first, then the snapshot itself. record: by
     opponent, most games first.
     """
 
     snapshot: Snapshot
     rating: Rating | None
+    field: Rating | None
     lineage: tuple[Snapshot, ...]
     record: tuple[OpponentRecord, ...]
 
@@ -62,7 +63,9 @@ def profile(ranking: Ranking, store: Reading, text: str) -> SnapshotProfile:
             )
     record.sort(key=lambda row: (-row.games, row.opponent.id))
     ancestors = tuple(lineage(ranking.entrants.snapshots, snapshot))
-    return SnapshotProfile(snapshot, ranking.ratings.reference.get(snapshot.id), ancestors, tuple(record))
+    ratings = ranking.ratings
+    field = None if ranking.game.one_sided else ratings.field.get(snapshot.id)
+    return SnapshotProfile(snapshot, ratings.reference.get(snapshot.id), field, ancestors, tuple(record))
 
 
 def lineage(snapshots: Sequence[Snapshot], snapshot: Snapshot) -> list[Snapshot]:

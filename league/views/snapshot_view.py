@@ -23,12 +23,13 @@ def snapshot_view(profile: SnapshotProfile, best: bool, one_sided: bool) -> Rend
 
     best: whether it is the best of its role. one_sided: the game's rating is a mean score.
     """
-    snapshot, rating = profile.snapshot, profile.rating
+    snapshot, rating, field = profile.snapshot, profile.rating, profile.field
     rated = MISSING
     if rating is not None:
         digits = places([rating.value, half_width(rating.low, rating.high)])
         rated = interval(rating.value, rating.low, rating.high, digits, signed=not one_sided)
         rated += f"   95 % interval, {rating.games} games"
+    against = MISSING if field is None else f"{interval(field.value, field.low, field.high, 3)}   95 % interval"
     facts = [
         ("id", Text(clean(snapshot.id), "cyan")),
         ("name", Text(clean(snapshot.name) + ("  ★ best" if best else ""), "bold")),
@@ -37,6 +38,7 @@ def snapshot_view(profile: SnapshotProfile, best: bool, one_sided: bool) -> Rend
         ("round", Text(str(snapshot.round))),
         ("steps", Text(f"{snapshot.steps:,}")),
         ("origin", Text(snapshot.origin)),
+        *([] if one_sided else [("against the field", Text(against))]),
         ("score" if one_sided else "rating", Text(rated)),
         ("lineage", _ancestry(profile.lineage)),
     ]

@@ -130,7 +130,7 @@ def test_standings_without_intervals_say_what_the_values_are() -> None:
     lines = [standing(i + 1, snapshot(i), 0.5 - i / 8, math.inf) for i in range(3)]
     shown = lines_of(standings_table(lines, None, "nash", False))
     assert shown[0] == "score against the field, nash: score against the Nash equilibrium of all policies"
-    assert " ".join(shown[3].split()).startswith("2 00010001 main.1 0.375 384")
+    assert " ".join(shown[3].split()).startswith("2 00010001 main.1 0.436 ±0.020 0.375 384")
 
 
 def test_standings_keep_rank_name_rating_and_score_at_sixty_columns() -> None:

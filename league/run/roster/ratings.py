@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 REFERENCE_KIND = "reference"
 """The kind of cached ratings that is shown unless another is asked for."""
 
+COMPARED = ("melo", "bradley-terry", "elo", "openskill")
+"""The rating systems in Elo points, which can be compared by what they predict."""
+
 GOODNESS_FACT = "goodness of fit"
 """The key of a run's fact that caches how well its ratings predict."""
 
@@ -124,6 +127,13 @@ class Ratings:
             rated = rate(model, self._loaded_ledger(needs_scores(model)), self._zeros, self._facts)
             self._ratings[name] = self._entrants.in_order(rated)
         return self._ratings[name]
+
+    def compared(self) -> dict[str, GoodnessOfFit | None]:
+        """How well each rating system in Elo points predicts held-out results; None where those are too few."""
+        from league.rating.compared import compare
+
+        systems = {name: self._model(name) for name in COMPARED}
+        return compare(self._loaded_ledger(False), self._zeros, self._facts, systems)
 
     # The ledger and the cache
 
