@@ -62,7 +62,8 @@ class _Shown:
             standings_table(lines, role if several else None, self.by, self.one_sided, self.seats.get(role))
             for role, lines in self.lines.items()
         ]
-        notes = [Text(line, "dim") for line in goodness_lines(self.goodness)]
+        rated = not self.one_sided and any(self.lines.values())
+        notes = [Text(line, "dim") for line in goodness_lines(self.goodness)] if rated else []
         return [*tables, *([Text(), *notes] if notes else [])]
 
 

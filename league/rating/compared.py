@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from league.rating.core import RatingModel, RosterFacts, expected_score, rate
+from league.rating.fitted_payoff import fitted_payoff
 from league.rating.goodness import GoodnessOfFit
 from league.rating.held_out import FEWEST_PAIRS, HeldOut, folds, goodness_of
 from league.rating.ledger import Bools, Ledger
-from league.rating.melo import Melo, fitted_payoff
+from league.rating.melo import Melo
 from league.rating.pairs import Pairs
 from league.records import PolicyId
 
@@ -39,7 +40,7 @@ def compare(
         first, second = number[asked.first], number[asked.second]
         for name, system in systems.items():
             if isinstance(system, Melo):
-                model = fitted_payoff(rest, anchors, roster, system.settings).model
+                model = fitted_payoff(rest, anchors, roster, system.settings.components).model
                 eta, spread = model.unmet_log_odds(first, second)
                 score, slope = model.expected(eta, spread)
                 held[name].append(HeldOut(score, np.hypot(slope * spread, model.upset_error(eta)), asked))
@@ -61,10 +62,7 @@ def _with_pairs(ledger: Ledger, pairs: Pairs) -> Bools:
         for post, (side, _) in enumerate(table.posts):
             for other, (against, _) in enumerate(table.posts[:post]):
                 if side != against:
-                    low, high = (
-                        np.minimum(members[:, post], members[:, other]),
-                        np.maximum(members[:, post], members[:, other]),
-                    )
-                    here |= np.isin(low * count + high, keys)
+                    both = np.sort(members[:, [other, post]], axis=1)
+                    here |= np.isin(both[:, 0] * count + both[:, 1], keys)
         found.append(here)
     return np.concatenate(found)

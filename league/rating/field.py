@@ -9,8 +9,9 @@ import numpy as np
 from scipy.special import expit, logit
 
 from league.rating.core import NO_FACTS, Z95, RosterFacts
+from league.rating.fitted_payoff import FittedPayoff, fitted_payoff
 from league.rating.ledger import Bools, Floats, Ledger
-from league.rating.melo import FittedPayoff, MeloSettings, fitted_payoff
+from league.rating.melo import MeloSettings
 from league.records import PolicyId, Rating
 
 STRONGEST = 10
@@ -46,7 +47,7 @@ class Field:
         """Scores in [0, 1] of everybody who played, with 95 % intervals. Raises RatingError as `Melo.rate` does."""
         if not len(ledger):
             return {}
-        fitted = fitted_payoff(ledger, anchors, roster, self.settings)
+        fitted = fitted_payoff(ledger, anchors, roster, self.settings.components)
         return _rated(fitted, ledger, field_weights(fitted, roster))
 
 
@@ -69,7 +70,7 @@ class Robust:
         """Scores in [0, 1] of everybody who played, with 95 % intervals. Raises RatingError as `Melo.rate` does."""
         if not len(ledger):
             return {}
-        fitted = fitted_payoff(ledger, anchors, roster, self.settings)
+        fitted = fitted_payoff(ledger, anchors, roster, self.settings.components)
         opponents = opponents_in_field(fitted, roster)
         field, _ = fitted.model.mean_score(field_weights(fitted, roster))
         weight = np.zeros((len(fitted.ids), len(fitted.ids)))

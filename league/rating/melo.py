@@ -6,27 +6,18 @@ the number that is shown is one that can be checked: the predicted score against
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import Field
 
-from league.rating.core import NO_FACTS, POINTS, Z95, RosterFacts, require_opponents, role_groups
-from league.rating.goodness import GoodnessOfFit
-from league.rating.held_out import choose, goodness_of
-from league.rating.ledger import Bools, Floats, Ledger
-from league.rating.pairs import Pairs
-from league.rating.payoff_model import PayoffModel, Shape, fit
+from league.rating.core import NO_FACTS, POINTS, Z95, RosterFacts
+from league.rating.ledger import Floats, Ledger
 from league.records import PolicyId, Rating
 from league.settings import Settings
 
-SHAPE_GROWTH, FIT_GROWTH = 1.5, 1.05
-"""By what factor the number of policies grows until the shape is chosen again, and until all policies are fitted again.
-In between, only newcomers are fitted."""
-
-_SHAPE_SHARE, _FIT_SHARE = 0.5, 0.8
-"""The least share of all matches that the choice of the shape and a fit have to be based on."""
-
+if TYPE_CHECKING:
+    from league.rating.fitted_payoff import FittedPayoff
 
 _CERTAIN = 1e-6
 """Scores are kept this far from 0 and 1, 2400 Elo points."""
@@ -37,36 +28,6 @@ class MeloSettings(Settings):
 
     components: int = Field(default=4, ge=0, le=8)
     """The most cyclic components of the payoff model; how many there are is decided on held-out pairs."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FittedPayoff:
-    """The payoff model of a ledger. ids: its N policies, in the order of their numbers.
-
-    goodness: of predictions for held-out pairs; None for few pairs. group: `[N]` the role's number (`role_groups`).
-    faces: `[G, G]` whether policies of two roles play each other. zero: `[N]` random play.
-    """
-
-    ids: tuple[PolicyId, ...]
-    model: PayoffModel
-    goodness: GoodnessOfFit | None
-    group: np.ndarray[tuple[int], np.dtype[np.int64]]
-    faces: Bools
-    zero: Bools
-
-    def can_meet(self) -> Bools:
-        """`[N, N]` whether two different policies can be opponents."""
-        found: Bools = self.faces[np.ix_(self.group, self.group)] & ~np.eye(len(self.ids), dtype=bool)
-        return found
-
-    def predict(self, a: PolicyId, b: PolicyId) -> tuple[float, float, float] | None:
-        """The mean result in [0, 1] of `a` against `b`, and its 95 % interval; None if they cannot be opponents."""
-        place = {policy: number for number, policy in enumerate(self.ids)}
-        if a not in place or b not in place or not (self.can_meet()[place[a], place[b]] or a == b):
-            return None
-        eta, spread = (table[place[a], place[b]] for table in self.model.log_odds())
-        value, low, high = self.model.interval(eta, spread)
-        return float(value), float(low), float(high)
 
 
 class Melo:
@@ -89,127 +50,12 @@ class Melo:
         """Rate everybody who played. Raises RatingError for one-sided games and where a fit fails."""
         if not len(ledger):
             return {}
-        fitted = fitted_payoff(ledger, anchors, roster, self.settings)
+        from league.rating.fitted_payoff import fitted_payoff  # loads scipy
+
+        fitted = fitted_payoff(ledger, anchors, roster, self.settings.components)
         games = ledger.games_played()
         value, low, high = (POINTS * _above_random(fitted)).tolist()
         return {policy: Rating(value[n], low[n], high[n], games[policy]) for n, policy in enumerate(fitted.ids)}
-
-
-def fitted_payoff(
-    ledger: Ledger, anchors: frozenset[PolicyId], roster: RosterFacts, settings: MeloSettings | None = None
-) -> FittedPayoff:
-    """The payoff model of the whole ledger. Raises RatingError for one-sided games and where a fit fails.
-
-    A pure function of its arguments. So that a growing run need not fit everything for each newcomer, the shape is
-    chosen from the results among the policies up to a mark, and likewise the vectors; marks are numbers of policies
-    that grow by `SHAPE_GROWTH` and `FIT_GROWTH`. Later newcomers are fitted with the others held fixed. Where the
-    results up to a mark are too small a share of all, all are used.
-    """
-    require_opponents(ledger)
-    settings = settings or MeloSettings()
-    key = (FittedPayoff, settings, anchors)
-    cached = ledger.cache.get(key)
-    if isinstance(cached, _Fits) and cached.rows == len(ledger):
-        return cached.fitted
-    pairs = Pairs.of(ledger)
-    before = cached if isinstance(cached, _Fits) else None
-
-    cut = _cut(ledger, SHAPE_GROWTH, _SHAPE_SHARE)
-    if before is not None and before.shape_cut == cut != len(ledger):
-        shape, goodness = before.fitted.model.shape, before.fitted.goodness
-    else:
-        until = Pairs.of(ledger, cut) if cut < len(ledger) else pairs
-        shape, goodness = _choose(until, _parents(ledger, roster, until.count), settings)
-
-    shape_cut, cut = cut, _cut(ledger, FIT_GROWTH, _FIT_SHARE)
-    if before is not None and before.base_cut == cut != len(ledger) and before.base.shape == shape:
-        base = before.base
-    else:
-        until = Pairs.of(ledger, cut) if cut < len(ledger) else pairs
-        base = fit(until, _parents(ledger, roster, until.count), shape)
-    model = base
-    if cut < len(ledger):
-        fresh = np.flatnonzero(~np.pad(base.known, (0, len(ledger.ids) - len(base.known))))
-        model = fit(pairs, _parents(ledger, roster, pairs.count), shape, known=base, fresh=fresh)
-    groups = role_groups(ledger, anchors)
-    number = {policy: n for n, group in enumerate(groups) for policy in group}
-    group = np.array([number[policy] for policy in ledger.ids], dtype=np.int64)
-    faces = np.zeros((len(groups), len(groups)), dtype=bool)
-    faces[group[pairs.first], group[pairs.second]] = True
-    zero = np.array([policy in anchors for policy in ledger.ids], dtype=bool)
-    fitted = FittedPayoff(
-        ids=tuple(ledger.ids),
-        model=model,
-        goodness=goodness and replace(goodness, highest=_highest(model, zero)),
-        group=group,
-        faces=faces | faces.T,
-        zero=zero,
-    )
-    ledger.cache[key] = _Fits(rows=len(ledger), shape_cut=shape_cut, base_cut=cut, base=base, fitted=fitted)
-    return fitted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Fits:
-    """What the last call found, for the next one: up to which row the shape and the base are based on."""
-
-    rows: int
-    shape_cut: int
-    base_cut: int
-    base: PayoffModel
-    fitted: FittedPayoff
-
-
-def _choose(
-    pairs: Pairs, parents: np.ndarray[tuple[int], np.dtype[np.int64]], settings: MeloSettings
-) -> tuple[Shape, GoodnessOfFit | None]:
-    """The shape of the model and how well it predicts held-out pairs."""
-    shape, held, one_number = choose(pairs, parents, settings.components)
-    if not held:
-        return shape, None
-    return shape, replace(
-        goodness_of(held),
-        one_number=goodness_of(one_number).error,
-        components=shape.components,
-        upset=shape.upset,
-    )
-
-
-def _highest(model: PayoffModel, zero: Bools) -> float | None:
-    """The highest score that a policy other than random play is predicted to reach against another that it met."""
-    met = ~(zero[model.first] | zero[model.second])
-    if not met.any():
-        return None
-    score = model.scores()[model.first[met], model.second[met]]
-    return float(np.maximum(score, 1.0 - score).max())
-
-
-def _cut(ledger: Ledger, growth: float, least: float) -> int:
-    """The row before which only policies up to the last mark have played; all rows if those are too few."""
-    mark = 1
-    while (grown := max(mark + 1, int(mark * growth))) <= len(ledger.ids):
-        mark = grown
-    begin = 0
-    for _, members, _ in ledger.chunks():
-        fresh = (members >= mark).any(1)
-        if fresh.any():
-            begin += int(fresh.argmax())
-            return begin if begin >= least * len(ledger) else len(ledger)
-        begin += len(members)
-    return len(ledger)
-
-
-def _parents(ledger: Ledger, roster: RosterFacts, count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """`[count]` the number of each policy's nearest ancestor among the first `count` policies; -1 for none."""
-    place = {policy: number for number, policy in enumerate(ledger.ids[:count])}
-    found = np.full(count, -1, dtype=np.int64)
-    for policy, number in place.items():
-        above = roster.parents.get(policy)
-        while above is not None and above not in place:
-            above = roster.parents.get(above)
-        if above is not None and above != policy:
-            found[number] = place[above]
-    return found
 
 
 def _above_random(fitted: FittedPayoff) -> Floats:

@@ -90,6 +90,12 @@ class PayoffModel:
         np.fill_diagonal(spread, 0.0)
         return mean + self._square(self.effect, -self.effect), spread
 
+    def doubt(self) -> Floats:
+        """`[N, N]` how wrong the predicted score of a pair may be: what is not known of it, and how wrong it was."""
+        eta, spread = self.log_odds()
+        _, slope = self.expected(eta, spread)
+        return np.asarray(slope * np.hypot(spread, self._square(self.effect, -self.effect)))
+
     def unmet_log_odds(self, first: Ints, second: Ints) -> tuple[Floats, Floats]:
         """eta of pairs as if they had never met, and its standard deviation. first, second: `[n]`."""
         mean, one_way = self._components()

@@ -29,7 +29,7 @@ def predicted_payoff(ledger: Ledger, anchors: frozenset[PolicyId], roster: Roste
 
     An empty ledger has no policies. Raises RatingError as `require_one_on_one` and the fit do.
     """
-    from league.rating.melo import fitted_payoff  # loads scipy, which a reader of cached ratings does not need
+    from league.rating.fitted_payoff import fitted_payoff  # loads scipy, which a reader of cached ratings does not need
 
     if not len(ledger):
         return PredictedPayoff((), np.zeros((0, 0)))

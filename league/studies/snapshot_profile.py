@@ -29,8 +29,8 @@ class OpponentRecord:
 class SnapshotProfile:
     """A snapshot, its rating, its lineage and its record by opponent.
 
-    rating: None before any rated game. field: the score against the field; None in one-sided games, too. lineage: its ancestors, oldest first, then the snapshot itself. record: by
-    opponent, most games first.
+    rating: None before any rated game. field: the score against the field; None in one-sided games, too. lineage: its
+    ancestors, oldest first, then the snapshot itself. record: by opponent, most games first.
     """
 
     snapshot: Snapshot

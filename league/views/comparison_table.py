@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from league.records import Rating, Standing
+from league.records import Standing
 from league.views.grid import Column, Grid
 from league.views.standings_table import NO_MATCHES
-from league.views.text import MISSING, clean, half_width, interval, number, places
+from league.views.text import MISSING, clean, number, places
 
 if TYPE_CHECKING:
     from league.rating.goodness import GoodnessOfFit
@@ -25,8 +25,7 @@ def comparison_table(
     if not first:
         return Text(NO_MATCHES, "italic")
     by_id = {name: {line.snapshot.id: line.rating for line in found} for name, found in lines.items()}
-    values = [rating.value for ratings in by_id.values() for rating in ratings.values()]
-    digits = places([*values, *(half_width(r.low, r.high) for found in by_id.values() for r in found.values())])
+    digits = places(rating.value for ratings in by_id.values() for rating in ratings.values())
     columns = [
         Column(("",), keep=9),
         Column(("#",), right=True, keep=8),
@@ -40,17 +39,11 @@ def comparison_table(
             Text(str(line.rank), "dim"),
             Text(clean(line.snapshot.text if line.snapshot.origin == "anchor" else line.snapshot.name)),
             Text(MISSING if line.field is None else number(line.field.value, 3)),
-            *(Text(_rating(ratings.get(line.snapshot.id), digits)) for ratings in by_id.values()),
+            *(Text(number(ratings[line.snapshot.id].value, digits, signed=True)) for ratings in by_id.values()),
         ]
         for line in first
     ]
     return Group(Grid(columns, rows, named=2), Text(), *_judged(goodness))
-
-
-def _rating(rating: Rating | None, digits: int) -> str:
-    if rating is None:
-        return MISSING
-    return interval(rating.value, rating.low, rating.high, digits, signed=True)
 
 
 def _judged(goodness: Mapping[str, GoodnessOfFit | None]) -> list[RenderableType]:

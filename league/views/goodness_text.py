@@ -15,9 +15,9 @@ _MISLEADS = 1.5
 
 
 def goodness_lines(found: GoodnessOfFit | None) -> list[str]:
-    """The error of predicted scores, their reliability, and what one number cannot say; empty if it is not known."""
+    """The error of predicted scores, their reliability, and what one number cannot say."""
     if found is None:
-        return []
+        return ["Too few pairs have met to hold some out and say how well the ratings predict."]
     lines = [
         f"Predicted scores of pairs that never met are off by {found.error:.3f} on average "
         f"({found.pairs} pairs held out, {found.games:,} games)."

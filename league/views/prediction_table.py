@@ -22,4 +22,4 @@ def prediction_table(found: Prediction) -> RenderableType:
     facts = [("predicted", Text.assemble((number(found.score, 3), "bold"), bounds)), ("seen", Text(seen))]
     heading = one_line(Text(f"{clean(found.a)} against {clean(found.b)}", "bold"))
     notes = [Text(line, "dim") for line in goodness_lines(found.goodness)]
-    return Group(heading, facts_grid(facts), *([Text(), *notes] if notes else []))
+    return Group(heading, facts_grid(facts), Text(), *notes)

@@ -45,9 +45,9 @@ def standings_table(
 
     seats: if given, scores by seat, which are shown instead of wins, draws and losses.
     """
-    how = "mean score ± 95 % interval" if one_sided else f"score against the field, {clean(by)} ± 95 % interval"
+    how = f"{'mean score' if one_sided else clean(by)} ± 95 % interval"
     if by in META_GAMES and not one_sided:
-        how = f"score against the field, {by}: {META_GAMES[by]}"
+        how = f"{by}: {META_GAMES[by]}"
     parts = [*([clean(role)] if role else []), how, *(["score by seat"] if seats else [])]
     heading = Text(" · ".join(parts), "dim")
     if not standings:

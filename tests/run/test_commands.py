@@ -65,26 +65,28 @@ def test_run_tells_what_it_does_and_what_to_do_next(finished: tuple[Path, Called
 def test_standings(here: Path) -> None:
     out = table("standings")
     rows = data("standings")["player"]
-    assert out.startswith("bradley-terry ± 95 % interval")
+    assert out.startswith("melo ± 95 % interval")
     assert "★" in out
     assert [row["rank"] for row in rows] == [*range(1, len(rows) + 1)]
-    assert [row["rating"] for row in rows] == sorted((row["rating"] for row in rows), reverse=True)
+    assert [row["field"]["score"] for row in rows] == sorted((row["field"]["score"] for row in rows), reverse=True)
+    assert "Too few pairs have met to hold some out" in out
     assert len(rows) == 1 + 2 * 4, "the anchor, and of each learner the first snapshot and one every second round"
     anchor = next(row for row in rows if row["id"] == "random")
     assert (anchor["rating"], anchor["origin"], anchor["steps"]) == (0.0, "anchor", 0)
     trained = [row for row in rows if row["origin"] == "trained"]
-    assert [row["id"] for row in rows if row["best"]] == [max(trained, key=lambda row: row["low"])["id"]]
+    robust = {row["id"]: row["low"] for row in data("standings", "--by", "robust")["player"]}
+    assert [row["id"] for row in rows if row["best"]] == [max((row["id"] for row in trained), key=robust.__getitem__)]
     assert all(row["games"] == row["wins"] + row["draws"] + row["losses"] for row in rows)
     assert {row["round"] for row in trained} == {2, 4, 6}
 
 
 def test_standings_by_other_ratings(here: Path) -> None:
     best = next(row["id"] for row in data("standings")["player"] if row["best"])
-    for by in ("elo", "openskill", "bradley-terry"):
+    for by in ("melo", "elo", "openskill", "bradley-terry"):
         assert table("standings", "--by", by, "--role", "player").startswith(f"player · {by} ± 95 % interval")
         rows = data("standings", "--by", by)["player"]
         assert next(row["rating"] for row in rows if row["id"] == "random") == 0.0
-        assert [row["id"] for row in rows if row["best"]] == [best], "Bradley-Terry says who is best"
+        assert [row["id"] for row in rows if row["best"]] == [best], "whichever rating is shown"
     assert data("standings", "--by", "elo") != data("standings", "--by", "openskill")
 
 
@@ -98,15 +100,38 @@ def test_standings_by_the_game_behind_the_table(here: Path) -> None:
         assert all(row["rating"] <= best + 1e-12 for row in rows)
         assert {(row["low"], row["high"]) for row in rows} == {(None, None)}
         assert out.startswith(heading)
-        assert "±" not in out
+        assert "∞" not in out
         assert "★" in out
     masses = [row["rating"] for row in data("standings", "--by", "alpharank")["player"]]
     assert sum(masses) == pytest.approx(1.0)
 
 
+def test_standings_by_all_systems_with_what_each_predicts(here: Path) -> None:
+    found, out = data("standings", "--by", "all"), table("standings", "--by", "all")
+    systems = ["melo", "bradley-terry", "elo", "openskill"]
+    assert list(found["goodness"]) == list(found["standings"]["player"]) == systems
+    for by in systems:
+        assert found["standings"]["player"][by] == data("standings", "--by", by)["player"]
+        assert by in out
+        assert found["goodness"][by] is None, "too few pairs have met"
+
+
+def test_predict_says_what_the_ratings_predict_and_what_was_seen(here: Path) -> None:
+    rows = {row["id"]: row for row in data("standings")["player"]}
+    best = next(row for row in rows.values() if row["best"])
+    found = data("predict", "best", "random")
+    assert found["score"] == pytest.approx(1.0 / (1.0 + 10.0 ** (-best["rating"] / 400.0)), abs=1e-9)
+    assert found["low"] < found["score"] < found["high"]
+    assert data("predict", "random", "best")["score"] == pytest.approx(1.0 - found["score"])
+    out = table("predict", "best", "random")
+    assert f"{found['score']:.3f}" in out
+    assert f"{found['seen']:.3f} in {found['games']} rated games" in out
+    assert "no policy is called 'nobody'" in league("predict", "best", "nobody").err
+
+
 def test_standings_by_seat(here: Path) -> None:
     out = table("standings", "--seat")
-    assert out.startswith("bradley-terry ± 95 % interval · score by seat\n")
+    assert out.startswith("melo ± 95 % interval · score by seat\n")
     assert "player_1" in out.splitlines()[1]
     plain, rows = data("standings")["player"], data("standings", "--seat")["player"]
     assert [{key: value for key, value in row.items() if key != "seats"} for row in rows] == plain
@@ -212,8 +237,8 @@ def test_export_and_what_it_writes(here: Path, tmp_path: Path) -> None:
     metadata = json.loads((out / "metadata.json").read_text())
     (policy,) = metadata["policies"]
     assert policy["id"] == row["id"]
-    assert policy["ratings"]["bradley-terry"]["low"] == row["low"]
-    assert set(policy["ratings"]) == {"bradley-terry", "elo", "openskill"}
+    assert policy["ratings"]["melo"]["low"] == row["low"]
+    assert set(policy["ratings"]) == {"melo", "field", "robust", "bradley-terry", "elo", "openskill"}
     assert policy["training_steps"] == row["steps"]
     assert policy["lineage"][-1] == row["id"]
     assert (policy["role"], policy["seats"], policy["actions"]) == ("player", ["player_0", "player_1"], 9)
@@ -231,6 +256,7 @@ def test_show(here: Path) -> None:
     found = data("show", "best")
     assert found["snapshot"]["id"] == row["id"]
     assert found["rating"]["value"] == row["rating"]
+    assert found["field"]["value"] == row["field"]["score"]
     assert found["lineage"][-1]["id"] == row["id"]
     assert found["lineage"][0]["origin"] == "initial"
     assert sum(one["games"] for one in found["record"]) == row["games"]

@@ -93,11 +93,22 @@ def test_known_strengths_come_out(synthetic: Path) -> None:
     assert 0.92 <= covered <= 1.0
 
 
+def test_every_system_is_shown_with_how_well_it_predicts(synthetic: Path) -> None:
+    found = league("standings", "--by", "all", "--run", synthetic, "--json").json["goodness"]
+    for one in found.values():
+        assert 0.0 <= one["error"] <= one["raw_error"]
+        assert one["pairs"] > 100
+    assert found["melo"]["error"] < found["elo"]["error"], "Elo knows neither seats nor draws, and depends on order"
+    assert "error of predicted scores" in league("standings", "--by", "all", "--run", synthetic).out
+
+
 def test_standings_are_read_from_the_cache(synthetic: Path, unread: None) -> None:
     rows = league("standings", "--run", synthetic, "--json").json["player"]
     assert len(rows) == 41
     assert sum(row["games"] for row in rows) == 40_000
-    assert league("standings", "--run", synthetic).out.count("main.") == 40
+    out = league("standings", "--run", synthetic).out
+    assert out.count("main.") == 40
+    assert "pairs held out" in " ".join(out.split()), "goodness of fit is part of the standings"
     assert league("show", "best", "--run", synthetic, "--json").json["rating"]["games"] > 0
 
 

@@ -17,9 +17,9 @@ from league.records import MatchResult, PolicyId, Rating
 from league.run.roster.entrants import Entrants
 
 if TYPE_CHECKING:
+    from league.rating.fitted_payoff import FittedPayoff
     from league.rating.goodness import GoodnessOfFit
     from league.rating.ledger import Ledger
-    from league.rating.melo import FittedPayoff
     from league.rating.seats import Sums
     from league.storage.store import Store
 
@@ -90,12 +90,15 @@ class Ratings:
     @property
     def payoff(self) -> FittedPayoff | None:
         """The model of the payoff behind reference, field and best; None before any match and in one-sided games."""
-        from league.rating.melo import MeloSettings, fitted_payoff
+        from league.rating.fitted_payoff import fitted_payoff
+        from league.rating.melo import MeloSettings
 
         ledger = self._loaded_ledger(False)
         if self.one_sided or not len(ledger):
             return None
-        return fitted_payoff(ledger, self._zeros, self._facts, MeloSettings(**self._options(REFERENCE)))
+        return fitted_payoff(
+            ledger, self._zeros, self._facts, MeloSettings.model_validate(self._options(REFERENCE)).components
+        )
 
     @property
     def goodness(self) -> GoodnessOfFit | None:
