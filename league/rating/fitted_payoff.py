@@ -11,7 +11,8 @@ from league.rating.goodness import GoodnessOfFit
 from league.rating.held_out import choose, goodness_of
 from league.rating.ledger import Bools, Ints, Ledger
 from league.rating.pairs import Pairs
-from league.rating.payoff_model import PayoffModel, Shape, fit
+from league.rating.payoff_fit import fit
+from league.rating.payoff_model import PayoffModel, Shape
 from league.records import PolicyId
 
 MOST_COMPONENTS = 4

@@ -15,7 +15,8 @@ from league.rating.core import Z95
 from league.rating.goodness import Bin, GoodnessOfFit
 from league.rating.ledger import Floats, Ints
 from league.rating.pairs import Pairs
-from league.rating.payoff_model import PayoffModel, Shape, path
+from league.rating.payoff_fit import path
+from league.rating.payoff_model import PayoffModel, Shape
 
 UPSETS = (0.0, 0.02, 0.05)
 """The upset shares that are tried."""
@@ -64,7 +65,7 @@ def choose(pairs: Pairs, parents: Ints, most_components: int) -> tuple[Shape, li
     Of the shapes whose mean loss exceeds the lowest by no more than two standard errors of the difference (after the
     rule of Breiman et al. 1984, "Classification and Regression Trees", sec. 3.4.3), the one with the fewest components,
     then the smallest upset share. An upset share is not tried further where policies are seen to lose less often than
-    it allows. parents: as in `payoff_model.fit`. There are no predictions if there are few pairs.
+    it allows. parents: as in `payoff_fit.fit`. There are no predictions if there are few pairs.
     """
     pairs, parents = _thinned(pairs, parents)
     if len(pairs) < FEWEST_PAIRS:

@@ -9,7 +9,8 @@ from scipy.special import expit
 
 from league.rating.held_out import choose, goodness_of
 from league.rating.pairs import Pairs
-from league.rating.payoff_model import STRENGTH, Shape, fit
+from league.rating.payoff_fit import STRENGTH, fit
+from league.rating.payoff_model import Shape
 
 NO_PARENTS = np.full(40, -1)
 

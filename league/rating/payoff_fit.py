@@ -1,0 +1,281 @@
+"""The fit of the payoff model.
+
+The parameters are those of the highest posterior, by penalised quasi-likelihood (Breslow and Clayton 1993, "Approximate
+Inference in Generalized Linear Mixed Models"): the deviations are integrated out by counting n games of a pair as
+n / (1 + tau^2 I), I being their information on eta (Williams 1982, "Extra-Binomial Variation in Logistic Linear
+Models"), and tau^2 makes Pearson's statistic equal its degrees of freedom.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from scipy import sparse
+from scipy.optimize import minimize
+from scipy.special import expit
+from threadpoolctl import ThreadpoolController
+
+from league.errors import RatingError
+from league.rating.ledger import Bools, Floats, Ints
+from league.rating.pairs import Pairs
+from league.rating.payoff_model import PayoffModel, Shape, features_of
+
+STRENGTH = 11.5
+"""Standard deviation of the strength of a policy without a parent, in log-odds (2000 Elo points)."""
+
+STEP = 2.0
+"""Standard deviation of the change in strength from a policy to its child, in log-odds."""
+
+TURN = 0.25
+"""Standard deviation of the change in a component from a policy to its child. Components are of order 1."""
+
+DEVIATION = 0.05
+"""The tau^2 that is assumed before any games, with the weight of `_ASSUMED` pairs."""
+
+_ASSUMED = 4.0
+_ROUNDS = 2
+_CERTAIN = 1e-9
+
+
+def fit(
+    pairs: Pairs, parents: Ints, shape: Shape, known: PayoffModel | None = None, fresh: Ints | None = None
+) -> PayoffModel:
+    """Fit the model.
+
+    parents: `[N]` number of each policy's parent, -1 for none. known: a model of the same shape, of which only the
+    policies `fresh` are fitted, with the others held fixed. Raises RatingError if the fit does not converge.
+    """
+    return path(pairs, parents, shape, known, fresh)[-1]
+
+
+def path(
+    pairs: Pairs, parents: Ints, shape: Shape, known: PayoffModel | None = None, fresh: Ints | None = None
+) -> list[PayoffModel]:
+    """The models with 0, 1, … `shape.components` components, each grown from the one before; see `fit`.
+
+    A new component begins at the largest cyclic part of the deviations. With `known` there is only the last model.
+    """
+    # Vectors of a few hundred numbers gain nothing from threads; where another job holds a core, BLAS threads that wait
+    # for each other make the fit forty times slower.
+    with _blas().limit(limits=1):
+        return _path(_Problem(pairs, parents, shape.upset), parents, shape.components, known, fresh)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """The BLAS libraries that numpy and scipy have loaded."""
+    return ThreadpoolController()
+
+
+def _path(
+    problem: _Problem, parents: Ints, most: int, known: PayoffModel | None, fresh: Ints | None
+) -> list[PayoffModel]:
+    """`path` with up to `most` components."""
+    if known is not None:
+        free = np.zeros(problem.count, dtype=bool)
+        free[fresh] = True
+        vectors = np.concatenate(
+            [known.vectors, np.zeros((problem.count - len(known.vectors), known.vectors.shape[1]))]
+        )
+        for number in np.flatnonzero(free):
+            if parents[number] >= 0:
+                vectors[number] = vectors[parents[number]]
+        return [problem.solve(vectors, known.deviation, free, rounds=1)]
+    found: list[PayoffModel] = []
+    vectors, deviation = problem.first_guess(), DEVIATION
+    for components in range(most + 1):
+        if components:
+            vectors = problem.grown(vectors, found[-1].effect)
+        rounds = _ROUNDS if components == most else 1
+        found.append(problem.solve(vectors, deviation, np.ones(problem.count, dtype=bool), rounds))
+        vectors, deviation = found[-1].vectors, found[-1].deviation
+    return found
+
+
+class _Problem:
+    """The posterior of the parameters, given the results of the pairs. Vectors are `[N, d]` as in `PayoffModel`."""
+
+    def __init__(self, pairs: Pairs, parents: Ints, upset: float) -> None:
+        self.pairs, self.upset, self.count = pairs, upset, pairs.count
+        self.games = pairs.games / pairs.spread
+        rows = np.concatenate([pairs.first, pairs.second])
+        columns = np.concatenate([pairs.second, pairs.first])
+        self._order = np.lexsort((columns, rows))
+        self._columns = columns[self._order]
+        self._starts = np.append(0, np.cumsum(np.bincount(rows, minlength=self.count)))
+        self._strength_prior = _descent_precision(parents, STRENGTH, STEP)
+        self._component_prior = _descent_precision(parents, 1.0, TURN)
+
+    def first_guess(self) -> Floats:
+        """`[N, 1]` strengths from mean results, stretched, as wins over the weakest saturate."""
+        pairs = self.pairs
+        won = np.bincount(pairs.first, pairs.games * pairs.score, self.count)
+        won += np.bincount(pairs.second, pairs.games * (1.0 - pairs.score), self.count)
+        games = np.bincount(pairs.first, pairs.games, self.count) + np.bincount(pairs.second, pairs.games, self.count)
+        share = (won + 0.5) / (games + 1.0)
+        strength = 1.5 * np.log(share / (1.0 - share))
+        return np.asarray((strength - strength.mean())[:, None])
+
+    def grown(self, vectors: Floats, effect: Floats) -> Floats:
+        """Vectors with one component more: the leading singular vectors of the antisymmetric `effect` `[M]`."""
+        from scipy.sparse.linalg import svds
+
+        matrix, x, y, scale = self._matrix(effect, -effect), np.zeros(self.count), np.zeros(self.count), 0.0
+        if np.abs(effect).max(initial=0.0) > _CERTAIN:
+            left, size, _ = svds(matrix, k=1, v0=np.linspace(0.5, 1.0, self.count))
+            x, scale = left[:, 0], np.sqrt(size[0])
+            y = matrix.T @ x / size[0]
+        k = (vectors.shape[1] - 1) // 2
+        return np.column_stack([vectors[:, : 1 + k], scale * x, vectors[:, 1 + k :], scale * y])
+
+    def solve(self, vectors: Floats, deviation: float, free: Bools, rounds: int) -> PayoffModel:
+        """The maximum from a start, with the deviations re-estimated `rounds` times. free: `[N]` who may change."""
+        for _ in range(rounds):
+            weight = self.games / (1.0 + deviation * self._information(vectors))
+            vectors = self._maximise(vectors, weight, free) if free.any() else vectors
+            deviation = self._deviation(vectors, deviation) if free.all() else deviation
+        information = self._information(vectors)
+        eta = self._log_odds(vectors)
+        score, slope = self._score(eta)
+        effect = (self.pairs.score - score) / slope * deviation * information / (1.0 + deviation * information)
+        # Where a score is saturated, one linear step overshoots; no deviation is larger than a few of its own spread.
+        limit = 3.0 * np.sqrt(deviation)
+        return PayoffModel(
+            shape=Shape((vectors.shape[1] - 1) // 2, self.upset),
+            vectors=vectors,
+            covariance=np.asarray(
+                np.linalg.inv(self._blocks(vectors, deviation) + self._prior_blocks(vectors.shape[1]))
+            ),
+            deviation=deviation,
+            known=np.diff(self._starts) > 0,
+            first=self.pairs.first,
+            second=self.pairs.second,
+            effect=np.clip(effect, -limit, limit),
+            information=information,
+        )
+
+    def _maximise(self, start: Floats, weight: Floats, free: Bools) -> Floats:
+        """The vectors of the highest posterior, `weight` `[M]` games of each pair counting.
+
+        Quasi-Newton steps in coordinates in which each policy's own information is the identity.
+        """
+        width = start.shape[1]
+        blocks = self._blocks(start, 0.0, weight) + self._prior_blocks(width)
+        basis = np.linalg.inv(np.linalg.cholesky(blocks[free]))
+        pairs, upset = self.pairs, self.upset
+
+        def vectors_at(point: Floats) -> Floats:
+            vectors = start.copy()
+            vectors[free] = np.einsum("nba,nb->na", basis, point.reshape(-1, width))
+            return vectors
+
+        def loss(point: Floats) -> tuple[float, Floats]:
+            vectors = vectors_at(point)
+            share = expit(self._log_odds(vectors))
+            score = np.clip(upset / 2.0 + (1.0 - upset) * share, _CERTAIN, 1.0 - _CERTAIN)
+            likelihood = weight @ (pairs.score * np.log(score) + (1.0 - pairs.score) * np.log1p(-score))
+            pull = weight * (pairs.score - score) / (score * (1.0 - score)) * (1.0 - upset) * share * (1.0 - share)
+            gradient = self._matrix(pull, -pull) @ features_of(vectors)
+            drag = np.column_stack([self._strength_prior @ vectors[:, :1], self._component_prior @ vectors[:, 1:]])
+            gradient = gradient - drag
+            value = float(likelihood - 0.5 * (vectors * drag).sum())
+            return -value, -np.einsum("nab,nb->na", basis, gradient[free]).ravel()
+
+        begin = np.linalg.solve(basis.transpose(0, 2, 1), start[free][:, :, None]).ravel()
+        found = minimize(
+            loss,
+            begin,
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": 2000, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-3},
+        )
+        if not np.isfinite(found.x).all():
+            raise RatingError("the fit of the payoff did not converge: a parameter is not finite")
+        return vectors_at(found.x)
+
+    def _deviation(self, vectors: Floats, before: float) -> float:
+        """tau^2 at which Pearson's statistic equals its degrees of freedom; before: the last estimate."""
+        from scipy.optimize import brentq
+
+        eta = self._log_odds(vectors)
+        score, _ = self._score(eta)
+        information = self._information(vectors)
+        pearson = self.games * (self.pairs.score - score) ** 2 / (score * (1.0 - score))
+        data = self._blocks(vectors, before)
+        fitted = np.trace(data @ np.linalg.inv(data + self._prior_blocks(vectors.shape[1])), axis1=1, axis2=2).sum()
+        pairs = len(self.pairs)
+        freedom = max(pairs - fitted, 0.25 * pairs) + _ASSUMED
+        typical = float(information.mean()) if pairs else 1.0
+        assumed = _ASSUMED * (1.0 + DEVIATION * typical)
+
+        def excess(deviation: float) -> float:
+            found = (pearson / (1.0 + deviation * information)).sum() + assumed / (1.0 + deviation * typical)
+            return float(found - freedom)
+
+        largest = 4.0
+        return (
+            float(brentq(excess, 0.0, largest))
+            if excess(0.0) > 0.0 > excess(largest)
+            else (0.0 if excess(0.0) <= 0.0 else largest)
+        )
+
+    def _log_odds(self, vectors: Floats) -> Floats:
+        """`[M]` m of the pairs."""
+        first, second = self.pairs.first, self.pairs.second
+        return np.asarray(
+            vectors[first, 0]
+            - vectors[second, 0]
+            + np.einsum("md,md->m", vectors[first, 1:], features_of(vectors)[second, 1:])
+        )
+
+    def _score(self, eta: Floats) -> tuple[Floats, Floats]:
+        """Score and slope at eta, both away from 0."""
+        share = expit(eta)
+        score = np.clip(self.upset / 2.0 + (1.0 - self.upset) * share, _CERTAIN, 1.0 - _CERTAIN)
+        return score, np.maximum((1.0 - self.upset) * share * (1.0 - share), _CERTAIN)
+
+    def _information(self, vectors: Floats) -> Floats:
+        """`[M]` the information of a pair's games on its eta."""
+        score, slope = self._score(self._log_odds(vectors))
+        return np.asarray(self.games * slope**2 / (score * (1.0 - score)))
+
+    def _blocks(self, vectors: Floats, deviation: float, weight: Floats | None = None) -> Floats:
+        """`[N, d, d]` the information of the games on each policy's vector, the others' given."""
+        if weight is None:
+            information = self._information(vectors)
+            information = information / (1.0 + deviation * information)
+        else:
+            score, slope = self._score(self._log_odds(vectors))
+            # A lower bound keeps the coordinates of policies that win all their games from being stretched.
+            information = weight * np.maximum(slope**2 / (score * (1.0 - score)), 0.02)
+        z = features_of(vectors)
+        width = z.shape[1]
+        outer = (z[:, :, None] * z[:, None, :]).reshape(-1, width * width)
+        return np.asarray((self._matrix(information, information) @ outer).reshape(-1, width, width))
+
+    def _prior_blocks(self, width: int) -> Floats:
+        """`[N, d, d]` the diagonal of the prior's precision."""
+        blocks = np.zeros((self.count, width, width))
+        blocks[:, 0, 0] = self._strength_prior.diagonal()
+        for k in range(1, width):
+            blocks[:, k, k] = self._component_prior.diagonal()
+        return blocks
+
+    def _matrix(self, upper: Floats, lower: Floats) -> sparse.csr_matrix:
+        """`[N, N]` values of the pairs: `upper` `[M]` at (first, second), `lower` at (second, first)."""
+        data = np.concatenate([upper, lower])[self._order]
+        return sparse.csr_matrix((data, self._columns, self._starts), shape=(self.count, self.count))
+
+
+def _descent_precision(parents: Ints, root: float, step: float) -> sparse.csr_matrix:
+    """`[N, N]` the inverse covariance of a random walk along descent. root, step: standard deviations."""
+    count = len(parents)
+    children = np.flatnonzero(parents >= 0)
+    above = parents[children]
+    weight = np.full(len(children), 1.0 / step**2)
+    diagonal = np.where(parents >= 0, 1.0 / step**2, 1.0 / root**2) + np.bincount(above, weight, count)
+    entries = np.concatenate([diagonal, -weight, -weight])
+    rows = np.concatenate([np.arange(count), children, above])
+    columns = np.concatenate([np.arange(count), above, children])
+    return sparse.csr_matrix((entries, (rows, columns)), shape=(count, count))
