@@ -1,4 +1,4 @@
-"""The commands that let a run's policies play or be analysed: match, payoff, credit, exploit."""
+"""The commands that let a run's policies play or be analysed: match, credit, exploit."""
 
 from __future__ import annotations
 
@@ -46,33 +46,6 @@ def play_match(
         print_json(asdict(report))
     else:
         Console(highlight=False).print(match_table(report))
-
-
-def show_payoff(run: str | None, policies: Sequence[str], games: int, seed: int, size: int, as_json: bool) -> None:
-    """`league payoff`: from the ledger, or from games played for the table."""
-    from league.views.payoff_table import payoff_table
-
-    if not (games >= 1 and size >= 2):
-        raise ConfigError(
-            "a payoff table needs at least one game per cell and a size of 2 or more, "
-            f"not --games {games} --size {size}"
-        )
-    with opened_run(run) as opened:
-        if policies:
-            from league.studies.payoff_played import play_payoff
-
-            with progress_bar("playing") as tick:
-                report = play_payoff(
-                    game_maker(opened.config), opened.roster, policies, games=games, seed=seed, tick=tick
-                )
-        else:
-            from league.studies.payoff_ledger import payoff_of_ledger
-
-            report = payoff_of_ledger(opened.ranking, size)
-    if as_json:
-        print_json(asdict(report))
-    else:
-        Console(highlight=False).print(payoff_table(report))
 
 
 def show_credit(run: str | None, asked: CreditRequest, as_json: bool) -> None:

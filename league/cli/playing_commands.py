@@ -41,12 +41,18 @@ def payoff(
     games: Annotated[int, Parameter(help="Games per cell, if games are played.")] = 100,
     seed: Annotated[Seed, Parameter(help="Seed of games and choices, the same for all cells.")] = 0,
     size: Annotated[int, Parameter(help="Policies per role, if the ledger is shown.")] = 5,
+    cycles: Annotated[
+        bool, Parameter(negative=(), help="Show instead how much is transitive, and the strongest cycles by name.")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
     """The head-to-head table: each policy's score against each other, with 95 % intervals."""
-    from league.cli.playing import show_payoff
+    from league.cli.payoffs import show_cycles, show_payoff
 
-    show_payoff(run, policies, games=games, seed=seed, size=size, as_json=json)
+    if cycles:
+        show_cycles(run, policies, games=games, seed=seed, as_json=json)
+    else:
+        show_payoff(run, policies, games=games, seed=seed, size=size, as_json=json)
 
 
 @app.command

@@ -98,15 +98,17 @@ def beaten(placements: Mapping[Pattern, int], side: int) -> float:
     return total
 
 
-def wilson(score: float, games: float) -> tuple[float, float]:
-    """The 95 % interval (low, high) of a mean result. score: wins plus half the draws; games: how many, 0 gives (0, 1).
+def wilson(score: float, games: float, deviations: float = Z95) -> tuple[float, float]:
+    """The interval (low, high) of a mean result. score: wins plus half the draws; games: how many, 0 gives (0, 1).
+
+    deviations: half its width, in standard deviations of a normal distribution; by default it is the 95 % interval.
 
     Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference". With draws, whose spread is
     smaller than a coin's, it is wider than need be.
     """
     if games <= 0:
         return 0.0, 1.0
-    p, z2 = score / games, Z95**2
+    p, z2 = score / games, deviations**2
     centre = (p + z2 / (2 * games)) / (1 + z2 / games)
-    half = Z95 / (1 + z2 / games) * math.sqrt(p * (1 - p) / games + z2 / (4 * games**2))
+    half = deviations / (1 + z2 / games) * math.sqrt(p * (1 - p) / games + z2 / (4 * games**2))
     return max(0.0, centre - half), min(1.0, centre + half)

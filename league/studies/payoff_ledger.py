@@ -18,11 +18,7 @@ def payoff_of_ledger(ranking: Ranking, size: int) -> PayoffReport:
     There is a table for each pair of roles whose policies have met. Raises PolicyError in one-sided games, whose rated
     games have no opponents.
     """
-    if ranking.game.one_sided:
-        raise PolicyError(
-            f"{ranking.game.id} has one side, so its rated games have no opponents: name policies to play "
-            "together, as in `league payoff best latest random`"
-        )
+    refuse_one_sided(ranking)
     payoff = Payoff.of(ranking.ratings.ledger)
     shown = {role: picked(ranking.standings(role), size) for role in ranking.game.roles}
     tables = []
@@ -32,8 +28,8 @@ def payoff_of_ledger(ranking: Ranking, size: int) -> PayoffReport:
         if len(shown) == 1 or any(cell for row in cells for cell in row):
             tables.append(
                 PayoffTable(
-                    rows=_labels(rows),
-                    columns=_labels(columns),
+                    rows=labels(rows),
+                    columns=labels(columns),
                     role=role,
                     against=against,
                     unit="result",
@@ -53,7 +49,16 @@ def picked(lines: Sequence[Standing], size: int) -> list[Snapshot]:
     return [line.snapshot for line in (*lines[:top], *spread)]
 
 
-def _labels(snapshots: Sequence[Snapshot]) -> tuple[str, ...]:
+def refuse_one_sided(ranking: Ranking) -> None:
+    """Raises PolicyError in one-sided games, whose rated games have no opponents."""
+    if ranking.game.one_sided:
+        raise PolicyError(
+            f"{ranking.game.id} has one side, so its rated games have no opponents: name policies to play "
+            "together, as in `league payoff best latest random`"
+        )
+
+
+def labels(snapshots: Sequence[Snapshot]) -> tuple[str, ...]:
     """The names of policies of one role; an anchor's name without its role."""
     return tuple(one.name.partition("/")[0] for one in snapshots)
 

@@ -202,6 +202,20 @@ def test_payoff_played(here: Path) -> None:
     assert (refused.code, "at least one game per cell" in refused.err) == (2, True)
 
 
+def test_payoff_cycles(here: Path) -> None:
+    (found,) = data("payoff", "--cycles")["tables"]
+    assert len(found["policies"]) == 9
+    assert found["transitive"] + found["cyclic"] == pytest.approx(1.0)
+    assert table("payoff", "--cycles").startswith(f"9 policies, {found['pairs']} pairs played\ntransitive ")
+    arguments = ("payoff", "best", "one-ply", "random", "--cycles", "--games", "20", "--seed", "2")
+    played = data(*arguments)
+    assert (played["played"], played["episodes"], played["tables"][0]["pairs"]) == (True, 60, 3)
+    assert played["tables"][0]["cycles"] == [], "best and one-ply both beat random"
+    assert "60 episodes, seed 2" in table(*arguments)
+    refused = league("payoff", "best", "random", "--cycles")
+    assert (refused.code, "at least three policies, not 2" in refused.err) == (2, True)
+
+
 def test_a_match_of_bots(here: Path) -> None:
     found = data("match", "one-ply", "random", "--games", "60")
     assert found["labels"] == ["one-ply", "random"]

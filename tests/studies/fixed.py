@@ -17,5 +17,6 @@ class Fixed:
 class Zero(Fixed): action = 0
 class One(Fixed): action = 1
 class Two(Fixed): action = 2
+class Three(Fixed): action = 3
 class Four(Fixed): action = 4
 """

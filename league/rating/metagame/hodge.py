@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from league.errors import RatingError
-from league.rating.ledger import Floats
+from league.rating.ledger import Bools, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Decomposition:
 
     transitive_share, cyclic_share: of the variance of the flow; they sum to 1. With a known `noise` (`decompose`), its
     expected share of the two parts is taken off before. A flow without variance is transitive.
+    chance: the probability that noise alone makes a transitive flow look at least this cyclic; None without noise.
     """
 
     strength: Floats
@@ -28,6 +29,7 @@ class Decomposition:
     cyclic: Floats
     transitive_share: float
     cyclic_share: float
+    chance: float | None = None
 
 
 def decompose(flow: Floats, weight: Floats | None = None, noise: Floats | None = None) -> Decomposition:
@@ -59,4 +61,19 @@ def decompose(flow: Floats, weight: Floats | None = None, noise: Floats | None =
             for part, share in zip(parts, (leverage, 1.0 - leverage), strict=True)
         ]
     cyclic_share = parts[1] / sum(parts) if sum(parts) > 0 else 0.0
-    return Decomposition(strength, transitive, cyclic, 1.0 - cyclic_share, cyclic_share)
+    chance = None if noise is None else _chance(known, weight > 0, noise)
+    return Decomposition(strength, transitive, cyclic, 1.0 - cyclic_share, cyclic_share, chance)
+
+
+def _chance(flow: Floats, known: Bools, noise: Floats) -> float:
+    """The chi-square test of goodness of fit of the strengths that fit best, each pair weighted by its precision."""
+    from scipy.special import chdtrc
+
+    # Errors of 0, as of games whose result is always the same, must not weigh infinitely much.
+    least = 1e-12 * float((flow**2).mean())
+    if least == 0.0:
+        return 1.0
+    precision = known / np.maximum(noise, least)
+    left = decompose(flow, precision).cyclic
+    freedom = np.count_nonzero(precision) // 2 - len(flow) + 1
+    return float(chdtrc(freedom, (precision * left**2).sum() / 2.0)) if freedom > 0 else 1.0

@@ -23,6 +23,10 @@ def test_rock_paper_scissors_is_cyclic() -> None:
     found = decompose(CYCLE)
     assert found.strength == pytest.approx(np.zeros(3))
     assert (found.transitive_share, found.cyclic_share) == pytest.approx((0.0, 1.0))
+    # With errors of 1 the sum of squares over pairs, 3, is one chi-square of 1 degree of freedom.
+    assert decompose(CYCLE, noise=np.ones((3, 3))).chance == pytest.approx(0.0833, abs=1e-4)
+    assert decompose(CYCLE, noise=np.zeros((3, 3))).chance == 0.0
+    assert decompose(LADDER, noise=np.zeros((3, 3))).chance == pytest.approx(1.0)
 
 
 def test_both_parts_are_found_in_their_sum() -> None:
@@ -49,16 +53,20 @@ def test_weights_fit_by_least_squares_and_the_parts_are_orthogonal() -> None:
 
 
 def test_noise_is_not_taken_for_cycles() -> None:
-    rng, shares, raw = np.random.default_rng(9), [], []
+    rng, shares, raw, chances = np.random.default_rng(9), [], [], []
     strength = rng.normal(size=12)
     for _ in range(200):
         noise = np.triu(rng.normal(0.0, 0.7, (12, 12)), 1)
         flow = strength[:, None] - strength + noise - noise.T
         raw.append(decompose(flow).cyclic_share)
-        shares.append(decompose(flow, noise=np.full((12, 12), 0.49)).cyclic_share)
+        found = decompose(flow, noise=np.full((12, 12), 0.49))
+        shares.append(found.cyclic_share)
+        chances.append(found.chance)
     assert np.mean(raw) > 0.15
     # It cannot be negative, so that it does not average to 0 exactly.
     assert np.mean(shares) < 0.015
+    # The test errs as often as it says: ten times of 200, give or take three.
+    assert 4 <= sum(chance < 0.05 for chance in chances) <= 16
 
 
 def test_no_variance_is_transitive() -> None:
