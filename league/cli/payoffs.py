@@ -63,7 +63,7 @@ def show_cycles(run: str | None, policies: Sequence[str], games: int, seed: int,
     if doubtful:
         names = " ".join(shlex.quote(edge.row) for edge in doubtful)
         option = f" --run {shlex.quote(run)}" if run else ""
-        text = f"Next: league payoff {names} --cycles --games 1000{option}    plays the first of these"
+        text = f"Next: league payoff {names} --cycles --games 1000{option}"
         out.print(Text(clean(text), "dim"), soft_wrap=True)
 
 

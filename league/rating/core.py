@@ -36,11 +36,11 @@ RATINGS: dict[str, str] = {
 """Rating systems by name, as `module:Class`. A class declares its settings as `settings_type` and takes them."""
 
 META_GAMES = {
-    "nash": "score against the Nash equilibrium of all policies",
+    "nash": "score against the Nash equilibrium ± 95 % interval",
     "alpharank": "share of a population that adopts what is better",
-    "deviation": "gain by insisting on the policy",
+    "deviation": "gain by insisting on the policy ± 95 % interval",
 }
-"""What the values of a meta-game's rating systems are. They have no interval, and random play is not their 0."""
+"""What the values of a meta-game's rating systems are. Random play is not their 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,11 @@ class RosterFacts:
 
 NO_FACTS = RosterFacts()
 """For a ledger of which nothing else is known."""
+
+
+def heading(by: str) -> str:
+    """What the column of a rating system's values is called."""
+    return f"{by}: {META_GAMES[by]}" if by in META_GAMES else f"{by} ± 95 % interval"
 
 
 class RatingModel(Protocol):
@@ -133,6 +138,29 @@ def require_opponents(ledger: Ledger) -> None:
             lineup = (tuple(ledger.ids[policy] for policy in table.members[0].tolist()),)
             raise RatingError(
                 f"games with one side have no opponents to be rated against (lineup {lineup}); rate by 'mean-score'"
+            )
+
+
+def require_one_on_one(ledger: Ledger, anchors: frozenset[PolicyId]) -> None:
+    """Raises RatingError unless every match is one policy against another of the same role.
+
+    Only such policies form a payoff: in games of teams or of more sides a result belongs to several policies at once,
+    and where one role plays another, policies of one role never meet.
+    """
+    import numpy as np
+
+    require_opponents(ledger)
+    number = {policy: n for n, group in enumerate(role_groups(ledger, anchors)) for policy in group}
+    role = np.array([number[policy] for policy in ledger.ids])
+    for table in ledger.tables:
+        if table.sizes != (1, 1):
+            shape = " against ".join(map(str, table.sizes))
+            raise RatingError(f"a payoff of all policies needs games of one policy against one, not of {shape}")
+        apart = np.flatnonzero(role[table.members[:, 0]] != role[table.members[:, 1]])
+        if len(apart):
+            a, b = (ledger.ids[policy] for policy in table.members[apart[0]])
+            raise RatingError(
+                f"a payoff of all policies needs sides with the same role, but {a} and {b} played for different roles"
             )
 
 

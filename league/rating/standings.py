@@ -93,7 +93,8 @@ def ranked(
     field = field or {}
     leading = field if by_field else ratings
     shown = [s for s in snapshots if s.id in ratings and s.id in leading and (role is None or s.role == role)]
-    shown.sort(key=lambda s: (-leading[s.id].value, s.id))
+    # Ratings such as alpha-rank's leave many level; then the field tells.
+    shown.sort(key=lambda s: (-leading[s.id].value, -field[s.id].value if s.id in field else 0.0, s.id))
     before = _previous(snapshots, leading)
     lines = []
     for rank, snapshot in enumerate(shown, start=1):

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from league.errors import PolicyError
 from league.games.core import GameSpec
 from league.play.fixture import sides_are_alike
+from league.rating.core import require_one_on_one
 from league.rating.metagame.cycles import Cycle, strongest_cycles
 from league.rating.metagame.hodge import Decomposition, decompose
 from league.rating.payoff import Payoff, wilson
-from league.rating.prediction import predicted_payoff
 from league.records import Snapshot
 from league.run.roster.ranking import Ranking
 from league.studies.payoff_ledger import labels, refuse_one_sided
@@ -44,18 +44,24 @@ CERTAIN = 0.95
 NOTHING = 0.005
 """The cyclic share of predictions up to which strengths explain them."""
 
-LEAST = 0.01
-"""By how much a predicted score must differ from 1/2 to be an edge: less says nothing."""
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean result in [0, 1] and its 95 % interval."""
+
+    score: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """`row` beats `column`. played: None if they have not met. predicted: the mean result that the ratings predict."""
+    """`row` beats `column`. played: None if they have not met. predicted: by the ratings; None if not asked."""
 
     row: str
     column: str
     played: Cell | None
-    predicted: float | None = None
+    predicted: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +73,8 @@ class CycleTable:
     verdict: "cyclic" with a proved cycle; "transitive" without, where strengths explain the payoff but for what
     sampling explains; else "undecided".
     cycles: the edges of each proved cycle, the strongest first. Edges join each policy to the next and the last to the
-    first. expected: cycles that the ratings predict and games have not proved.
+    first. expected: cycles each of whose edges the ratings predict (its interval is above 1/2), and that games have not
+    proved.
     """
 
     role: str
@@ -125,20 +132,27 @@ def cycles_played(report: PayoffReport) -> CycleReport:
 
 
 def cycles_of_ledger(ranking: Ranking) -> CycleReport:
-    """The cycles among all rated policies of each role. Raises PolicyError and RatingError as `predicted_payoff`."""
+    """The cycles among all rated policies of each role.
+
+    Raises PolicyError in one-sided games and without rated games, and RatingError as `require_one_on_one`.
+    """
     refuse_one_sided(ranking)
-    ledger, zeros = ranking.ratings.ledger, frozenset(one.id for one in ranking.entrants.anchors if one.zero)
-    predicted, payoff = predicted_payoff(ledger, zeros), Payoff.of(ledger)
-    place = {policy: i for i, policy in enumerate(predicted.ids)}
+    ledger, fitted = ranking.ratings.ledger, ranking.ratings.payoff
+    if fitted is None:
+        raise PolicyError("no rated games have been played yet, so there is no payoff to look for cycles in")
+    require_one_on_one(ledger, frozenset(one.id for one in ranking.entrants.anchors if one.zero))
+    predicted, payoff = np.stack(fitted.model.interval(*fitted.model.log_odds())), Payoff.of(ledger)
+    place = {policy: i for i, policy in enumerate(fitted.ids)}
     tables = []
     for role in ranking.game.roles:
         shown = [line.snapshot for line in ranking.standings(role) if line.snapshot.id in place]
         rows = [place[one.id] for one in shown]
-        tables.append(_of_role(role, shown, predicted.score[np.ix_(rows, rows)], payoff))
+        tables.append(_of_role(role, shown, predicted[:, rows][:, :, rows], payoff))
     return CycleReport(tables=tuple(tables), played=False)
 
 
 def _of_role(role: str, shown: Sequence[Snapshot], predicted: Floats, payoff: Payoff) -> CycleTable:
+    """predicted: `[3, N, N]` mean results and the ends of their intervals."""
     cells: Cells = {}
     for i, j in permutations(range(len(shown)), 2):
         games = payoff.games(shown[i].id, shown[j].id)
@@ -146,8 +160,8 @@ def _of_role(role: str, shown: Sequence[Snapshot], predicted: Floats, payoff: Pa
             score = payoff.score(shown[i].id, shown[j].id)
             cells[i, j] = Cell(score, *wilson(score * games, games), games)
     proved = strongest_cycles(_certain_advantage(cells, len(shown), "result"))
-    expected = [cycle for cycle in strongest_cycles(predicted - 0.5 - LEAST) if cycle not in proved]
-    parts = _decomposed_odds(np.clip(predicted, 1e-9, 1.0 - 1e-9))
+    expected = [cycle for cycle in strongest_cycles(predicted[1] - 0.5) if cycle not in proved]
+    parts = _decomposed_odds(np.clip(predicted[0], 1e-9, 1.0 - 1e-9))
     names = labels(shown)
     return CycleTable(
         role=role,
@@ -233,7 +247,7 @@ def _named(
                 row=names[i],
                 column=names[j],
                 played=cells.get((i, j)),
-                predicted=None if predicted is None else float(predicted[i, j]),
+                predicted=None if predicted is None else Interval(*predicted[:, i, j].tolist()),
             )
             for i, j in pairwise((*cycle, cycle[0]))
         )

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from league.views.grid import Column, Grid, one_line
-from league.views.text import MISSING, aligned, clean, duration, half_width, interval_digits, number
+from league.views.text import MISSING, aligned, clean, duration, half_width, interval, interval_digits, number
 
 if TYPE_CHECKING:
     from league.studies.payoff_cycles import CycleReport, CycleTable, Edge
@@ -47,8 +47,9 @@ def _table(table: CycleTable, several: bool) -> list[RenderableType]:
 
 def _verdict(table: CycleTable) -> str:
     if table.cycles:
-        count = "One cycle is" if len(table.cycles) == 1 else f"{len(table.cycles)} cycles are"
-        return f"{count} certain (at 95 % for all pairs together), the strongest first."
+        if len(table.cycles) == 1:
+            return "One cycle is certain (at 95 % for all pairs together)."
+        return f"{len(table.cycles)} cycles are certain (at 95 % for all pairs together), the strongest first."
     if table.verdict == "transitive":
         return (
             "The payoff is transitive, as far as the games tell: no cycle is certain, and strengths explain the scores."
@@ -73,7 +74,9 @@ def _edges(cycle: Sequence[Edge]) -> Grid:
         f"{number(cell.score, digits)} ±{number(half_width(cell.low, cell.high), digits)}" if cell else MISSING
         for cell in cells
     ]
-    predicted = any(edge.predicted is not None for edge in cycle)
+    predicted = [
+        interval(edge.predicted.score, edge.predicted.low, edge.predicted.high, 3) for edge in cycle if edge.predicted
+    ]
     columns = [
         Column(("",), keep=4),
         Column(("against",), keep=3),
@@ -87,9 +90,9 @@ def _edges(cycle: Sequence[Edge]) -> Grid:
             clean(edge.column),
             text,
             str(cell.games) if cell else MISSING,
-            *([number(edge.predicted, 3)] if predicted else []),
+            *([predicted[place]] if predicted else []),
         ]
-        for edge, cell, text in zip(cycle, cells, aligned(played), strict=True)
+        for place, (edge, cell, text) in enumerate(zip(cycle, cells, aligned(played), strict=True))
     ]
     return Grid(columns, rows, named=1)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from league.rating.core import META_GAMES
+from league.rating.core import META_GAMES, heading
 from league.records import PolicyId, Rating, Standing
 from league.views.grid import Column, Grid, one_line
 from league.views.text import (
@@ -45,21 +45,17 @@ def standings_table(
 
     seats: if given, scores by seat, which are shown instead of wins, draws and losses.
     """
-    how = f"{'mean score' if one_sided else clean(by)} ± 95 % interval"
-    if by in META_GAMES and not one_sided:
-        how = f"{by}: {META_GAMES[by]}"
+    how = "mean score ± 95 % interval" if one_sided else clean(heading(by))
     parts = [*([clean(role)] if role else []), how, *(["score by seat"] if seats else [])]
-    heading = Text(" · ".join(parts), "dim")
+    title = Text(" · ".join(parts), "dim")
     if not standings:
-        return Group(one_line(heading), Text(NO_MATCHES, "italic"))
-    if seats is not None:
-        return Group(one_line(heading), _seats_grid(standings, one_sided, seats))
-    return Group(one_line(heading), standings_grid(standings, one_sided, "snapshot", "name"))
+        return Group(one_line(title), Text(NO_MATCHES, "italic"))
+    grid = standings_grid(standings, one_sided, "snapshot", "name", signed=by not in META_GAMES)
+    return Group(one_line(title), grid if seats is None else _seats_grid(grid, standings, one_sided, seats))
 
 
-def _seats_grid(lines: Sequence[Standing], one_sided: bool, seats: Seats) -> Grid:
-    """The standings with a column of scores for each seat."""
-    whole = standings_grid(lines, one_sided, "snapshot", "name")
+def _seats_grid(whole: Grid, lines: Sequence[Standing], one_sided: bool, seats: Seats) -> Grid:
+    """The standings (`whole`) with a column of scores for each seat."""
     found = [[scores.get(line.snapshot.id) for line in lines] for scores in seats.values()]
     halves = [half_width(one.low, one.high) for scores in found for one in scores if one is not None]
     digits = max((interval_digits(0.0, half) for half in halves if half > 0), default=3)
@@ -75,11 +71,16 @@ def _seats_grid(lines: Sequence[Standing], one_sided: bool, seats: Seats) -> Gri
     return Grid([*whole.columns[:upto], *columns], rows, named=2)
 
 
-def standings_grid(lines: Sequence[Standing], one_sided: bool, id_title: str, name_title: str) -> Grid:
-    """Standings as a grid: the best is starred, anchors are labelled and dimmed. The live screen shows it, too."""
+def standings_grid(
+    lines: Sequence[Standing], one_sided: bool, id_title: str, name_title: str, signed: bool = True
+) -> Grid:
+    """Standings as a grid: the best is starred, anchors are labelled and dimmed. The live screen shows it, too.
+
+    signed: whether ratings are distances from 0, shown with their sign.
+    """
     halves = [half_width(line.rating.low, line.rating.high) for line in lines]
     digits = places([*(line.rating.value for line in lines), *halves])
-    # A rating system without intervals has none to show, and no 0 to be above or below.
+    # Some rating systems have no intervals.
     bounded = any(math.isfinite(half) for half in halves)
     half_texts = aligned([f" ±{number(half, digits)}" if bounded else "" for half in halves])
     outcomes, outcome_title = _outcomes(lines)
@@ -114,7 +115,7 @@ def standings_grid(lines: Sequence[Standing], one_sided: bool, id_title: str, na
                 Text(short, "dim" if anchor else "cyan"),
                 Text(ANCHOR if anchor else clean(snapshot.name), style),
                 *([] if one_sided else [Text(field, style)]),
-                Text(f"{number(line.rating.value, digits, signed=bounded and not one_sided)}{half}", style),
+                Text(f"{number(line.rating.value, digits, signed=signed and not one_sided)}{half}", style),
                 Text(str(line.rating.games), style),
                 *([] if one_sided else [Text(outcome, "dim"), Text(number(line.score, 3), style)]),
                 trend(line.trend, trend_digits),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from league.rating.core import META_GAMES
+from league.rating.core import META_GAMES, heading
 from league.views.grid import Column, Grid, one_line
 from league.views.text import MISSING, aligned, clean, half_width, number, places
 
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 def tournament_table(report: TournamentReport) -> RenderableType:
     """The whole tournament."""
     kind = "Swiss" if report.swiss else "round-robin"
-    bounds = "" if report.by in META_GAMES else " ± 95 % interval"
-    heading = f"{kind} · {clean(report.game)} · {clean(report.by)}{bounds}"
-    parts: list[RenderableType] = [one_line(Text(heading, "dim")), _standings(report), Text()]
+    title = f"{kind} · {clean(report.game)} · {clean(heading(report.by))}"
+    parts: list[RenderableType] = [one_line(Text(title, "dim")), _standings(report), Text()]
     parts += [one_line(Text("score of the row against the column ± 95 % interval", "dim")), _Crosstable(report)]
     if report.rounds:
         parts += [Text(), _rounds(report.rounds)]
@@ -49,7 +48,7 @@ def _standings(report: TournamentReport) -> Grid:
         Column(("D",), right=True, keep=1),
         Column(("L",), right=True, keep=1),
     ]
-    rated = aligned([_rated(line, digits) for line in lines])
+    rated = aligned([_rated(line, digits, report.by not in META_GAMES) for line in lines])
     scores = aligned([_cell(line.score, 3) for line in lines])
     rows: list[list[str | Text]] = [
         [
@@ -65,10 +64,10 @@ def _standings(report: TournamentReport) -> Grid:
     return Grid(columns, rows, named=1)
 
 
-def _rated(line: Entrant, digits: int) -> str:
+def _rated(line: Entrant, digits: int, signed: bool) -> str:
     if line.rating is None:
         return MISSING
-    half, value = half_width(line.rating.low, line.rating.high), number(line.rating.value, digits, signed=True)
+    half, value = half_width(line.rating.low, line.rating.high), number(line.rating.value, digits, signed)
     return f"{value} ±{number(half, digits)}" if math.isfinite(half) else value
 
 

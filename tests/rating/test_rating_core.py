@@ -8,13 +8,14 @@ import sys
 import pytest
 from builders import RANDOM, duel, row
 
-from league.errors import ConfigError
+from league.errors import ConfigError, RatingError
 from league.rating.core import (
     META_GAMES,
     RATINGS,
     expected_score,
     make_rating,
     pairwise_results,
+    require_one_on_one,
     role_groups,
     spread_games,
 )
@@ -132,3 +133,21 @@ def test_sides_of_a_paired_game_sit_at_each_others_posts() -> None:
 def test_a_rows_games_are_spread_evenly() -> None:
     assert spread_games({(0, 1): 3, (1, 0): 1}) == [(0, 1), (0, 1), (1, 0), (0, 1)]
     assert spread_games({(1, 0): 2, (0, 1): 2}) == [(0, 1), (1, 0), (0, 1), (1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "anchors", "message"),
+    [
+        ([row("a", "b", "c", placements={(0, 1, 2): 4})], RANDOM, "1 against 1 against 1"),
+        ([row("a b", "c d", placements={(0, 1): 4})], RANDOM, "2 against 2"),
+        ([row("a", placements={(0,): 4})], RANDOM, "mean-score"),
+        (
+            [duel("a", "random/y", 3, 0, 1), duel("random/x", "random/y", 3, 0, 1)],
+            frozenset({"random/x", "random/y"}),
+            "different roles",
+        ),
+    ],
+)
+def test_what_is_not_one_policy_against_one_is_refused(rows: list, anchors: frozenset[str], message: str) -> None:  # type: ignore[type-arg]
+    with pytest.raises(RatingError, match=message):
+        require_one_on_one(Ledger(rows), anchors)

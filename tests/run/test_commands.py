@@ -97,36 +97,13 @@ def test_standings_by_the_game_behind_the_table(here: Path) -> None:
     ):
         rows, out = data("standings", "--by", by)["player"], table("standings", "--by", by)
         assert rows[0]["rating"] == pytest.approx(best)
-        assert all(row["rating"] <= best + 1e-12 for row in rows)
-        assert {(row["low"], row["high"]) for row in rows} == {(None, None)}
+        assert all(row["low"] <= row["rating"] <= row["high"] for row in rows)
+        assert all(row["rating"] <= best + 1e-9 for row in rows)
         assert out.startswith(heading)
-        assert "∞" not in out
         assert "★" in out
-    masses = [row["rating"] for row in data("standings", "--by", "alpharank")["player"]]
-    assert sum(masses) == pytest.approx(1.0)
-
-
-def test_standings_by_all_systems_with_what_each_predicts(here: Path) -> None:
-    found, out = data("standings", "--by", "all"), table("standings", "--by", "all")
-    systems = ["melo", "bradley-terry", "elo", "openskill"]
-    assert list(found["goodness"]) == list(found["standings"]["player"]) == systems
-    for by in systems:
-        assert found["standings"]["player"][by] == data("standings", "--by", by)["player"]
-        assert by in out
-        assert found["goodness"][by] is None, "too few pairs have met"
-
-
-def test_predict_says_what_the_ratings_predict_and_what_was_seen(here: Path) -> None:
-    rows = {row["id"]: row for row in data("standings")["player"]}
-    best = next(row for row in rows.values() if row["best"])
-    found = data("predict", "best", "random")
-    assert found["score"] == pytest.approx(1.0 / (1.0 + 10.0 ** (-best["rating"] / 400.0)), abs=1e-9)
-    assert found["low"] < found["score"] < found["high"]
-    assert data("predict", "random", "best")["score"] == pytest.approx(1.0 - found["score"])
-    out = table("predict", "best", "random")
-    assert f"{found['score']:.3f}" in out
-    assert f"{found['seen']:.3f} in {found['games']} rated games" in out
-    assert "no policy is called 'nobody'" in league("predict", "best", "nobody").err
+    rows = data("standings", "--by", "alpharank")["player"]
+    assert sum(row["rating"] for row in rows) == pytest.approx(1.0)
+    assert {(row["low"], row["high"]) for row in rows} == {(None, None)}
 
 
 def test_standings_by_seat(here: Path) -> None:

@@ -10,7 +10,7 @@ from announced import NASTY
 from rich.cells import cell_len
 from rich.console import Console
 
-from league.studies.payoff_cycles import CycleReport, CycleTable, Edge
+from league.studies.payoff_cycles import CycleReport, CycleTable, Edge, Interval
 from league.studies.payoff_report import Cell
 from league.views.cycles_table import cycles_table
 
@@ -37,7 +37,7 @@ def test_a_cycle_is_named_with_what_it_rests_on() -> None:
         "3 policies, 3 pairs played",
         "transitive 45 %, cyclic 55 %  of the variance of the log-odds",
         "",
-        "One cycle is certain (at 95 % for all pairs together), the strongest first.",
+        "One cycle is certain (at 95 % for all pairs together).",
         "",
         "main.2 beats main.6 beats main.10 beats main.2",
         "         against  score ± 95 % interval  games",
@@ -50,11 +50,11 @@ def test_a_cycle_is_named_with_what_it_rests_on() -> None:
 
 
 def test_what_is_only_predicted_is_said_to_be() -> None:
-    doubtful = tuple(replace(edge, played=None, predicted=0.52) for edge in EDGES)
+    doubtful = tuple(replace(edge, played=None, predicted=Interval(0.62, 0.52, 0.7)) for edge in EDGES)
     lines = lines_of(replace(CYCLIC, verdict="undecided", cycles=(), expected=(doubtful,), chance=None), played=False)
     assert lines[3].startswith("No cycle is certain. Yet strengths do not explain the scores")
     assert "predicted, but not certain from the games so far:" in lines
-    assert ["main.2", "main.6", "–", "–", "0.520"] in [line.split() for line in lines]
+    assert ["main.2", "main.6", "–", "–", "0.620", "±0.090"] in [line.split() for line in lines]
 
 
 def test_a_ladder_is_called_transitive() -> None:

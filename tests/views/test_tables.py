@@ -128,9 +128,16 @@ def test_standings_show_rank_rating_record_and_the_best() -> None:
 
 def test_standings_without_intervals_say_what_the_values_are() -> None:
     lines = [standing(i + 1, snapshot(i), 0.5 - i / 8, math.inf) for i in range(3)]
-    shown = lines_of(standings_table(lines, None, "nash", False))
-    assert shown[0] == "nash: score against the Nash equilibrium of all policies"
+    shown = lines_of(standings_table(lines, None, "alpharank", False))
+    assert shown[0] == "alpharank: share of a population that adopts what is better"
     assert " ".join(shown[3].split()).startswith("2 00010001 main.1 0.436 ±0.020 0.375 384")
+
+
+def test_scores_against_an_equilibrium_have_no_sign() -> None:
+    lines = [standing(i + 1, snapshot(i), 0.5 - i / 8, 0.02) for i in range(3)]
+    shown = lines_of(standings_table(lines, None, "nash", False))
+    assert shown[0] == "nash: score against the Nash equilibrium ± 95 % interval"
+    assert " ".join(shown[3].split()).startswith("2 00010001 main.1 0.436 ±0.020 0.375 ±0.020 384")
 
 
 def test_standings_keep_rank_name_rating_and_score_at_sixty_columns() -> None:

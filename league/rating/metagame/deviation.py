@@ -39,9 +39,9 @@ def deviation_ratings(payoffs: Sequence[Floats]) -> list[Floats]:
         ]
     )
     scale = np.abs(rows).max() or 1.0
-    gains = scale * _least_gains(rows / scale, np.ones((1, rows.shape[1])), np.ones(1))
+    gains, _ = _least_gains(rows / scale, np.ones((1, rows.shape[1])), np.ones(1))
     ends = np.cumsum([payoff.shape[player] for player, payoff in enumerate(payoffs)])
-    return np.split(gains, ends[:-1])
+    return np.split(gains * scale, ends[:-1])
 
 
 def symmetric_deviation_ratings(advantage: Floats) -> Floats:
@@ -49,44 +49,51 @@ def symmetric_deviation_ratings(advantage: Floats) -> Floats:
 
     Here gains depend on sigma only by its marginals x, y and the first player's payoff v: they are A y - v and A x + v.
     None is above 0 only if v is 0 and both marginals are Nash equilibria, and then x and y can be chosen apart. So the
-    ratings are A y for the equilibrium y against which, lexicographically, everybody loses most. If there is only one
-    equilibrium they are the values of Nash averaging.
-    Raises RatingError as `checked` does, and where a solver fails.
+    ratings are A y for the `strictest_equilibrium` y. If there is only one equilibrium they are the values of Nash
+    averaging. Raises RatingError as `checked` does, and where a solver fails.
+    """
+    return advantage @ strictest_equilibrium(advantage)
+
+
+def strictest_equilibrium(advantage: Floats) -> Floats:
+    """The Nash equilibrium `[N]` against which everybody loses most: lexicographically, the most successful first.
+
+    Where several do not differ in that, it is one of them. Copies share their weight. Raises RatingError.
     """
     if not len(advantage):
         return np.zeros(0)
     advantage = checked(advantage)
     first, kind = distinct(advantage)
     face = equilibria(advantage[np.ix_(first, first)])
-    columns = face.advantage[:, face.support]
-    gains = np.where(face.support, 0.0, columns @ face.inner[face.support])
+    mixture, columns = face.inner, face.advantage[:, face.support]
     open_ = ~face.support & (np.abs(columns @ face.directions()).max(1, initial=0.0) > ZERO)
     if open_.any():
         size = columns.shape[1]
         equal = np.vstack([columns[face.support], np.ones(size)])
-        gains[open_] = _least_gains(columns[open_], equal, np.append(np.zeros(size), 1.0), columns[~open_])
-    scale: float = np.abs(advantage).max()
-    return gains[kind] * scale
+        _, weight = _least_gains(columns[open_], equal, np.append(np.zeros(size), 1.0), columns[~open_])
+        mixture = np.zeros(len(first))
+        mixture[face.support] = np.maximum(weight, 0.0) / np.maximum(weight, 0.0).sum()
+    return mixture[kind] / np.bincount(kind)[kind]
 
 
-def _least_gains(rows: Floats, equal: Floats, equal_to: Floats, no_gain: Floats | None = None) -> Floats:
-    """The gains `rows @ sigma` `[R]`, lexicographically least from the largest on, with `equal @ sigma == equal_to`.
+def _least_gains(rows: Floats, equal: Floats, equal_to: Floats, no_gain: Floats | None = None) -> tuple[Floats, Floats]:
+    """The gains `rows @ sigma` `[R]`, lexicographically least from the largest on, and a sigma `[K]` that has them.
 
-    no_gain: `[_, K]` further rows that must not exceed 0.
+    sigma is at least 0, with `equal @ sigma == equal_to`. no_gain: `[_, K]` further rows that must not exceed 0.
     """
     gains = np.zeros(len(rows))
     fixed = np.zeros(len(rows), dtype=bool)
-    while not fixed.all():
+    while True:
         found = _least_largest(rows, gains, fixed, equal, equal_to, no_gain)
         priced = ~fixed & (found.price[: len(rows)] > 1e-7)
         if not priced.any():
             raise RatingError("deviation ratings failed: no gain has a dual price")
         gains[priced] = found.value
         fixed |= priced
+        sigma = found.x[:-1]
         if not _open(rows[~fixed], np.vstack([equal, rows[fixed]])):
-            gains[~fixed] = rows[~fixed] @ found.x[:-1]
-            break
-    return gains
+            gains[~fixed] = rows[~fixed] @ sigma
+            return gains, sigma
 
 
 def _open(rows: Floats, fixed: Floats) -> bool:
