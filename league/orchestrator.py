@@ -61,7 +61,7 @@ class League:
         self._tuning_changes = parts.tuning.changes_since(parts.tuned_before)
         self.store, self.roster, self.executor = parts.store, parts.roster, parts.executor
         self.tables, self.learners = parts.tables, parts.learners
-        self.matchmaker, self.posts = parts.matchmaker, parts.posts
+        self.matchmaker, self.posts, self._rated_turns = parts.matchmaker, parts.posts, parts.rated_turns
         self.progress = {one.name: LearnerProgress(parts.parents.get(one.name)) for one in self.learners}
         self.monitor = Monitor(
             self.roster.spec, self.tables, self.executor.make_game, self.store.metrics(last=catalogue.ROUNDS_NEEDED)
@@ -177,8 +177,11 @@ class League:
     def _play_rated(self, this: Round, share: float) -> list[MatchResult]:
         """Rated matches of the new snapshots. share: of the round that is over, for its progress."""
         seed, began = fold(self.config.seed, _RATED, this.number), time.monotonic()
-        fixtures = fixtures_for(self.config.rating, self.roster, this.taken, seed)
-        policies = {name: self.roster.policy(name) for f in fixtures for lineup in f.episodes for name in lineup}
+        turns_per_game = self.store.turns_per_game()
+        games = self._rated_turns / turns_per_game if turns_per_game else 0.0
+        fixtures = fixtures_for(self.config.rating, self.roster, this.taken, seed, games)
+        seated = dict.fromkeys(name for fixture in fixtures for lineup in fixture.episodes for name in lineup)
+        policies = {name: self.roster.policy(name) for name in seated}
         results = self.executor.play(
             fixtures, policies, lambda done: self._tick(this.number, "rated matches", share + (1 - share) * done)
         )

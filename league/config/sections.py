@@ -135,12 +135,14 @@ class RatingConfig(Settings):
 
     by: Annotated[str, AfterValidator(_check_rating)] = "melo"
     """The rating that standings show beside the score against the field, which always tells the best snapshot."""
-    matches_per_snapshot: PositiveInt = 6
-    """Rated matches per new snapshot, paired for maximum expected information."""
-    games_per_match: PositiveInt = 64
-    """Games per rated match, shared equally among its seat rotations."""
+    share: float = Field(0.05, gt=0, lt=1)
+    """The rated matches' share of the run's work. It is turned into a number of games by rule, without a clock."""
+    matches_per_snapshot: PositiveInt | None = None
+    """Rated matches per new snapshot; by default as many as `share` allows."""
+    games_per_match: PositiveInt = 16
+    """Games of a pair each time that it is chosen, shared equally among its seat rotations."""
     anchors: Annotated[tuple[str, ...], AfterValidator(checked_anchors)] = ()
-    """Scripted opponents, besides random play, each of which plays every new snapshot once: one-ply, mcts=N, or your
+    """Scripted opponents, besides random play, each of which plays every new snapshot: one-ply, mcts=N, or your
     own as `package.module:Name` or `file.py:Name`. They are rated, but never trained and never best."""
     melo: MeloSettings = MeloSettings()
     """Settings of multidimensional Elo, the reference."""

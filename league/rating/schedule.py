@@ -1,124 +1,150 @@
-"""Which rated matches to play next: first those that connect new snapshots, then maximum expected information."""
+"""Which rated matches to play next: newcomers meet many opponents, few games with each; then what is in doubt."""
 
 from __future__ import annotations
 
+import heapq
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import chain, combinations, zip_longest
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from league.errors import RatingError
-from league.rating.core import POINTS, Z95
-from league.rating.ledger import Ledger
-from league.rating.standings import best_ids
+from league.rating.forecast import Forecast
+from league.rating.ledger import Floats, Ints
 from league.records import PolicyId, Post, Rating, Snapshot
 
-Floats = NDArray[np.float64]
+FEWEST_OPPONENTS = 6
+"""The fewest opponents of a newcomer, anchors included, as far as the roster and the number of matches allow."""
 
-PRIOR_VARIANCE = (2000.0 / POINTS) ** 2
-"""Variance, in squared log-odds, of a policy without games: that of the Bradley-Terry prior."""
+MOST_OPPONENTS = 16
+"""A newcomer meets at most this many times log2(N) of N policies, so that N snapshots cost O(N log N) matches."""
 
-NOVELTY_BONUS = 0.05
-"""Bonus, in nats, for a pair that never met: strength need not be transitive."""
+FOR_NEWCOMERS = 0.75
+"""The share of the matches that newcomers may take. What they leave goes to the pairs most in doubt."""
 
-NEIGHBOURS = 2
-"""How many policies of similar rating a newcomer is paired with."""
+ENOUGH = 400
+"""Games after which a pair is not chosen again: the standard error of its score is then at most 0.025."""
+
+ENOUGH_WITH_ANCHOR = 64
+"""The same where one of the two is an anchor other than random play: its decisions may be slow tree searches."""
+
+_PROFILE = 128
+"""The most opponents whose predicted scores make up a policy's payoff profile."""
+
+
+class RatedMatch(NamedTuple):
+    """Policies in the order of the posts, and how many games they play."""
+
+    lineup: tuple[PolicyId, ...]
+    games: int
 
 
 def next_matches(
     snapshots: Sequence[Snapshot],
-    ledger: Ledger,
-    ratings: Mapping[PolicyId, Rating],
-    budget_games: int,
-    games_per_match: int,
+    known: Forecast,
+    matches: int,
+    games: int,
     posts: Sequence[Post],
     rng: np.random.Generator,
-) -> tuple[tuple[PolicyId, ...], ...]:
-    """The matches to play next, most urgent first, each as policies in the order of `posts`.
+) -> tuple[RatedMatch, ...]:
+    """The matches to play next in a game with several sides, most urgent first.
 
-    snapshots: the roster, oldest first, with its anchors. ratings: Bradley-Terry (mean score in one-sided games).
-    At most `budget_games // games_per_match` matches; fewer if no opponents are left.
+    snapshots: the roster, oldest first, with its anchors. known: its forecast. At most `matches` matches of `games`
+    games are chosen, fewer where all pairs have played enough; those of one lineup are returned as one longer match.
 
-    With several sides: (1) the anchors once among themselves, which gives them a common scale and, if roles differ,
-    measures the advantage of the seats; (2) each newcomer (no rated game yet) meets the anchors, then its parent, the
-    best, and its nearest neighbours, all newcomers one step at a time, which connects each even on a small budget; (3)
-    by expected information. Posts that a pair leaves open are filled with random play beside an anchor, else with
-    random companions of the role, the same on both sides. With one side: newcomers first, those of one round together,
-    then the widest intervals. Raises RatingError where a post's role has no snapshot.
+    (1) The anchors meet once among themselves, which gives them a common scale and, if roles differ, measures the
+    advantage of the seats. (2) Newcomers (no rated game yet) meet the anchors, their parent, the latest snapshot and
+    then everybody or, in a large roster or with few matches, a selection: half of it from equal strata of age, half by
+    payoff profile. They take turns, so that few matches connect them all. (3) The pair whose predicted score is most in
+    doubt plays, again and again.
+
+    Posts that a pair leaves open are filled with random play beside an anchor, else with random companions of the role,
+    the same on both sides. Raises RatingError where a post's role has no snapshot.
     """
-    matches = budget_games // games_per_match
-    for post in posts:
-        if not any(snapshot.role == post.role for snapshot in snapshots):
-            raise RatingError(f"no policy in the roster plays the role '{post.role}' that side {post.side} needs")
-    played = set(ledger.ids)
-    if len({post.side for post in posts}) == 1:
-        return _one_sided(snapshots, played, ratings, matches, games_per_match, posts)
-    pairing = _Pairing(snapshots, ledger, ratings, games_per_match, posts, rng)
-    lineups: list[tuple[PolicyId, ...]] = []
-    for x, y in pairing.connecting_pairs([i for i, snapshot in enumerate(snapshots) if snapshot.id not in played]):
-        if len(lineups) < matches:
-            lineups.append(pairing.play(x, y))
-    while len(lineups) < matches and (pair := pairing.most_informative_pair()):
-        lineups.append(pairing.play(*pair))
-    return tuple(lineups)
+    _require_roles(snapshots, posts)
+    pairing = _Pairing(snapshots, known, games, posts, rng)
+    for x, y in pairing.connecting_pairs(matches):
+        if len(pairing.chosen) < matches:
+            pairing.play(x, y)
+    pairing.play_most_doubtful(matches - len(pairing.chosen))
+    return _merged(pairing.chosen, games)
+
+
+def next_one_sided(
+    snapshots: Sequence[Snapshot],
+    ratings: Mapping[PolicyId, Rating],
+    matches: int,
+    games: int,
+    posts: Sequence[Post],
+) -> tuple[RatedMatch, ...]:
+    """The matches to play next in a game with one side; arguments and result as of `next_matches`.
+
+    ratings: mean scores. Newcomers (without a rating) play first, those of one round together, then each time the
+    policy with the widest interval.
+    """
+    _require_roles(snapshots, posts)
+    lineups = list(
+        dict.fromkeys(_lineup_of_contemporaries(s, snapshots, posts) for s in snapshots if s.id not in ratings)
+    )[:matches]
+    width = {s.id: ratings[s.id].high - ratings[s.id].low for s in snapshots if s.id in ratings}
+    counted = {policy: ratings[policy].games for policy in width}
+    while width and len(lineups) < matches:
+        snapshot = max((s for s in snapshots if s.id in width), key=lambda s: width[s.id])
+        lineup = _lineup_of_contemporaries(snapshot, snapshots, posts)
+        lineups.append(lineup)
+        for policy in {snapshot.id, *lineup} & width.keys():
+            width[policy] *= (counted[policy] / (counted[policy] + games)) ** 0.5
+            counted[policy] += games
+    return _merged(lineups, games)
 
 
 class _Pairing:
-    """The expected information of each pair while matches are chosen: every match chosen counts as played.
+    """The matches chosen so far, and the pairs to choose from; every match chosen counts as played.
 
-    Snapshots are given by their index in the roster, N of them.
+    Policies are given by their index in the roster, N of them.
     """
 
     def __init__(
         self,
         snapshots: Sequence[Snapshot],
-        ledger: Ledger,
-        ratings: Mapping[PolicyId, Rating],
+        known: Forecast,
         games: int,
         posts: Sequence[Post],
         rng: np.random.Generator,
     ) -> None:
-        self._snapshots, self._ratings, self._games, self._posts, self._rng = snapshots, ratings, games, posts, rng
-        self._place = {snapshot.id: i for i, snapshot in enumerate(snapshots)}
+        self.chosen: list[tuple[PolicyId, ...]] = []
+        self._snapshots, self._known, self._games, self._posts, self._rng = snapshots, known, games, posts, rng
+        self._added = np.zeros_like(known.games)
+        self._variance = known.variance
         self._anchor = np.array([snapshot.origin == "anchor" for snapshot in snapshots])
         self._zero = np.array([snapshot.zero for snapshot in snapshots])
         roles = sorted({snapshot.role for snapshot in snapshots})
         opposed = {(p.role, q.role) for p in posts for q in posts if p.side != q.side}
         facing = np.array([[(r, s) in opposed for s in roles] for r in roles])
         role = np.array([roles.index(snapshot.role) for snapshot in snapshots])
+        self._of_role = {name: role == number for number, name in enumerate(roles)}
         self._can_meet = facing[np.ix_(role, role)] & ~np.eye(len(snapshots), dtype=bool)
-        self._met = self._pairs_that_met(ledger)
-        self._strength = np.array([self._expected_rating(snapshot) for snapshot in snapshots]) / POINTS
-        self._variance = np.array([self._strength_variance(snapshot) for snapshot in snapshots])
-        # tanh does not overflow, and p (1 - p) is all that is needed of the logistic function.
-        self._outcome_variance = (1.0 - np.tanh((self._strength[:, None] - self._strength) / 2.0) ** 2) / 4.0
-        self._expected_gain = self._information_gain(slice(None))
+        columns = np.unique(np.linspace(0, len(snapshots) - 1, _PROFILE).astype(np.int64))
+        self._profile = np.where(self._can_meet, known.score, 0.5)[:, columns]
 
-    def connecting_pairs(self, newcomers: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """The pairs that connect anchors and newcomers to the roster, most urgent first."""
+    def connecting_pairs(self, matches: int) -> Iterator[tuple[int, int]]:
+        """The pairs that connect anchors and newcomers to the roster, most urgent first, of `matches` to be chosen."""
         for x, y in combinations(np.flatnonzero(self._anchor).tolist(), 2):
-            if self._can_meet[x, y] and not self._met[x, y]:
+            if self._can_meet[x, y] and not self._known.games[x, y]:
                 yield x, y
-        chosen: set[tuple[int, int]] = set()
-        links = [(x, self._connections(x)) for x in newcomers if not self._anchor[x]]
-        for step in range(max((len(others) for _, others in links), default=0)):
-            for x, others in links:
-                if step < len(others) and (others[step], x) not in chosen:
-                    chosen.add((x, others[step]))
-                    yield x, others[step]
+        newcomers = np.flatnonzero(~self._known.games.any(1) & ~self._anchor).tolist()
+        wanted = max(int(FOR_NEWCOMERS * matches / max(len(newcomers), 1)), FEWEST_OPPONENTS)
+        for step in zip_longest(*([(x, y) for y in self._opponents(x, wanted)] for x in newcomers)):
+            for x, y in filter(None, step):
+                # Two newcomers are each other's opponents, and companions have met, too.
+                if not self._added[x, y]:
+                    yield x, y
 
-    def most_informative_pair(self) -> tuple[int, int] | None:
-        """The pair with the highest expected information; None if no pair can play."""
-        top = self._expected_gain.max()
-        if not np.isfinite(top):
-            return None
-        equals = np.argwhere(self._expected_gain >= top - 1e-12)
-        x, y = equals[self._rng.integers(len(equals))].tolist()
-        return x, y
-
-    def play(self, x: int, y: int) -> tuple[PolicyId, ...]:
-        """A lineup with `x` against `y`, which counts as played from now on."""
+    def play(self, x: int, y: int) -> None:
+        """Choose a match of `x` against `y`."""
+        x, y = max(x, y), min(x, y)
         snapshots, posts = self._snapshots, self._posts
         fitting = [
             (i, j)
@@ -141,115 +167,112 @@ class _Pairing:
                 seated[k] = mates[post.role]
             else:
                 seated[k] = self._companion(post.role, with_anchor, set(seated.values()))
-        lineup = tuple(seated[k] for k in range(len(posts)))
-        self._assume_played(lineup)
-        return tuple(snapshots[k].id for k in lineup)
+        self.chosen.append(tuple(snapshots[seated[k]].id for k in range(len(posts))))
+        for one, other in combinations(range(len(posts)), 2):
+            if posts[one].side != posts[other].side and seated[one] != seated[other]:
+                self._added[seated[one], seated[other]] += self._games
+                self._added[seated[other], seated[one]] += self._games
 
-    def _connections(self, x: int) -> list[int]:
-        """The opponents of a newcomer, in order: anchors, parent, best, policies of similar rating."""
-        snapshot, meets = self._snapshots[x], np.flatnonzero(self._can_meet[x]).tolist()
-        anchors = [k for k in meets if self._anchor[k]]
-        parent = [self._place[p] for p in (snapshot.parent,) if p is not None and p in self._place]
-        bests = [self._place[p] for p in best_ids(self._snapshots, self._ratings).values()]
-        near = sorted(
-            (k for k in meets if not self._anchor[k] and self._snapshots[k].id in self._ratings),
-            key=lambda k: (abs(self._strength[k] - self._strength[x]), k),
-        )
-        wishes = [*anchors, *parent, *bests]
-        fresh = [k for k in near if k not in wishes]
-        return [k for k in dict.fromkeys([*wishes, *fresh[:NEIGHBOURS]]) if self._can_meet[x, k]]
+    def play_most_doubtful(self, matches: int) -> None:
+        """Choose `matches` matches, each of the pair most in doubt; fewer where all pairs have played enough."""
+        if matches <= 0:
+            return
+        scripted = self._anchor & ~self._zero
+        enough = np.where(scripted[:, None] | scripted, ENOUGH_WITH_ANCHOR, ENOUGH)
+        may_play = self._can_meet & ~(self._anchor[:, None] & self._anchor) & (self._played() < enough)
+        # Which of equally doubtful pairs comes first is left to chance.
+        pairs = self._rng.permutation(np.flatnonzero(np.triu(may_play)))
+        if matches < len(pairs):
+            # A match makes no pair more doubtful, so it is nobody else's turn.
+            pairs = pairs[np.argpartition(-self._doubt(pairs), matches - 1)[:matches]]
+        queue = [(-doubt, order) for order, doubt in enumerate(self._doubt(pairs).tolist())]
+        heapq.heapify(queue)
+        last = len(self.chosen) + matches
+        while queue and len(self.chosen) < last:
+            before, order = heapq.heappop(queue)
+            x, y = divmod(int(pairs[order]), len(self._snapshots))
+            # The two may have met since then, as companions of others.
+            if -before <= (now := float(self._doubt(pairs[order : order + 1])[0])):
+                self.play(x, y)
+                now = float(self._doubt(pairs[order : order + 1])[0])
+            if self._known.games[x, y] + self._added[x, y] < enough[x, y]:
+                heapq.heappush(queue, (-now, order))
+
+    def _opponents(self, x: int, wanted: int) -> list[int]:
+        """The opponents of a newcomer, most urgent first: `wanted` of them, but always all anchors and two others."""
+        able = np.flatnonzero(self._can_meet[x])
+        anchors, others = able[self._anchor[able]], able[~self._anchor[able]]
+        most = max(min(wanted - len(anchors), int(MOST_OPPONENTS * np.log2(len(self._snapshots)))), 2)
+        parent = [k for k in others.tolist() if self._snapshots[k].id == self._snapshots[x].parent]
+        first = list(dict.fromkeys([*parent, *others[-1:].tolist()]))
+        rest = others[~np.isin(others, first)]
+        if len(others) <= most:
+            return [*anchors.tolist(), *first, *self._rng.permutation(rest).tolist()]
+        count = most - len(first)
+        by_age = self._spread_by_age(rest, count - count // 2)
+        known = np.array([*anchors.tolist(), *first, *by_age], dtype=np.int64)
+        by_profile = self._spread_by_profile(rest[~np.isin(rest, known)], known, count // 2)
+        turns = chain.from_iterable(zip_longest(by_age, by_profile))
+        return [*anchors.tolist(), *first, *(k for k in turns if k is not None)]
+
+    def _spread_by_age(self, candidates: Ints, count: int) -> list[int]:
+        """One of each of `count` equal strata of candidates, which are ordered by age, in random order."""
+        bounds = np.arange(count + 1) * len(candidates) // max(count, 1)
+        picks: list[int] = self._rng.permutation(candidates[self._rng.integers(bounds[:-1], bounds[1:])]).tolist()
+        return picks
+
+    def _spread_by_profile(self, candidates: Ints, known: Ints, count: int) -> list[int]:
+        """`count` candidates, each time the one whose profile is farthest from those of all `known` and picked ones.
+
+        Greedy k-centre (Gonzalez 1985, "Clustering to Minimize the Maximum Intercluster Distance"). Profiles, unlike
+        ratings, tell apart two that are equally strong and beaten by different policies, and near copies are met once.
+        """
+        profiles = self._profile[candidates]
+        squares = (profiles**2).sum(1)
+
+        def squared_distance(to: Floats) -> Floats:
+            found: Floats = squares[:, None] + (to**2).sum(1) - 2.0 * profiles @ to.T
+            return found
+
+        nearest = squared_distance(self._profile[known]).min(1)
+        picks: list[int] = []
+        for _ in range(count):
+            pick = int(nearest.argmax())
+            picks.append(int(candidates[pick]))
+            nearest = np.minimum(nearest, squared_distance(profiles[pick : pick + 1])[:, 0])
+            nearest[pick] = -np.inf
+        return picks
 
     def _companion(self, role: str, with_anchor: bool, taken: set[int]) -> int:
         """A policy for an open post, unseated if possible: random play if `with_anchor`, else any snapshot."""
-        able = [i for i, snapshot in enumerate(self._snapshots) if snapshot.role == role]
-        able = [i for i in able if (self._zero[i] if with_anchor else not self._anchor[i])] or able
-        able = [i for i in able if i not in taken] or able
-        return int(self._rng.choice(able))
+        able = np.flatnonzero(self._of_role[role] & (self._zero if with_anchor else ~self._anchor))
+        able = able if len(able) else np.flatnonzero(self._of_role[role])
+        unseated = able[~np.isin(able, list(taken))]
+        return int(self._rng.choice(unseated if len(unseated) else able))
 
-    def _assume_played(self, lineup: Sequence[int]) -> None:
-        """Update variances and expected gains as if the match had been played."""
-        sides: dict[int, list[int]] = {}
-        for post, who in zip(self._posts, lineup, strict=True):
-            sides.setdefault(post.side, []).append(who)
-        information = dict.fromkeys(lineup, 0.0)
-        for one, other in combinations(sides.values(), 2):
-            for a in one:
-                for b in other:
-                    self._met[a, b] = self._met[b, a] = True
-                    if a != b:
-                        information[a] += self._outcome_variance[a, b]
-                        information[b] += self._outcome_variance[a, b]
-        for who, gained in information.items():
-            self._variance[who] /= 1.0 + self._games * gained * self._variance[who]
-        rows = sorted(information)
-        self._expected_gain[rows] = self._information_gain(rows)
-        self._expected_gain[:, rows] = self._expected_gain[rows].T
+    def _played(self) -> Floats:
+        """`[N, N]` games of each pair, with those of the matches chosen."""
+        return self._known.games + self._added
 
-    def _information_gain(self, rows: list[int] | slice) -> Floats:
-        """`[rows, N]` expected gain in information of a match, in nats; minus infinity where two cannot meet.
+    def _doubt(self, pairs: Ints) -> Floats:
+        """`[n]` the doubt that the matches chosen leave about pairs, each given by its place in the flattened `[N, N]`.
 
-        Half the growth of the log-determinant of the Fisher information (D-optimal design; Chaloner and Verdinelli
-        1995, "Bayesian Experimental Design"), with both strengths independent: ½ log(1 + n p(1-p) (var a + var b)).
+        A normal posterior: g more games of variance v turn the variance d^2 into 1 / (1 / d^2 + g / v).
         """
-        variance = self._variance[rows, None] + self._variance
-        gain = 0.5 * np.log1p(self._games * self._outcome_variance[rows] * variance) + NOVELTY_BONUS * ~self._met[rows]
-        pointless = ~self._can_meet[rows] | (self._anchor[rows, None] & self._anchor)
-        return np.where(pointless, -np.inf, gain)
-
-    def _pairs_that_met(self, ledger: Ledger) -> NDArray[np.bool_]:
-        """`[N, N]` who has met whom, on whichever sides; policies of the ledger that are not here are passed over."""
-        here = [(number, self._place[policy]) for number, policy in enumerate(ledger.ids) if policy in self._place]
-        numbers, places = np.array(here, dtype=np.int64).reshape(-1, 2).T
-        met = np.zeros((len(self._place), len(self._place)), dtype=bool)
-        met[np.ix_(places, places)] = ledger.played_together()[np.ix_(numbers, numbers)]
-        return met
-
-    def _expected_rating(self, snapshot: Snapshot) -> float:
-        """Its rating in Elo points, else its parent's, else the mean of its role's."""
-        for policy in (snapshot.id, snapshot.parent):
-            if policy is not None and policy in self._ratings:
-                return self._ratings[policy].value
-        known = [
-            self._ratings[s.id].value
-            for s in self._snapshots
-            if s.role == snapshot.role and s.origin != "anchor" and s.id in self._ratings
-        ]
-        return float(np.mean(known)) if known else 0.0
-
-    def _strength_variance(self, snapshot: Snapshot) -> float:
-        """Variance of its strength in squared log-odds, from its interval; random play's is 0, by definition."""
-        if snapshot.zero:
-            return 0.0
-        rating = self._ratings.get(snapshot.id)
-        return (
-            PRIOR_VARIANCE
-            if rating is None
-            else min(PRIOR_VARIANCE, ((rating.high - rating.low) / (2.0 * Z95 * POINTS)) ** 2)
-        )
+        squared = self._known.doubt.take(pairs) ** 2
+        narrowed: Floats = np.sqrt(squared / (1.0 + squared * self._added.take(pairs) / self._variance.take(pairs)))
+        return narrowed
 
 
-def _one_sided(
-    snapshots: Sequence[Snapshot],
-    played: set[PolicyId],
-    ratings: Mapping[PolicyId, Rating],
-    matches: int,
-    games: int,
-    posts: Sequence[Post],
-) -> tuple[tuple[PolicyId, ...], ...]:
-    """Lineups of one side: newcomers in order, then each time that of the policy with the widest interval."""
-    lineups = list(
-        dict.fromkeys(_lineup_of_contemporaries(s, snapshots, posts) for s in snapshots if s.id not in played)
-    )[:matches]
-    width = {s.id: ratings[s.id].high - ratings[s.id].low for s in snapshots if s.id in ratings}
-    counted = {policy: ratings[policy].games for policy in width}
-    while width and len(lineups) < matches:
-        snapshot = max((s for s in snapshots if s.id in width), key=lambda s: width[s.id])
-        lineup = _lineup_of_contemporaries(snapshot, snapshots, posts)
-        lineups.append(lineup)
-        for policy in {snapshot.id, *lineup} & width.keys():
-            width[policy] *= (counted[policy] / (counted[policy] + games)) ** 0.5
-            counted[policy] += games
-    return tuple(lineups)
+def _require_roles(snapshots: Sequence[Snapshot], posts: Sequence[Post]) -> None:
+    for post in posts:
+        if not any(snapshot.role == post.role for snapshot in snapshots):
+            raise RatingError(f"no policy in the roster plays the role '{post.role}' that side {post.side} needs")
+
+
+def _merged(lineups: Sequence[tuple[PolicyId, ...]], games: int) -> tuple[RatedMatch, ...]:
+    """One match for each lineup, in the order of first appearance. games: of each time that it was chosen."""
+    return tuple(RatedMatch(lineup, times * games) for lineup, times in Counter(lineups).items())
 
 
 def _lineup_of_contemporaries(

@@ -25,6 +25,7 @@ from league.matchmaking.posts import by_seat
 from league.records import PolicyId, Post
 from league.run.folders import require_run
 from league.run.learners import new_learner, start_from
+from league.run.rated_budget import rated_turns
 from league.run.roster.anchors import anchors_for
 from league.run.roster.game_facts import keep_facts
 from league.run.roster.roster import Roster
@@ -43,8 +44,8 @@ class Parts:
     """The parts of a league. posts: filled by the lineups of training tables.
 
     tables: the learners of each training table, by role. parents: by learner, the policy that it starts from
-    (`population.init`). tuning: how the machine is used. tuned_before: the tuning that the run used until now, as
-    `Tuning.to_dict`; None for a new run.
+    (`population.init`). rated_turns: turns of rated games for each set of new snapshots. tuning: how the machine is
+    used. tuned_before: the tuning that the run used until now, as `Tuning.to_dict`; None for a new run.
     """
 
     store: Store
@@ -54,6 +55,7 @@ class Parts:
     posts: tuple[Post, ...]
     tables: tuple[tuple[Learner, ...], ...]
     parents: Mapping[str, PolicyId]
+    rated_turns: float
     tuning: Tuning
     tuned_before: Mapping[str, object] | None
 
@@ -125,6 +127,7 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
             posts=posts,
             tables=tables,
             parents=parents,
+            rated_turns=rated_turns(config, slots, native),
             tuning=tuning,
             tuned_before=before,
         )

@@ -76,6 +76,12 @@ class Reading(ABC):
         """The id of the ledger's last match; 0 if it is empty. Ids run from 1 without gaps."""
         return int(self.query("SELECT COALESCE(MAX(id), 0) FROM matches")[0][0])
 
+    def turns_per_game(self) -> float | None:
+        """Mean turns of a rated game, of the last thousand matches; None before any."""
+        latest = "SELECT turns, games FROM matches ORDER BY id DESC LIMIT 1000"
+        turns, games = self.query(f"SELECT SUM(turns), SUM(games) FROM ({latest})")[0]
+        return float(turns / games) if games else None
+
     def results(self, since: int = 0, of: PolicyId | None = None) -> list[MatchResult]:
         """The ledger in order, as records. since: only matches with a higher id. of: only matches of this policy."""
         which, values = "> ?", tuple[object, ...]([since])

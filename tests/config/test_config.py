@@ -316,6 +316,8 @@ def test_differences_name_the_keys_and_both_values():
         ("rating.by=elo", False),
         ("rating.elo.k=8", False),
         ("rating.games_per_match=2", True),
+        ("rating.matches_per_snapshot=6", True),
+        ("rating.share=0.1", True),
         ("rating.bradley_terry.prior=100", True),
         ("seed=1", True),
         ("matchmaking.self_play=0.4", True),
@@ -323,6 +325,21 @@ def test_differences_name_the_keys_and_both_values():
 )
 def test_a_run_goes_on_only_where_nothing_that_it_learnt_by_differs(override, blocks):
     assert bool(blocking_differences(to_dict(load(None)), to_dict(load(None, [override])))) is blocks
+
+
+def test_a_run_of_before_the_share_goes_on_with_the_matches_it_had():
+    stored = from_dict({"rating": {"matches_per_snapshot": 6, "games_per_match": 64}})
+    assert blocking_differences(to_dict(stored), to_dict(from_dict(to_dict(stored)))) == []
+    assert blocking_differences(to_dict(stored), to_dict(from_dict({}))) == [
+        Difference("rating.matches_per_snapshot", 6, None),
+        Difference("rating.games_per_match", 64, 16),
+    ]
+
+
+@pytest.mark.parametrize("share", ["0", "1", "-0.1"])
+def test_the_share_of_rated_matches_lies_between_nothing_and_everything(share):
+    with pytest.raises(ConfigError, match=r"rating\.share"):
+        load(None, [f"rating.share={share}"])
 
 
 def test_the_reference_has_every_key_of_every_kind_with_its_documentation():

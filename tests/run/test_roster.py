@@ -184,6 +184,19 @@ def test_the_first_newcomer_waits_behind_nobody() -> None:
     assert {fixture.contestants[0][0] for fixture in found} == {"random", FIRST.id, SECOND.id}
 
 
+def test_the_share_decides_how_many_games_unless_matches_are_set_and_never_less_than_the_floor() -> None:
+    there = roster(BOARD, FIRST, SECOND)
+
+    def games(settings: RatingConfig, allowed: float) -> int:
+        return sum(fixture.games for fixture in fixtures_for(settings, there, [SECOND], 5, allowed))
+
+    assert games(RatingConfig(), 500.0) == 31 * 16  # whole matches
+    assert games(RatingConfig(), 20.0) == 6 * 16
+    assert games(RatingConfig(matches_per_snapshot=2, games_per_match=10), 500.0) == 3 * 10  # three are unrated
+    # Of three pairs none plays more than 400 games.
+    assert games(RatingConfig(), 10_000.0) == 3 * 400
+
+
 def test_where_roles_differ_policies_are_compared_with_the_same_others() -> None:
     wolves = [snapshot(f"aaa{n}", n, "wolf", "wolf") for n in range(2)]
     hares = [snapshot(f"bbb{n}", n, "hare", "hare") for n in range(2)]

@@ -1,0 +1,80 @@
+"""What is known about every pair of a roster: the games played, the predicted score, and how wrong it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from league.rating.ledger import Floats, Ledger
+from league.records import PolicyId, Snapshot
+
+if TYPE_CHECKING:
+    from league.rating.fitted_payoff import FittedPayoff
+
+_LEAST_VARIANCE = 0.01
+"""The smallest variance of a game's result that is assumed: a sure prediction may be wrong."""
+
+_UNKNOWN = 0.25
+"""The doubt about a pair of which one has played no rated game."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What is known about each pair of a roster of N policies; rows against columns.
+
+    games: `[N, N]` rated games between the two. score: `[N, N]` the predicted mean result, in [0, 1]. doubt: `[N, N]`
+    the standard deviation of what is not known about that score, after the games played.
+    """
+
+    games: Floats
+    score: Floats
+    doubt: Floats
+
+    @property
+    def variance(self) -> Floats:
+        """`[N, N]` the variance of one game's result, as if there were no draws."""
+        return np.maximum(self.score * (1.0 - self.score), _LEAST_VARIANCE)
+
+
+def forecast(snapshots: Sequence[Snapshot], ledger: Ledger, payoff: FittedPayoff | None) -> Forecast:
+    """The forecast by the payoff model of a ledger, None if it is empty.
+
+    A policy that has played no rated game is predicted like its parent. One without such a parent scores 0.5.
+    """
+    games = pair_games(ledger, [one.id for one in snapshots])
+    score, doubt = np.full(games.shape, 0.5), np.full(games.shape, _UNKNOWN)
+    if payoff is not None:
+        place = {policy: number for number, policy in enumerate(payoff.ids)}
+        own = np.array([place.get(one.id, -1) for one in snapshots])
+        parent = np.array([place.get(one.parent or "", -1) for one in snapshots])
+        like = np.where(own >= 0, own, parent)
+        known, found = np.flatnonzero(like >= 0), np.flatnonzero(own >= 0)
+        score[np.ix_(known, known)] = payoff.model.scores()[np.ix_(like[known], like[known])]
+        doubt[np.ix_(found, found)] = payoff.model.doubt()[np.ix_(own[found], own[found])]
+    return Forecast(games, score, doubt)
+
+
+def pair_games(ledger: Ledger, ids: Sequence[PolicyId]) -> Floats:
+    """`[N, N]` games between the policies `ids`. Policies of the ledger that are not among them are passed over.
+
+    Between more than two sides every pair of sides counts. A policy counts once for a side, and never against itself.
+    """
+    place = {policy: index for index, policy in enumerate(ids)}
+    index = np.array([place.get(policy, -1) for policy in ledger.ids], dtype=np.int64)
+    count = len(ids)
+    games = np.zeros((count, count))
+    for table in ledger.tables:
+        for post, (side, _) in enumerate(table.posts):
+            for other, (against, _) in enumerate(table.posts[:post]):
+                if side == against:
+                    continue
+                one, two = index[table.members[:, other]], index[table.members[:, post]]
+                use = (one >= 0) & (two >= 0) & (one != two)
+                use &= table.first_occurrence(other, table.sides[against].start)
+                use &= table.first_occurrence(post, table.sides[side].start)
+                key = (one * count + two)[use]
+                games += np.bincount(key, table.counts.sum(1)[use], count * count).reshape(count, count)
+    return games + games.T
