@@ -28,13 +28,14 @@ _SHAPE_SHARE, _FIT_SHARE = 0.5, 0.8
 
 @dataclass(frozen=True, kw_only=True)
 class FittedPayoff:
-    """The payoff model of a ledger. ids: its N policies, in the order of their numbers.
+    """The payoff model of a ledger. ids: its N policies, in the order of their numbers. pairs: those that met.
 
     goodness: of predictions for held-out pairs; None for few pairs. group: `[N]` the role's number (`role_groups`).
     faces: `[G, G]` whether policies of two roles play each other. zero: `[N]` random play.
     """
 
     ids: tuple[PolicyId, ...]
+    pairs: Pairs
     model: PayoffModel
     goodness: GoodnessOfFit | None
     group: Ints
@@ -45,6 +46,15 @@ class FittedPayoff:
         """`[N, N]` whether two different policies can be opponents."""
         found: Bools = self.faces[np.ix_(self.group, self.group)] & ~np.eye(len(self.ids), dtype=bool)
         return found
+
+    def seen(self, a: PolicyId, b: PolicyId) -> tuple[int, float | None]:
+        """How many games `a` and `b` have played against each other, and the mean result of `a`; None without any."""
+        one, other = self.ids.index(a), self.ids.index(b)
+        found = np.flatnonzero((self.pairs.first == min(one, other)) & (self.pairs.second == max(one, other)))
+        if not len(found):
+            return 0, None
+        score = float(self.pairs.score[found[0]])
+        return round(float(self.pairs.games[found[0]])), score if one < other else 1.0 - score
 
     def predict(self, a: PolicyId, b: PolicyId) -> tuple[float, float, float] | None:
         """The mean result in [0, 1] of `a` against `b`, and its 95 % interval; None if they cannot be opponents."""
@@ -99,6 +109,7 @@ def fitted_payoff(
     zero = np.array([policy in anchors for policy in ledger.ids], dtype=bool)
     fitted = FittedPayoff(
         ids=tuple(ledger.ids),
+        pairs=pairs,
         model=model,
         goodness=goodness and replace(goodness, highest=_highest(model, zero)),
         group=group,

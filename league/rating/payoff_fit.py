@@ -34,7 +34,9 @@ DEVIATION = 0.05
 """The tau^2 that is assumed before any games, with the weight of `_ASSUMED` pairs."""
 
 _ASSUMED = 4.0
-_ROUNDS = 2
+_ROUGH, _FINE = 1e-6, 1e-9
+"""Relative changes in the log-posterior at which a fit ends."""
+
 _CERTAIN = 1e-9
 
 
@@ -81,13 +83,14 @@ def _path(
         for number in np.flatnonzero(free):
             if parents[number] >= 0:
                 vectors[number] = vectors[parents[number]]
-        return [problem.solve(vectors, known.deviation, free, rounds=1)]
+        return [problem.solve(vectors, known.deviation, free, (_FINE,))]
     found: list[PayoffModel] = []
     vectors, deviation = problem.first_guess(), DEVIATION
     for components in range(most + 1):
         if components:
             vectors = problem.grown(vectors, found[-1].effect)
-        rounds = _ROUNDS if components == most else 1
+        # A model that only begins the next one need not be exact.
+        rounds = (_ROUGH, _FINE) if components == most else (_ROUGH,)
         found.append(problem.solve(vectors, deviation, np.ones(problem.count, dtype=bool), rounds))
         vectors, deviation = found[-1].vectors, found[-1].deviation
     return found
@@ -129,11 +132,11 @@ class _Problem:
         k = (vectors.shape[1] - 1) // 2
         return np.column_stack([vectors[:, : 1 + k], scale * x, vectors[:, 1 + k :], scale * y])
 
-    def solve(self, vectors: Floats, deviation: float, free: Bools, rounds: int) -> PayoffModel:
-        """The maximum from a start, with the deviations re-estimated `rounds` times. free: `[N]` who may change."""
-        for _ in range(rounds):
+    def solve(self, vectors: Floats, deviation: float, free: Bools, rounds: tuple[float, ...]) -> PayoffModel:
+        """The maximum from a start. free: `[N]` who may change. rounds: tolerances; tau^2 is estimated after each."""
+        for tolerance in rounds:
             weight = self.games / (1.0 + deviation * self._information(vectors))
-            vectors = self._maximise(vectors, weight, free) if free.any() else vectors
+            vectors = self._maximise(vectors, weight, free, tolerance) if free.any() else vectors
             deviation = self._deviation(vectors, deviation) if free.all() else deviation
         information = self._information(vectors)
         eta = self._log_odds(vectors)
@@ -155,7 +158,7 @@ class _Problem:
             information=information,
         )
 
-    def _maximise(self, start: Floats, weight: Floats, free: Bools) -> Floats:
+    def _maximise(self, start: Floats, weight: Floats, free: Bools, tolerance: float) -> Floats:
         """The vectors of the highest posterior, `weight` `[M]` games of each pair counting.
 
         Quasi-Newton steps in coordinates in which each policy's own information is the identity.
@@ -188,7 +191,7 @@ class _Problem:
             begin,
             jac=True,
             method="L-BFGS-B",
-            options={"maxiter": 2000, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-3},
+            options={"maxiter": 2000, "maxcor": 20, "ftol": tolerance, "gtol": 1e-3},
         )
         if not np.isfinite(found.x).all():
             raise RatingError("the fit of the payoff did not converge: a parameter is not finite")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from league.errors import PolicyError
-from league.rating.payoff import Payoff
 from league.run.roster.ranking import Ranking
 
 if TYPE_CHECKING:
@@ -44,8 +43,7 @@ def predict(ranking: Ranking, a: str, b: str) -> Prediction:
             if payoff is None or snapshot.id not in payoff.ids:
                 raise PolicyError(f"{snapshot.name} has played no rated game yet, so nothing can be predicted")
         raise PolicyError(f"{one.name} and {other.name} are never opponents: they play '{one.role}' and '{other.role}'")
-    played = Payoff.of(ranking.ratings.ledger)
-    games = played.games(one.id, other.id)
+    games, seen = payoff.seen(one.id, other.id)
     score, low, high = found
     return Prediction(
         a=one.name,
@@ -54,6 +52,6 @@ def predict(ranking: Ranking, a: str, b: str) -> Prediction:
         low=low,
         high=high,
         games=games,
-        seen=played.score(one.id, other.id) if games else None,
+        seen=seen,
         goodness=payoff.goodness,
     )

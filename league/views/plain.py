@@ -84,10 +84,11 @@ class PlainConsole:
             of = f" {clean(role)}" if len(event.standings) > 1 else ""
             for line in lines:
                 if line.best:
-                    value, low, high = line.rating.value, line.rating.low, line.rating.high
-                    digits = places([value, half_width(low, high)])
-                    rating = interval(value, low, high, digits, signed=not one_sided)
-                    yield f"best{of} {clean(line.snapshot.name)} {rating}"
+                    # The score against the field, which orders the standings; one-sided games have mean scores.
+                    shown = line.rating if one_sided or line.field is None else line.field
+                    digits = 3 if shown is line.field else places([shown.value, half_width(shown.low, shown.high)])
+                    score = interval(shown.value, shown.low, shown.high, digits)
+                    yield f"best{of} {clean(line.snapshot.name)} {score}"
 
     def _write(self, line: str) -> None:
         # Characters that the stream cannot encode become question marks: a log line must not raise an error.

@@ -21,8 +21,8 @@ FOLDER = "tensorboard"
 class TensorBoard:
     """Writes a run's events. The step of every point is the run's total of agent-steps.
 
-    Tags: `LEARNER/METRIC`, `rating/LEARNER` (of the learner's latest snapshot in the standings), `phase/NAME` (seconds)
-    and `run/…`. A resumed run first drops the points after its last committed round, so that none is written twice.
+    Tags: `LEARNER/METRIC`, `rating/LEARNER` and `field/LEARNER` (of the learner's latest snapshot in the standings),
+    `phase/NAME` (seconds) and `run/…`. A resumed run first drops the points after its last committed round, so that none is written twice.
     Raises ConfigError if the package is missing.
     """
 
@@ -55,6 +55,7 @@ def points(event: RoundFinished) -> dict[str, float]:
     """The finite values of a round, by tag."""
     found = {f"{learner}/{name}": value for learner, values in event.metrics.items() for name, value in values.items()}
     found |= {f"rating/{line.snapshot.learner}": line.rating.value for line in _latest(event)}
+    found |= {f"field/{line.snapshot.learner}": line.field.value for line in _latest(event) if line.field is not None}
     found |= {f"phase/{name}": seconds for name, seconds in event.phases.items()}
     found |= {"run/steps_per_second": event.steps_per_second, "run/seconds": event.seconds, "run/round": event.round}
     return {tag.replace(" ", "_"): float(value) for tag, value in found.items() if math.isfinite(value)}

@@ -26,7 +26,7 @@ def test_a_run_reads_as_one_line_for_each_thing_that_happened() -> None:
         "round 0  warning  a warning",
         "round 12  exploit  main-3 ← main-1  entropy 0.01→0.0125",
         "round 10  snapshot  main.2 00020002",
-        "round 12  steps 393k  16.4k/s  eta 1m40s  best main.11 +382 ±35  return 0.0213  entropy 1.23",
+        "round 12  steps 393k  16.4k/s  eta 1m40s  best main.11 0.818 ±0.020  return 0.0213  entropy 1.23",
         "round 12  stopped by an interrupt after 24s, 393k agent-steps",
     ]
 
@@ -64,7 +64,7 @@ def test_several_learners_are_summed_up_by_their_range() -> None:
 
 def test_every_role_names_its_best_and_one_sided_ratings_have_no_sign() -> None:
     for name, part in (
-        ("roles", "best adversary adversary.3 +382 ±35  best agent agent.3"),
+        ("roles", "best adversary adversary.3 0.818 ±0.020  best agent agent.3"),
         ("one side", "best main.3 382 ±35"),
     ):
         stream = io.StringIO()
