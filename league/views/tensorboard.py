@@ -22,8 +22,8 @@ class TensorBoard:
     """Writes a run's events. The step of every point is the run's total of agent-steps.
 
     Tags: `LEARNER/METRIC`, `rating/LEARNER` and `field/LEARNER` (of the learner's latest snapshot in the standings),
-    `phase/NAME` (seconds) and `run/…`. A resumed run first drops the points after its last committed round, so that none is written twice.
-    Raises ConfigError if the package is missing.
+    `phase/NAME` (seconds) and `run/…`. A resumed run first drops the points after its last committed round, so that
+    none is written twice. Raises ConfigError if the package is missing.
     """
 
     def __init__(self, folder: Path) -> None:
