@@ -27,6 +27,7 @@ from league.run.budget import Budget, Interruption, RoundClock, RoundDropped
 from league.run.open import open_league
 from league.run.pairing import fixtures_for
 from league.run.progress import LearnerProgress
+from league.run.roster.ranking import open_ranking
 from league.run.rounds import Round, total_phases, training_jobs, view_of
 from league.run.snapshots import write_snapshot
 from league.storage.provenance import differences, provenance
@@ -60,6 +61,7 @@ class League:
         parts = open_league(config, self.folder, retune)
         self._tuning_changes = parts.tuning.changes_since(parts.tuned_before)
         self.store, self.roster, self.executor = parts.store, parts.roster, parts.executor
+        self._for_readers = self.roster.ranking
         self.tables, self.learners = parts.tables, parts.learners
         self.matchmaker, self.posts, self._rated_turns = parts.matchmaker, parts.posts, parts.rated_turns
         self.progress = {one.name: LearnerProgress(parts.parents.get(one.name)) for one in self.learners}
@@ -195,12 +197,16 @@ class League:
         self._training = [row for row in [*self._training, *this.training] if row.round > this.number - _HISTORY]
         if this.results:
             self.roster.ratings.add(this.results)
+        if self._for_readers is not self.roster.ranking:
+            self._for_readers.entrants.snapshots += this.taken
+            if this.results:
+                self._for_readers.ratings.add(this.results)
         with self.store.transaction():
             for snapshot in this.taken:
                 self.store.put_snapshot(snapshot, time.time())
             self.store.put_results(this.results)
             if this.results:
-                self.roster.ratings.cache(self.store)
+                self._for_readers.ratings.cache(self.store)
             for one in this.trained:
                 self.store.put_training(one.results)
             for learner, found in this.metrics.items():
@@ -239,6 +245,9 @@ class League:
         else:
             self.round_number, self.steps = last.round, last.steps
             self._add_new_anchors()
+            # Guests change nothing in a run, so its roster lacks them; but the cache is for readers, who see them.
+            if any(one.guest for one in self.store.snapshots()):
+                self._for_readers = open_ranking(self.store)
             # Hyperparameters come first: what a learner makes anew while it loads, such as its optimiser, needs them.
             for learner in self.learners:
                 self.progress[learner.name] = LearnerProgress.restore(learner, last.learners[learner.name])

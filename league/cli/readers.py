@@ -72,7 +72,7 @@ def show_standings(run: str | None, by: str | None, role: str | None, seat: bool
     if by == ALL:
         compare_ratings(run, role, as_json)
         return
-    found = _read_standings(run, by, role, seat)
+    found = read_standings(run, by, role, seat)
     if as_json:
         print_json(found.record())
         return
@@ -92,7 +92,7 @@ def watch_standings(run: str | None, by: str | None, role: str | None, seat: boo
             time.sleep(2)
     with Live(console=Console(highlight=False), screen=True, auto_refresh=False) as live:
         while True:
-            parts = _read_standings(run, by, role, seat, quiet=True).tables(False)
+            parts = read_standings(run, by, role, seat, quiet=True).tables(False)
             live.update(Group(*parts, Text("Ctrl-C ends", "dim")), refresh=True)
             time.sleep(2)
 
@@ -206,7 +206,7 @@ def _run_row(folder: Path) -> RunRow:
     )
 
 
-def _read_standings(run: str | None, by: str | None, role: str | None, seat: bool, quiet: bool = False) -> _Shown:
+def read_standings(run: str | None, by: str | None, role: str | None, seat: bool, quiet: bool = False) -> _Shown:
     with Store.reader(found_run(run, quiet)) as store:
         ranking = open_ranking(store, places=seat)
         roles = [ranking.game.role(role)] if role else ranking.game.roles
@@ -235,7 +235,7 @@ def _standing_record(line: Standing) -> dict[str, object]:
         "learner": snapshot.learner,
         "round": snapshot.round,
         "steps": snapshot.steps,
-        "origin": snapshot.origin,
+        "origin": "guest" if snapshot.guest else snapshot.origin,
         "rating": line.rating.value,
         "low": line.rating.low,
         "high": line.rating.high,

@@ -84,12 +84,25 @@ def predict(
 def rate(
     *,
     run: RunOption = None,
-    by: Annotated[
-        str | None, Parameter(help="A rating to compute in addition to bradley-terry; default: the config's.")
-    ] = None,
+    by: Annotated[str | None, Parameter(help="A rating to compute in addition to melo; default: the config's.")] = None,
+    guest: Annotated[
+        tuple[str, ...],
+        Parameter(
+            "--guest",
+            help="POLICY from outside the run: rate it by games against the run's snapshots; repeatable.",
+            consume_multiple=False,
+            negative=(),
+        ),
+    ] = (),
+    games: Annotated[int, Parameter(help="Rated games of each guest, spread over the roster.")] = 1000,
     json: JsonFlag = False,
 ) -> None:
-    """Recompute all ratings from the ledger, show what differs from the cache, and update the cache."""
+    """Recompute all ratings from the ledger and update the cache; with guests, play their rated games first."""
+    if guest:
+        from league.cli.rating import rate_guests
+
+        rate_guests(run, guest, games=games, by=by, as_json=json)
+        return
     from league.cli.readers import rate_run
 
     rate_run(run, by, json)

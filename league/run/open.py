@@ -100,7 +100,7 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
         for learner in learners:
             learner.microbatch_rows = tuning.microbatch_rows
         keep_facts(store, roster.ranking.game)
-        roster.ranking.load(store)
+        roster.ranking.load(store, guests=False)
         roster.entrants.join(anchors)
 
         def new_game(count: int) -> Game:

@@ -116,21 +116,23 @@ class Reading(ABC):
         )
         return {(id, seat): (episodes, total, square) for id, seat, episodes, total, square in found}
 
-    def ledger(self, scored: bool = True, upto: int | None = None) -> Ledger:
+    def ledger(self, scored: bool = True, upto: int | None = None, guests: bool = True) -> Ledger:
         """The ledger as columns. scored: include score sums, which take as long to read as everything else.
 
-        upto: only matches up to this id.
+        upto: only matches up to this id. guests: include the matches of guests.
         """
         from league.rating.ledger import Ledger
 
         names = dict(self.query("SELECT seq, id FROM snapshots"))
         ledger, last = Ledger(scored=scored), self.last_match() if upto is None else upto
+        which = rows.EVERY if guests else rows.WITHOUT_GUESTS
         for since in range(0, last, _MATCHES_PER_READ):
             upto = min(since + _MATCHES_PER_READ, last)
-            matches = self.query(rows.MATCH_COLUMNS, since, upto)
-            posts = self.query(rows.POST_COLUMNS, since, upto)
-            scores = self.query(rows.SCORES, since, upto) if scored else []
-            ledger.append(rows.read_columns(names, matches[0], posts[0], scores))
+            matches = self.query(rows.MATCH_COLUMNS.format(which=which), since, upto)
+            posts = self.query(rows.POST_COLUMNS.format(which=which), since, upto)
+            scores = self.query(rows.SCORES.format(which=which), since, upto) if scored else []
+            if posts[0][0] is not None:
+                ledger.append(rows.read_columns(names, matches[0], posts[0], scores))
         return ledger
 
     def training(self, rounds: int | None = None) -> list[TrainingResult]:

@@ -21,13 +21,17 @@ Row = dict[str, object]
 # order of a subquery for aggregates whose result depends on it.
 MATCH_COLUMNS = (
     "SELECT group_concat(placements, ';'), group_concat(paired), group_concat(episodes) FROM "
-    "(SELECT placements, paired, episodes FROM matches WHERE id > ? AND id <= ? ORDER BY id)"
+    "(SELECT placements, paired, episodes FROM matches WHERE id > ? AND id <= ? AND id {which} ORDER BY id)"
 )
 POST_COLUMNS = (
     "SELECT group_concat(post), group_concat(side), group_concat(snapshot) FROM "
-    "(SELECT post, side, snapshot FROM match_posts WHERE match > ? AND match <= ? ORDER BY match, post)"
+    "(SELECT post, side, snapshot FROM match_posts WHERE match > ? AND match <= ? AND match {which} "
+    "ORDER BY match, post)"
 )
-SCORES = "SELECT score_sum, score_sq FROM match_posts WHERE match > ? AND match <= ? ORDER BY match, post"
+SCORES = (
+    "SELECT score_sum, score_sq FROM match_posts WHERE match > ? AND match <= ? AND match {which} ORDER BY match, post"
+)
+EVERY, WITHOUT_GUESTS = "IS NOT NULL", "NOT IN (SELECT match FROM match_posts JOIN guests USING (snapshot))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,7 @@ def refuse_one_sided(ranking: Ranking) -> None:
 
 def labels(snapshots: Sequence[Snapshot]) -> tuple[str, ...]:
     """The names of policies of one role; an anchor's name without its role."""
-    return tuple(one.name.partition("/")[0] for one in snapshots)
+    return tuple(one.guest or one.name.partition("/")[0] for one in snapshots)
 
 
 def _cell(payoff: Payoff, row: Snapshot, column: Snapshot) -> Cell | None:

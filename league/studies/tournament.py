@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import combinations
 from pathlib import Path
 
 from league.errors import PolicyError, RunError
 from league.events import Tick, part
-from league.execution.executor import MATCH_SLOTS, Executor
 from league.files import canonical_json, digest
 from league.games.core import Game, GameSpec
-from league.games.native.core import NativeGame
 from league.play.fixture import Fixture, fixtures, sides_are_alike
 from league.policies.core import Policy
 from league.rating.swiss import Pair, SwissRound, pair_round, points, usual_rounds
@@ -28,9 +26,9 @@ from league.run.folders import TOURNAMENT_FACT
 from league.run.roster.game_facts import GAME_FACT, GameFacts
 from league.run.roster.guests import Guest, admit, invite
 from league.run.roster.roster import Roster
-from league.run.slots import usual_slots
 from league.storage.provenance import provenance
 from league.storage.store import FILE, Store
+from league.studies.stepwise import Stepwise
 from league.studies.tournament_report import (
     SWISS_EVENT,
     Request,
@@ -40,14 +38,9 @@ from league.studies.tournament_report import (
     swiss_rounds,
     terms_of,
 )
-from league.threads import Threads, alone
 
 BLOCK = 50
 """Games of one seating that are played before the other pairings have their turn."""
-
-_SLOW = 64
-"""How many episodes of native play with networks an episode counts for where it takes longer: in Python environments,
-and with policies that look ahead."""
 
 
 def play_tournament(
@@ -64,7 +57,6 @@ def play_tournament(
     for policies that cannot take part, RunError where the folder holds another tournament. Everything played is
     committed in steps of a few seconds, and an exception from `tick` loses no more than one.
     """
-    alone()
     _require_pairs(roster.spec)
     role = roster.spec.roles[0].name
     # Several words may mean one policy: `best` is often `latest`.
@@ -74,41 +66,25 @@ def play_tournament(
         guests.setdefault(guest.record.id, guest)
     if len(guests) < 2:
         raise PolicyError(f"a tournament needs two different policies or more, not {' '.join(asked.texts)}")
-    _require_forks(make, guests.values())
-    with _opened(folder, config, roster.spec, asked) as store:
-        known = store.snapshots()
-        with store.transaction():
-            for guest in guests.values():
-                if admit(guest, known, str(folder)) not in known:
-                    store.put_snapshot(guest.record, time.time())
-        play = _Play(store, roster.spec, {id: guest.policy for id, guest in guests.items()}, asked, make)
-        try:
+    with Stepwise(make) as stepwise:
+        for guest in guests.values():
+            stepwise.require_playable(guest.record.name, guest.policy)
+        with _opened(folder, config, roster.spec, asked) as store:
+            known = store.snapshots()
+            with store.transaction():
+                for guest in guests.values():
+                    if admit(guest, known, str(folder)) not in known:
+                        store.put_snapshot(guest.record, time.time())
+            play = _Play(store, stepwise, {id: guest.policy for id, guest in guests.items()}, asked)
             (play.swiss if asked.swiss else play.round_robin)(tick)
-        finally:
-            play.close()
 
 
 class _Play:
-    """A tournament that goes on. policies: those that take part now, by id; must be closed."""
+    """A tournament that goes on. policies: those that take part now, by id."""
 
-    def __init__(
-        self,
-        store: Store,
-        spec: GameSpec,
-        policies: Mapping[PolicyId, Policy],
-        asked: Request,
-        make: Callable[[int], Game],
-    ) -> None:
-        self._store, self._spec, self._policies, self._asked = store, spec, policies, asked
+    def __init__(self, store: Store, stepwise: Stepwise, policies: Mapping[PolicyId, Policy], asked: Request) -> None:
+        self._store, self._stepwise, self._policies, self._asked = store, stepwise, policies, asked
         self._field = [snapshot.id for snapshot in store.snapshots() if snapshot.id in policies]
-        probe = make(1)
-        self._native = isinstance(probe, NativeGame)
-        probe.close()
-        self._executor = Executor(make_game=make, seeds=(), slots=usual_slots(spec, False), threads=Threads(0))
-
-    def close(self) -> None:
-        """Close the games and their threads."""
-        self._executor.close()
 
     def round_robin(self, tick: Tick) -> None:
         """Every policy against every other."""
@@ -150,9 +126,9 @@ class _Play:
             names = ", ".join(one.name for one in self._store.snapshots() if one.id in missing)
             raise PolicyError(f"round {number} is not over and pairs {names}: name them, too, until it is")
         whole, done = sum(fixture.episode_count for fixture in left), 0.0
-        for step in _steps(left, self._cost):
+        for step in self._stepwise.steps(left, self._policies):
             share = sum(fixture.episode_count for fixture in step) / whole
-            results = self._executor.play(step, self._policies, part(tick, done, share))
+            results = self._stepwise.play(step, self._policies, part(tick, done, share))
             self._store.put_results([replace(result, round=number) for result in results])
             done += share
         tick(1.0)
@@ -161,13 +137,7 @@ class _Play:
         """All games of a pairing, whoever of the two was named first."""
         first, second = sorted(pair)
         seed = int(digest(f"{self._asked.seed} {number} {first} {second}".encode())[:15], 16)
-        return fixtures(self._spec, [first, second], self._asked.games, seed)
-
-    def _cost(self, fixture: Fixture) -> int:
-        """The time that a fixture takes, in episodes of native play with networks."""
-        held = (self._policies[id] for side in fixture.contestants for id in side)
-        slow = not self._native or any(getattr(policy, "looks_ahead", False) for policy in held)
-        return fixture.episode_count * (_SLOW if slow else 1)
+        return fixtures(self._stepwise.spec, [first, second], self._asked.games, seed)
 
 
 def _blocks(whole: Fixture, played: int) -> Iterator[tuple[int, Fixture]]:
@@ -179,19 +149,6 @@ def _blocks(whole: Fixture, played: int) -> Iterator[tuple[int, Fixture]]:
         played = end
 
 
-def _steps(left: Sequence[Fixture], cost: Callable[[Fixture], int]) -> Iterator[list[Fixture]]:
-    """The fixtures in groups that each fill a batch. A group depends on nothing before it, so that a tournament that
-    is resumed plays the same groups."""
-    step: list[Fixture] = []
-    for fixture in left:
-        if step and sum(map(cost, [*step, fixture])) > MATCH_SLOTS:
-            yield step
-            step = []
-        step.append(fixture)
-    if step:
-        yield step
-
-
 def _require_pairs(spec: GameSpec) -> None:
     """Raises PolicyError for games in which two policies cannot simply meet."""
     if len(spec.sides) != 2 or len(spec.posts) != 2 or not sides_are_alike(spec):
@@ -201,15 +158,6 @@ def _require_pairs(spec: GameSpec) -> None:
             f"a tournament pairs policies of games with two sides that are alike; {spec.id} is none: {what}. "
             "`league payoff POLICY …` shows who scores what there"
         )
-
-
-def _require_forks(make: Callable[[int], Game], guests: Iterable[Guest]) -> None:
-    """Raises PolicyError where a policy looks ahead in a game whose state cannot be copied."""
-    probe = make(1)
-    probe.close()
-    for guest in guests:
-        if getattr(guest.policy, "looks_ahead", False) and not probe.can_fork:
-            raise PolicyError(f"'{guest.record.name}' looks ahead, and the state of {probe.spec.id} cannot be copied")
 
 
 def _opened(folder: Path, config: Mapping[str, object], spec: GameSpec, asked: Request) -> Store:

@@ -37,7 +37,7 @@ def snapshot_view(profile: SnapshotProfile, best: bool, one_sided: bool) -> Rend
         ("learner", Text(clean(snapshot.learner) or MISSING)),
         ("round", Text(str(snapshot.round))),
         ("steps", Text(f"{snapshot.steps:,}")),
-        ("origin", Text(snapshot.origin)),
+        ("origin", Text("guest" if snapshot.guest else snapshot.origin)),
         *([] if one_sided else [("against the field", Text(against))]),
         ("score" if one_sided else "rating", Text(rated)),
         ("lineage", _ancestry(profile.lineage)),

@@ -107,13 +107,14 @@ def standings_grid(
         anchor = snapshot.origin == "anchor"
         style = "dim" if anchor else "bold" if line.best else ""
         # In the standings of one role, the name of an anchor does not repeat the role.
-        short = clean(snapshot.text if anchor else snapshot.short)
+        short = clean(snapshot.text if anchor and not snapshot.guest else snapshot.short)
+        name = f"{clean(snapshot.guest)} (guest)" if snapshot.guest else ANCHOR if anchor else clean(snapshot.name)
         rows.append(
             [
                 Text("★" if line.best else " ", "yellow"),
                 Text(str(line.rank), "dim"),
                 Text(short, "dim" if anchor else "cyan"),
-                Text(ANCHOR if anchor else clean(snapshot.name), style),
+                Text(name, style),
                 *([] if one_sided else [Text(field, style)]),
                 Text(f"{number(line.rating.value, digits, signed=signed and not one_sided)}{half}", style),
                 Text(str(line.rating.games), style),

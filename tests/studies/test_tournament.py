@@ -18,7 +18,7 @@ from league.rating.payoff import wilson
 from league.run.roster.roster import Roster
 from league.storage import audit
 from league.storage.store import Store
-from league.studies import tournament
+from league.studies import stepwise
 from league.studies.tournament import play_tournament
 from league.studies.tournament_report import Request, TournamentReport, read_tournament
 
@@ -96,7 +96,7 @@ def test_ratings_are_those_of_its_own_ledger(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("swiss", [False, True])
 def test_a_tournament_that_is_stopped_anywhere_goes_on_to_the_same_ledger(tmp_path, monkeypatch, swiss) -> None:
-    monkeypatch.setattr(tournament, "MATCH_SLOTS", 1000)  # several steps: mcts counts 64 times
+    monkeypatch.setattr(stepwise, "STEP", 1000)  # several steps: mcts counts 64 times
     field = (*FIELD, "mcts=1") if swiss else FIELD
     play(tmp_path / "whole", *field, swiss=swiss, rounds=3 if swiss else None, games=16)
     for attempt in range(300):

@@ -14,7 +14,7 @@ Value = TypeVar("Value")
 class Entrants:
     """Snapshots, oldest first, and, separately, anchors. roles: those of the game.
 
-    added: the anchors besides random play, in the order in which they joined. They stay in the standings.
+    added: the anchors besides random play, and guests, in the order in which they joined. They stay in the standings.
     """
 
     def __init__(self, roles: Sequence[str]) -> None:
@@ -62,7 +62,8 @@ class Entrants:
             if one.text == text and one.role == roles[0]:
                 return one
         exact = [one for one in self.everyone if text in (one.name, one.id)]
-        close = exact or [snapshot for snapshot in self.snapshots if len(text) >= 3 and snapshot.id.startswith(text)]
+        hashed = [one for one in self.everyone if one.guest or one.origin != "anchor"]
+        close = exact or [one for one in hashed if len(text) >= 3 and one.id.startswith(text)]
         if len(close) > 1:
             shown = ", ".join(snapshot.short for snapshot in close[:5])
             raise PolicyError(f"'{text}' is ambiguous: {len(close)} snapshots start so ({shown}); give more digits")

@@ -26,11 +26,12 @@ class Ranking:
         self.entrants = Entrants(game.roles)
         self.ratings = Ratings(self.entrants, game.one_sided, settings)
 
-    def load(self, store: Store) -> None:
-        """Load the entrants and cached ratings of a run."""
+    def load(self, store: Store, guests: bool = True) -> None:
+        """Load the entrants and cached ratings of a run. guests: include guests and all that their matches tell."""
         with store.transaction():
-            self.entrants.replace(store.snapshots())
-            self.ratings.load(store)
+            known = store.snapshots()
+            self.entrants.replace([one for one in known if guests or not one.guest])
+            self.ratings.load(store, guests or not any(one.guest for one in known))
 
     def standings(self, role: str, by: str | None = None) -> tuple[Standing, ...]:
         """The standings of a role, best first. by: a rating system; None is the reference. Raises ConfigError.

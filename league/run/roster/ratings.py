@@ -60,6 +60,7 @@ class Ratings:
         self._entrants = entrants
         self._store: Store | None = None
         self._upto = 0
+        self._guests = True
         self._ledger: Ledger | None = None
         self._models: dict[str, RatingModel] = {}
         self._ratings: dict[str, dict[PolicyId, Rating]] = {}
@@ -140,9 +141,14 @@ class Ratings:
 
     # The ledger and the cache
 
-    def load(self, store: Store) -> None:
-        """Load what is cached for the ledger's current state. The entrants must be loaded first."""
-        self._store, self._upto = store, store.last_match()
+    def load(self, store: Store, guests: bool = True) -> None:
+        """Load what is cached for the ledger's current state. The entrants must be loaded first.
+
+        guests: include the matches of guests. Ratings without them are not cached.
+        """
+        self._store, self._upto, self._guests = store, store.last_match(), guests
+        if not guests:
+            return
         for kind in store.rated_kinds():
             name, cached = self._name(None if kind == REFERENCE_KIND else kind), store.ratings(kind)
             if cached.upto == self._upto and cached.settings == self._model_settings(name):
@@ -210,7 +216,7 @@ class Ratings:
         from league.rating.ledger import Ledger  # slow to import, and not needed if everything is cached
 
         if self._ledger is None or (scored and not self._ledger.scored):
-            self._ledger = self._store.ledger(scored, self._upto) if self._store else Ledger()
+            self._ledger = self._store.ledger(scored, self._upto, self._guests) if self._store else Ledger()
         return self._ledger
 
     def _name(self, by: str | None) -> str:

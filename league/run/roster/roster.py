@@ -38,6 +38,8 @@ class Roster:
 
     def _load(self, id: PolicyId) -> Policy:
         for anchor in self.entrants.anchors:
+            if anchor.id == id and anchor.guest:
+                raise PolicyError(f"{id[:8]} is the guest '{anchor.guest}', which this run has no copy of: name it so")
             if anchor.id == id:
                 return make_anchor(anchor.text, anchor.role, self.spec)
         metadata, tensors = weights.read(self.folder, id)
