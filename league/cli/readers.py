@@ -36,7 +36,7 @@ ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class Shown:
     """The standings to show: lines by role and, on request, the scores at each seat by role."""
 
     lines: dict[str, tuple[Standing, ...]]
@@ -206,14 +206,15 @@ def _run_row(folder: Path) -> RunRow:
     )
 
 
-def read_standings(run: str | None, by: str | None, role: str | None, seat: bool, quiet: bool = False) -> _Shown:
+def read_standings(run: str | None, by: str | None, role: str | None, seat: bool, quiet: bool = False) -> Shown:
+    """The standings of a run. Raises LeagueError as `league standings` shows it."""
     with Store.reader(found_run(run, quiet)) as store:
         ranking = open_ranking(store, places=seat)
         roles = [ranking.game.role(role)] if role else ranking.game.roles
         chosen = by or ranking.ratings.shown
         lines = {name: ranking.standings(name, chosen) for name in roles}
         seats = {name: ranking.seats(name) for name in roles if seat}
-        return _Shown(lines, seats, ranking.game.one_sided, chosen, ranking.ratings.goodness)
+        return Shown(lines, seats, ranking.game.one_sided, chosen, ranking.ratings.goodness)
 
 
 def _seats_record(line: Standing, seats: Mapping[str, Mapping[PolicyId, Rating]]) -> dict[str, object]:

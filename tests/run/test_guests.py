@@ -63,7 +63,7 @@ def test_guests_of_every_kind_are_rated_by_what_they_are(run: Path) -> None:
         assert (after[name]["origin"], after[name]["best"]) == ("guest", False)
         assert after[name]["games"] >= 60
         assert after[name]["low"] <= after[name]["rating"] <= after[name]["high"]
-    assert after["mcts=5"]["field"] > after["random"]["field"]
+    assert after["one-ply"]["score"] > after["random"]["score"]
     with Store.reader(Path("runs/other")) as other, Store.reader(run) as store:
         assert audit.verify(store) == []
         assert after["main.0@other"]["id"] == other.snapshots()[1].id, "a snapshot's sha256, whatever it is called"
