@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
 from league.views.grid import Column, Grid, one_line
+from league.views.heat import COLOURS, heat_style
 from league.views.text import MISSING, aligned, clean, duration, half_width, number, shortened
 
 if TYPE_CHECKING:
@@ -17,10 +18,13 @@ if TYPE_CHECKING:
 
 
 def payoff_table(report: PayoffReport) -> RenderableType:
-    """All tables of a report; for rated games, each is followed by a grid of the numbers of games."""
+    """All tables of a report, as heat maps where the terminal has the colours.
+
+    For rated games, each is followed by a grid of the numbers of games.
+    """
     parts: list[RenderableType] = []
     for table in report.tables:
-        parts += [one_line(_heading(table, len(report.tables) > 1)), _grid(table, _scores(table)), Text()]
+        parts += [one_line(_heading(table, len(report.tables) > 1)), _HeatMap(table), Text()]
         if not report.played:
             counts = [[str(cell.games) if cell else MISSING for cell in row] for row in table.cells]
             parts += [Text("rated games", "dim"), _grid(table, counts), Text()]
@@ -45,6 +49,27 @@ def _heading(table: PayoffTable, several: bool) -> Text:
     return Text(f"{what} {who} ± 95 % interval", "dim")
 
 
+class _HeatMap:
+    """The scores of a table; their background goes from red, the lowest, to blue, the highest."""
+
+    def __init__(self, table: PayoffTable) -> None:
+        self.table = table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        coloured = console.color_system in COLOURS and not console.no_color
+        yield _grid(self.table, _scores(self.table), _styles(self.table) if coloured else None)
+
+
+def _styles(table: PayoffTable) -> list[list[str]]:
+    """The style of each cell: by the result from 0 to 1; scores of the game's own unit span the whole scale."""
+    scores = [cell.score for row in table.cells for cell in row if cell is not None]
+    low, high = (0.0, 1.0) if table.unit == "result" else (min(scores, default=0.0), max(scores, default=0.0))
+    return [
+        ["" if cell is None else heat_style((cell.score - low) / (high - low) if high > low else 0.5) for cell in row]
+        for row in table.cells
+    ]
+
+
 def _scores(table: PayoffTable) -> list[list[str]]:
     """The cells as text, all with the decimals that suit the narrowest interval."""
     cells = [cell for row in table.cells for cell in row if cell is not None]
@@ -60,14 +85,18 @@ def _text(cell: Cell | None, digits: int) -> str:
     return f"{number(cell.score, digits)} ±{number(half_width(cell.low, cell.high), digits)}"
 
 
-def _grid(table: PayoffTable, cells: Sequence[Sequence[str]]) -> Grid:
+def _grid(table: PayoffTable, cells: Sequence[Sequence[str]], styles: Sequence[Sequence[str]] | None = None) -> Grid:
+    """Cells as text, in the given styles."""
     titles = [(clean(label), shortened(clean(label))) for label in table.columns]
     columns = [Column(title, right=True, keep=len(titles) - place) for place, title in enumerate(titles)]
     texts = [aligned([row[k] for row in cells]) for k in range(len(columns))]
     rows = [
         [
             Text(clean(label), "bold"),
-            *(Text(column[place], "dim" if column[place].strip() == MISSING else "") for column in texts),
+            *(
+                Text(text, "dim" if text.strip() == MISSING else styles[place][k] if styles else "")
+                for k, text in enumerate(column[place] for column in texts)
+            ),
         ]
         for place, label in enumerate(table.rows)
     ]
