@@ -12,7 +12,7 @@ from league.rating.held_out import choose, goodness_of
 from league.rating.ledger import Bools, Ints, Ledger
 from league.rating.pairs import Pairs
 from league.rating.payoff_fit import fit
-from league.rating.payoff_model import PayoffModel, Shape
+from league.rating.payoff_model import Origins, PayoffModel, Shape
 from league.records import PolicyId
 
 MOST_COMPONENTS = 4
@@ -89,18 +89,18 @@ def fitted_payoff(
         shape, goodness = before.fitted.model.shape, before.fitted.goodness
     else:
         until = Pairs.of(ledger, cut) if cut < len(ledger) else pairs
-        shape, goodness = _choose(until, _parents(ledger, roster, until.count), most_components)
+        shape, goodness = _choose(until, _origins(ledger, anchors, roster, until.count), most_components)
 
     shape_cut, cut = cut, _cut(ledger, FIT_GROWTH, _FIT_SHARE)
     if before is not None and before.base_cut == cut != len(ledger) and before.base.shape == shape:
         base = before.base
     else:
         until = Pairs.of(ledger, cut) if cut < len(ledger) else pairs
-        base = fit(until, _parents(ledger, roster, until.count), shape)
+        base = fit(until, _origins(ledger, anchors, roster, until.count), shape)
     model = base
     if cut < len(ledger):
         fresh = np.flatnonzero(~np.pad(base.known, (0, len(ledger.ids) - len(base.known))))
-        model = fit(pairs, _parents(ledger, roster, pairs.count), shape, known=base, fresh=fresh)
+        model = fit(pairs, _origins(ledger, anchors, roster, pairs.count), shape, known=base, fresh=fresh)
     groups = role_groups(ledger, anchors)
     number = {policy: n for n, group in enumerate(groups) for policy in group}
     group = np.array([number[policy] for policy in ledger.ids], dtype=np.int64)
@@ -131,9 +131,9 @@ class _Fits:
     fitted: FittedPayoff
 
 
-def _choose(pairs: Pairs, parents: Ints, most_components: int) -> tuple[Shape, GoodnessOfFit | None]:
+def _choose(pairs: Pairs, origins: Origins, most_components: int) -> tuple[Shape, GoodnessOfFit | None]:
     """The shape of the model and how well it predicts held-out pairs."""
-    shape, held, one_number = choose(pairs, parents, most_components)
+    shape, held, one_number = choose(pairs, origins, most_components)
     if not held:
         return shape, None
     return shape, replace(
@@ -168,8 +168,8 @@ def _cut(ledger: Ledger, growth: float, least: float) -> int:
     return len(ledger)
 
 
-def _parents(ledger: Ledger, roster: RosterFacts, count: int) -> Ints:
-    """`[count]` the number of each policy's nearest ancestor among the first `count` policies; -1 for none."""
+def _origins(ledger: Ledger, anchors: frozenset[PolicyId], roster: RosterFacts, count: int) -> Origins:
+    """The origins of the first `count` policies; a parent is the nearest ancestor among them."""
     place = {policy: number for number, policy in enumerate(ledger.ids[:count])}
     found = np.full(count, -1, dtype=np.int64)
     for policy, number in place.items():
@@ -178,4 +178,5 @@ def _parents(ledger: Ledger, roster: RosterFacts, count: int) -> Ints:
             above = roster.parents.get(above)
         if above is not None and above != policy:
             found[number] = place[above]
-    return found
+    outside = np.array([policy in anchors or policy in roster.scripted for policy in place], dtype=bool)
+    return Origins(found, outside)

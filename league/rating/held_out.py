@@ -16,7 +16,7 @@ from league.rating.goodness import Bin, GoodnessOfFit
 from league.rating.ledger import Floats, Ints
 from league.rating.pairs import Pairs
 from league.rating.payoff_fit import path
-from league.rating.payoff_model import PayoffModel, Shape
+from league.rating.payoff_model import Origins, PayoffModel, Shape
 
 UPSETS = (0.0, 0.02, 0.05)
 """The upset shares that are tried."""
@@ -59,15 +59,15 @@ def folds(pairs: Pairs) -> list[Ints]:
     return parts if len(parts[0]) < _ENOUGH else parts[:1]
 
 
-def choose(pairs: Pairs, parents: Ints, most_components: int) -> tuple[Shape, list[HeldOut], list[HeldOut]]:
+def choose(pairs: Pairs, origins: Origins, most_components: int) -> tuple[Shape, list[HeldOut], list[HeldOut]]:
     """The shape that predicts held-out pairs best, its predictions, and those of one strength per policy.
 
     Of the shapes whose mean loss exceeds the lowest by no more than two standard errors of the difference (after the
     rule of Breiman et al. 1984, "Classification and Regression Trees", sec. 3.4.3), the one with the fewest components,
     then the smallest upset share. An upset share is not tried further where policies are seen to lose less often than
-    it allows. parents: as in `payoff_fit.fit`. There are no predictions if there are few pairs.
+    it allows. There are no predictions if there are few pairs.
     """
-    pairs, parents = _thinned(pairs, parents)
+    pairs, origins = _thinned(pairs, origins)
     if len(pairs) < FEWEST_PAIRS:
         return Shape(), [], []
     most = min(most_components, (int(np.count_nonzero(_played(pairs))) - 1) // 4)
@@ -77,7 +77,7 @@ def choose(pairs: Pairs, parents: Ints, most_components: int) -> tuple[Shape, li
         out[held] = True
         rest, withheld = pairs.where(~out), pairs.where(out)
         for upset in UPSETS:
-            for model in path(rest, parents, Shape(most, upset)):
+            for model in path(rest, origins, Shape(most, upset)):
                 found.setdefault(model.shape, []).append(_predict(model, withheld))
     losses = {
         shape: np.concatenate([one.losses() for one in held])
@@ -155,15 +155,15 @@ def _played(pairs: Pairs) -> Floats:
     return np.bincount(np.concatenate([pairs.first, pairs.second]), minlength=pairs.count).astype(np.float64)
 
 
-def _thinned(pairs: Pairs, parents: Ints) -> tuple[Pairs, Ints]:
+def _thinned(pairs: Pairs, origins: Origins) -> tuple[Pairs, Origins]:
     """The pairs among at most `MOST_POLICIES` policies, and each one's nearest ancestor among those."""
     step = -(-pairs.count // MOST_POLICIES)
     if step == 1:
-        return pairs, parents
-    kept = np.arange(pairs.count) % step == 0
-    above = parents.copy()
+        return pairs, origins
+    kept = (np.arange(pairs.count) % step == 0) | origins.outside
+    above = origins.parents.copy()
     for number in np.flatnonzero(kept):
         while above[number] >= 0 and not kept[above[number]]:
             above[number] = above[above[number]]
     above[~kept] = -1
-    return pairs.where(kept[pairs.first] & kept[pairs.second]), above
+    return pairs.where(kept[pairs.first] & kept[pairs.second]), Origins(above, origins.outside)

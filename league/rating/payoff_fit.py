@@ -19,7 +19,7 @@ from threadpoolctl import ThreadpoolController
 from league.errors import RatingError
 from league.rating.ledger import Bools, Floats, Ints
 from league.rating.pairs import Pairs
-from league.rating.payoff_model import PayoffModel, Shape, features_of
+from league.rating.payoff_model import Origins, PayoffModel, Shape, features_of
 
 STRENGTH = 11.5
 """Standard deviation of the strength of a policy without a parent, in log-odds (2000 Elo points)."""
@@ -38,21 +38,22 @@ _ROUGH, _FINE = 1e-6, 1e-9
 """Relative changes in the log-posterior at which a fit ends."""
 
 _CERTAIN = 1e-9
+_NEWTON_STEPS = 8
 
 
 def fit(
-    pairs: Pairs, parents: Ints, shape: Shape, known: PayoffModel | None = None, fresh: Ints | None = None
+    pairs: Pairs, origins: Origins, shape: Shape, known: PayoffModel | None = None, fresh: Ints | None = None
 ) -> PayoffModel:
     """Fit the model.
 
-    parents: `[N]` number of each policy's parent, -1 for none. known: a model of the same shape, of which only the
-    policies `fresh` are fitted, with the others held fixed. Raises RatingError if the fit does not converge.
+    known: a model of the same shape, of which only the policies `fresh` are fitted, with the others held fixed. Raises
+    RatingError if the fit does not converge.
     """
-    return path(pairs, parents, shape, known, fresh)[-1]
+    return path(pairs, origins, shape, known, fresh)[-1]
 
 
 def path(
-    pairs: Pairs, parents: Ints, shape: Shape, known: PayoffModel | None = None, fresh: Ints | None = None
+    pairs: Pairs, origins: Origins, shape: Shape, known: PayoffModel | None = None, fresh: Ints | None = None
 ) -> list[PayoffModel]:
     """The models with 0, 1, … `shape.components` components, each grown from the one before; see `fit`.
 
@@ -61,7 +62,7 @@ def path(
     # Vectors of a few hundred numbers gain nothing from threads; where another job holds a core, BLAS threads that wait
     # for each other make the fit forty times slower.
     with _blas().limit(limits=1):
-        return _path(_Problem(pairs, parents, shape.upset), parents, shape.components, known, fresh)
+        return _path(_Problem(pairs, origins, shape.upset), shape.components, known, fresh)
 
 
 @cache
@@ -70,9 +71,7 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _path(
-    problem: _Problem, parents: Ints, most: int, known: PayoffModel | None, fresh: Ints | None
-) -> list[PayoffModel]:
+def _path(problem: _Problem, most: int, known: PayoffModel | None, fresh: Ints | None) -> list[PayoffModel]:
     """`path` with up to `most` components."""
     if known is not None:
         free = np.zeros(problem.count, dtype=bool)
@@ -81,11 +80,11 @@ def _path(
             [known.vectors, np.zeros((problem.count - len(known.vectors), known.vectors.shape[1]))]
         )
         for number in np.flatnonzero(free):
-            if parents[number] >= 0:
-                vectors[number] = vectors[parents[number]]
+            if (parent := problem.origins.parents[number]) >= 0:
+                vectors[number] = vectors[parent]
         return [problem.solve(vectors, known.deviation, free, (_FINE,))]
     found: list[PayoffModel] = []
-    vectors, deviation = problem.first_guess(), DEVIATION
+    vectors, deviation = problem.first_guess(), np.full(2, DEVIATION)
     for components in range(most + 1):
         if components:
             vectors = problem.grown(vectors, found[-1].effect)
@@ -99,16 +98,17 @@ def _path(
 class _Problem:
     """The posterior of the parameters, given the results of the pairs. Vectors are `[N, d]` as in `PayoffModel`."""
 
-    def __init__(self, pairs: Pairs, parents: Ints, upset: float) -> None:
-        self.pairs, self.upset, self.count = pairs, upset, pairs.count
+    def __init__(self, pairs: Pairs, origins: Origins, upset: float) -> None:
+        self.pairs, self.origins, self.upset, self.count = pairs, origins, upset, pairs.count
+        self._kind = origins.kinds(pairs.first, pairs.second)
         self.games = pairs.games / pairs.spread
         rows = np.concatenate([pairs.first, pairs.second])
         columns = np.concatenate([pairs.second, pairs.first])
         self._order = np.lexsort((columns, rows))
         self._columns = columns[self._order]
         self._starts = np.append(0, np.cumsum(np.bincount(rows, minlength=self.count)))
-        self._strength_prior = _descent_precision(parents, STRENGTH, STEP)
-        self._component_prior = _descent_precision(parents, 1.0, TURN)
+        self._strength_prior = _descent_precision(origins.parents, STRENGTH, STEP)
+        self._component_prior = _descent_precision(origins.parents, 1.0, TURN)
 
     def first_guess(self) -> Floats:
         """`[N, 1]` strengths from mean results, stretched, as wins over the weakest saturate."""
@@ -132,18 +132,13 @@ class _Problem:
         k = (vectors.shape[1] - 1) // 2
         return np.column_stack([vectors[:, : 1 + k], scale * x, vectors[:, 1 + k :], scale * y])
 
-    def solve(self, vectors: Floats, deviation: float, free: Bools, rounds: tuple[float, ...]) -> PayoffModel:
+    def solve(self, vectors: Floats, deviation: Floats, free: Bools, rounds: tuple[float, ...]) -> PayoffModel:
         """The maximum from a start. free: `[N]` who may change. rounds: tolerances; tau^2 is estimated after each."""
         for tolerance in rounds:
-            weight = self.games / (1.0 + deviation * self._information(vectors))
+            weight = self.games / (1.0 + deviation[self._kind] * self._information(vectors))
             vectors = self._maximise(vectors, weight, free, tolerance) if free.any() else vectors
             deviation = self._deviation(vectors, deviation) if free.all() else deviation
-        information = self._information(vectors)
-        eta = self._log_odds(vectors)
-        score, slope = self._score(eta)
-        effect = (self.pairs.score - score) / slope * deviation * information / (1.0 + deviation * information)
-        # Where a score is saturated, one linear step overshoots; no deviation is larger than a few of its own spread.
-        limit = 3.0 * np.sqrt(deviation)
+        effect, information = self._effects(vectors, deviation[self._kind])
         return PayoffModel(
             shape=Shape((vectors.shape[1] - 1) // 2, self.upset),
             vectors=vectors,
@@ -151,12 +146,29 @@ class _Problem:
                 np.linalg.inv(self._blocks(vectors, deviation) + self._prior_blocks(vectors.shape[1]))
             ),
             deviation=deviation,
+            origins=self.origins,
             known=np.diff(self._starts) > 0,
             first=self.pairs.first,
             second=self.pairs.second,
-            effect=np.clip(effect, -limit, limit),
+            effect=effect,
             information=information,
         )
+
+    def _effects(self, vectors: Floats, deviation: Floats) -> tuple[Floats, Floats]:
+        """`[M]` the most probable e of each pair, by Newton's method, and the information of its games there.
+
+        deviation: `[M]` tau^2 of each pair.
+        """
+        eta, effect = self._log_odds(vectors), np.zeros(len(self.pairs))
+        # Where a score is saturated a step can overshoot; no deviation is larger than a few of its own spread.
+        limit = 3.0 * np.sqrt(deviation)
+        for _ in range(_NEWTON_STEPS):
+            score, slope = self._score(eta + effect)
+            information = self.games * slope**2 / (score * (1.0 - score))
+            pull = deviation * self.games * (self.pairs.score - score) * slope / (score * (1.0 - score)) - effect
+            effect = np.clip(effect + pull / (1.0 + deviation * information), -limit, limit)
+        score, slope = self._score(eta + effect)
+        return effect, self.games * slope**2 / (score * (1.0 - score))
 
     def _maximise(self, start: Floats, weight: Floats, free: Bools, tolerance: float) -> Floats:
         """The vectors of the highest posterior, `weight` `[M]` games of each pair counting.
@@ -164,7 +176,7 @@ class _Problem:
         Quasi-Newton steps in coordinates in which each policy's own information is the identity.
         """
         width = start.shape[1]
-        blocks = self._blocks(start, 0.0, weight) + self._prior_blocks(width)
+        blocks = self._blocks(start, np.zeros(2), weight) + self._prior_blocks(width)
         basis = np.linalg.inv(np.linalg.cholesky(blocks[free]))
         pairs, upset = self.pairs, self.upset
 
@@ -197,31 +209,17 @@ class _Problem:
             raise RatingError("the fit of the payoff did not converge: a parameter is not finite")
         return vectors_at(found.x)
 
-    def _deviation(self, vectors: Floats, before: float) -> float:
-        """tau^2 at which Pearson's statistic equals its degrees of freedom; before: the last estimate."""
-        from scipy.optimize import brentq
-
-        eta = self._log_odds(vectors)
-        score, _ = self._score(eta)
+    def _deviation(self, vectors: Floats, before: Floats) -> Floats:
+        """`[2]` tau^2 at which Pearson's statistic equals its degrees of freedom; before: the last estimate."""
+        score, _ = self._score(self._log_odds(vectors))
         information = self._information(vectors)
         pearson = self.games * (self.pairs.score - score) ** 2 / (score * (1.0 - score))
         data = self._blocks(vectors, before)
         fitted = np.trace(data @ np.linalg.inv(data + self._prior_blocks(vectors.shape[1])), axis1=1, axis2=2).sum()
-        pairs = len(self.pairs)
-        freedom = max(pairs - fitted, 0.25 * pairs) + _ASSUMED
-        typical = float(information.mean()) if pairs else 1.0
-        assumed = _ASSUMED * (1.0 + DEVIATION * typical)
-
-        def excess(deviation: float) -> float:
-            found = (pearson / (1.0 + deviation * information)).sum() + assumed / (1.0 + deviation * typical)
-            return float(found - freedom)
-
-        largest = 4.0
-        return (
-            float(brentq(excess, 0.0, largest))
-            if excess(0.0) > 0.0 > excess(largest)
-            else (0.0 if excess(0.0) <= 0.0 else largest)
-        )
+        # The degrees of freedom that the fit takes are shared by all pairs alike.
+        left = max(1.0 - fitted / max(len(self.pairs), 1), 0.25)
+        kinds = [self._kind == kind for kind in range(2)]
+        return np.array([_excess_variance(pearson[here], information[here], left) for here in kinds])
 
     def _log_odds(self, vectors: Floats) -> Floats:
         """`[M]` m of the pairs."""
@@ -243,11 +241,11 @@ class _Problem:
         score, slope = self._score(self._log_odds(vectors))
         return np.asarray(self.games * slope**2 / (score * (1.0 - score)))
 
-    def _blocks(self, vectors: Floats, deviation: float, weight: Floats | None = None) -> Floats:
+    def _blocks(self, vectors: Floats, deviation: Floats, weight: Floats | None = None) -> Floats:
         """`[N, d, d]` the information of the games on each policy's vector, the others' given."""
         if weight is None:
             information = self._information(vectors)
-            information = information / (1.0 + deviation * information)
+            information = information / (1.0 + deviation[self._kind] * information)
         else:
             score, slope = self._score(self._log_odds(vectors))
             # A lower bound keeps the coordinates of policies that win all their games from being stretched.
@@ -282,3 +280,19 @@ def _descent_precision(parents: Ints, root: float, step: float) -> sparse.csr_ma
     rows = np.concatenate([np.arange(count), children, above])
     columns = np.concatenate([np.arange(count), above, children])
     return sparse.csr_matrix((entries, (rows, columns)), shape=(count, count))
+
+
+def _excess_variance(pearson: Floats, information: Floats, left: float) -> float:
+    """tau^2 of n pairs, within [0, 4]. pearson: `[n]` their terms; left: the share of the degrees of freedom."""
+    from scipy.optimize import brentq
+
+    freedom, typical = left * len(pearson) + _ASSUMED, float(information.mean()) if len(information) else 1.0
+    assumed, largest = _ASSUMED * (1.0 + DEVIATION * typical), 4.0
+
+    def excess(deviation: float) -> float:
+        found = (pearson / (1.0 + deviation * information)).sum() + assumed / (1.0 + deviation * typical)
+        return float(found - freedom)
+
+    if excess(0.0) <= 0.0:
+        return 0.0
+    return largest if excess(largest) >= 0.0 else float(brentq(excess, 0.0, largest))

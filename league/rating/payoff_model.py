@@ -9,7 +9,9 @@ that follows descent, and deviations of single pairs. Policy i against policy j,
 - theta is strength in log-odds. The K components (x, y) are the cyclic part, for which no order of strength exists.
 - u is the **upset share**: how often anybody may lose to anybody, because sampled policies blunder.
 - e_ij ~ N(0, tau^2) is the pair's own **deviation** from what the components say. It is what makes the interval of a
-  pair that never met as wide as pairs are found to deviate, and lets a pair with many games be told by its games.
+  pair that never met as wide as pairs are found to deviate, and lets a pair with many games be told by its games. A
+  policy from outside (random play, a scripted one) is of another kind than the snapshots of a run: its pairs have a
+  tau of their own.
 - Priors are Gaussian. A policy lies near its parent: theta_i ~ N(theta_parent, `STEP`^2), x_ik, y_ik likewise with
   `TURN`. One without a parent has theta ~ N(0, `STRENGTH`^2) and x, y ~ N(0, 1).
 
@@ -35,19 +37,40 @@ class Shape:
     upset: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """Where N policies come from. parents: `[N]` number of each one's parent, -1 for none.
+
+    outside: `[N]` whether it is anything but a snapshot of a learner.
+    """
+
+    parents: Ints
+    outside: Bools
+
+    @staticmethod
+    def unknown(count: int) -> Origins:
+        """Of policies of which nothing is known."""
+        return Origins(np.full(count, -1), np.zeros(count, dtype=bool))
+
+    def kinds(self, first: Ints, second: Ints) -> Ints:
+        """`[n]` 1 for the pairs with a policy from outside, else 0. first, second: `[n]`."""
+        return (self.outside[first] | self.outside[second]).astype(np.int64)
+
+
 @dataclass(frozen=True, kw_only=True)
 class PayoffModel:
     """A fitted model of N policies, numbered as in `Pairs`, d = 1 + 2 K.
 
     vectors: `[N, d]`: strength, then x, then y. covariance: `[N, d, d]` of each policy's vector, the others' given.
-    deviation: tau^2. known: `[N]` who has played. first, second, effect, information: `[M]` of the pairs that met,
-    the estimate of e and the information of their games on eta.
+    deviation: `[2]` tau^2 by kind of pair (`Origins.kinds`). known: `[N]` who has played. first, second, effect,
+    information: `[M]` of the pairs that met, the estimate of e and the information of their games on eta.
     """
 
     shape: Shape
     vectors: Floats
     covariance: Floats
-    deviation: float
+    deviation: Floats
+    origins: Origins
     known: Bools
     first: Ints
     second: Ints
@@ -60,8 +83,8 @@ class PayoffModel:
         A pair's own games count: its deviation is shrunk from what they show by tau^2 / (tau^2 + 1 / information).
         """
         mean, one_way = self._components()
-        unsure = self._unsure()
-        spread = np.sqrt(unsure * self.deviation + unsure**2 * (one_way + one_way.T))
+        deviation, unsure = self._deviations(), self._unsure()
+        spread = np.sqrt(unsure * deviation + unsure**2 * (one_way + one_way.T))
         np.fill_diagonal(spread, 0.0)
         return mean + self._square(self.effect, -self.effect), spread
 
@@ -74,7 +97,7 @@ class PayoffModel:
     def unmet_log_odds(self, first: Ints, second: Ints) -> tuple[Floats, Floats]:
         """eta of pairs as if they had never met, and its standard deviation. first, second: `[n]`."""
         mean, one_way = self._components()
-        variance = one_way[first, second] + one_way[second, first] + self.deviation
+        variance = one_way[first, second] + one_way[second, first] + self.deviation[self.origins.kinds(first, second)]
         return mean[first, second], np.sqrt(variance)
 
     def mean_score(self, weight: Floats) -> tuple[Floats, Floats]:
@@ -85,13 +108,13 @@ class PayoffModel:
         their own.
         """
         mean, one_way = self._components()
-        unsure = self._unsure()
+        deviation, unsure = self._deviations(), self._unsure()
         eta = mean + self._square(self.effect, -self.effect)
-        score, slope = self.expected(eta, np.sqrt(unsure * self.deviation + unsure**2 * (one_way + one_way.T)))
+        score, slope = self.expected(eta, np.sqrt(unsure * deviation + unsure**2 * (one_way + one_way.T)))
         pull = weight * slope
         along = (pull * unsure) @ self.features()
         own = np.einsum("na,nab,nb->n", along, self.covariance, along)
-        apart = (pull**2 * (unsure * self.deviation + unsure**2 * one_way.T)).sum(1)
+        apart = (pull**2 * (unsure * deviation + unsure**2 * one_way.T)).sum(1)
         upset = (weight * self.upset_error(eta)).sum(1) ** 2
         return (weight * score).sum(1), np.sqrt(own + apart + upset)
 
@@ -137,9 +160,14 @@ class PayoffModel:
         mean = (mean - mean.T) / 2.0  # exactly antisymmetric
         return mean, np.einsum("iab,ja,jb->ij", self.covariance, z, z, optimize=True)
 
+    def _deviations(self) -> Floats:
+        """`[N, N]` tau^2 of each pair."""
+        outside = self.origins.outside
+        return np.asarray(self.deviation[(outside[:, None] | outside).astype(np.int64)])
+
     def _unsure(self) -> Floats:
         """`[N, N]` the share of a pair's deviation that its games leave open: 1 where two never met."""
-        return np.asarray(1.0 / (1.0 + self.deviation * self._square(self.information, self.information)))
+        return np.asarray(1.0 / (1.0 + self._deviations() * self._square(self.information, self.information)))
 
     def _square(self, upper: Floats, lower: Floats) -> Floats:
         """`[N, N]` values `[M]` of the pairs that met; 0 elsewhere."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from league.games.core import Game
 from league.rating.payoff import beaten, wilson
@@ -27,7 +27,9 @@ class MatchReport:
     mean_returns, return_halfwidths: each contestant's mean score of an episode, and half of its 95 % interval.
     by_seat: for each group of seats that the first contestant took, its score there and the number of games. sides: of
     the game; in a game of more than two, the second of two contestants holds all sides but the first's. teams: in
-    one-sided games, the score of each contestant at all seats, and of both mixed.
+    one-sided games, the score of each contestant at all seats, and of both mixed. predicted: the score that the run's
+    ratings predict, and its 95 % interval (low, high); None unless two rated policies of the run play as they are
+    rated, with sampled moves.
     """
 
     labels: tuple[str, ...]
@@ -48,6 +50,7 @@ class MatchReport:
     note: str = ""
     sides: int = 2
     teams: tuple[TeamScore, ...] = ()
+    predicted: tuple[float, float, float] | None = None
 
 
 @dataclass(slots=True)
@@ -77,7 +80,8 @@ def match(
     began = time.monotonic()
     plan = plan_match(roster, texts, games, seed)
     results, different = play_contest(make, plan.contest, temperature, tick)
-    return _report(plan, results, different, seed, time.monotonic() - began)
+    report = _report(plan, results, different, seed, time.monotonic() - began)
+    return replace(report, predicted=_predicted(roster, plan)) if temperature == 1.0 else report
 
 
 def _report(
@@ -113,6 +117,19 @@ def _report(
         sides=len(spec.sides),
         teams=tuple(_teams(plan, results)) if len(spec.sides) == 1 else (),
     )
+
+
+def _predicted(roster: Roster, plan: MatchPlan) -> tuple[float, float, float] | None:
+    """The score that the ratings predict for the first of two rated policies, and its 95 % interval."""
+    if not plan.comparable or len(plan.contestants) != 2:
+        return None
+    one, other = (tuple(found.id for found in each.policies.values()) for each in plan.contestants)
+    rated = roster.ratings.reference
+    # A contestant of several policies, or one that is not in the standings, has no rating of its own.
+    if len(one) != 1 or len(other) != 1 or one[0] not in rated or other[0] not in rated or one == other:
+        return None
+    payoff = roster.ratings.payoff
+    return None if payoff is None else payoff.predict(str(one[0]), str(other[0]))
 
 
 def _record(plan: MatchPlan, played: Played) -> tuple[_Record, list[tuple[str, float, int]]]:

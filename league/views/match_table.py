@@ -32,6 +32,11 @@ def match_table(report: MatchReport) -> RenderableType:
                 Text(f"{report.games}: {alone} {report.wins}, {shared} {report.draws}, {rest} {report.losses}"),
             ),
         ]
+        if report.predicted is not None:
+            value, low, high = report.predicted
+            facts.append(
+                ("predicted", Text(f"{number(value, 3)}   95 % interval {number(low, 3)} to {number(high, 3)}"))
+            )
         parts.append(facts_grid(facts))
     if report.teams:
         parts += [Text(), _teams_grid(report.teams)]

@@ -10,9 +10,9 @@ from scipy.special import expit
 from league.rating.held_out import choose, goodness_of
 from league.rating.pairs import Pairs
 from league.rating.payoff_fit import STRENGTH, fit
-from league.rating.payoff_model import Shape
+from league.rating.payoff_model import Origins, Shape
 
-NO_PARENTS = np.full(40, -1)
+UNKNOWN = Origins.unknown(40)
 
 
 def planted(
@@ -44,8 +44,8 @@ def played(score: np.ndarray, games: int, seed: int, share: float = 1.0) -> Pair
 
 def test_a_fit_equals_a_slow_reference_that_knows_nothing_of_its_algebra() -> None:
     pairs = played(planted(0, 8, turn=0.7), 40, 0)
-    model = fit(pairs, np.full(8, -1), Shape(1, 0.05))
-    weight = pairs.games / (1.0 + model.deviation * model.information)
+    model = fit(pairs, Origins.unknown(8), Shape(1, 0.05))
+    weight = pairs.games / (1.0 + model.deviation[0] * model.information)
 
     def loss(point: np.ndarray) -> float:
         theta, x, y = point.reshape(3, 8)
@@ -61,22 +61,22 @@ def test_a_fit_equals_a_slow_reference_that_knows_nothing_of_its_algebra() -> No
 
 
 def test_a_transitive_payoff_needs_no_components_and_a_cyclic_one_gets_its_own() -> None:
-    shape, _, _ = choose(played(planted(1), 40, 1), NO_PARENTS, 4)
+    shape, _, _ = choose(played(planted(1), 40, 1), UNKNOWN, 4)
     assert shape == Shape(0, 0.0)
-    shape, held, one_number = choose(played(planted(1, turn=1.0), 40, 1), NO_PARENTS, 4)
+    shape, held, one_number = choose(played(planted(1, turn=1.0), 40, 1), UNKNOWN, 4)
     assert shape.components == 1
     assert goodness_of(held).error < 0.3 * goodness_of(one_number).error
 
 
 def test_an_upset_share_is_found_where_scores_saturate() -> None:
-    shape, _, _ = choose(played(planted(2, upset=0.1), 200, 2), NO_PARENTS, 4)
+    shape, _, _ = choose(played(planted(2, upset=0.1), 200, 2), UNKNOWN, 4)
     assert shape.upset > 0.0
-    found = [choose(played(planted(seed), 200, seed), NO_PARENTS, 4)[0].upset for seed in range(2, 7)]
+    found = [choose(played(planted(seed), 200, seed), UNKNOWN, 4)[0].upset for seed in range(2, 7)]
     assert found.count(0.0) >= 4
 
 
 def test_few_pairs_fall_back_to_one_strength_per_policy() -> None:
-    assert choose(played(planted(3, 7), 40, 3), np.full(7, -1), 4) == (Shape(), [], [])
+    assert choose(played(planted(3, 7), 40, 3), Origins.unknown(7), 4) == (Shape(), [], [])
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_95_percent_intervals_hold_the_truth_as_often_as_they_claim(truth: dict[
     for seed in range(10):
         score = planted(seed, 30, **truth)
         pairs = played(score, 50, seed)
-        shape, _, _ = choose(pairs, NO_PARENTS[:30], 4)
-        model = fit(pairs, NO_PARENTS[:30], shape)
+        shape, _, _ = choose(pairs, Origins.unknown(30), 4)
+        model = fit(pairs, Origins.unknown(30), shape)
         value, low, high = model.interval(*model.log_odds())
         upper = np.triu_indices(30, 1)
         covered.append(((low <= score) & (score <= high))[upper].mean())
@@ -99,9 +99,9 @@ def test_95_percent_intervals_hold_the_truth_as_often_as_they_claim(truth: dict[
 def test_newcomers_are_fitted_beside_the_others_as_in_a_fit_of_all() -> None:
     score = planted(4, turn=0.7)
     pairs = played(score, 60, 4)
-    before = fit(pairs.where((pairs.first < 36) & (pairs.second < 36)), NO_PARENTS, Shape(1, 0.0))
-    extended = fit(pairs, NO_PARENTS, Shape(1, 0.0), known=before, fresh=np.arange(36, 40))
-    whole = fit(pairs, NO_PARENTS, Shape(1, 0.0))
+    before = fit(pairs.where((pairs.first < 36) & (pairs.second < 36)), UNKNOWN, Shape(1, 0.0))
+    extended = fit(pairs, UNKNOWN, Shape(1, 0.0), known=before, fresh=np.arange(36, 40))
+    whole = fit(pairs, UNKNOWN, Shape(1, 0.0))
     assert np.abs(extended.scores() - whole.scores()).max() < 0.05
     assert (extended.vectors[:36] == before.vectors[:36]).all()
 
@@ -112,15 +112,31 @@ def test_everybody_at_a_half_is_predicted_a_half() -> None:
         count=12, first=pairs.first, second=pairs.second, games=pairs.games, score=0 * pairs.score + 0.5, spread=1.0
     )
     for shape in (Shape(), Shape(2, 0.05)):
-        assert fit(level, NO_PARENTS[:12], shape).scores() == pytest.approx(np.full((12, 12), 0.5), abs=1e-9)
+        assert fit(level, Origins.unknown(12), shape).scores() == pytest.approx(np.full((12, 12), 0.5), abs=1e-9)
 
 
 def test_a_policy_lies_near_its_parent_where_games_do_not_tell() -> None:
     score = planted(6, 12)
     pairs = played(score, 200, 6)
     few = pairs.where((pairs.second < 11) | (pairs.first == 0))
+    alone = fit(few, Origins.unknown(12), Shape())
     parents = np.full(12, -1)
-    alone = fit(few, parents, Shape())
     parents[11] = 10
-    beside = fit(few, parents, Shape())
+    beside = fit(few, Origins(parents, np.zeros(12, dtype=bool)), Shape())
     assert np.ptp(beside.vectors[10:, 0]) < np.ptp(alone.vectors[10:, 0])
+
+
+def test_a_policy_from_outside_deviates_by_a_measure_of_its_own() -> None:
+    """Snapshots follow one strength each; how they do against random play has nothing to do with it."""
+    score = planted(7)
+    rng = np.random.default_rng(7)
+    score[1:, 0] = rng.uniform(0.55, 0.95, 39)
+    score[0, 1:] = 1.0 - score[1:, 0]
+    outside = np.arange(40) == 0
+    pairs = played(score, 50, 7)
+    model = fit(pairs, Origins(np.full(40, -1), outside), Shape())
+    assert model.deviation[1] > 10.0 * model.deviation[0]
+    value, low, high = model.interval(*model.log_odds())
+    assert ((low <= score) & (score <= high))[1:, 0].mean() >= 0.87
+    together = fit(pairs, UNKNOWN, Shape()).scores()
+    assert np.abs(value - score)[1:, 0].mean() < np.abs(together - score)[1:, 0].mean()
