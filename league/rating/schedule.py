@@ -24,6 +24,9 @@ MOST_OPPONENTS = 16
 FOR_NEWCOMERS = 0.75
 """The share of the matches that newcomers may take. What they leave goes to the pairs most in doubt."""
 
+RANDOM_COUNTS = 3.0
+"""How much more the doubt about a score against random play counts: a rating is that score."""
+
 ENOUGH = 400
 """Games after which a pair is not chosen again: the standard error of its score is then at most 0.025."""
 
@@ -257,11 +260,13 @@ class _Pairing:
     def _doubt(self, pairs: Ints) -> Floats:
         """`[n]` the doubt that the matches chosen leave about pairs, each given by its place in the flattened `[N, N]`.
 
-        A normal posterior: g more games of variance v turn the variance d^2 into 1 / (1 / d^2 + g / v).
+        A normal posterior: g more games of variance v turn the variance d^2 into 1 / (1 / d^2 + g / v). The doubt about
+        a score against random play counts `RANDOM_COUNTS` times.
         """
         squared = self._known.doubt.take(pairs) ** 2
         narrowed: Floats = np.sqrt(squared / (1.0 + squared * self._added.take(pairs) / self._variance.take(pairs)))
-        return narrowed
+        x, y = np.divmod(pairs, len(self._snapshots))
+        return np.where(self._zero[x] | self._zero[y], RANDOM_COUNTS, 1.0) * narrowed
 
 
 def _require_roles(snapshots: Sequence[Snapshot], posts: Sequence[Post]) -> None:

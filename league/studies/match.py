@@ -121,7 +121,8 @@ def _report(
 
 def _predicted(roster: Roster, plan: MatchPlan) -> tuple[float, float, float] | None:
     """The score that the ratings predict for the first of two rated policies, and its 95 % interval."""
-    if not plan.comparable or len(plan.contestants) != 2:
+    # With more sides the ratings predict how two policies do among others, not one against copies of the other.
+    if not plan.comparable or len(plan.contestants) != 2 or len(plan.contest.spec.sides) > 2:
         return None
     one, other = (tuple(found.id for found in each.policies.values()) for each in plan.contestants)
     rated = roster.ratings.reference

@@ -33,7 +33,7 @@ PAIRS, GAMES = 60, 800
 """How many pairs are drawn uniformly, and how many new games each of them plays."""
 
 SHARES = 8
-"""Where roles differ, a pair is compared beside so many draws of the other roles."""
+"""Where two policies do not fill the game, they meet beside so many draws of the others."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +121,11 @@ def judge(roster: Roster, role: str, game: dict[str, object]) -> Judged:
 def played(
     roster: Roster, role: str, pairs: Sequence[tuple[PolicyId, PolicyId]], game: dict[str, object]
 ) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.float64]]]:
-    """The mean result of each pair's first policy and its standard error, from new games; four times as many in the
-    last pair. Where there are more sides, the second policy holds all others."""
-    spec, rng = roster.spec, np.random.default_rng(77)
+    """The mean result of each pair's first policy against the second and its standard error, from new games.
+
+    The last pair plays four times as many. Further sides are filled from the roster, as in rated matches.
+    """
+    spec, rng, ids = roster.spec, np.random.default_rng(77), [one.id for one in roster.entrants.snapshots]
     every, owner = [], []
     for k, (a, b) in enumerate(pairs):
         games, seed = GAMES * (4 if k == len(pairs) - 1 else 1), 10**9 + 1000 * k
@@ -132,7 +134,10 @@ def played(
                 others = draw_others(roster, role, rng)
                 every += fixtures(spec, (a, b), games // SHARES, seed + share, others)
         else:
-            every += fixtures(spec, (a, *([b] * (len(spec.posts) - 1))), games, seed)
+            shares = SHARES if len(spec.posts) > 2 else 1
+            for share in range(shares):
+                rest = rng.choice([one for one in ids if one not in (a, b)], len(spec.posts) - 2).tolist()
+                every += fixtures(spec, (a, b, *rest), games // shares, seed + 10 * share)
         owner += [k] * (len(every) - len(owner))
     names = {name for fixture in every for lineup in fixture.episodes for name in lineup}
 
@@ -145,11 +150,9 @@ def played(
         table.close()
     won, total = np.zeros(len(pairs)), np.zeros(len(pairs))
     for k, result in zip(owner, results, strict=True):
-        side = next(side for side, policies in enumerate(result.lineup) if policies[0] == pairs[k][0])
+        side, other = ([policies[0] for policies in result.lineup].index(one) for one in pairs[k])
         for pattern, count in result.placements.items():
-            for other, rank in enumerate(pattern):
-                if other != side:
-                    won[k] += count * ((pattern[side] < rank) + 0.5 * (pattern[side] == rank))
-                    total[k] += count
+            won[k] += count * ((pattern[side] < pattern[other]) + 0.5 * (pattern[side] == pattern[other]))
+            total[k] += count
     score = won / total
     return score, np.sqrt(np.clip(score * (1.0 - score), 1e-4, None) / total)
