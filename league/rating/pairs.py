@@ -9,6 +9,9 @@ import numpy as np
 from league.rating.core import pairwise_results
 from league.rating.ledger import Bools, Floats, Ints, Ledger
 
+_FEWEST_MATCHES = 50
+"""Degrees of freedom from which on the variance between matches is used."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs:
@@ -16,8 +19,8 @@ class Pairs:
 
     first, second: `[M]` numbers of the policies in `Ledger.ids`, first < second. games: `[M]` comparisons; between
     more than two sides a game is one for each pair of sides. score: `[M]` mean result of `first` in [0, 1], a draw
-    being half a win. spread: the variance of one game's result as a share of a coin's, pooled over all pairs; draws
-    bring it below 1.
+    being half a win. spread: the variance of one game's result as a share of a coin's, pooled over all pairs. Draws
+    bring it below 1; it is above 1 where the games of a match go together, as beside the same others.
     """
 
     count: int
@@ -35,7 +38,7 @@ class Pairs:
         they are the first of the ledger, so that the result is the same when the ledger has grown.
         """
         count, seen = len(ledger.ids), 0
-        keys, scores = [], []
+        keys, scores, seatings = [], [], []
         for table, members, outcome in ledger.chunks(upto=upto):
             numbers, seen = np.array(outcome, dtype=np.int64), max(seen, int(members.max()) + 1)
             for post, (side, _) in enumerate(table.posts):
@@ -52,6 +55,7 @@ class Pairs:
                     found[swapped, 1] = found[swapped, 0] - found[swapped, 1]
                     keys.append(key[use])
                     scores.append(found[use])
+                    seatings.append(swapped[use])
         if not keys or not sum(map(len, keys)):
             none = np.zeros(0, dtype=np.int64)
             return Pairs(count=seen, first=none, second=none, games=np.zeros(0), score=np.zeros(0), spread=1.0)
@@ -62,13 +66,14 @@ class Pairs:
         # A win or a loss lies (1 - score)^2 or score^2 from the mean: a coin's variance less a quarter of the draws.
         coin = (games * score * (1.0 - score)).sum()
         spread = 1.0 - 0.25 * drawn.sum() / coin if coin > 0.0 else 1.0
+        spread = max(spread, _between_matches(2 * which + np.concatenate(seatings), totals))
         return Pairs(
             count=seen,
             first=distinct // count,
             second=distinct % count,
             games=games,
             score=score,
-            spread=float(np.clip(spread, 0.05, 1.0)),
+            spread=float(max(spread, 0.05)),
         )
 
     def __len__(self) -> int:
@@ -83,6 +88,25 @@ class Pairs:
             games=self.games[chosen],
             score=self.score[chosen],
         )
+
+
+def _between_matches(group: Ints, totals: Floats) -> float:
+    """The variance of one game's result as a share of a coin's, from how much matches of the same group differ.
+
+    0 where too few matches can be compared. group: `[n]` pair and seating. totals: `[n, 3]` games, result, draws.
+    """
+    _, group = np.unique(group, return_inverse=True)
+    games, won, matches = np.bincount(group, totals[:, 0]), np.bincount(group, totals[:, 1]), np.bincount(group)
+    mean = (won / games)[group]
+    coin = np.bincount(group, mean * (1.0 - mean))
+    # Groups of one match, or all of whose games ended alike, tell nothing.
+    useful = (matches > 1) & (coin > 0.0)
+    freedom = (matches[useful] - 1).sum()
+    if freedom < _FEWEST_MATCHES:
+        return 0.0
+    squares = np.bincount(group, (totals[:, 1] - totals[:, 0] * mean) ** 2 / totals[:, 0])
+    typical = (coin / matches)[useful]
+    return float((squares[useful] / typical).sum() / freedom)
 
 
 def _totals(ledger: Ledger, one: int, two: int) -> Floats:

@@ -13,6 +13,9 @@ from league.rating.schedule import FEWEST_OPPONENTS, RatedMatch, next_matches, n
 from league.records import PolicyId, Post, Snapshot
 from league.run.roster.roster import Roster
 
+_BESIDE = 4
+"""Games that two compared policies play beside the same others."""
+
 
 def fixtures_for(
     settings: RatingConfig, roster: Roster, taken: Sequence[Snapshot], seed: int, games: float = 0.0
@@ -35,7 +38,7 @@ def fixtures_for(
             matches = max(matches, int(games / each / (len(spec.roles) if apart else 1)))
         for lineup, count in _chosen(roster, pool, matches, each, rated_posts(spec, role.name), rng):
             # Policies that are compared beside others are compared beside many.
-            for share in [each] * (count // each) if apart else [count]:
+            for share in [_BESIDE] * max(count // _BESIDE, 1) if apart else [count]:
                 others = draw_others(roster, role.name, rng) if apart else ()
                 found += fixtures(spec, lineup, share, seed + 1000 * len(found), others)
     return found

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from league.games.core import Game
+from league.play.fixture import compares_same_role
 from league.rating.payoff import beaten, wilson
 from league.run.roster.roster import Roster
 from league.studies.contest import Played, play_contest, tally
@@ -121,8 +122,9 @@ def _report(
 
 def _predicted(roster: Roster, plan: MatchPlan) -> tuple[float, float, float] | None:
     """The score that the ratings predict for the first of two rated policies, and its 95 % interval."""
-    # With more sides the ratings predict how two policies do among others, not one against copies of the other.
-    if not plan.comparable or len(plan.contestants) != 2 or len(plan.contest.spec.sides) > 2:
+    # With more sides, or roles, the ratings predict how two policies do beside drawn others; a match chooses them.
+    spec = plan.contest.spec
+    if not plan.comparable or len(plan.contestants) != 2 or len(spec.sides) > 2 or compares_same_role(spec):
         return None
     one, other = (tuple(found.id for found in each.policies.values()) for each in plan.contestants)
     rated = roster.ratings.reference

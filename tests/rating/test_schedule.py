@@ -185,7 +185,9 @@ def test_few_matches_between_snapshots_and_newcomers_leave_some_for_doubt() -> N
 
 def test_repeats_go_to_the_pair_that_is_most_in_doubt() -> None:
     roster = _line(10)
-    (found,) = (one for one in _wanted(4, roster, _known(roster, doubt={("s3", "s7"): 0.9})) if "random" not in one.lineup)
+    (found,) = (
+        one for one in _wanted(4, roster, _known(roster, doubt={("s3", "s7"): 0.9})) if "random" not in one.lineup
+    )
     assert found == RatedMatch(("s7", "s3"), found.games)
     assert found.games >= 16
 
