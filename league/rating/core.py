@@ -155,12 +155,12 @@ def require_one_on_one(ledger: Ledger, anchors: frozenset[PolicyId]) -> None:
     for table in ledger.tables:
         if table.sizes != (1, 1):
             shape = " against ".join(map(str, table.sizes))
-            raise RatingError(f"a payoff of all policies needs games of one policy against one, not of {shape}")
+            raise RatingError(f"the game behind the table needs games of one policy against one, not of {shape}")
         apart = np.flatnonzero(role[table.members[:, 0]] != role[table.members[:, 1]])
         if len(apart):
             a, b = (ledger.ids[policy] for policy in table.members[apart[0]])
             raise RatingError(
-                f"a payoff of all policies needs sides with the same role, but {a} and {b} played for different roles"
+                f"the game behind the table needs sides with the same role, but {a} and {b} played for different roles"
             )
 
 

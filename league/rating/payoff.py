@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from league.errors import RatingError
 from league.rating.core import Z95, pairwise_results
-from league.rating.ledger import Pattern, Sides
+from league.rating.ledger import Floats, Pattern, Sides
 from league.records import MatchResult, PolicyId
 
 if TYPE_CHECKING:
@@ -98,17 +97,24 @@ def beaten(placements: Mapping[Pattern, int], side: int) -> float:
     return total
 
 
-def wilson(score: float, games: float, deviations: float = Z95) -> tuple[float, float]:
-    """The interval (low, high) of a mean result. score: wins plus half the draws; games: how many, 0 gives (0, 1).
-
-    deviations: half its width, in standard deviations of a normal distribution; by default it is the 95 % interval.
+def wilson(score: float, games: float) -> tuple[float, float]:
+    """The 95 % interval (low, high) of a mean result. score: wins plus half the draws; games: how many, 0 gives (0, 1).
 
     Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference". With draws, whose spread is
     smaller than a coin's, it is wider than need be.
     """
     if games <= 0:
         return 0.0, 1.0
-    p, z2 = score / games, deviations**2
-    centre = (p + z2 / (2 * games)) / (1 + z2 / games)
-    half = deviations / (1 + z2 / games) * math.sqrt(p * (1 - p) / games + z2 / (4 * games**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    low, high = wilson_bounds(np.asarray(score / games), np.asarray(games), Z95)
+    return float(low), float(high)
+
+
+def wilson_bounds(mean: Floats, games: Floats, deviations: float) -> tuple[Floats, Floats]:
+    """Wilson's interval (low, high) of mean results of at least one game each, of any shape.
+
+    deviations: half its width, in standard deviations of a normal distribution.
+    """
+    z2 = deviations**2
+    centre = (mean + z2 / (2.0 * games)) / (1.0 + z2 / games)
+    half = deviations / (1.0 + z2 / games) * np.sqrt(mean * (1.0 - mean) / games + z2 / (4.0 * games**2))
+    return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)

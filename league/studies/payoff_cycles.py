@@ -10,10 +10,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, permutations
-from statistics import NormalDist
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -25,11 +24,12 @@ from league.play.fixture import sides_are_alike
 from league.rating.core import require_one_on_one
 from league.rating.metagame.cycles import Cycle, strongest_cycles
 from league.rating.metagame.hodge import Decomposition, decompose
-from league.rating.payoff import Payoff, wilson
-from league.records import Snapshot
+from league.rating.metagame.transitivity import certain_advantage, chance_if_transitive, decompose_results
+from league.rating.pairs import Pairs
+from league.rating.payoff import wilson
 from league.run.roster.ranking import Ranking
 from league.studies.payoff_ledger import labels, refuse_one_sided
-from league.studies.payoff_report import Cell, PayoffReport, PayoffTable, ScoreUnit
+from league.studies.payoff_report import Cell, PayoffReport, ScoreUnit
 
 Floats = NDArray[np.float64]
 
@@ -41,8 +41,8 @@ Verdict = Literal["cyclic", "transitive", "undecided"]
 CERTAIN = 0.95
 """The confidence with which all edges that count as proved are what they seem."""
 
-NOTHING = 0.005
-"""The cyclic share of predictions up to which strengths explain them."""
+NEGLIGIBLE = 0.02
+"""The cyclic share up to which strengths count as explaining the scores, even where a million games can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,9 @@ class CycleTable:
     """What is cyclic among the policies of one role.
 
     pairs: how many have met. transitive, cyclic: shares of the variance, which sum to 1. chance: the probability that
-    sampling alone makes a transitive payoff look this cyclic; None where the shares are of predictions.
-    verdict: "cyclic" with a proved cycle; "transitive" without, where strengths explain the payoff but for what
-    sampling explains; else "undecided".
+    sampling alone makes a transitive payoff deviate so much from what strengths explain.
+    verdict: "cyclic" with a proved cycle; "transitive" without, where strengths explain the scores (what they do not
+    is chance, or `NEGLIGIBLE`); else "undecided".
     cycles: the edges of each proved cycle, the strongest first. Edges join each policy to the next and the last to the
     first. expected: cycles each of whose edges the ratings predict (its interval is above 1/2), and that games have not
     proved.
@@ -83,7 +83,7 @@ class CycleTable:
     unit: ScoreUnit
     transitive: float
     cyclic: float
-    chance: float | None
+    chance: float
     verdict: Verdict
     cycles: tuple[tuple[Edge, ...], ...]
     expected: tuple[tuple[Edge, ...], ...] = ()
@@ -115,19 +115,7 @@ def cycles_played(report: PayoffReport) -> CycleReport:
     """
     (table,) = report.tables
     cells = {(i, j): cell for i, row in enumerate(table.cells) for j, cell in enumerate(row) if cell is not None}
-    parts = _parts_of_scores(cells, len(table.rows)) if table.unit == "score" else _parts_of_results(cells, table)
-    proved = strongest_cycles(_certain_advantage(cells, len(table.rows), table.unit))
-    found = CycleTable(
-        role=table.role,
-        policies=table.rows,
-        pairs=len(cells) // 2,
-        unit=table.unit,
-        transitive=parts.transitive_share,
-        cyclic=parts.cyclic_share,
-        chance=parts.chance,
-        verdict=_verdict(proved, parts),
-        cycles=_named(proved, table.rows, cells),
-    )
+    found = (_of_scores if table.unit == "score" else _of_results)(table.rows, table.role, cells)
     return CycleReport(tables=(found,), played=True, episodes=report.episodes, seed=report.seed, seconds=report.seconds)
 
 
@@ -141,115 +129,115 @@ def cycles_of_ledger(ranking: Ranking) -> CycleReport:
     if fitted is None:
         raise PolicyError("no rated games have been played yet, so there is no payoff to look for cycles in")
     require_one_on_one(ledger, frozenset(one.id for one in ranking.entrants.anchors if one.zero))
-    predicted, payoff = np.stack(fitted.model.interval(*fitted.model.log_odds())), Payoff.of(ledger)
-    place = {policy: i for i, policy in enumerate(fitted.ids)}
+    pairs, size = Pairs.of(ledger), len(ledger.ids)
+    score, games = np.full((size, size), 0.5), np.zeros((size, size))
+    score[pairs.first, pairs.second], score[pairs.second, pairs.first] = pairs.score, 1.0 - pairs.score
+    games[pairs.first, pairs.second] = games[pairs.second, pairs.first] = pairs.games
+    predicted = np.stack(fitted.model.interval(*fitted.model.log_odds()))
+    place = {policy: i for i, policy in enumerate(ledger.ids)}
     tables = []
     for role in ranking.game.roles:
         shown = [line.snapshot for line in ranking.standings(role) if line.snapshot.id in place]
-        rows = [place[one.id] for one in shown]
-        tables.append(_of_role(role, shown, predicted[:, rows][:, :, rows], payoff))
+        among = np.ix_(*[[place[one.id] for one in shown]] * 2)
+        expected = np.stack([values[among] for values in predicted])
+        tables.append(_of_ledger(labels(shown), role, score[among], games[among], pairs.spread, expected))
     return CycleReport(tables=tuple(tables), played=False)
 
 
-def _of_role(role: str, shown: Sequence[Snapshot], predicted: Floats, payoff: Payoff) -> CycleTable:
+def _of_ledger(
+    names: Sequence[str], role: str, score: Floats, games: Floats, spread: float, predicted: Floats
+) -> CycleTable:
     """predicted: `[3, N, N]` mean results and the ends of their intervals."""
-    cells: Cells = {}
-    for i, j in permutations(range(len(shown)), 2):
-        games = payoff.games(shown[i].id, shown[j].id)
-        if games:
-            score = payoff.score(shown[i].id, shown[j].id)
-            cells[i, j] = Cell(score, *wilson(score * games, games), games)
-    proved = strongest_cycles(_certain_advantage(cells, len(shown), "result"))
+    parts, chance = decompose_results(predicted[0]), chance_if_transitive(score, games, spread)
+    proved = strongest_cycles(certain_advantage(score, games, CERTAIN))
     expected = [cycle for cycle in strongest_cycles(predicted[1] - 0.5) if cycle not in proved]
-    parts = _decomposed_odds(np.clip(predicted[0], 1e-9, 1.0 - 1e-9))
-    names = labels(shown)
+
+    def edge(i: int, j: int) -> Edge:
+        played, mean = int(games[i, j]), float(score[i, j])
+        return Edge(
+            row=names[i],
+            column=names[j],
+            played=Cell(mean, *wilson(mean * played, played), played) if played else None,
+            predicted=Interval(*predicted[:, i, j].tolist()),
+        )
+
     return CycleTable(
         role=role,
-        policies=names,
-        pairs=len(cells) // 2,
+        policies=tuple(names),
+        pairs=int(np.count_nonzero(games)) // 2,
         unit="result",
         transitive=parts.transitive_share,
         cyclic=parts.cyclic_share,
-        chance=None,
-        verdict=_verdict(proved, parts),
-        cycles=_named(proved, names, cells, predicted),
-        expected=_named(expected, names, cells, predicted),
+        chance=chance,
+        verdict=_verdict(proved, chance, parts),
+        cycles=_edges(proved, edge),
+        expected=_edges(expected, edge),
     )
 
 
-def _verdict(proved: Sequence[Cycle], parts: Decomposition) -> Verdict:
-    if proved:
-        return "cyclic"
-    explained = parts.cyclic_share < NOTHING if parts.chance is None else parts.chance > 1.0 - CERTAIN
-    return "transitive" if explained else "undecided"
-
-
-def _certain_advantage(cells: Cells, size: int, unit: ScoreUnit) -> Floats:
-    """`[N, N]` the lower bound of each pair's advantage; all of them hold together with the confidence `CERTAIN`."""
-    # Half of the error for each end of a pair's interval.
-    tail = (1.0 - CERTAIN) / max(len(cells), 1)
-    deviations = NormalDist().inv_cdf(1.0 - tail)
-    bound = np.zeros((size, size))
-    for (i, j), cell in cells.items():
-        if unit == "result":
-            bound[i, j] = wilson(cell.score * cell.games, cell.games, deviations)[0] - 0.5
-        elif cell.games > 1:
-            bound[i, j] = cell.score - _student(cell.games, tail) * _standard_error(cell)
-    return bound
-
-
-def _parts_of_results(cells: Cells, table: PayoffTable) -> Decomposition:
-    """Of played mean results, with half a game added to either policy's wins."""
-    odds = np.full((len(table.rows), len(table.rows)), 0.5)
-    games = np.ones_like(odds)
+def _of_results(names: Sequence[str], role: str, cells: Cells) -> CycleTable:
+    """Of mean results of games that were played."""
+    score, games = np.full((len(names), len(names)), 0.5), np.zeros((len(names), len(names)))
     for place, cell in cells.items():
-        games[place] = cell.games + 1
-        odds[place] = (cell.score * cell.games + 0.5) / (cell.games + 1)
-    return _decomposed_odds(odds, games)
+        score[place], games[place] = cell.score, cell.games
+    proved = strongest_cycles(certain_advantage(score, games, CERTAIN))
+    return _of_cells(
+        names, role, "result", cells, proved, decompose_results(score, games), chance_if_transitive(score, games)
+    )
 
 
-def _decomposed_odds(score: Floats, games: Floats | None = None) -> Decomposition:
-    """The decomposition of log-odds. score: `[N, N]` in (0, 1). games: that scores are means of; None: exact."""
-    information = score * (1.0 - score)
-    noise = None if games is None else 1.0 / (games * information)
-    return decompose(np.log(score / (1.0 - score)), information, noise)
-
-
-def _parts_of_scores(cells: Cells, size: int) -> Decomposition:
+def _of_scores(names: Sequence[str], role: str, cells: Cells) -> CycleTable:
     """Of mean scores in the game's own unit. Raises PolicyError where the two sides' do not sum to 0."""
-    score, noise = np.zeros((size, size)), np.zeros((size, size))
+    score, noise, edge = np.zeros((3, len(names), len(names)))
     for place, cell in cells.items():
+        half = cell.high - cell.score
         score[place] = cell.score
-        noise[place] = _standard_error(cell) ** 2 if cell.games > 1 else 0.0
+        noise[place] = (half / _student(cell.games, 0.025)) ** 2
+        # Half of the error for each end of a pair's interval, as `certain_advantage` does.
+        edge[place] = cell.score - half * _student(cell.games, (1.0 - CERTAIN) / len(cells)) / _student(
+            cell.games, 0.025
+        )
     if np.abs(score + score.T).max() > 1e-6 * max(np.abs(score).max(), 1.0):
         raise PolicyError("cycles need a game whose sides' scores sum to 0, so that who scores more has won")
-    return decompose(score, noise=noise)
+    parts = decompose(score, noise=noise)
+    assert parts.chance is not None
+    return _of_cells(names, role, "score", cells, strongest_cycles(edge), parts, parts.chance)
 
 
-def _standard_error(cell: Cell) -> float:
-    """Of a mean score, from its 95 % interval. It needs two games."""
-    return (cell.high - cell.low) / 2.0 / _student(cell.games, 0.025)
+def _of_cells(
+    names: Sequence[str],
+    role: str,
+    unit: ScoreUnit,
+    cells: Cells,
+    proved: Sequence[Cycle],
+    parts: Decomposition,
+    chance: float,
+) -> CycleTable:
+    return CycleTable(
+        role=role,
+        policies=tuple(names),
+        pairs=len(cells) // 2,
+        unit=unit,
+        transitive=parts.transitive_share,
+        cyclic=parts.cyclic_share,
+        chance=chance,
+        verdict=_verdict(proved, chance, parts),
+        cycles=_edges(proved, lambda i, j: Edge(row=names[i], column=names[j], played=cells[i, j])),
+    )
+
+
+def _verdict(proved: Sequence[Cycle], chance: float, parts: Decomposition) -> Verdict:
+    if proved:
+        return "cyclic"
+    return "transitive" if chance > 1.0 - CERTAIN or parts.cyclic_share < NEGLIGIBLE else "undecided"
 
 
 def _student(games: int, tail: float) -> float:
-    """The quantile of Student's distribution beyond which `tail` lies."""
+    """The quantile of Student's distribution beyond which `tail` lies, for a mean of at least two games."""
     from scipy.special import stdtrit
 
     return float(stdtrit(games - 1, 1.0 - tail))
 
 
-def _named(
-    cycles: Sequence[Cycle], names: Sequence[str], cells: Cells, predicted: Floats | None = None
-) -> tuple[tuple[Edge, ...], ...]:
-    return tuple(
-        tuple(
-            Edge(
-                row=names[i],
-                column=names[j],
-                played=cells.get((i, j)),
-                predicted=None if predicted is None else Interval(*predicted[:, i, j].tolist()),
-            )
-            for i, j in pairwise((*cycle, cycle[0]))
-        )
-        for cycle in cycles
-    )
+def _edges(cycles: Sequence[Cycle], edge: Callable[[int, int], Edge]) -> tuple[tuple[Edge, ...], ...]:
+    return tuple(tuple(edge(i, j) for i, j in pairwise((*cycle, cycle[0]))) for cycle in cycles)

@@ -116,7 +116,6 @@ def test_planted_cycles_are_named_in_noisy_tables(cycle: tuple[int, ...], seed: 
     (found,) = cycles_played(sampled(ladder(12, cycle), 800, seed)).tables
     assert names(found.cycles[0]) == [f"p{i}" for i in cycle]
     assert found.verdict == "cyclic"
-    assert found.chance is not None
     assert found.chance < 1e-6
 
 

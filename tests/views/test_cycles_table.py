@@ -51,7 +51,7 @@ def test_a_cycle_is_named_with_what_it_rests_on() -> None:
 
 def test_what_is_only_predicted_is_said_to_be() -> None:
     doubtful = tuple(replace(edge, played=None, predicted=Interval(0.62, 0.52, 0.7)) for edge in EDGES)
-    lines = lines_of(replace(CYCLIC, verdict="undecided", cycles=(), expected=(doubtful,), chance=None), played=False)
+    lines = lines_of(replace(CYCLIC, verdict="undecided", cycles=(), expected=(doubtful,), chance=0.01), played=False)
     assert lines[3].startswith("No cycle is certain. Yet strengths do not explain the scores")
     assert "predicted, but not certain from the games so far:" in lines
     assert ["main.2", "main.6", "–", "–", "0.620", "±0.090"] in [line.split() for line in lines]

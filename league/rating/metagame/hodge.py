@@ -39,14 +39,17 @@ def decompose(flow: Floats, weight: Floats | None = None, noise: Floats | None =
     noise: `[N, N]` the variance of each value's error, if errors are independent.
     Raises RatingError if the pairs with weight do not connect all policies.
     """
+    from scipy.sparse.csgraph import connected_components
+
     size = len(flow)
     weight = np.ones((size, size)) if weight is None else weight.astype(np.float64)
     weight = weight * ~np.eye(size, dtype=bool)
     known = np.where(weight > 0, flow, 0.0)
-    laplacian = np.diag(weight.sum(1)) - weight
-    inverse = np.linalg.pinv(laplacian, hermitian=True)
-    if size and np.linalg.matrix_rank(laplacian, hermitian=True) < size - 1:
+    if connected_components(weight > 0, directed=False)[0] > 1:
         raise RatingError("the payoff cannot be decomposed: its policies are not all connected by games")
+    degree = weight.sum(1)
+    # The Laplacian has one direction without curvature, in which all strengths move alike; any curvature will do there.
+    inverse = np.linalg.inv(np.diag(degree) - weight + max(degree.sum(), 1e-300) / max(size, 1) ** 2)
     strength = inverse @ (weight * known).sum(1)
     transitive = strength[:, None] - strength
     cyclic = np.where(weight > 0, known - transitive, 0.0)

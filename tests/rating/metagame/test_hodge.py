@@ -70,7 +70,9 @@ def test_noise_is_not_taken_for_cycles() -> None:
 
 
 def test_no_variance_is_transitive() -> None:
-    assert decompose(np.zeros((3, 3))).transitive_share == 1.0
+    for size in (0, 1, 3):
+        found = decompose(np.zeros((size, size)))
+        assert (found.transitive_share, found.strength.tolist()) == (1.0, [0.0] * size)
 
 
 def test_policies_that_no_game_connects_are_refused() -> None:
