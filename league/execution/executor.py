@@ -28,6 +28,9 @@ MATCH_SLOTS = 16384
 _MAX_BATCHES = 16
 """The most batches of a long match, and so the most threads that can share it."""
 
+_LEAST_EPISODES = 1024
+"""The fewest episodes of each of the first two batches: with fewer, a second thread gains nothing."""
+
 Carry = tuple[dict[str, Tensor], tuple[PolicyId, ...]]
 """What a training table keeps between rounds: tensors, and the policy ids that indices in them refer to."""
 
@@ -129,7 +132,7 @@ def match_games(make: Callable[[int], Game], episodes: int, slots: int) -> list[
     """The games in which a match of `episodes` episodes is played, side by side.
 
     make: makes a game with a given number of slots. Environments: one game with at most `slots`. Native games: at most
-    `MATCH_SLOTS` slots each, and several games for a long match. Their number does not depend on the machine.
+    `MATCH_SLOTS` slots each, and several games for many episodes. Their number does not depend on the machine.
     """
     probe = make(1)
     if isinstance(probe, NativeGame):
@@ -140,7 +143,7 @@ def match_games(make: Callable[[int], Game], episodes: int, slots: int) -> list[
 
 def _match_batches(game: NativeGame, episodes: int) -> list[Game]:
     """Forks of a native game for a match: forking is cheap, while making one may mean unrolling its rules."""
-    batches = 2 if episodes >= MATCH_SLOTS else 1
+    batches = 2 if episodes >= 2 * _LEAST_EPISODES else 1
     while batches < _MAX_BATCHES and episodes >= 4 * batches * MATCH_SLOTS:
         batches *= 2
     game.start(torch.zeros(1, dtype=torch.int64))

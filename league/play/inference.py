@@ -26,6 +26,9 @@ Output = tuple[Tensor, Tensor | None]
 _STACK_ROWS = 256
 """Most rows with which a policy is stacked with others; with more, it is faster alone."""
 
+_STACK_WEIGHTS = 16_384
+"""Most weights of a network for which stacking pays on a CPU: larger ones keep it busy with few rows, too."""
+
 _STACK_SHARE = 0.25
 """Largest share of all rows for a policy in a stack of fixed capacity: a larger one would waste most of its room."""
 
@@ -43,7 +46,9 @@ class BatchedInference:
         self._role, self._policies, self._counts = role, policies, counts
         self._room = 0
         alike = _largest_stackable_group(policies, role.name)
-        if not counts:
+        if counts:
+            alike = [index for index in alike if _weights(policies[index]) <= _STACK_WEIGHTS]
+        else:
             alike = [index for index in alike if places is not None and places[index] <= _STACK_SHARE * rows]
             self._room = max((places[index] for index in alike), default=0) if places is not None else 0
         self._stackable = alike if len(alike) > 1 else []
@@ -166,6 +171,11 @@ def _widen_memory(before: Tensor, after: Tensor) -> Tensor:
 def policy_label(policies: Sequence[Policy], index: int) -> str:
     """A name for one of a table's policies in error messages."""
     return f"policy {index} of the table ({type(policies[index]).__name__})"
+
+
+def _weights(policy: Policy) -> int:
+    """The number of weights of a policy's network; 0 for other policies."""
+    return sum(one.numel() for one in policy.actor.parameters()) if isinstance(policy, NeuralPolicy) else 0
 
 
 def _largest_stackable_group(policies: Sequence[Policy], role: str) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from league.execution.executor import Executor, TrainRound
+from league.execution.executor import Executor, TrainRound, match_games
 from league.games.actions import Discrete
 from league.games.core import Game
 from league.games.registry import make
@@ -93,3 +93,18 @@ def test_matches_are_those_that_were_asked_for(name: str) -> None:
     assert one.play(wanted, policies, told.append) == results
     assert one.play((), {}, told.append) == []
     one.close()
+
+
+@pytest.mark.parametrize(
+    ("episodes", "slots"),
+    [
+        (2047, [2047]),
+        (2048, [1024] * 2),
+        (40_000, [16_384] * 2),
+        (131_072, [16_384] * 4),
+        (10_000_000, [16_384] * 16),
+    ],
+)
+def test_native_matches_of_thousands_of_games_can_be_shared_by_threads(episodes: int, slots: list[int]) -> None:
+    games = match_games(lambda count: make("tictactoe", count), episodes, 4)
+    assert [game.slots for game in games] == slots

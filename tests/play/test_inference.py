@@ -115,6 +115,14 @@ def stacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
+@pytest.mark.parametrize(("width", "together"), [(12, True), (256, False)])
+def test_only_small_networks_are_stacked_on_a_processor(width: int, together: bool, stacked: list[int]) -> None:
+    game = new_game("connect_four")
+    policies = networks(game.spec, 0, 3, width)
+    moves(game, policies, [[slot % 3, (slot + 1) % 3] for slot in range(SLOTS)], 2)
+    assert bool(stacked) == together
+
+
 @pytest.mark.parametrize(
     ("name", "memory"), [*((name, "none") for name in (*GAMES, "relay")), ("leduc", "gru"), ("tag", "stack")]
 )
