@@ -22,7 +22,7 @@ SHAPE_GROWTH, FIT_GROWTH = 1.5, 1.05
 """By what factor the number of policies grows until the shape is chosen again, and until all policies are fitted again.
 In between, only newcomers are fitted."""
 
-_SHAPE_SHARE, _FIT_SHARE = 0.5, 0.8
+_SHAPE_SHARE, _FIT_SHARE = 0.4, 0.8
 """The least share of all matches that the choice of the shape and a fit have to be based on."""
 
 

@@ -1,6 +1,6 @@
 """How well predicted scores agree with results that were held out, and the shape of the payoff model that they choose.
 
-Every fifth pair that met is held out, in a fixed shuffled order; where pairs are few, each fifth in turn. All games of
+Every fifth pair that met is held out, in a fixed shuffled order; where pairs are few, several fifths in turn. All games of
 a held-out pair are withheld, so this is the error for pairs that never met. A pair that did is predicted better.
 """
 
@@ -29,7 +29,7 @@ MOST_POLICIES = 150
 
 _FOLDS = 5
 _ENOUGH = 150
-"""Held-out pairs that are enough; with fewer all five folds are predicted."""
+"""Held-out pairs that are enough; as many of the five folds are predicted as it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ class HeldOut:
 
 
 def folds(pairs: Pairs) -> list[Ints]:
-    """The pairs to hold out, as indices; each fold in turn if one has few pairs. Deterministic."""
+    """The pairs to hold out, as indices; several folds in turn if one has few pairs. Deterministic."""
     order = np.random.default_rng(0).permutation(len(pairs))
     parts = [np.sort(order[k::_FOLDS]) for k in range(_FOLDS)]
-    return parts if len(parts[0]) < _ENOUGH else parts[:1]
+    return parts[: max(-(-_ENOUGH // max(len(parts[0]), 1)), 1)]
 
 
 def choose(pairs: Pairs, origins: Origins, most_components: int) -> tuple[Shape, list[HeldOut], list[HeldOut]]:
