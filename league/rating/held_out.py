@@ -1,7 +1,7 @@
 """How well predicted scores agree with results that were held out, and the shape of the payoff model that they choose.
 
-Every fifth pair that met is held out, in a fixed shuffled order; where pairs are few, several fifths in turn. All games of
-a held-out pair are withheld, so this is the error for pairs that never met. A pair that did is predicted better.
+Every fifth pair that met is held out, in a fixed shuffled order; where pairs are few, several fifths in turn. All games
+of a held-out pair are withheld, so this is the error for pairs that never met. A pair that did is predicted better.
 """
 
 from __future__ import annotations
