@@ -15,17 +15,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from league.games.core import Game
+from league.games.core import Game, GameSpec
 from league.games.counter_rng import mix
 from league.matchmaking.posts import post_of_seat
 from league.play.fixture import Fixture
-from league.play.table import Move, Table
+from league.play.table import Table
+from league.play.trajectory_hash import TrajectoryHashes
 from league.policies.core import Policy
 from league.records import MatchResult, PolicyId, Post, SeatScore
 from league.threads import Threads
 
 _ALONE = Threads(1)
-_Played = tuple[np.ndarray, np.ndarray, np.ndarray]
+_Played = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,13 @@ class Episodes:
     """The results of each episode of a fixture; letters: G its games, E the episodes of a game.
 
     score: `[G, E, S]` float64, by seat. turns: `[G, E]` int64. forfeit: `[G, E, S]` bool, seats that lost by an
-    illegal move.
+    illegal move. trajectory: `[G, E]` int64, equal for equal games (`TrajectoryHashes`); None unless asked for.
     """
 
     score: np.ndarray
     turns: np.ndarray
     forfeit: np.ndarray
+    trajectory: np.ndarray | None = None
 
 
 class _Fixed:
@@ -67,15 +69,12 @@ def play(
     temperature: float = 1.0,
     tick: Callable[[float], None] = lambda fraction: None,
     watch: Callable[[Table], None] | None = None,
-    listen: Callable[[Move], None] | None = None,
     threads: Threads = _ALONE,
     posts: Sequence[Post] | None = None,
 ) -> list[MatchResult]:
     """Play every fixture to the end; one result each, in order. Arguments and errors are those of `play_episodes`."""
-    played = play_episodes(games, policies, fixtures, temperature, tick, watch, listen, threads, posts)
-    spec = games[0].spec
-    holder = post_of_seat(spec.posts if posts is None else posts)
-    return [_result(spec.scored, holder, fixture, found) for fixture, found in zip(fixtures, played, strict=True)]
+    played = play_episodes(games, policies, fixtures, temperature, tick, watch, threads, posts)
+    return results_of(games[0].spec, fixtures, played, posts)
 
 
 def play_episodes(
@@ -85,17 +84,16 @@ def play_episodes(
     temperature: float = 1.0,
     tick: Callable[[float], None] = lambda fraction: None,
     watch: Callable[[Table], None] | None = None,
-    listen: Callable[[Move], None] | None = None,
     threads: Threads = _ALONE,
     posts: Sequence[Post] | None = None,
+    hashed: bool = False,
 ) -> list[Episodes]:
     """Play every fixture to the end; the episodes of each, in order. Raises PolicyError where a policy cannot play.
 
     games: any slots; each plays its part of the episodes, and threads share the parts out. policies: by the ids that
     the fixtures name. temperature: of every policy's choice (0 is greedy). tick: called with the share of episodes that
-    ended. watch: called with the table before each turn. listen: called with every move; episodes are numbered in the
-    fixtures' order, idle slots play higher numbers. With `watch` or `listen`, pass one game only. posts: those that the
-    fixtures' lineups fill; by default the game's own.
+    ended. watch: called with the table before each turn; pass one game only. posts: those that the fixtures' lineups
+    fill; by default the game's own. hashed: whether to tell equal games from different ones.
     """
     if not fixtures:
         return []
@@ -113,16 +111,31 @@ def play_episodes(
         here, game = slice(begins[part], begins[part + 1]), games[part]
         schedule = _Fixed(*(values[here].to(game.device) for values in (lineup, seed, key)))
         table = Table(game, seated, schedule, temperature, posts=posts)
-        return _play_out(table, begins[part + 1] - begins[part], progress, watch, listen)
+        return _play_out(table, begins[part + 1] - begins[part], progress, watch, hashed)
 
     parts = threads.map(play_part, range(len(games)), progress.tell, progress.give_up)
-    score, turns, forfeit = (np.concatenate(pieces) for pieces in zip(*parts, strict=True))
+    score, turns, forfeit, trajectory = (np.concatenate(pieces) for pieces in zip(*parts, strict=True))
     found, begin = [], 0
     for fixture in fixtures:
         shape = (fixture.games, len(fixture.episodes))
         part = slice(begin, begin := begin + shape[0] * shape[1])
-        found.append(Episodes(*(values[part].reshape(*shape, *values.shape[1:]) for values in (score, turns, forfeit))))
+        found.append(
+            Episodes(
+                score[part].reshape(*shape, -1),
+                turns[part].reshape(shape),
+                forfeit[part].reshape(*shape, -1),
+                trajectory[part].reshape(shape) if hashed else None,
+            )
+        )
     return found
+
+
+def results_of(
+    spec: GameSpec, fixtures: Sequence[Fixture], played: Sequence[Episodes], posts: Sequence[Post] | None = None
+) -> list[MatchResult]:
+    """Count the episodes of each fixture. posts: as in `play_episodes`."""
+    holder = post_of_seat(spec.posts if posts is None else posts)
+    return [_result(spec.scored, holder, fixture, found) for fixture, found in zip(fixtures, played, strict=True)]
 
 
 def placements(totals: np.ndarray) -> np.ndarray:
@@ -166,25 +179,25 @@ def _play_out(
     episodes: int,
     progress: _Progress,
     watch: Callable[[Table], None] | None,
-    listen: Callable[[Move], None] | None,
+    hashed: bool,
 ) -> _Played:
-    """Scores `[N, S]`, lengths in turns `[N]` and forfeits `[N, S]` of every episode."""
+    """Scores `[N, S]`, lengths in turns `[N]`, forfeits `[N, S]` and hashes `[N]` of every episode."""
     game = table.game
     seats = len(game.spec.seats)
     # One extra row takes the results of idle slots.
     score = torch.zeros((episodes + 1, seats), device=game.device)
     forfeit = torch.zeros((episodes + 1, seats), dtype=torch.bool, device=game.device)
     turns = torch.zeros(episodes + 1, dtype=torch.int64, device=game.device)
+    trajectory = torch.zeros(episodes + 1, dtype=torch.int64)
+    hashes = TrajectoryHashes(game.slots) if hashed else None
     table.start()
-    # Slots without further episodes would play for nothing; `watch` and `listen` need every slot at its place.
-    may_shrink = game.can_fork and watch is None and listen is None
+    # Slots without further episodes would play for nothing; `watch` needs every slot at its place.
+    may_shrink = game.can_fork and watch is None
     left = episodes
     while left:
         if watch is not None:
             watch(table)
         move = table.advance()
-        if listen is not None:
-            listen(move)
         for role, log_prob in move.log_prob.items():
             table.check(log_prob, move.owner[role])
         rows = move.turn.ended.nonzero()[:, 0]
@@ -192,6 +205,8 @@ def _play_out(
         score[into], turns[into] = move.turn.score[rows], move.clock[rows] + 1
         if move.turn.forfeit is not None:
             forfeit[into] = move.turn.forfeit[rows]
+        if hashes is not None:
+            trajectory[into.cpu()] = hashes.ended(move)
         ended = int((into < episodes).sum())
         left -= ended
         progress.ended(ended)
@@ -199,7 +214,14 @@ def _play_out(
             playing = (table.episode < episodes).nonzero()[:, 0]
             if 0 < 2 * len(playing) <= table.game.slots:
                 table.keep(playing)
-    return score[:-1].cpu().numpy().astype(np.float64), turns[:-1].cpu().numpy(), forfeit[:-1].cpu().numpy()
+                if hashes is not None:
+                    hashes.keep(playing)
+    return (
+        score[:-1].cpu().numpy().astype(np.float64),
+        turns[:-1].cpu().numpy(),
+        forfeit[:-1].cpu().numpy(),
+        trajectory[:-1].numpy(),
+    )
 
 
 def _lineups(fixture: Fixture, number: Mapping[PolicyId, int]) -> Tensor:

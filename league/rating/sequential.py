@@ -1,10 +1,10 @@
 """A sequential test of whether one policy is stronger than another: it ends as soon as the games played so far decide.
 
-The results are those of games, or of pairs of games on one seed with the seats swapped, whose sum has five values. The
-effect is a result's mean above one half in its standard deviations, t = (μ - 1/2) / σ, in **normalised Elo**: a game has
-elo · ln(10) / 800 standard deviations, a pair √2 times as many (Van den Bergh 2020, "Normalized Elo"). In games without
-draws between policies of similar strength this is Elo; more draws, or an advantage of one seat, change the Elo that a
-difference is worth, but not how many games it takes to see.
+The results are those of games, or of pairs of games on one seed with the seats swapped, whose sum has five values.
+The effect is a result's mean above one half in its standard deviations, t = (μ - 1/2) / σ, in **normalised Elo**: t is
+elo · ln(10) / 800 for a game, √2 times that for a pair (Van den Bergh 2020, "Normalized Elo"). Between policies of
+similar strength in games without draws this is Elo. Draws, or the advantage of a seat, change what a difference is
+worth in Elo, but not how many games it takes to see.
 
 The test is the generalised sequential probability ratio test (GSPRT; Li, Liu and Ying 2014) of t = t1 against t = t0.
 The log-likelihood ratio after n results with the observed shares p̂ is

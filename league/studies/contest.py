@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from league.execution.executor import match_games
 from league.games.core import Game, GameSpec
 from league.play.fixture import Fixture
-from league.play.match import play, play_episodes
+from league.play.match import play, play_episodes, results_of
 from league.policies.core import Policy
 from league.records import MatchResult, PolicyId, Post
 from league.run.roster.lookup import Found, find, role_of
 from league.run.roster.policy_text import split_roles
 from league.run.roster.roster import Roster
 from league.run.slots import usual_slots
-from league.studies.repetition import ActionHashes, starts_vary
+from league.studies.repetition import Repetition, repetition
 from league.threads import Threads
 
 Key = TypeVar("Key", bound=Hashable)
@@ -90,34 +90,33 @@ class Tally:
 
 
 def play_contest(
+    make: Callable[[int], Game], contest: Contest[Key], tick: Callable[[float], None] = lambda fraction: None
+) -> Mapping[Key, Played]:
+    """Play all games with sampled moves; returns the results of each group.
+
+    make: creates a game with a number of slots.
+    """
+    with games_for(make, contest.spec, contest.episodes) as (games, threads):
+        results = play(games, contest.policies, contest.every_fixture, tick=tick, threads=threads, posts=contest.posts)
+    return _grouped(contest, results)
+
+
+def play_and_compare(
     make: Callable[[int], Game],
     contest: Contest[Key],
     temperature: float = 1.0,
     tick: Callable[[float], None] = lambda fraction: None,
-) -> tuple[Mapping[Key, Played], int]:
-    """Play all games; returns the results of each group, and the number of distinct episodes.
+) -> tuple[Mapping[Key, Played], Repetition]:
+    """Play all games; returns the results of each group, and how far the games repeat each other.
 
     make: creates a game with a number of slots. temperature: divides the policies' log-probabilities; 0 is greedy.
-    Episodes can only repeat each other in greedy play of a game without chance; in all other games they count as
-    distinct.
     """
-    hashes = None
-    with _games_for(make, contest) as (games, threads):
-        if temperature == 0 and not starts_vary(games[0]):
-            games = games[:1]
-            hashes = ActionHashes(games[0].slots, contest.episodes)
-        every = contest.every_fixture
-        results = play(
-            games,
-            contest.policies,
-            every,
-            temperature,
-            tick,
-            listen=hashes,
-            threads=threads,
-            posts=contest.posts,
+    every = contest.every_fixture
+    with games_for(make, contest.spec, contest.episodes) as (games, threads):
+        episodes = play_episodes(
+            games, contest.policies, every, temperature, tick, threads=threads, posts=contest.posts, hashed=True
         )
-    return _grouped(contest, results), contest.episodes if hashes is None else hashes.different()
+    return _grouped(contest, results_of(contest.spec, every, episodes, contest.posts)), repetition(episodes)
 
 
 def play_for_scores(
@@ -127,7 +126,7 @@ def play_for_scores(
 
     make: creates a game with a number of slots. A game is one episode here.
     """
-    with _games_for(make, contest) as (games, threads):
+    with games_for(make, contest.spec, contest.episodes) as (games, threads):
         episodes = play_episodes(
             games, contest.policies, contest.every_fixture, tick=tick, threads=threads, posts=contest.posts
         )
@@ -180,9 +179,9 @@ def roles_meant(text: str, roster: Roster, seats: Sequence[str] = ()) -> dict[st
 
 
 @contextmanager
-def _games_for(make: Callable[[int], Game], contest: Contest[Key]) -> Iterator[tuple[list[Game], Threads]]:
-    """Games with as many slots as the contest needs, and threads. Both are closed on exit."""
-    games, threads = match_games(make, contest.episodes, usual_slots(contest.spec, False)), Threads(0)
+def games_for(make: Callable[[int], Game], spec: GameSpec, episodes: int) -> Iterator[tuple[list[Game], Threads]]:
+    """Games with as many slots as so many episodes need, and threads. Both are closed on exit."""
+    games, threads = match_games(make, episodes, usual_slots(spec, False)), Threads(0)
     try:
         yield games, threads
     finally:

@@ -10,8 +10,9 @@ from league.games.core import Game
 from league.play.fixture import compares_same_role
 from league.rating.payoff import beaten, wilson
 from league.run.roster.roster import Roster
-from league.studies.contest import Played, play_contest, tally
+from league.studies.contest import Played, play_and_compare, tally
 from league.studies.match_plan import MatchPlan, plan_match
+from league.studies.repetition import Repetition
 from league.studies.teams import Team, TeamScore, halfwidth, team_score
 from league.threads import alone
 
@@ -24,13 +25,14 @@ class MatchReport:
     sides: first place alone, shared first place, neither). score: the share of the other sides that it beat, as a mean
     over the games, with ties as half; between two contestants this is (wins + draws / 2) / games. low, high:
     its 95 % Wilson interval. If the contestants cannot be compared, the score is None, and wins, draws and losses are
-    0; low and high are None if greedy play repeats the same episodes.
+    0; low and high are None if every seating repeated one and the same game.
     mean_returns, return_halfwidths: each contestant's mean score of an episode, and half of its 95 % interval.
     by_seat: for each group of seats that the first contestant took, its score there and the number of games. sides: of
     the game; in a game of more than two, the second of two contestants holds all sides but the first's. teams: in
     one-sided games, the score of each contestant at all seats, and of both mixed. predicted: the score that the run's
     ratings predict, and its 95 % interval (low, high); None unless two rated policies of the run play as they are
-    rated, with sampled moves.
+    rated, with sampled moves. distinct: how many of the episodes differ from all others, in what was seen, done or
+    scored. warning: where repetition limits what the games say.
     """
 
     labels: tuple[str, ...]
@@ -46,9 +48,11 @@ class MatchReport:
     by_seat: tuple[tuple[str, float, int], ...]
     forfeits: tuple[int, ...]
     episodes: int
+    distinct: int
     seconds: float
     seed: int
     note: str = ""
+    warning: str = ""
     sides: int = 2
     teams: tuple[TeamScore, ...] = ()
     predicted: tuple[float, float, float] | None = None
@@ -80,22 +84,21 @@ def match(
     alone()
     began = time.monotonic()
     plan = plan_match(roster, texts, games, seed)
-    results, different = play_contest(make, plan.contest, temperature, tick)
-    report = _report(plan, results, different, seed, time.monotonic() - began)
+    results, repeated = play_and_compare(make, plan.contest, temperature, tick)
+    report = _report(plan, results, repeated, seed, time.monotonic() - began)
     return replace(report, predicted=_predicted(roster, plan)) if temperature == 1.0 else report
 
 
 def _report(
-    plan: MatchPlan, results: Mapping[Team | None, Played], different: int, seed: int, seconds: float
+    plan: MatchPlan, results: Mapping[Team | None, Played], repeated: Repetition, seed: int, seconds: float
 ) -> MatchReport:
-    """The report of a match that was played. different: the number of distinct episodes."""
-    spec, played, episodes = plan.contest.spec, results[None], plan.contest.episodes
+    """The report of a match that was played."""
+    spec, played = plan.contest.spec, results[None]
     record, by_seat = _record(plan, played)
-    compared, sampled = plan.comparable, different == episodes
-    low, high = wilson(record.beaten, record.games) if compared and sampled else (None, None)
+    compared = plan.comparable
+    low, high = wilson(record.beaten, record.games) if compared and not repeated.fixed else (None, None)
     tallies = [tally(played, one.ids) for one in plan.contestants]
     means = [one.total / one.episodes for one in tallies]
-    repeats = f"only {different} different episodes: greedy play repeats itself, so there is no interval"
     return MatchReport(
         labels=plan.labels,
         games=record.games,
@@ -111,10 +114,12 @@ def _report(
         ),
         by_seat=tuple(by_seat),
         forfeits=tuple(_forfeits(played, one.ids) for one in plan.contestants),
-        episodes=episodes,
+        episodes=repeated.episodes,
+        distinct=repeated.distinct,
         seconds=seconds,
         seed=seed,
-        note="; ".join(filter(None, (plan.note, "" if sampled else repeats))),
+        note=plan.note,
+        warning=repeated.warning,
         sides=len(spec.sides),
         teams=tuple(_teams(plan, results)) if len(spec.sides) == 1 else (),
     )

@@ -76,7 +76,7 @@ def play_payoff(
     began = time.monotonic()
     plan = plan_payoff(roster, texts, games, seed)
     spec = plan.contest.spec
-    results, _ = play_contest(make, plan.contest, tick=tick)
+    results = play_contest(make, plan.contest, tick)
     cells: dict[Place, Cell] = {}
     reverse: dict[Place, Cell] = {}
     for (row, column), played in results.items():

@@ -1,39 +1,49 @@
-"""Detects whether greedy play repeats the same episodes, as it does in games without chance."""
+"""How far the games of a match repeat each other, and what that means for its interval."""
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from league.games.core import Game
-from league.games.counter_rng import mix
-from league.play.table import Move
+import numpy as np
 
+from league.play.match import Episodes
 
-class ActionHashes:
-    """Hashes all actions of each episode, as a listener of match play with one game."""
-
-    def __init__(self, slots: int, episodes: int) -> None:
-        self._running = torch.zeros(slots, dtype=torch.int64)
-        self._ended = torch.zeros(episodes + 1, dtype=torch.int64)
-
-    def __call__(self, move: Move) -> None:
-        for role, action in move.action.items():
-            numbers = action.view(torch.int32) if action.is_floating_point() else action
-            numbers = numbers.flatten(2) if numbers.dim() > 2 else numbers[..., None]
-            taken = torch.where(move.acts[role].present[..., None], numbers, -1).flatten(1).cpu()
-            for column in taken.unbind(1):
-                self._running = mix(self._running, column)
-        ended, last = move.turn.ended.cpu(), len(self._ended) - 1
-        self._ended[torch.where(ended, move.episode.cpu().clamp(max=last), last)] = self._running
-        self._running = torch.where(ended, 0, self._running)
-
-    def different(self) -> int:
-        """The number of distinct episodes."""
-        return len(self._ended[:-1].unique())
+_FEW = 10
+"""Fewer distinct games than one in so many are few."""
 
 
-def starts_vary(game: Game) -> bool:
-    """Whether the first observations of an episode depend on its seed. This restarts the game."""
-    turn = game.start(torch.arange(1, game.slots + 1, device=game.device))
-    seen = [acting.obs for acting in turn.acts.values()] + ([turn.state] if turn.state is not None else [])
-    return any(bool((values != values[:1]).any()) for values in seen)
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """The number of episodes, of distinct ones, and whether every seating repeated one and the same game.
+
+    If so, nothing random was seen, and more games show nothing more. Otherwise repeated games are draws like any other:
+    an interval holds for the score of these policies as they choose their moves.
+    """
+
+    episodes: int
+    distinct: int
+    fixed: bool
+
+    @property
+    def warning(self) -> str:
+        """What a reader should know about the number of games; empty where few of them are repeated."""
+        if self.fixed:
+            return f"only {self.distinct} distinct games, which every seating repeats: there is no interval"
+        if _FEW * self.distinct < self.episodes:
+            return (
+                f"only {self.distinct} distinct games: the score holds for these policies as they choose their moves, "
+                "and says little about positions that they did not reach"
+            )
+        return ""
+
+
+def repetition(played: Sequence[Episodes]) -> Repetition:
+    """Compare all episodes of some fixtures, played with `hashed`."""
+    hashes = [found.trajectory for found in played if found.trajectory is not None]
+    seatings = [episodes for one in hashes for episodes in one.T]
+    return Repetition(
+        sum(map(len, seatings)),
+        len(np.unique(np.concatenate(seatings))),
+        all(len(np.unique(one)) == 1 for one in seatings) and max(map(len, seatings)) > 1,
+    )

@@ -70,9 +70,10 @@ def match_table(report: MatchReport) -> RenderableType:
 
 
 def _ending(report: MatchReport) -> Text:
-    """The number of episodes, the seed, the duration and the report's note."""
-    ending = f"{report.episodes} episodes, seed {report.seed}, {duration(report.seconds)}"
-    return Text(ending + (f"; {clean(report.note)}" if report.note else ""), "dim")
+    """The number of episodes, the seed, the duration, the report's note and its warning."""
+    ending = f"{report.episodes} episodes ({report.distinct} distinct), seed {report.seed}, {duration(report.seconds)}"
+    text = Text(ending + (f"; {clean(report.note)}" if report.note else ""), "dim")
+    return text.append(f"\nwarning: {report.warning}", "yellow") if report.warning else text
 
 
 def _teams_grid(teams: Sequence[TeamScore]) -> Grid:

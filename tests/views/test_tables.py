@@ -36,6 +36,7 @@ DUEL = MatchReport(
     by_seat=(("player_0", 0.985, 200), ("player_1", 0.9575, 200)),
     forfeits=(0, 0),
     episodes=400,
+    distinct=397,
     seconds=12.3,
     seed=0,
 )
@@ -177,7 +178,7 @@ def test_a_match_shows_score_interval_returns_and_seats() -> None:
         "player_0    0.985    200",
         "player_1    0.958    200",
         "",
-        "400 episodes, seed 0, 12s",
+        "400 episodes (397 distinct), seed 0, 12s",
     ]
 
 
@@ -189,7 +190,7 @@ def test_a_match_that_compares_nothing_shows_returns_and_forfeits() -> None:
         "main.12  -24.90 ±0.21         0",
         "random   -33.00 ±1.40         3",
         "",
-        "400 episodes, seed 0, 12s; scores of different roles are not compared",
+        "400 episodes (397 distinct), seed 0, 12s; scores of different roles are not compared",
     ]
 
 
