@@ -149,7 +149,8 @@ def _of_ledger(
 ) -> CycleTable:
     """predicted: `[3, N, N]` mean results and the ends of their intervals."""
     parts, chance = decompose_results(predicted[0]), chance_if_transitive(score, games, spread)
-    proved = strongest_cycles(certain_advantage(score, games, CERTAIN))
+    # Where the games of a match go together they tell less than as many games apart; draws are left to Wilson's bound.
+    proved = strongest_cycles(certain_advantage(score, games / max(spread, 1.0), CERTAIN))
     expected = [cycle for cycle in strongest_cycles(predicted[1] - 0.5) if cycle not in proved]
 
     def edge(i: int, j: int) -> Edge:

@@ -57,6 +57,13 @@ def test_trend_does_not_cross_learners() -> None:
     assert lines == {"x": None, "y": None, "z": 20.0}
 
 
+def test_who_is_level_by_rating_is_ordered_by_the_field() -> None:
+    level, roster = Rating(0.0, 0, 0, 1), [snapshot("x", 1), snapshot("y", 2), snapshot("z", 3)]
+    field = {name: Rating(score, 0, 1, 1) for name, score in (("x", 0.4), ("y", 0.6), ("z", 0.5))}
+    lines = ranked(roster, dict.fromkeys("xyz", level), {}, {}, field=field, by_field=False)
+    assert [line.snapshot.id for line in lines] == ["y", "z", "x"]
+
+
 def test_best_is_the_highest_lower_bound_among_the_trained() -> None:
     ratings = {
         "random": Rating(900.0, 900.0, 900.0, 9),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from fixed import BOTS
 from league.errors import PolicyError, RatingError
 from league.games.core import Game
 from league.games.registry import make
+from league.rating.pairs import Pairs
 from league.rating.payoff import wilson
 from league.records import MatchResult, Snapshot
 from league.run.roster.game_facts import GameFacts
@@ -184,6 +186,15 @@ def test_a_cycle_with_too_few_games_is_not_certain() -> None:
     (unmet,) = cycles_of_ledger(rated(ladder(8, (2, 6, 4), 0.75), 300, skip=(2, 6))).tables
     assert unmet.cycles == ()
     assert unmet.pairs == 27
+
+
+def test_games_that_go_together_prove_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    ranking = rated(ladder(8, (2, 6, 4), 0.75), 300)
+    pairs = Pairs.of(ranking.ratings.ledger)
+    monkeypatch.setattr(Pairs, "of", lambda ledger, upto=None: replace(pairs, spread=15.0))
+    # Three hundred games that tell as much as twenty.
+    (found,) = cycles_of_ledger(ranking).tables
+    assert found.cycles == ()
 
 
 def test_what_cannot_have_cycles_is_refused(bot: Callable[[str], str]) -> None:
