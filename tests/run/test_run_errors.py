@@ -100,7 +100,7 @@ def assert_refused(*args: str | Path, saying: str) -> None:
         ("run --game blotto --set game.options={fieldz=3}", "no option 'fieldz'; did you mean 'fields'?"),
         ("run tiny.toml --set matchmaking.kind=fictitous", "did you mean 'fictitious'?"),
         ("run tiny.toml --set matchmaking.kind=nowhere.py:Mine", "there is no file 'nowhere.py'"),
-        ("run tiny.toml --set rating.by=ello", "must be one of bradley-terry, elo"),
+        ("run tiny.toml --set rating.by=ello", "must be one of melo, field, robust, bradley-terry, elo"),
         (
             "run tiny.toml --set rating.anchors=['best']",
             "'best' is no anchor: give one-ply, mcts=N, package.module:Name",
