@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from league.errors import ConfigError, nearest
 from league.games.catalogue import catalogue
 from league.games.registry import NATIVE
-from league.rating.core import RATINGS
+from league.run.roster.ratings import COMPARED
 from league.studies.bench.inference_probe import InferenceProbe
 from league.studies.bench.limit_probe import MachineLimit
 from league.studies.bench.match_probe import MatchProbe
@@ -73,7 +73,7 @@ def all_probes(main: Workload, archive: SyntheticRun) -> ProbeList:
     for id in PETTINGZOO:
         _add_pettingzoo(found, main, id)
     found.probes.append(MatchProbe(main))
-    found.probes += [RatingRefit(archive, kind) for kind in RATINGS if kind != "mean-score"]
+    found.probes += [RatingRefit(archive, kind) for kind in COMPARED]
     found.probes.append(ColdStandings(archive))
     return found
 
