@@ -24,6 +24,9 @@ MOST_OPPONENTS = 16
 FOR_NEWCOMERS = 0.75
 """The share of the matches that newcomers may take. What they leave goes to the pairs most in doubt."""
 
+AGAINST_RANDOM = 0.15
+"""How many further matches a newcomer plays against random play, as a share of its matches: a rating is that score."""
+
 RANDOM_COUNTS = 3.0
 """How much more the doubt about a score against random play counts: a rating is that score."""
 
@@ -60,8 +63,8 @@ def next_matches(
     (1) The anchors meet once among themselves, which gives them a common scale and, if roles differ, measures the
     advantage of the seats. (2) Newcomers (no rated game yet) meet the anchors, their parent, the latest snapshot and
     then everybody or, in a large roster or with few matches, a selection: half of it from equal strata of age, half by
-    payoff profile. They take turns, so that few matches connect them all. (3) The pair whose predicted score is most in
-    doubt plays, again and again.
+    payoff profile. They take turns, so that few matches connect them all. Then they meet random play again. (3) The
+    pair whose predicted score is most in doubt plays, again and again.
 
     Posts that a pair leaves open are filled with random play beside an anchor, else with random companions of the role,
     the same on both sides. Raises RatingError where a post's role has no snapshot.
@@ -144,6 +147,9 @@ class _Pairing:
                 # Two newcomers are each other's opponents, and companions have met, too.
                 if not self._added[x, y]:
                     yield x, y
+        for x in newcomers:
+            for y in np.flatnonzero(self._zero & self._can_meet[x]).tolist():
+                yield from [(x, y)] * int(AGAINST_RANDOM * wanted)
 
     def play(self, x: int, y: int) -> None:
         """Choose a match of `x` against `y`."""
