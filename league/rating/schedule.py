@@ -24,7 +24,7 @@ MOST_OPPONENTS = 16
 FOR_NEWCOMERS = 0.75
 """The share of the matches that newcomers may take. What they leave goes to the pairs most in doubt."""
 
-AGAINST_RANDOM = 0.15
+AGAINST_RANDOM = 0.25
 """How many further matches a newcomer plays against random play, as a share of its matches: a rating is that score."""
 
 RANDOM_COUNTS = 3.0
