@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -22,9 +22,17 @@ if TYPE_CHECKING:
 
 
 def play_match(
-    run: str | None, policies: Sequence[str], games: int, seed: int, temperature: float, show: bool, as_json: bool
+    run: str | None,
+    policies: Sequence[str],
+    games: int,
+    seed: int,
+    temperature: float,
+    show: bool,
+    as_json: bool,
+    test: Mapping[str, float] | None = None,
 ) -> None:
-    """`league match`."""
+    """`league match`. test: the hypotheses and error rates of a match until decided."""
+    from league.rating.sequential import SequentialTest
     from league.studies.match import match
     from league.studies.rendered_game import render_game
 
@@ -35,13 +43,14 @@ def play_match(
         )
     if not policies:
         raise ConfigError("name the policies to play, such as `league match best random`")
+    until = None if test is None else SequentialTest(**test)
     with opened_run(run) as opened:
         make = game_maker(opened.config)
         if show:
             for frame in render_game(make, opened.roster, policies, seed, temperature):
                 print(frame, end="\n\n", file=sys.stderr if as_json else sys.stdout)
         with progress_bar("playing") as tick:
-            report = match(make, opened.roster, policies, games=games, seed=seed, temperature=temperature, tick=tick)
+            report = match(make, opened.roster, policies, games, seed, temperature, tick, until)
     if as_json:
         print_json(asdict(report))
     else:

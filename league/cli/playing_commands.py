@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -16,18 +16,35 @@ def match(
         str, Parameter(help="POLICY, one per side: best, latest, random, one-ply, an id, ./exported …")
     ],
     run: RunOption = None,
-    games: Annotated[int, Parameter(help="Games, shared equally among the seatings.")] = 400,
+    games: Annotated[
+        int | None,
+        Parameter(help="Games, shared equally among the seatings: 400; with --until at most so many: 100000."),
+    ] = None,
     seed: Annotated[Seed, Parameter(help="Seed of games and choices.")] = 0,
     greedy: Annotated[bool, Parameter(negative=(), help="Every policy takes its most probable action.")] = False,
     temperature: Annotated[float, Parameter(help="Divides the policies' log-probabilities.")] = 1.0,
     show: Annotated[bool, Parameter(negative=(), help="First show one game, position by position.")] = False,
+    until: Annotated[
+        Literal["decided"] | None, Parameter(help="Play pairs of games until a sequential test accepts H0 or H1.")
+    ] = None,
+    elo0: Annotated[float, Parameter(help="H0 of --until: the advantage of the first policy in normalised Elo.")] = 0.0,
+    elo1: Annotated[float, Parameter(help="H1 of --until.")] = 10.0,
+    alpha: Annotated[float, Parameter(help="How often --until may accept H1 where H0 holds.")] = 0.05,
+    beta: Annotated[float, Parameter(help="How often --until may accept H0 where H1 holds.")] = 0.05,
     json: JsonFlag = False,
 ) -> None:
     """Play policies against each other, seat-balanced, and show the score with its 95 % interval."""
     from league.cli.playing import play_match
 
     play_match(
-        run, policies, games=games, seed=seed, temperature=0.0 if greedy else temperature, show=show, as_json=json
+        run,
+        policies,
+        games=games if games is not None else 400 if until is None else 100_000,
+        seed=seed,
+        temperature=0.0 if greedy else temperature,
+        show=show,
+        as_json=json,
+        test=None if until is None else {"elo0": elo0, "elo1": elo1, "alpha": alpha, "beta": beta},
     )
 
 

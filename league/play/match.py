@@ -237,6 +237,18 @@ def _seeds(fixture: Fixture) -> tuple[Tensor, Tensor]:
     return games, mix(games, number)
 
 
+def totals(fixture: Fixture, found: Episodes, posts: Sequence[Post]) -> np.ndarray:
+    """`[G, C]` the total score of each contestant in each game, which decides it. posts: that the lineups fill."""
+    by_post, ends = post_scores(posts, found.score), np.cumsum([0, *map(len, fixture.contestants)])
+    policies = np.zeros((fixture.games, int(ends[-1])))
+    for e, rated_index in enumerate(fixture.rated_index):
+        for index in sorted(set(rated_index) - {-1}):
+            held = [post for post, rated in enumerate(rated_index) if rated == index]
+            seats = np.array([len(posts[post].seats) for post in held])
+            policies[:, index] += by_post[:, e, held] @ (seats / seats.sum())
+    return np.stack([policies[:, a:b].sum(1) for a, b in pairwise(ends)], 1)
+
+
 def _result(scored: bool, holder_of_seat: Sequence[int], fixture: Fixture, found: Episodes) -> MatchResult:
     """Count one fixture. scored: as in `GameSpec.scored`. holder_of_seat: the post that holds each seat."""
     width = sum(len(contestant) for contestant in fixture.contestants)

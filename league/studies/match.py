@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from league.games.core import Game
 from league.play.fixture import compares_same_role
 from league.rating.payoff import beaten, wilson
+from league.rating.sequential import SequentialTest
 from league.run.roster.roster import Roster
 from league.studies.contest import Played, play_and_compare, tally
+from league.studies.decisive_match import Decision, play_until_decided
 from league.studies.match_plan import MatchPlan, plan_match
 from league.studies.repetition import Repetition
 from league.studies.teams import Team, TeamScore, halfwidth, team_score
@@ -32,7 +34,8 @@ class MatchReport:
     one-sided games, the score of each contestant at all seats, and of both mixed. predicted: the score that the run's
     ratings predict, and its 95 % interval (low, high); None unless two rated policies of the run play as they are
     rated, with sampled moves. distinct: how many of the episodes differ from all others, in what was seen, done or
-    scored. warning: where repetition limits what the games say.
+    scored. warning: where repetition limits what the games say. decision: of a match until decided, whose score has
+    the interval of its pairs.
     """
 
     labels: tuple[str, ...]
@@ -56,6 +59,7 @@ class MatchReport:
     sides: int = 2
     teams: tuple[TeamScore, ...] = ()
     predicted: tuple[float, float, float] | None = None
+    decision: Decision | None = None
 
 
 @dataclass(slots=True)
@@ -76,16 +80,27 @@ def match(
     seed: int = 0,
     temperature: float = 1.0,
     tick: Callable[[float], None] = lambda fraction: None,
+    until: SequentialTest | None = None,
 ) -> MatchReport:
     """Play a match between the policies that the texts name. Raises PolicyError, see `plan_match`.
 
     make: creates a game with a number of slots. temperature: divides the policies' log-probabilities; 0 is greedy.
+    until: the test that ends the match, after `games` games at most.
     """
     alone()
     began = time.monotonic()
     plan = plan_match(roster, texts, games, seed)
-    results, repeated = play_and_compare(make, plan.contest, temperature, tick)
+    results: Mapping[Team | None, Played]
+    decision = None
+    if until is None:
+        results, repeated = play_and_compare(make, plan.contest, temperature, tick)
+    else:
+        played, repeated, decision = play_until_decided(make, plan, until, temperature, tick)
+        results = {None: played}
     report = _report(plan, results, repeated, seed, time.monotonic() - began)
+    if decision is not None:
+        low, high = decision.score
+        report = replace(report, low=low, high=high, decision=decision)
     return replace(report, predicted=_predicted(roster, plan)) if temperature == 1.0 else report
 
 

@@ -12,6 +12,7 @@ from league.views.grid import Column, Grid, facts_grid, one_line
 from league.views.text import MISSING, clean, duration, interval, interval_digits, number
 
 if TYPE_CHECKING:
+    from league.studies.decisive_match import Decision
     from league.studies.match import MatchReport
     from league.studies.teams import AgentScore, TeamScore
 
@@ -37,6 +38,8 @@ def match_table(report: MatchReport) -> RenderableType:
             facts.append(
                 ("predicted", Text(f"{number(value, 3)}   95 % interval {number(low, 3)} to {number(high, 3)}"))
             )
+        if report.decision is not None:
+            facts += _decision_facts(report.decision, report.games)
         parts.append(facts_grid(facts))
     if report.teams:
         parts += [Text(), _teams_grid(report.teams)]
@@ -67,6 +70,25 @@ def match_table(report: MatchReport) -> RenderableType:
             ),
         ]
     return Group(*parts, Text(), _ending(report))
+
+
+def _decision_facts(decision: Decision, games: int) -> list[tuple[str, Text]]:
+    """How the sequential test ended, and what the pairs were."""
+    tested = {"H0": decision.elo0, "H1": decision.elo1}
+    if decision.accepted is None:
+        said = f"undecided after {games} games"
+    else:
+        other = "H1" if decision.accepted == "H0" else "H0"
+        said = f"{decision.accepted}: {tested[decision.accepted]:g} normalised Elo, not {tested[other]:g}"
+    bounds = f"llr {number(decision.llr, 2)}, bounds {number(decision.lower, 2)} and {number(decision.upper, 2)}"
+    pairs = " ".join(map(str, decision.counts)) + ", worst to best"
+    if decision.beyond:
+        pairs += f"; {decision.beyond} games played beyond the decision do not count"
+    value = decision.normalised_elo
+    elo = f"{interval(value.value, value.low, value.high, 0, signed=True)} normalised"
+    usual = decision.elo
+    elo += f"; {number(usual.value, 0, True)} Elo, {number(usual.low, 0, True)} to {number(usual.high, 0, True)}"
+    return [("decision", Text.assemble((said, "bold"), f"   {bounds}")), ("pairs", Text(pairs)), ("Elo", Text(elo))]
 
 
 def _ending(report: MatchReport) -> Text:
