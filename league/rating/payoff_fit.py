@@ -33,9 +33,6 @@ TURN = 0.25
 DEVIATION = 0.05
 """The tau^2 that is assumed before any games, with the weight of `_ASSUMED` pairs."""
 
-LEAST_OUTSIDE = 0.1
-"""The least tau^2 of pairs with a policy from outside: what beats other snapshots need not beat random play as well."""
-
 _ASSUMED = 4.0
 _ROUGH, _FINE = 1e-6, 1e-9
 """Relative changes in the log-posterior at which a fit ends."""
@@ -222,8 +219,7 @@ class _Problem:
         # The degrees of freedom that the fit takes are shared by all pairs alike.
         left = max(1.0 - fitted / max(len(self.pairs), 1), 0.25)
         kinds = [self._kind == kind for kind in range(2)]
-        within, outside = (_excess_variance(pearson[here], information[here], left) for here in kinds)
-        return np.array([within, max(outside, LEAST_OUTSIDE)])
+        return np.array([_excess_variance(pearson[here], information[here], left) for here in kinds])
 
     def _log_odds(self, vectors: Floats) -> Floats:
         """`[M]` m of the pairs."""
