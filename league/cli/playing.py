@@ -24,18 +24,23 @@ if TYPE_CHECKING:
 def play_match(
     run: str | None,
     policies: Sequence[str],
-    games: int,
+    games: int | None,
     seed: int,
     temperature: float,
     show: bool,
     as_json: bool,
-    test: Mapping[str, float] | None = None,
+    until: bool,
+    test: Mapping[str, float | None],
 ) -> None:
-    """`league match`. test: the hypotheses and error rates of a match until decided."""
+    """`league match`. until: until it is decided. test: its hypotheses and error rates; None for the defaults."""
     from league.rating.sequential import SequentialTest
     from league.studies.match import match
     from league.studies.rendered_game import render_game
 
+    given = {name: value for name, value in test.items() if value is not None}
+    if given and not until:
+        raise ConfigError(f"--{' and --'.join(given)} set the test of a match until it is decided: add --until decided")
+    games = games if games is not None else 100_000 if until else 400
     if not (games >= 1 and 0 <= temperature < math.inf):
         raise ConfigError(
             "a match needs at least one game and a finite temperature of 0 or more, "
@@ -43,14 +48,14 @@ def play_match(
         )
     if not policies:
         raise ConfigError("name the policies to play, such as `league match best random`")
-    until = None if test is None else SequentialTest(**test)
+    sequential = SequentialTest(**given) if until else None
     with opened_run(run) as opened:
         make = game_maker(opened.config)
         if show:
             for frame in render_game(make, opened.roster, policies, seed, temperature):
                 print(frame, end="\n\n", file=sys.stderr if as_json else sys.stdout)
         with progress_bar("playing") as tick:
-            report = match(make, opened.roster, policies, games, seed, temperature, tick, until)
+            report = match(make, opened.roster, policies, games, seed, temperature, tick, sequential)
     if as_json:
         print_json(asdict(report))
     else:

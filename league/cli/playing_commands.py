@@ -27,10 +27,16 @@ def match(
     until: Annotated[
         Literal["decided"] | None, Parameter(help="Play pairs of games until a sequential test accepts H0 or H1.")
     ] = None,
-    elo0: Annotated[float, Parameter(help="H0 of --until: the advantage of the first policy in normalised Elo.")] = 0.0,
-    elo1: Annotated[float, Parameter(help="H1 of --until.")] = 10.0,
-    alpha: Annotated[float, Parameter(help="How often --until may accept H1 where H0 holds.")] = 0.05,
-    beta: Annotated[float, Parameter(help="How often --until may accept H0 where H1 holds.")] = 0.05,
+    elo0: Annotated[
+        float | None, Parameter(help="H0 of --until: the advantage of the first policy in normalised Elo; default: 0.")
+    ] = None,
+    elo1: Annotated[float | None, Parameter(help="H1 of --until; default: 10.")] = None,
+    alpha: Annotated[
+        float | None, Parameter(help="How often --until may accept H1 where H0 holds; default: 0.05.")
+    ] = None,
+    beta: Annotated[
+        float | None, Parameter(help="How often --until may accept H0 where H1 holds; default: 0.05.")
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
     """Play policies against each other, seat-balanced, and show the score with its 95 % interval."""
@@ -39,12 +45,13 @@ def match(
     play_match(
         run,
         policies,
-        games=games if games is not None else 400 if until is None else 100_000,
+        games=games,
         seed=seed,
         temperature=0.0 if greedy else temperature,
         show=show,
         as_json=json,
-        test=None if until is None else {"elo0": elo0, "elo1": elo1, "alpha": alpha, "beta": beta},
+        until=until is not None,
+        test={"elo0": elo0, "elo1": elo1, "alpha": alpha, "beta": beta},
     )
 
 

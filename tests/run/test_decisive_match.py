@@ -73,3 +73,9 @@ def test_what_cannot_be_tested_is_refused(here: Path, arguments: tuple[str, ...]
     called = league("match", "best", "random", "--until", "decided", *arguments)
     assert called.code == 2
     assert message in called.err
+
+
+def test_hypotheses_without_a_test_are_refused(here: Path) -> None:
+    called = league("match", "best", "random", "--elo1", "20", "--alpha", "0.1")
+    assert called.code == 2
+    assert "--elo1 and --alpha set the test of a match until it is decided: add --until decided" in called.err
