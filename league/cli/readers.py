@@ -29,7 +29,7 @@ from league.views.standings_table import refit_table, standings_table
 from league.views.text import clean
 
 if TYPE_CHECKING:
-    from league.rating.goodness import GoodnessOfFit
+    from league.rating.prediction.goodness import GoodnessOfFit
 
 ALL = "all"
 """In place of a rating system: all of them side by side."""

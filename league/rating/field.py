@@ -9,9 +9,9 @@ import numpy as np
 from scipy.special import expit, logit
 
 from league.rating.core import NO_FACTS, Z95, RosterFacts
-from league.rating.fitted_payoff import FittedPayoff, fitted_payoff
 from league.rating.ledger import Bools, Floats, Ledger
 from league.rating.melo import MeloSettings
+from league.rating.prediction.fitted_payoff import FittedPayoff, fitted_payoff
 from league.records import PolicyId, Rating
 
 STRONGEST = 10

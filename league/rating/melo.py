@@ -17,7 +17,7 @@ from league.records import PolicyId, Rating
 from league.settings import Settings
 
 if TYPE_CHECKING:
-    from league.rating.fitted_payoff import FittedPayoff
+    from league.rating.prediction.fitted_payoff import FittedPayoff
 
 _CERTAIN = 1e-6
 """Scores are kept this far from 0 and 1, 2400 Elo points."""
@@ -50,7 +50,7 @@ class Melo:
         """Rate everybody who played. Raises RatingError for one-sided games and where a fit fails."""
         if not len(ledger):
             return {}
-        from league.rating.fitted_payoff import fitted_payoff  # loads scipy
+        from league.rating.prediction.fitted_payoff import fitted_payoff  # loads scipy
 
         fitted = fitted_payoff(ledger, anchors, roster, self.settings.components)
         games = ledger.games_played()

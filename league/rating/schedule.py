@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from league.errors import RatingError
-from league.rating.forecast import Forecast
 from league.rating.ledger import Floats, Ints
+from league.rating.prediction.forecast import Forecast
 from league.records import PolicyId, Post, Rating, Snapshot
 
 FEWEST_OPPONENTS = 6

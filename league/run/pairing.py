@@ -8,7 +8,7 @@ import numpy as np
 
 from league.config.sections import RatingConfig
 from league.play.fixture import Fixture, compares_same_role, fixtures, rated_posts
-from league.rating.forecast import forecast
+from league.rating.prediction.forecast import forecast
 from league.rating.schedule import FEWEST_OPPONENTS, RatedMatch, next_matches, next_one_sided
 from league.records import PolicyId, Post, Snapshot
 from league.run.roster.roster import Roster

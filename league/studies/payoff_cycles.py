@@ -25,8 +25,8 @@ from league.rating.core import require_one_on_one
 from league.rating.metagame.cycles import Cycle, strongest_cycles
 from league.rating.metagame.hodge import Decomposition, decompose
 from league.rating.metagame.transitivity import certain_advantage, chance_if_transitive, decompose_results
-from league.rating.pairs import Pairs
 from league.rating.payoff import wilson
+from league.rating.prediction.pairs import Pairs
 from league.run.roster.ranking import Ranking
 from league.studies.payoff_ledger import labels, refuse_one_sided
 from league.studies.payoff_report import Cell, PayoffReport, ScoreUnit

@@ -9,7 +9,7 @@ from league.errors import PolicyError
 from league.run.roster.ranking import Ranking
 
 if TYPE_CHECKING:
-    from league.rating.goodness import GoodnessOfFit
+    from league.rating.prediction.goodness import GoodnessOfFit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

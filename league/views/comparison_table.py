@@ -14,7 +14,7 @@ from league.views.standings_table import NO_MATCHES
 from league.views.text import MISSING, clean, number, places
 
 if TYPE_CHECKING:
-    from league.rating.goodness import GoodnessOfFit
+    from league.rating.prediction.goodness import GoodnessOfFit
 
 
 def comparison_table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from league.rating.goodness import GoodnessOfFit
+    from league.rating.prediction.goodness import GoodnessOfFit
 
 _SATURATED = 0.97
 """Scores are said to saturate if nobody is predicted to reach more against another snapshot."""
@@ -30,9 +30,9 @@ def goodness_lines(found: GoodnessOfFit | None) -> list[str]:
             f"One number per policy misleads here: its predictions would be off by {found.one_number:.3f}. Compare two "
             "policies with `league predict`."
         )
-    if found.highest is not None and found.highest < _SATURATED:
-        lines.append(
-            f"Scores saturate: nobody is predicted to score more than {found.highest:.2f} against another snapshot, so "
-            "wins over the latest do not add up."
-        )
+        if found.highest is not None and found.highest < _SATURATED:
+            lines.append(
+                f"Scores saturate: nobody is predicted to score more than {found.highest:.2f} against another "
+                "snapshot, so wins over the latest do not add up."
+            )
     return lines

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from builders import RANDOM, duel, row
 
-from league.rating.compared import compare
 from league.rating.core import NO_FACTS, make_rating
 from league.rating.ledger import Ledger
+from league.rating.prediction.compared import compare
 
 SYSTEMS = {name: make_rating(name) for name in ("melo", "bradley-terry", "elo")}
 

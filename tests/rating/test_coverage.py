@@ -11,8 +11,8 @@ from scipy.special import expit, logit
 
 from league.rating.core import NO_FACTS, POINTS, make_rating, rate
 from league.rating.field import field_weights
-from league.rating.fitted_payoff import fitted_payoff
 from league.rating.ledger import Ledger
+from league.rating.prediction.fitted_payoff import fitted_payoff
 
 Truth = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 

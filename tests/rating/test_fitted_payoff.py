@@ -7,8 +7,8 @@ import pytest
 from builders import RANDOM, duel, simulated
 
 from league.rating.core import NO_FACTS
-from league.rating.fitted_payoff import fitted_payoff
 from league.rating.ledger import Ledger
+from league.rating.prediction.fitted_payoff import fitted_payoff
 
 
 def test_results_are_predicted_for_policies_that_never_met() -> None:

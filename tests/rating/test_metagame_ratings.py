@@ -10,8 +10,8 @@ from builders import RANDOM, duel, row, simulated
 
 from league.errors import ConfigError, RatingError
 from league.rating.core import META_GAMES, NO_FACTS, make_rating
-from league.rating.fitted_payoff import fitted_payoff
 from league.rating.ledger import Ledger
+from league.rating.prediction.fitted_payoff import fitted_payoff
 
 LEDGER = Ledger(simulated({"a": 2.0, "b": 1.0, "random": 0.0}, 200, np.random.default_rng(1)))
 

@@ -7,8 +7,8 @@ import pytest
 from builders import duel, row
 
 from league.rating.ledger import Ledger
-from league.rating.pairs import Pairs
 from league.rating.payoff import Payoff
+from league.rating.prediction.pairs import Pairs
 
 
 def test_pairs_are_those_of_the_payoff_table() -> None:

@@ -7,10 +7,10 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from league.rating.held_out import choose, goodness_of
-from league.rating.pairs import Pairs
-from league.rating.payoff_fit import STRENGTH, fit
-from league.rating.payoff_model import Origins, Shape
+from league.rating.prediction.held_out import choose, goodness_of
+from league.rating.prediction.pairs import Pairs
+from league.rating.prediction.payoff_fit import STRENGTH, fit
+from league.rating.prediction.payoff_model import Origins, Shape
 
 UNKNOWN = Origins.unknown(40)
 

@@ -13,10 +13,10 @@ from builders import duel, row, snapshot
 
 from league.errors import RatingError
 from league.rating.core import RosterFacts
-from league.rating.fitted_payoff import fitted_payoff
-from league.rating.forecast import Forecast, forecast, pair_games
 from league.rating.ledger import Ledger
 from league.rating.payoff import Payoff
+from league.rating.prediction.fitted_payoff import fitted_payoff
+from league.rating.prediction.forecast import Forecast, forecast, pair_games
 from league.rating.schedule import (
     ENOUGH,
     ENOUGH_WITH_ANCHOR,

@@ -15,8 +15,8 @@ from fixed import BOTS
 from league.errors import PolicyError, RatingError
 from league.games.core import Game
 from league.games.registry import make
-from league.rating.pairs import Pairs
 from league.rating.payoff import wilson
+from league.rating.prediction.pairs import Pairs
 from league.records import MatchResult, Snapshot
 from league.run.roster.game_facts import GameFacts
 from league.run.roster.ranking import Ranking

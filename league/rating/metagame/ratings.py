@@ -21,7 +21,7 @@ from league.records import PolicyId, Rating
 from league.settings import Settings
 
 if TYPE_CHECKING:
-    from league.rating.payoff_model import PayoffModel
+    from league.rating.prediction.payoff_model import PayoffModel
 
 CERTAIN = 1e-6
 """Scores are kept this far from 0 and 1."""
@@ -36,7 +36,7 @@ class _MetaGameRating(ABC):
         self, ledger: Ledger, anchors: frozenset[PolicyId], roster: RosterFacts = NO_FACTS
     ) -> dict[PolicyId, Rating]:
         """Rate everybody who played. Raises RatingError as `require_one_on_one` and the fit do."""
-        from league.rating.fitted_payoff import (
+        from league.rating.prediction.fitted_payoff import (
             fitted_payoff,
         )  # loads scipy, which a reader of cached ratings does not need
 

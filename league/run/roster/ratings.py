@@ -17,9 +17,9 @@ from league.records import MatchResult, PolicyId, Rating
 from league.run.roster.entrants import Entrants
 
 if TYPE_CHECKING:
-    from league.rating.fitted_payoff import FittedPayoff
-    from league.rating.goodness import GoodnessOfFit
     from league.rating.ledger import Ledger
+    from league.rating.prediction.fitted_payoff import FittedPayoff
+    from league.rating.prediction.goodness import GoodnessOfFit
     from league.rating.seats import Sums
     from league.storage.store import Store
 
@@ -91,8 +91,8 @@ class Ratings:
     @property
     def payoff(self) -> FittedPayoff | None:
         """The model of the payoff behind reference, field and best; None before any match and in one-sided games."""
-        from league.rating.fitted_payoff import fitted_payoff
         from league.rating.melo import MeloSettings
+        from league.rating.prediction.fitted_payoff import fitted_payoff
 
         ledger = self._loaded_ledger(False)
         if self.one_sided or not len(ledger):
@@ -134,7 +134,7 @@ class Ratings:
 
     def compared(self) -> dict[str, GoodnessOfFit | None]:
         """How well each rating system in Elo points predicts held-out results; None where those are too few."""
-        from league.rating.compared import compare
+        from league.rating.prediction.compared import compare
 
         systems = {name: self._model(name) for name in COMPARED}
         return compare(self._loaded_ledger(False), self._zeros, self._facts, systems)
@@ -246,7 +246,7 @@ class Ratings:
 
 def _restored(kept: Mapping[str, Any] | None) -> GoodnessOfFit | None:
     """A goodness of fit as `asdict` gave it."""
-    from league.rating.goodness import Bin, GoodnessOfFit
+    from league.rating.prediction.goodness import Bin, GoodnessOfFit
 
     return None if kept is None else GoodnessOfFit(**{**kept, "bins": tuple(Bin(**one) for one in kept["bins"])})
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from league.rating.core import RosterFacts, require_opponents, role_groups
-from league.rating.goodness import GoodnessOfFit
-from league.rating.held_out import choose, goodness_of
 from league.rating.ledger import Bools, Ints, Ledger
-from league.rating.pairs import Pairs
-from league.rating.payoff_fit import fit
-from league.rating.payoff_model import Origins, PayoffModel, Shape
+from league.rating.prediction.goodness import GoodnessOfFit
+from league.rating.prediction.held_out import choose, goodness_of
+from league.rating.prediction.pairs import Pairs
+from league.rating.prediction.payoff_fit import fit
+from league.rating.prediction.payoff_model import Origins, PayoffModel, Shape
 from league.records import PolicyId
 
 MOST_COMPONENTS = 4

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from league.rating.core import Z95
-from league.rating.goodness import Bin, GoodnessOfFit
 from league.rating.ledger import Floats, Ints
-from league.rating.pairs import Pairs
-from league.rating.payoff_fit import path
-from league.rating.payoff_model import Origins, PayoffModel, Shape
+from league.rating.prediction.goodness import Bin, GoodnessOfFit
+from league.rating.prediction.pairs import Pairs
+from league.rating.prediction.payoff_fit import path
+from league.rating.prediction.payoff_model import Origins, PayoffModel, Shape
 
 UPSETS = (0.0, 0.02, 0.05)
 """The upset shares that are tried."""

@@ -18,8 +18,8 @@ from threadpoolctl import ThreadpoolController
 
 from league.errors import RatingError
 from league.rating.ledger import Bools, Floats, Ints
-from league.rating.pairs import Pairs
-from league.rating.payoff_model import Origins, PayoffModel, Shape, features_of
+from league.rating.prediction.pairs import Pairs
+from league.rating.prediction.payoff_model import Origins, PayoffModel, Shape, features_of
 
 STRENGTH = 11.5
 """Standard deviation of the strength of a policy without a parent, in log-odds (2000 Elo points)."""

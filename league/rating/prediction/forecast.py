@@ -12,7 +12,7 @@ from league.rating.ledger import Floats, Ledger
 from league.records import PolicyId, Snapshot
 
 if TYPE_CHECKING:
-    from league.rating.fitted_payoff import FittedPayoff
+    from league.rating.prediction.fitted_payoff import FittedPayoff
 
 _LEAST_VARIANCE = 0.01
 """The smallest variance of a game's result that is assumed: a sure prediction may be wrong."""

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from league.rating.core import RatingModel, RosterFacts, expected_score, rate
-from league.rating.fitted_payoff import fitted_payoff
-from league.rating.goodness import GoodnessOfFit
-from league.rating.held_out import FEWEST_PAIRS, HeldOut, folds, goodness_of
 from league.rating.ledger import Bools, Ledger
 from league.rating.melo import Melo
-from league.rating.pairs import Pairs
+from league.rating.prediction.fitted_payoff import fitted_payoff
+from league.rating.prediction.goodness import GoodnessOfFit
+from league.rating.prediction.held_out import FEWEST_PAIRS, HeldOut, folds, goodness_of
+from league.rating.prediction.pairs import Pairs
 from league.records import PolicyId
 
 
