@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from league.cli.options import JsonFlag, RunOption, app
+from league.errors import ConfigError
 
 
 @app.command
@@ -94,15 +95,23 @@ def rate(
             negative=(),
         ),
     ] = (),
-    games: Annotated[int, Parameter(help="Rated games of each guest, spread over the roster.")] = 1000,
+    until: Annotated[
+        str | None,
+        Parameter(help="±X: play rated games until every 95 % interval is that small (below 1: of the field's score)."),
+    ] = None,
+    games: Annotated[
+        int | None, Parameter(help="Rated games of each guest (1000); with --until, the most in all (100000).")
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Recompute all ratings from the ledger and update the cache; with guests, play their rated games first."""
-    if guest:
-        from league.cli.rating import rate_guests
+    """Recompute all ratings from the ledger and update the cache; with --guest or --until, play rated games first."""
+    if guest or until is not None:
+        from league.cli.rating import rate_by_games
 
-        rate_guests(run, guest, games=games, by=by, as_json=json)
+        rate_by_games(run, guest, until=until, games=games, by=by, as_json=json)
         return
+    if games is not None:
+        raise ConfigError("--games is of --guest and --until: without them, no games are played")
     from league.cli.readers import rate_run
 
     rate_run(run, by, json)
