@@ -17,9 +17,10 @@ from league.events import Tick, part
 from league.games.counter_rng import fold
 from league.play.fixture import Fixture
 from league.policies.names import is_scripted
-from league.rating.core import META_GAMES
+from league.rating.core import META_GAMES, POINTS, Z95
 from league.rating.standings import FIELD, REFERENCE
 from league.records import PolicyId, Rating, Snapshot
+from league.run.roster.ratings import COMPARED
 from league.studies.rate_guests import LEAST
 from league.studies.rated_games import RatedGames
 from league.studies.stepwise import STEP
@@ -29,6 +30,9 @@ MOST_GAMES = 100_000
 
 FIRST = 64
 """Games of a policy that has none, until its interval tells how many it needs."""
+
+_LEAST_SPREAD = 1e-4
+"""The smallest variance of a result that is assumed."""
 
 _SEED = 32
 """What the seeds of these games are drawn for."""
@@ -87,7 +91,8 @@ def rate_until(games: RatedGames, target: Target, limit: int, tick: Tick) -> End
     """Play until every interval's half-width is at most the target's, or `limit` games are played.
 
     Policies that would need more games than the limit are left as they are: where one loses every game, its interval
-    hardly shrinks."""
+    hardly shrinks.
+    """
     played = 0
     while True:
         able = [one for one in games.roster.entrants.everyone if _can_play(games, one)]
@@ -112,17 +117,63 @@ def rate_until(games: RatedGames, target: Target, limit: int, tick: Tick) -> End
 
 def _wide(games: RatedGames, target: Target, among: Sequence[Snapshot]) -> list[Wide]:
     """Who has a wider interval than the target, the widest first."""
-    rated = games.roster.ratings.by(target.by)
+    rated, spread = games.roster.ratings.by(target.by), _spreads(games, target)
     found = []
     for one in among:
         if one.zero and target.by != FIELD:
             continue  # random play is 0 by definition
         half = _half(rated, one.id)
         if half > target.half:
-            so_far = rated[one.id].games if one.id in rated else 0
-            needed = so_far * ((half / target.half) ** 2 - 1.0) if isfinite(half) and so_far else FIRST
-            found.append(Wide(one, half, needed))
+            found.append(
+                Wide(
+                    one,
+                    half,
+                    missing_games(target, half, rated[one.id].games, spread.get(one.id)) if isfinite(half) else FIRST,
+                )
+            )
     return sorted(found, key=lambda one: (-one.half, one.snapshot.id))
+
+
+def missing_games(target: Target, half: float, so_far: int, spread: float | None) -> float:
+    """About how many more games narrow an interval from `half` to the target.
+
+    spread: the variance of the result of a game that it would play. None where that is not known: then an interval is
+    taken to narrow with the root of all games `so_far`.
+    """
+    if spread is None:
+        return max(so_far, FIRST) * ((half / target.half) ** 2 - 1.0)
+    missing = Z95**2 * (1.0 / target.half**2 - 1.0 / half**2)
+    # n games tell a mean result to a variance of spread / n, and its log-odds to one of 1 / (n spread).
+    return missing * spread if target.by == FIELD else missing * POINTS**2 / spread
+
+
+def _spreads(games: RatedGames, target: Target) -> dict[PolicyId, float]:
+    """The predicted variance of the result of a game that a policy would play for the target, by policy.
+
+    Empty where ratings are no Elo points. A policy that loses nearly every game has hardly any.
+    """
+    payoff = games.roster.ratings.payoff
+    if payoff is None or target.by not in (*COMPARED, FIELD):
+        return {}
+    score, place = payoff.model.scores(), {policy: number for number, policy in enumerate(payoff.ids)}
+    found = {}
+    for one in games.roster.entrants.everyone:
+        others = [place[other.id] for other in _opponents(games, target, one) if other.id in place]
+        if one.id in place and others:
+            results = score[place[one.id], others]
+            found[one.id] = float(np.maximum(results * (1.0 - results), _LEAST_SPREAD).mean())
+    return found
+
+
+def _opponents(games: RatedGames, target: Target, one: Snapshot) -> list[Snapshot]:
+    """Who tells most about a policy's interval; nobody in one-sided games.
+
+    The reference is a distance to random play, which is told by games against it; every other interval by games
+    against many.
+    """
+    field = [other for other in games.field(one.role) if other.id != one.id]
+    zeros = [other for other in field if other.zero]
+    return zeros if target.by == REFERENCE and zeros else field
 
 
 def _can_play(games: RatedGames, one: Snapshot) -> bool:
@@ -152,17 +203,10 @@ def _step(games: RatedGames, target: Target, todo: Sequence[Wide], most: int) ->
 
 
 def _games_of(games: RatedGames, target: Target, one: Snapshot, count: int, seed: int) -> list[Fixture]:
-    """`count` games of a policy where they tell most about its interval.
-
-    The reference is a distance to random play, which is told by games against it; every other interval by games
-    against many.
-    """
-    field = [other for other in games.field(one.role) if other.id != one.id]
+    """`count` games of a policy where they tell most about its interval."""
+    field = _opponents(games, target, one)
     if not field:
         return games.meeting(one, None, count, seed)
-    zeros = [other for other in field if other.zero]
-    if target.by == REFERENCE and zeros:
-        field = zeros
     rng = np.random.default_rng(seed)
     drawn = rng.permutation(len(field))[: max(count // LEAST, 1)].tolist()
     share = -(-count // len(drawn))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import signal
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from running import league, started, tiny, trained
 
-from league.records import MatchResult
 from league.storage import audit
 from league.storage.store import Store
 from league.studies import stepwise
-from league.studies.rate_until import Target, rate_until
+from league.studies.rate_until import Target, missing_games, rate_until
 from league.studies.rated_games import RatedGames
 
 SMALL = ("budget.rounds=4", "population.learners=1", "matchmaking.kind=naive")
@@ -80,25 +79,15 @@ def test_the_limit_ends_it_and_says_who_is_wider(run: Path) -> None:
     assert "Each of them would need more games than the limit of 200 (--games)" in " ".join(text.split())
 
 
-def test_a_policy_that_loses_nearly_every_game_is_left_as_it_is(run: Path) -> None:
-    with RatedGames(run) as games:
-        loser, *others = games.roster.entrants.snapshots
-        lost = MatchResult(
-            lineup=((loser.id,), (others[0].id,)),
-            games=3000,
-            placements={(1, 0): 3000},
-            score_sum=(-3000.0, 3000.0),
-            score_sq=(3000.0, 3000.0),
-            episodes=3000,
-            turns=9000,
-            seed=1,
-        )
-        games.store.put_results([lost, replace(lost, lineup=((loser.id,), (others[1].id,)))])
-    with RatedGames(run) as games:
-        ended = rate_until(games, Target(half=25, by="bradley-terry"), 20_000, lambda fraction: None)
-        assert ended.games == 0, "all others are known well enough, and one more game would tell little about it"
-        assert (ended.out_of_reach, [one.snapshot.name for one in ended.wide]) == (True, [loser.name])
-        assert ended.wide[0].needed > 20_000
+def test_the_games_that_are_missing_are_those_that_tell_something() -> None:
+    """n games of variance v tell log-odds to a variance of 1 / (n v)."""
+    points = Target(half=50.0, by="bradley-terry")
+    games = 1.96**2 * (1 / 50**2 - 1 / 100**2) * (400 / math.log(10)) ** 2 / 0.25
+    assert missing_games(points, 100.0, 9000, 0.25) == pytest.approx(games, rel=1e-3)
+    assert missing_games(points, 100.0, 9000, 1e-4) > 300_000, "one that loses nearly every game is out of reach"
+    score = Target(half=0.02, by="field")
+    assert missing_games(score, 0.04, 50, 0.25) == pytest.approx(1.96**2 * (2500 - 625) * 0.25, rel=1e-3)
+    assert missing_games(points, 100.0, 500, None) == pytest.approx(1500.0), "with the root of the games"
 
 
 def test_a_killed_call_goes_on_to_the_same_ledger(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
