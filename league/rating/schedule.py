@@ -147,9 +147,10 @@ class _Pairing:
                 # Two newcomers are each other's opponents, and companions have met, too.
                 if not self._added[x, y]:
                     yield x, y
+        again = min(int(AGAINST_RANDOM * wanted), ENOUGH // self._games - 1)
         for x in newcomers:
             for y in np.flatnonzero(self._zero & self._can_meet[x]).tolist():
-                yield from [(x, y)] * int(AGAINST_RANDOM * wanted)
+                yield from [(x, y)] * again
 
     def play(self, x: int, y: int) -> None:
         """Choose a match of `x` against `y`."""
