@@ -5,6 +5,8 @@ Both are mean scores predicted by `payoff_model`, so every policy is judged agai
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from scipy.special import expit, logit
 
@@ -27,7 +29,40 @@ ALIKE = 0.05
 _CERTAIN = 1e-6
 
 
-class Field:
+class _MeanScore(ABC):
+    """A mean of predicted scores, weighted by opponent."""
+
+    settings_type = MeloSettings
+    needs_scores, knows_roster = False, True
+
+    def __init__(self, settings: MeloSettings | None = None) -> None:
+        self.settings = settings or MeloSettings()
+
+    def rate(
+        self, ledger: Ledger, anchors: frozenset[PolicyId], roster: RosterFacts = NO_FACTS
+    ) -> dict[PolicyId, Rating]:
+        """Scores in [0, 1] of everybody who has opponents, with 95 % intervals. Raises RatingError as `Melo.rate`."""
+        if not len(ledger):
+            return {}
+        fitted = fitted_payoff(ledger, anchors, roster, self.settings.components)
+        weight = self.weights(fitted, roster)
+        value, spread = fitted.model.mean_score(weight)
+        # On the scale of log-odds, so that the interval stays within [0, 1] and is wide where little is known.
+        value = np.clip(value, _CERTAIN, 1.0 - _CERTAIN)
+        half = Z95 * spread / (value * (1.0 - value))
+        low, high, games = expit(logit(value) - half), expit(logit(value) + half), ledger.games_played()
+        return {
+            fitted.ids[n]: Rating(float(value[n]), float(low[n]), float(high[n]), games[fitted.ids[n]])
+            for n in np.flatnonzero(weight.any(1)).tolist()
+        }
+
+    @abstractmethod
+    def weights(self, fitted: FittedPayoff, roster: RosterFacts) -> Floats:
+        """`[N, N]` the weight of each opponent (column) in the score of the row; rows sum to 1 or 0."""
+        ...
+
+
+class Field(_MeanScore):
     """The score against the field: the mean predicted score against the roster, near-clones sharing one weight.
 
     The roster is all snapshots: neither anchors nor scripted policies, nor the policy itself. An opponent's weight is
@@ -35,53 +70,30 @@ class Field:
     in their scores against everybody. So many near-copies of one snapshot weigh as one.
     """
 
-    settings_type = MeloSettings
-    needs_scores, knows_roster = False, True
-
-    def __init__(self, settings: MeloSettings | None = None) -> None:
-        self.settings = settings or MeloSettings()
-
-    def rate(
-        self, ledger: Ledger, anchors: frozenset[PolicyId], roster: RosterFacts = NO_FACTS
-    ) -> dict[PolicyId, Rating]:
-        """Scores in [0, 1] of everybody who played, with 95 % intervals. Raises RatingError as `Melo.rate` does."""
-        if not len(ledger):
-            return {}
-        fitted = fitted_payoff(ledger, anchors, roster, self.settings.components)
-        return _rated(fitted, ledger, field_weights(fitted, roster))
+    def weights(self, fitted: FittedPayoff, roster: RosterFacts) -> Floats:
+        """`[N, N]`, as `field_weights`."""
+        return field_weights(fitted, roster)
 
 
-class Robust:
+class Robust(_MeanScore):
     """The mean of two scores: against the ten strongest by the score against the field, and against the worst opponent.
 
     It tells the best of a roster: a policy that beats the many but loses to the strongest, or to one that knows its
     weakness, does not come first.
     """
 
-    settings_type = MeloSettings
-    needs_scores, knows_roster = False, True
-
-    def __init__(self, settings: MeloSettings | None = None) -> None:
-        self.settings = settings or MeloSettings()
-
-    def rate(
-        self, ledger: Ledger, anchors: frozenset[PolicyId], roster: RosterFacts = NO_FACTS
-    ) -> dict[PolicyId, Rating]:
-        """Scores in [0, 1] of everybody who played, with 95 % intervals. Raises RatingError as `Melo.rate` does."""
-        if not len(ledger):
-            return {}
-        fitted = fitted_payoff(ledger, anchors, roster, self.settings.components)
+    def weights(self, fitted: FittedPayoff, roster: RosterFacts) -> Floats:
+        """`[N, N]`: half of the weight for the strongest together, half for the worst opponent."""
         opponents = opponents_in_field(fitted, roster)
         field, _ = fitted.model.mean_score(field_weights(fitted, roster))
-        weight = np.zeros((len(fitted.ids), len(fitted.ids)))
-        score = fitted.model.scores()
-        by_strength = np.argsort(-field, kind="stable")
+        score, by_strength = fitted.model.scores(), np.argsort(-field, kind="stable")
+        weight = np.zeros_like(score)
         for number in range(len(fitted.ids)):
             strongest = [one for one in by_strength.tolist() if opponents[number, one]][:STRONGEST]
             if strongest:
                 weight[number, strongest] = 0.5 / len(strongest)
                 weight[number, np.where(opponents[number], score[number], np.inf).argmin()] += 0.5
-        return _rated(fitted, ledger, weight)
+        return weight
 
 
 def opponents_in_field(fitted: FittedPayoff, roster: RosterFacts) -> Bools:
@@ -113,17 +125,3 @@ def field_weights(fitted: FittedPayoff, roster: RosterFacts) -> Floats:
     copies = np.maximum((alike * member).sum(1), 1.0)
     weight = opponents / copies
     return np.asarray(weight / np.maximum(weight.sum(1, keepdims=True), 1e-12))
-
-
-def _rated(fitted: FittedPayoff, ledger: Ledger, weight: Floats) -> dict[PolicyId, Rating]:
-    """The mean scores with these weights of the opponents, as ratings; without opponents there is none."""
-    value, spread = fitted.model.mean_score(weight)
-    games = ledger.games_played()
-    # On the scale of log-odds, so that the interval stays within [0, 1] and is wide where little is known.
-    value = np.clip(value, _CERTAIN, 1.0 - _CERTAIN)
-    half = Z95 * spread / (value * (1.0 - value))
-    low, high = expit(logit(value) - half), expit(logit(value) + half)
-    return {
-        fitted.ids[n]: Rating(float(value[n]), float(low[n]), float(high[n]), games[fitted.ids[n]])
-        for n in np.flatnonzero(weight.any(1)).tolist()
-    }
