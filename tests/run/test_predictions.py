@@ -55,7 +55,7 @@ class Case:
 CASES = (
     Case("default"),
     Case("leduc", config="leduc.toml", overrides=("budget.minutes=3",), random=0.1),
-    Case("pettingzoo", ("game.id=pettingzoo:classic/tictactoe-v3", "budget.minutes=3"), largest=0.2),
+    Case("pettingzoo", ("game.id=pettingzoo:classic/tictactoe-v3", "budget.minutes=3"), largest=0.2, random=0.02),
     Case("tag", config="tag_native.toml", overrides=("budget.minutes=3",), error=0.07, largest=0.25, random=0.15),
     Case(
         "three",
