@@ -25,8 +25,8 @@ UNKNOWN = 0.15
 ALIKE = 0.05
 """The root mean square difference in scores at which two policies begin to count as one opponent."""
 
-
 _CERTAIN = 1e-6
+"""Scores are kept this far from 0 and 1."""
 
 
 class _MeanScore(ABC):

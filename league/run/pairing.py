@@ -62,7 +62,7 @@ def _chosen(
     ratings = roster.ratings
     if len({post.side for post in posts}) == 1:
         return next_one_sided(pool, ratings.reference, matches, games, posts)
-    return next_matches(pool, forecast(pool, ratings.ledger, ratings.payoff), matches, games, posts, rng)
+    return next_matches(pool, forecast(pool, ratings.payoff), matches, games, posts, rng)
 
 
 def draw_others(roster: Roster, role: str, rng: np.random.Generator) -> tuple[PolicyId, ...]:

@@ -13,10 +13,11 @@ from builders import duel, row, snapshot
 
 from league.errors import RatingError
 from league.rating.core import RosterFacts
-from league.rating.ledger import Ledger
+from league.rating.ledger import Floats, Ledger
 from league.rating.payoff import Payoff
 from league.rating.prediction.fitted_payoff import fitted_payoff
 from league.rating.prediction.forecast import Forecast, forecast, pair_games
+from league.rating.prediction.pairs import Pairs
 from league.rating.schedule import (
     ENOUGH,
     ENOUGH_WITH_ANCHOR,
@@ -63,6 +64,11 @@ def _known(
     return Forecast(played, 1.0 / (1.0 + np.exp(strength - strength[:, None])), unsure)
 
 
+def _pair_games(results: Sequence[MatchResult], ids: Sequence[str]) -> Floats:
+    ledger = Ledger(results)
+    return pair_games(Pairs.of(ledger), ledger.ids, ids)
+
+
 def _wanted(
     matches: int, roster: Sequence[Snapshot], known: Forecast, posts: Sequence[Post] = TWO, seed: int = 0
 ) -> tuple[RatedMatch, ...]:
@@ -95,10 +101,10 @@ def test_in_a_small_roster_a_newcomer_meets_everybody() -> None:
 def test_everybody_has_met_everybody_after_a_small_roster_has_grown() -> None:
     roster, results = _line(12), list[MatchResult]()
     for size in range(2, len(roster) + 1):
-        known = Forecast(pair_games(Ledger(results), [one.id for one in roster[:size]]), *np.full((2, size, size), 0.5))
+        known = Forecast(_pair_games(results, [one.id for one in roster[:size]]), *np.full((2, size, size), 0.5))
         for match in _wanted(30, roster[:size], known, seed=size):
             results.append(duel(*match.lineup, match.games // 2, 0, match.games // 2))
-    games = pair_games(Ledger(results), [one.id for one in roster])
+    games = _pair_games(results, [one.id for one in roster])
     assert (games + 16 * np.eye(len(roster)) >= 16).all()
 
 
@@ -358,14 +364,14 @@ def test_the_games_of_pairs_are_those_of_the_payoff() -> None:
         row("a b", "a c", placements={(1, 0): 6}),
     ]
     ids, payoff = ["c", "b", "a", "stranger"], Payoff(results)
-    games = pair_games(Ledger(results), ids)
+    games = _pair_games(results, ids)
     assert games.tolist() == [[payoff.games(one, other) for other in ids] for one in ids]
-    assert pair_games(Ledger(results), ["c", "b"])[0, 1] == games[0, 1]
+    assert _pair_games(results, ["c", "b"])[0, 1] == games[0, 1]
 
 
 def _forecast(roster: Sequence[Snapshot], results: Sequence[MatchResult]) -> Forecast:
     ledger, parents = Ledger(results), {one.id: one.parent for one in roster if one.parent}
-    return forecast(roster, ledger, fitted_payoff(ledger, frozenset({"random"}), RosterFacts(parents=parents)))
+    return forecast(roster, fitted_payoff(ledger, frozenset({"random"}), RosterFacts(parents=parents)))
 
 
 def test_the_forecast_is_the_payoff_models_and_a_newcomer_is_like_its_parent() -> None:
@@ -377,7 +383,7 @@ def test_the_forecast_is_the_payoff_models_and_a_newcomer_is_like_its_parent() -
     assert (known.score[4] == 0.5).all()
     assert known.games[2, 1] == 100
     assert known.doubt[3, 0] == known.doubt[4, 2] == known.doubt.max()
-    empty = forecast(roster, Ledger(), None)
+    empty = forecast(roster, None)
     assert (empty.games.any(), set(empty.score.flat)) == (False, {0.5})
 
 

@@ -11,7 +11,7 @@ from league.rating.ledger import Bools, Ledger
 from league.rating.melo import Melo
 from league.rating.prediction.fitted_payoff import fitted_payoff
 from league.rating.prediction.goodness import GoodnessOfFit
-from league.rating.prediction.held_out import FEWEST_PAIRS, HeldOut, folds, goodness_of
+from league.rating.prediction.held_out import FEWEST_PAIRS, HeldOut, folds, goodness_of, predict
 from league.rating.prediction.pairs import Pairs
 from league.records import PolicyId
 
@@ -41,9 +41,7 @@ def compare(
         for name, system in systems.items():
             if isinstance(system, Melo):
                 model = fitted_payoff(rest, anchors, roster, system.settings.components).model
-                eta, spread = model.unmet_log_odds(first, second)
-                score, slope = model.expected(eta, spread)
-                held[name].append(HeldOut(score, np.hypot(slope * spread, model.upset_error(eta)), asked))
+                held[name].append(predict(model, first, second, asked))
                 continue
             ratings = rate(system, rest, anchors, roster)
             values = [ratings[policy].value for policy in rest.ids]

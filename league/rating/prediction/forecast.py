@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from league.rating.ledger import Floats, Ledger
+from league.rating.ledger import Floats
+from league.rating.prediction.pairs import Pairs
 from league.records import PolicyId, Snapshot
 
 if TYPE_CHECKING:
@@ -39,14 +40,15 @@ class Forecast:
         return np.maximum(self.score * (1.0 - self.score), _LEAST_VARIANCE)
 
 
-def forecast(snapshots: Sequence[Snapshot], ledger: Ledger, payoff: FittedPayoff | None) -> Forecast:
+def forecast(snapshots: Sequence[Snapshot], payoff: FittedPayoff | None) -> Forecast:
     """The forecast by the payoff model of a ledger, None if it is empty.
 
     A policy that has played no rated game is predicted like its parent. One without such a parent scores 0.5.
     """
-    games = pair_games(ledger, [one.id for one in snapshots])
-    score, doubt = np.full(games.shape, 0.5), np.full(games.shape, _UNKNOWN)
+    shape = (len(snapshots), len(snapshots))
+    games, score, doubt = np.zeros(shape), np.full(shape, 0.5), np.full(shape, _UNKNOWN)
     if payoff is not None:
+        games = pair_games(payoff.pairs, payoff.ids, [one.id for one in snapshots])
         place = {policy: number for number, policy in enumerate(payoff.ids)}
         own = np.array([place.get(one.id, -1) for one in snapshots])
         parent = np.array([place.get(one.parent or "", -1) for one in snapshots])
@@ -57,24 +59,12 @@ def forecast(snapshots: Sequence[Snapshot], ledger: Ledger, payoff: FittedPayoff
     return Forecast(games, score, doubt)
 
 
-def pair_games(ledger: Ledger, ids: Sequence[PolicyId]) -> Floats:
-    """`[N, N]` games between the policies `ids`. Policies of the ledger that are not among them are passed over.
-
-    Between more than two sides every pair of sides counts. A policy counts once for a side, and never against itself.
-    """
+def pair_games(pairs: Pairs, names: Sequence[PolicyId], ids: Sequence[PolicyId]) -> Floats:
+    """`[N, N]` games between the policies `ids`. names: the policies that `pairs` numbers; others are passed over."""
     place = {policy: index for index, policy in enumerate(ids)}
-    index = np.array([place.get(policy, -1) for policy in ledger.ids], dtype=np.int64)
-    count = len(ids)
-    games = np.zeros((count, count))
-    for table in ledger.tables:
-        for post, (side, _) in enumerate(table.posts):
-            for other, (against, _) in enumerate(table.posts[:post]):
-                if side == against:
-                    continue
-                one, two = index[table.members[:, other]], index[table.members[:, post]]
-                use = (one >= 0) & (two >= 0) & (one != two)
-                use &= table.first_occurrence(other, table.sides[against].start)
-                use &= table.first_occurrence(post, table.sides[side].start)
-                key = (one * count + two)[use]
-                games += np.bincount(key, table.counts.sum(1)[use], count * count).reshape(count, count)
-    return games + games.T
+    index = np.array([place.get(policy, -1) for policy in names], dtype=np.int64)
+    one, two = index[pairs.first], index[pairs.second]
+    here = (one >= 0) & (two >= 0)
+    games = np.zeros((len(ids), len(ids)))
+    games[one[here], two[here]] = games[two[here], one[here]] = pairs.games[here]
+    return games

@@ -78,7 +78,7 @@ def choose(pairs: Pairs, origins: Origins, most_components: int) -> tuple[Shape,
         rest, withheld = pairs.where(~out), pairs.where(out)
         for upset in UPSETS:
             for model in path(rest, origins, Shape(most, upset)):
-                found.setdefault(model.shape, []).append(_predict(model, withheld))
+                found.setdefault(model.shape, []).append(predict(model, withheld.first, withheld.second, withheld))
     losses = {
         shape: np.concatenate([one.losses() for one in held])
         for shape, held in found.items()
@@ -145,8 +145,9 @@ def _mean_error(gap: Floats, luck: Floats) -> float:
     return float(np.abs(gap).mean() * np.sqrt(squared / spread)) if spread > 0.0 else 0.0
 
 
-def _predict(model: PayoffModel, pairs: Pairs) -> HeldOut:
-    eta, spread = model.unmet_log_odds(pairs.first, pairs.second)
+def predict(model: PayoffModel, first: Ints, second: Ints, pairs: Pairs) -> HeldOut:
+    """The model's predictions of pairs that it was fitted without. first, second: `[n]` the model's numbers of them."""
+    eta, spread = model.unmet_log_odds(first, second)
     score, slope = model.expected(eta, spread)
     return HeldOut(score, np.hypot(slope * spread, model.upset_error(eta)), pairs)
 

@@ -39,6 +39,7 @@ class Pairs:
         """
         count, seen = len(ledger.ids), 0
         keys, scores, seatings = [], [], []
+        by_sides: dict[tuple[int, int], Floats] = {}
         for table, members, outcome in ledger.chunks(upto=upto):
             numbers, seen = np.array(outcome, dtype=np.int64), max(seen, int(members.max()) + 1)
             for post, (side, _) in enumerate(table.posts):
@@ -48,10 +49,11 @@ class Pairs:
                     one, two = members[:, other], members[:, post]
                     use = (one != two) & _first_on_side(members, table.sides[against], other)
                     use &= _first_on_side(members, table.sides[side], post)
-                    totals = _totals(ledger, against, side)
+                    if (against, side) not in by_sides:
+                        by_sides[against, side] = _totals(ledger, against, side)
                     swapped = one > two
                     key = np.where(swapped, two * count + one, one * count + two)
-                    found = totals[numbers]
+                    found = by_sides[against, side][numbers]
                     found[swapped, 1] = found[swapped, 0] - found[swapped, 1]
                     keys.append(key[use])
                     scores.append(found[use])

@@ -135,7 +135,7 @@ class _Problem:
     def solve(self, vectors: Floats, deviation: Floats, free: Bools, rounds: tuple[float, ...]) -> PayoffModel:
         """The maximum from a start. free: `[N]` who may change. rounds: tolerances; tau^2 is estimated after each."""
         for tolerance in rounds:
-            weight = self.games / (1.0 + deviation[self._kind] * self._information(vectors))
+            weight = self.games / (1.0 + deviation[self._kind] * self._information(vectors, self.games))
             vectors = self._maximise(vectors, weight, free, tolerance) if free.any() else vectors
             deviation = self._deviation(vectors, deviation) if free.all() else deviation
         effect, information = self._effects(vectors, deviation[self._kind])
@@ -143,7 +143,10 @@ class _Problem:
             shape=Shape((vectors.shape[1] - 1) // 2, self.upset),
             vectors=vectors,
             covariance=np.asarray(
-                np.linalg.inv(self._blocks(vectors, deviation) + self._prior_blocks(vectors.shape[1]))
+                np.linalg.inv(
+                    self._blocks(vectors, self._shared_information(vectors, deviation))
+                    + self._prior_blocks(vectors.shape[1])
+                )
             ),
             deviation=deviation,
             origins=self.origins,
@@ -176,7 +179,9 @@ class _Problem:
         Quasi-Newton steps in coordinates in which each policy's own information is the identity.
         """
         width = start.shape[1]
-        blocks = self._blocks(start, np.zeros(2), weight) + self._prior_blocks(width)
+        # A lower bound keeps the coordinates of policies that win all their games from being stretched.
+        information = weight * np.maximum(self._information(start, np.ones(len(weight))), 0.02)
+        blocks = self._blocks(start, information) + self._prior_blocks(width)
         basis = np.linalg.inv(np.linalg.cholesky(blocks[free]))
         pairs, upset = self.pairs, self.upset
 
@@ -212,9 +217,9 @@ class _Problem:
     def _deviation(self, vectors: Floats, before: Floats) -> Floats:
         """`[2]` tau^2 at which Pearson's statistic equals its degrees of freedom; before: the last estimate."""
         score, _ = self._score(self._log_odds(vectors))
-        information = self._information(vectors)
+        information = self._information(vectors, self.games)
         pearson = self.games * (self.pairs.score - score) ** 2 / (score * (1.0 - score))
-        data = self._blocks(vectors, before)
+        data = self._blocks(vectors, self._shared_information(vectors, before))
         fitted = np.trace(data @ np.linalg.inv(data + self._prior_blocks(vectors.shape[1])), axis1=1, axis2=2).sum()
         # The degrees of freedom that the fit takes are shared by all pairs alike.
         left = max(1.0 - fitted / max(len(self.pairs), 1), 0.25)
@@ -236,20 +241,18 @@ class _Problem:
         score = np.clip(self.upset / 2.0 + (1.0 - self.upset) * share, _CERTAIN, 1.0 - _CERTAIN)
         return score, np.maximum((1.0 - self.upset) * share * (1.0 - share), _CERTAIN)
 
-    def _information(self, vectors: Floats) -> Floats:
-        """`[M]` the information of a pair's games on its eta."""
+    def _information(self, vectors: Floats, games: Floats) -> Floats:
+        """`[M]` the information of so many `games` `[M]` of each pair on its eta."""
         score, slope = self._score(self._log_odds(vectors))
-        return np.asarray(self.games * slope**2 / (score * (1.0 - score)))
+        return np.asarray(games * slope**2 / (score * (1.0 - score)))
 
-    def _blocks(self, vectors: Floats, deviation: Floats, weight: Floats | None = None) -> Floats:
-        """`[N, d, d]` the information of the games on each policy's vector, the others' given."""
-        if weight is None:
-            information = self._information(vectors)
-            information = information / (1.0 + deviation[self._kind] * information)
-        else:
-            score, slope = self._score(self._log_odds(vectors))
-            # A lower bound keeps the coordinates of policies that win all their games from being stretched.
-            information = weight * np.maximum(slope**2 / (score * (1.0 - score)), 0.02)
+    def _shared_information(self, vectors: Floats, deviation: Floats) -> Floats:
+        """`[M]` the information of a pair's games on m, of which its deviation takes a part. deviation: `[2]` tau^2."""
+        information = self._information(vectors, self.games)
+        return information / (1.0 + deviation[self._kind] * information)
+
+    def _blocks(self, vectors: Floats, information: Floats) -> Floats:
+        """`[N, d, d]` the information on each policy's vector, the others' given. information: `[M]` of the pairs."""
         z = features_of(vectors)
         width = z.shape[1]
         outer = (z[:, :, None] * z[:, None, :]).reshape(-1, width * width)
