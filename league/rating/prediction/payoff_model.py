@@ -21,6 +21,7 @@ that follows descent, and deviations of single pairs. Policy i against policy j,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.special import expit
@@ -82,11 +83,7 @@ class PayoffModel:
 
         A pair's own games count: its deviation is shrunk from what they show by tau^2 / (tau^2 + 1 / information).
         """
-        mean, one_way = self._components()
-        deviation, unsure = self._deviations(), self._unsure()
-        spread = np.sqrt(unsure * deviation + unsure**2 * (one_way + one_way.T))
-        np.fill_diagonal(spread, 0.0)
-        return mean + self._square(self.effect, -self.effect), spread
+        return self._log_odds
 
     def doubt(self) -> Floats:
         """`[N, N]` how wrong the predicted score of a pair may be: what is not known of it, and how wrong it was."""
@@ -96,7 +93,7 @@ class PayoffModel:
 
     def unmet_log_odds(self, first: Ints, second: Ints) -> tuple[Floats, Floats]:
         """eta of pairs as if they had never met, and its standard deviation. first, second: `[n]`."""
-        mean, one_way = self._components()
+        mean, one_way = self._components
         variance = one_way[first, second] + one_way[second, first] + self.deviation[self.origins.kinds(first, second)]
         return mean[first, second], np.sqrt(variance)
 
@@ -107,10 +104,9 @@ class PayoffModel:
         own vector and the upset share err in the same way against all; the opponents' vectors and the deviations err on
         their own.
         """
-        mean, one_way = self._components()
-        deviation, unsure = self._deviations(), self._unsure()
-        eta = mean + self._square(self.effect, -self.effect)
-        score, slope = self.expected(eta, np.sqrt(unsure * deviation + unsure**2 * (one_way + one_way.T)))
+        (_, one_way), deviation, unsure = self._components, self._deviations(), self._unsure()
+        eta, spread = self._log_odds
+        score, slope = self.expected(eta, spread)
         pull = weight * slope
         along = (pull * unsure) @ self.features()
         own = np.einsum("na,nab,nb->n", along, self.covariance, along)
@@ -153,6 +149,16 @@ class PayoffModel:
         """`[N, d]` z, so that m_ij = vector_i . z_j - theta_j."""
         return features_of(self.vectors)
 
+    # These tables are what nearly every question needs, so they are kept with the model.
+    @cached_property
+    def _log_odds(self) -> tuple[Floats, Floats]:
+        """What `log_odds` returns."""
+        (mean, one_way), unsure = self._components, self._unsure()
+        spread = np.sqrt(unsure * self._deviations() + unsure**2 * (one_way + one_way.T))
+        np.fill_diagonal(spread, 0.0)
+        return mean + self._square(self.effect, -self.effect), spread
+
+    @cached_property
     def _components(self) -> tuple[Floats, Floats]:
         """`[N, N]` m, and its variance by the row's vector alone."""
         z = self.features()
