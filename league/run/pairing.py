@@ -10,6 +10,7 @@ from league.config.sections import RatingConfig
 from league.play.fixture import Fixture, compares_same_role, fixtures, rated_posts
 from league.rating.prediction.forecast import forecast
 from league.rating.schedule import FEWEST_OPPONENTS, RatedMatch, next_matches, next_one_sided
+from league.rating.standings import best_ids
 from league.records import PolicyId, Post, Snapshot
 from league.run.roster.roster import Roster
 
@@ -62,7 +63,9 @@ def _chosen(
     ratings = roster.ratings
     if len({post.side for post in posts}) == 1:
         return next_one_sided(pool, ratings.reference, matches, games, posts)
-    return next_matches(pool, forecast(pool, ratings.payoff), matches, games, posts, rng)
+    leaders = best_ids(roster.entrants.snapshots, ratings.best).values()
+    known = forecast(pool, ratings.payoff)
+    return next_matches(pool, known, matches, games, posts, rng, {one.id for one in pool} & set(leaders))
 
 
 def draw_others(roster: Roster, role: str, rng: np.random.Generator) -> tuple[PolicyId, ...]:

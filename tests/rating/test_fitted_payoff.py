@@ -41,3 +41,17 @@ def test_roles_that_never_meet_are_never_opponents() -> None:
     assert found.predict("a", "b") is None
     assert found.predict("a", "random/y") is None
     assert found.predict("a", "random/x") is not None
+
+
+def test_matches_beside_the_others_of_long_ago_fade() -> None:
+    """a beat b beside few others; beside the many of later they are equal. In a game without others nothing fades."""
+    early = [duel("a", "random/x", 48, 0, 16, paired=True), duel("a", "b", 48, 0, 16, paired=True)]
+    later = [duel(f"c{n}", "random/x", 48, 0, 16, paired=True) for n in range(8)]
+    again = [duel("a", "b", 32, 0, 32, paired=True)]
+    elsewhere = [duel("d", "random/y", 32, 0, 32, paired=True)]
+    anchors = frozenset({"random/x", "random/y"})
+    plain = fitted_payoff(Ledger([*early, *later, *again]), anchors, NO_FACTS)
+    apart = fitted_payoff(Ledger([*early, *later, *again, *elsewhere]), anchors, NO_FACTS)
+    assert plain.seen("a", "b") == apart.seen("a", "b") == (128, 0.625)
+    (before, *_), (after, *_) = plain.predict("a", "b") or (0.0,), apart.predict("a", "b") or (0.0,)
+    assert after < before - 0.05

@@ -48,3 +48,13 @@ def test_games_of_a_match_that_go_together_widen_the_spread(together: float, lea
     chances = np.clip(0.5 + together * 0.5 * rng.standard_normal(400), 0.02, 0.98)
     rows = [duel("a", "b", won, 0, 60 - won) for won in rng.binomial(60, chances).tolist()]
     assert least <= Pairs.of(Ledger(rows)).spread <= most
+
+
+def test_fading_matches_count_by_the_square_of_how_many_had_played_by_then() -> None:
+    """a and b meet when two of four policies have played, and again when all four have: 1/4 and 1."""
+    rows = [duel("a", "b", 8, 0, 0), duel("c", "d", 4, 0, 4), duel("a", "b", 4, 0, 4)]
+    plain, faded = Pairs.of(Ledger(rows)), Pairs.of(Ledger(rows), fading=True)
+    assert (plain.games[0], plain.score[0]) == (16, 0.75)
+    assert (faded.games[0], faded.score[0]) == (pytest.approx(8 / 4 + 8), pytest.approx((8 / 4 + 4) / 10))
+    # Weights of 1/4 for 8 games and 1 for 16: the variance of the mean is that of their squares.
+    assert faded.spread / plain.spread == pytest.approx((8 / 16 + 16) / (8 / 4 + 16))

@@ -140,3 +140,21 @@ def test_a_policy_from_outside_deviates_by_a_measure_of_its_own() -> None:
     assert ((low <= score) & (score <= high))[1:, 0].mean() >= 0.87
     together = fit(pairs, UNKNOWN, Shape()).scores()
     assert np.abs(value - score)[1:, 0].mean() < np.abs(together - score)[1:, 0].mean()
+
+
+def test_games_of_a_slowly_changing_lineage_are_pooled() -> None:
+    """Sixty snapshots, each 0.1 stronger than its parent, with few games: pooling halves the error of the default."""
+    strength = 0.1 * np.arange(60)
+    score = expit(strength[:, None] - strength)
+    pairs, lineage = played(score, 4, 5), Origins(np.arange(-1, 59), np.zeros(60, dtype=bool))
+    shape, _, _ = choose(pairs, lineage, 4)
+    assert shape.step <= 0.25
+    error = {step: np.abs(fit(pairs, lineage, Shape(step=step)).scores() - score).mean() for step in (2.0, shape.step)}
+    assert error[shape.step] < 0.7 * error[2.0]
+
+
+def test_a_lineage_of_large_steps_is_not_pooled() -> None:
+    strength = 1.5 * np.random.default_rng(4).standard_normal(60)
+    pairs = played(expit(strength[:, None] - strength), 50, 6)
+    shape, _, _ = choose(pairs, Origins(np.arange(-1, 59), np.zeros(60, dtype=bool)), 4)
+    assert shape.step >= 1.0

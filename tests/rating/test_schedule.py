@@ -22,6 +22,8 @@ from league.rating.schedule import (
     ENOUGH,
     ENOUGH_WITH_ANCHOR,
     FEWEST_OPPONENTS,
+    LEADER_AGAINST_RANDOM,
+    LEADER_ENOUGH,
     MOST_OPPONENTS,
     RatedMatch,
     next_matches,
@@ -85,6 +87,20 @@ def _games(matches: Iterable[RatedMatch]) -> dict[frozenset[str], int]:
     for match in matches:
         found[frozenset(match.lineup)] += match.games
     return dict(found)
+
+
+# Leaders
+
+
+def test_the_best_meets_random_play_until_its_rating_is_known() -> None:
+    roster = _line(20)
+    rng = np.random.default_rng(0)
+    best = frozenset(("random", "s7"))
+    found = next_matches(roster, _known(roster, ["s19"]), 200, 16, TWO, rng, ["s7"])
+    assert _games(found)[best] == LEADER_AGAINST_RANDOM * 200 * 16
+    known = _known(roster)
+    known.games[0, 8] = known.games[8, 0] = LEADER_ENOUGH - 32
+    assert _games(next_matches(roster, known, 200, 16, TWO, rng, ["s7"]))[best] == 32
 
 
 # Newcomers
@@ -182,7 +198,7 @@ def test_half_of_a_selection_differs_by_payoff_profile() -> None:
 def test_few_matches_between_snapshots_and_newcomers_leave_some_for_doubt() -> None:
     roster = _line(100)
     found = _wanted(40, roster, _known(roster, ["s99"], doubt={("s1", "s2"): 0.4}))
-    assert len(_met(found, "s99")) == 30
+    assert len(_met(found, "s99")) == 24
     assert frozenset(("s1", "s2")) in _games(found)
 
 

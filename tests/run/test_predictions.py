@@ -32,7 +32,10 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 PAIRS, GAMES = 60, 800
 """How many pairs are drawn uniformly, and how many new games each of them plays."""
 
-SHARES = 8
+AGAINST_RANDOM = 16_000
+"""New games of the best snapshot against random play: their luck is at most 0.004."""
+
+SHARES = 100
 """Where two policies do not fill the game, they meet beside so many draws of the others."""
 
 
@@ -133,13 +136,13 @@ def played(
 ) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.float64]]]:
     """The mean result of each pair's first policy against the second and its standard error, from new games.
 
-    The last pair plays four times as many. Further sides are filled from the roster, as in rated matches.
+    The last pair plays `AGAINST_RANDOM`. Further sides are filled from the roster, as in rated matches.
     """
     spec, rng, ids = roster.spec, np.random.default_rng(77), [one.id for one in roster.entrants.snapshots]
     (zero,) = (one.id for one in roster.entrants.anchors if one.zero and one.role == role)
     every, owner = [], []
     for k, (a, b) in enumerate(pairs):
-        games, seed = GAMES * (4 if k == len(pairs) - 1 else 1), 10**9 + 1000 * k
+        games, seed = AGAINST_RANDOM if k == len(pairs) - 1 else GAMES, 10**9 + 1000 * k
         if compares_same_role(spec):
             for share in range(SHARES):
                 others = draw_others(roster, role, rng)

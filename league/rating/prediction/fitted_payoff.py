@@ -30,6 +30,8 @@ _SHAPE_SHARE, _FIT_SHARE = 0.4, 0.8
 class FittedPayoff:
     """The payoff model of a ledger. ids: its N policies, in the order of their numbers. pairs: those that met.
 
+    Where policies of one role are compared beside others, the model is fitted to fading matches (`Pairs.of`).
+
     goodness: of predictions for held-out pairs; None for few pairs. group: `[N]` the role's number (`role_groups`).
     faces: `[G, G]` whether policies of two roles play each other. zero: `[N]` random play.
     """
@@ -82,30 +84,33 @@ def fitted_payoff(
     if isinstance(cached, _Fits) and cached.rows == len(ledger):
         return cached.fitted
     pairs = Pairs.of(ledger)
+    groups = role_groups(ledger, anchors)
+    number = {policy: n for n, group in enumerate(groups) for policy in group}
+    group = np.array([number[policy] for policy in ledger.ids], dtype=np.int64)
+    faces = np.zeros((len(groups), len(groups)), dtype=bool)
+    faces[group[pairs.first], group[pairs.second]] = True
+    # Several roles, none of which plays another: each is compared beside others.
+    fading = len(groups) > 1 and not (faces & ~np.eye(len(groups), dtype=bool)).any()
+    met = Pairs.of(ledger, fading=True) if fading else pairs
     before = cached if isinstance(cached, _Fits) else None
 
     cut = _cut(ledger, SHAPE_GROWTH, _SHAPE_SHARE)
     if before is not None and before.shape_cut == cut != len(ledger):
         shape, goodness = before.fitted.model.shape, before.fitted.goodness
     else:
-        until = Pairs.of(ledger, cut) if cut < len(ledger) else pairs
+        until = Pairs.of(ledger, cut, fading) if cut < len(ledger) else met
         shape, goodness = _choose(until, _origins(ledger, anchors, roster, until.count), most_components)
 
     shape_cut, cut = cut, _cut(ledger, FIT_GROWTH, _FIT_SHARE)
     if before is not None and before.base_cut == cut != len(ledger) and before.base.shape == shape:
         base = before.base
     else:
-        until = Pairs.of(ledger, cut) if cut < len(ledger) else pairs
+        until = Pairs.of(ledger, cut, fading) if cut < len(ledger) else met
         base = fit(until, _origins(ledger, anchors, roster, until.count), shape)
     model = base
     if cut < len(ledger):
         fresh = np.flatnonzero(~np.pad(base.known, (0, len(ledger.ids) - len(base.known))))
-        model = fit(pairs, _origins(ledger, anchors, roster, pairs.count), shape, known=base, fresh=fresh)
-    groups = role_groups(ledger, anchors)
-    number = {policy: n for n, group in enumerate(groups) for policy in group}
-    group = np.array([number[policy] for policy in ledger.ids], dtype=np.int64)
-    faces = np.zeros((len(groups), len(groups)), dtype=bool)
-    faces[group[pairs.first], group[pairs.second]] = True
+        model = fit(met, _origins(ledger, anchors, roster, pairs.count), shape, known=base, fresh=fresh)
     zero = np.array([policy in anchors for policy in ledger.ids], dtype=bool)
     fitted = FittedPayoff(
         ids=tuple(ledger.ids),

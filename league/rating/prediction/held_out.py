@@ -6,8 +6,8 @@ of a held-out pair are withheld, so this is the error for pairs that never met. 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,11 +15,14 @@ from league.rating.core import Z95
 from league.rating.ledger import Floats, Ints
 from league.rating.prediction.goodness import Bin, GoodnessOfFit
 from league.rating.prediction.pairs import Pairs
-from league.rating.prediction.payoff_fit import path
+from league.rating.prediction.payoff_fit import fit, path
 from league.rating.prediction.payoff_model import Origins, PayoffModel, Shape
 
 UPSETS = (0.0, 0.02, 0.05)
 """The upset shares that are tried."""
+
+STEPS = (1.0, 0.5, 0.25, 0.125)
+"""The steps from parent to child that are tried beside the default of `Shape`, in log-odds."""
 
 FEWEST_PAIRS = 30
 """With fewer pairs there is nothing to hold out: the model is Bradley-Terry with deviations of single pairs."""
@@ -65,20 +68,32 @@ def choose(pairs: Pairs, origins: Origins, most_components: int) -> tuple[Shape,
     Of the shapes whose mean loss exceeds the lowest by no more than two standard errors of the difference (after the
     rule of Breiman et al. 1984, "Classification and Regression Trees", sec. 3.4.3), the one with the fewest components,
     then the smallest upset share. An upset share is not tried further where policies are seen to lose less often than
-    it allows. There are no predictions if there are few pairs.
+    it allows. Of that shape the step with the lowest loss. There are no predictions if there are few pairs.
     """
-    pairs, origins = _thinned(pairs, origins)
+    pairs, origins, every = _thinned(pairs, origins)
     if len(pairs) < FEWEST_PAIRS:
         return Shape(), [], []
     most = min(most_components, (int(np.count_nonzero(_played(pairs))) - 1) // 4)
+    parts = [_parted(pairs, held) for held in folds(pairs)]
     found: dict[Shape, list[HeldOut]] = {}
-    for held in folds(pairs):
-        out = np.zeros(len(pairs), dtype=bool)
-        out[held] = True
-        rest, withheld = pairs.where(~out), pairs.where(out)
+    for rest, withheld in parts:
         for upset in UPSETS:
             for model in path(rest, origins, Shape(most, upset)):
                 found.setdefault(model.shape, []).append(predict(model, withheld.first, withheld.second, withheld))
+    shape, held = _simplest(found)
+    tried = {shape: held}
+    for step in STEPS if (origins.parents >= 0).any() else ():
+        # A random walk: over `every` generations it goes the square root of that as far.
+        thinned = replace(shape, step=step * np.sqrt(every))
+        tried[replace(shape, step=step)] = [
+            predict(fit(rest, origins, thinned), withheld.first, withheld.second, withheld) for rest, withheld in parts
+        ]
+    shape = min(tried, key=lambda shape: float(np.concatenate([one.losses() for one in tried[shape]]).mean()))
+    return shape, tried[shape], found[Shape()]
+
+
+def _simplest(found: Mapping[Shape, list[HeldOut]]) -> tuple[Shape, list[HeldOut]]:
+    """The simplest shape that is about as good as the best, as `choose` has it, and its predictions."""
     losses = {
         shape: np.concatenate([one.losses() for one in held])
         for shape, held in found.items()
@@ -88,7 +103,7 @@ def choose(pairs: Pairs, origins: Origins, most_components: int) -> tuple[Shape,
     for shape in sorted(losses, key=lambda shape: (shape.components, shape.upset)):
         excess = losses[shape] - best
         if excess.mean() <= 2.0 * excess.std() / np.sqrt(len(excess)):
-            return shape, found[shape], found[Shape()]
+            return shape, found[shape]
     raise AssertionError("the best shape is within its own error")
 
 
@@ -156,15 +171,22 @@ def _played(pairs: Pairs) -> Floats:
     return np.bincount(np.concatenate([pairs.first, pairs.second]), minlength=pairs.count).astype(np.float64)
 
 
-def _thinned(pairs: Pairs, origins: Origins) -> tuple[Pairs, Origins]:
-    """The pairs among at most `MOST_POLICIES` policies, and each one's nearest ancestor among those."""
-    step = -(-pairs.count // MOST_POLICIES)
-    if step == 1:
-        return pairs, origins
-    kept = (np.arange(pairs.count) % step == 0) | origins.outside
+def _parted(pairs: Pairs, held: Ints) -> tuple[Pairs, Pairs]:
+    """The pairs to fit and those to predict, which are `held`."""
+    out = np.zeros(len(pairs), dtype=bool)
+    out[held] = True
+    return pairs.where(~out), pairs.where(out)
+
+
+def _thinned(pairs: Pairs, origins: Origins) -> tuple[Pairs, Origins, int]:
+    """The pairs among at most `MOST_POLICIES` policies, every k-th, each one's nearest ancestor among those, and k."""
+    every = -(-pairs.count // MOST_POLICIES)
+    if every == 1:
+        return pairs, origins, every
+    kept = (np.arange(pairs.count) % every == 0) | origins.outside
     above = origins.parents.copy()
     for number in np.flatnonzero(kept):
         while above[number] >= 0 and not kept[above[number]]:
             above[number] = above[above[number]]
     above[~kept] = -1
-    return pairs.where(kept[pairs.first] & kept[pairs.second]), Origins(above, origins.outside)
+    return pairs.where(kept[pairs.first] & kept[pairs.second]), Origins(above, origins.outside), every

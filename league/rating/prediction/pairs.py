@@ -21,6 +21,7 @@ class Pairs:
     more than two sides a game is one for each pair of sides. score: `[M]` mean result of `first` in [0, 1], a draw
     being half a win. spread: the variance of one game's result as a share of a coin's, pooled over all pairs. Draws
     bring it below 1; it is above 1 where the games of a match go together, as beside the same others.
+    Where matches fade (`of`), games counts less than were played, and the score is the weighted mean.
     """
 
     count: int
@@ -31,17 +32,23 @@ class Pairs:
     spread: float
 
     @staticmethod
-    def of(ledger: Ledger, upto: int | None = None) -> Pairs:
+    def of(ledger: Ledger, upto: int | None = None, fading: bool = False) -> Pairs:
         """The pairs of the first `upto` matches (None: of all).
 
         A policy counts once for a side and never against itself. N counts the policies that have played until then;
         they are the first of the ledger, so that the result is the same when the ledger has grown.
+
+        fading: for games in which two policies are compared beside others that are drawn from the history. Results
+        beside the history of long ago say less about games beside the history of now, so a match counts (n / N)^2,
+        where n policies had played by then.
         """
         count, seen = len(ledger.ids), 0
-        keys, scores, seatings = [], [], []
+        keys, scores, seatings, weights = [], [], [], []
         by_sides: dict[tuple[int, int], Floats] = {}
         for table, members, outcome in ledger.chunks(upto=upto):
-            numbers, seen = np.array(outcome, dtype=np.int64), max(seen, int(members.max()) + 1)
+            numbers = np.array(outcome, dtype=np.int64)
+            played = np.maximum(np.maximum.accumulate(members.max(1)) + 1, seen)
+            seen = int(played[-1])
             for post, (side, _) in enumerate(table.posts):
                 for other, (against, _) in enumerate(table.posts[:post]):
                     if side == against:
@@ -58,17 +65,24 @@ class Pairs:
                     keys.append(key[use])
                     scores.append(found[use])
                     seatings.append(swapped[use])
+                    weights.append(played[use])
         if not keys or not sum(map(len, keys)):
             none = np.zeros(0, dtype=np.int64)
             return Pairs(count=seen, first=none, second=none, games=np.zeros(0), score=np.zeros(0), spread=1.0)
         distinct, which = np.unique(np.concatenate(keys), return_inverse=True)
         totals = np.concatenate(scores)
+        between, design = _between_matches(2 * which + np.concatenate(seatings), totals), 1.0
+        if fading:
+            weight = (np.concatenate(weights)[:, None] / seen) ** 2
+            # Kish's design effect: a weighted mean varies like one of fewer games.
+            design = float((weight**2 * totals[:, :1]).sum() / (weight * totals[:, :1]).sum())
+            totals = weight * totals
         games, won, drawn = (np.bincount(which, totals[:, k], len(distinct)).astype(np.float64) for k in range(3))
         score = won / games
         # A win or a loss lies (1 - score)^2 or score^2 from the mean: a coin's variance less a quarter of the draws.
         coin = (games * score * (1.0 - score)).sum()
         spread = 1.0 - 0.25 * drawn.sum() / coin if coin > 0.0 else 1.0
-        spread = max(spread, _between_matches(2 * which + np.concatenate(seatings), totals))
+        spread = max(spread, between) * design
         return Pairs(
             count=seen,
             first=distinct // count,

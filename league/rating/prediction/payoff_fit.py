@@ -8,6 +8,7 @@ Models"), and tau^2 makes Pearson's statistic equal its degrees of freedom.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -23,9 +24,6 @@ from league.rating.prediction.payoff_model import Origins, PayoffModel, Shape, f
 
 STRENGTH = 11.5
 """Standard deviation of the strength of a policy without a parent, in log-odds (2000 Elo points)."""
-
-STEP = 2.0
-"""Standard deviation of the change in strength from a policy to its child, in log-odds."""
 
 TURN = 0.25
 """Standard deviation of the change in a component from a policy to its child. Components are of order 1."""
@@ -62,7 +60,7 @@ def path(
     # Vectors of a few hundred numbers gain nothing from threads; where another job holds a core, BLAS threads that wait
     # for each other make the fit forty times slower.
     with _blas().limit(limits=1):
-        return _path(_Problem(pairs, origins, shape.upset), shape.components, known, fresh)
+        return _path(_Problem(pairs, origins, shape), shape.components, known, fresh)
 
 
 @cache
@@ -98,8 +96,9 @@ def _path(problem: _Problem, most: int, known: PayoffModel | None, fresh: Ints |
 class _Problem:
     """The posterior of the parameters, given the results of the pairs. Vectors are `[N, d]` as in `PayoffModel`."""
 
-    def __init__(self, pairs: Pairs, origins: Origins, upset: float) -> None:
-        self.pairs, self.origins, self.upset, self.count = pairs, origins, upset, pairs.count
+    def __init__(self, pairs: Pairs, origins: Origins, shape: Shape) -> None:
+        self.pairs, self.origins, self.count = pairs, origins, pairs.count
+        self.shape = shape
         self._kind = origins.kinds(pairs.first, pairs.second)
         self.games = pairs.games / pairs.spread
         rows = np.concatenate([pairs.first, pairs.second])
@@ -107,7 +106,7 @@ class _Problem:
         self._order = np.lexsort((columns, rows))
         self._columns = columns[self._order]
         self._starts = np.append(0, np.cumsum(np.bincount(rows, minlength=self.count)))
-        self._strength_prior = _descent_precision(origins.parents, STRENGTH, STEP)
+        self._strength_prior = _descent_precision(origins.parents, STRENGTH, shape.step)
         self._component_prior = _descent_precision(origins.parents, 1.0, TURN)
 
     def first_guess(self) -> Floats:
@@ -140,7 +139,7 @@ class _Problem:
             deviation = self._deviation(vectors, deviation) if free.all() else deviation
         effect, information = self._effects(vectors, deviation[self._kind])
         return PayoffModel(
-            shape=Shape((vectors.shape[1] - 1) // 2, self.upset),
+            shape=replace(self.shape, components=(vectors.shape[1] - 1) // 2),
             vectors=vectors,
             covariance=np.asarray(
                 np.linalg.inv(
@@ -183,7 +182,7 @@ class _Problem:
         information = weight * np.maximum(self._information(start, np.ones(len(weight))), 0.02)
         blocks = self._blocks(start, information) + self._prior_blocks(width)
         basis = np.linalg.inv(np.linalg.cholesky(blocks[free]))
-        pairs, upset = self.pairs, self.upset
+        pairs, upset = self.pairs, self.shape.upset
 
         def vectors_at(point: Floats) -> Floats:
             vectors = start.copy()
@@ -238,8 +237,8 @@ class _Problem:
     def _score(self, eta: Floats) -> tuple[Floats, Floats]:
         """Score and slope at eta, both away from 0."""
         share = expit(eta)
-        score = np.clip(self.upset / 2.0 + (1.0 - self.upset) * share, _CERTAIN, 1.0 - _CERTAIN)
-        return score, np.maximum((1.0 - self.upset) * share * (1.0 - share), _CERTAIN)
+        score = np.clip(self.shape.upset / 2.0 + (1.0 - self.shape.upset) * share, _CERTAIN, 1.0 - _CERTAIN)
+        return score, np.maximum((1.0 - self.shape.upset) * share * (1.0 - share), _CERTAIN)
 
     def _information(self, vectors: Floats, games: Floats) -> Floats:
         """`[M]` the information of so many `games` `[M]` of each pair on its eta."""

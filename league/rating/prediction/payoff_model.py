@@ -12,7 +12,7 @@ that follows descent, and deviations of single pairs. Policy i against policy j,
   pair that never met as wide as pairs are found to deviate, and lets a pair with many games be told by its games. A
   policy from outside (random play, a scripted one) is of another kind than the snapshots of a run: its pairs have a
   tau of their own.
-- Priors are Gaussian. A policy lies near its parent: theta_i ~ N(theta_parent, `STEP`^2), x_ik, y_ik likewise with
+- Priors are Gaussian. A policy lies near its parent: theta_i ~ N(theta_parent, step^2), x_ik, y_ik likewise with
   `TURN`. One without a parent has theta ~ N(0, `STRENGTH`^2) and x, y ~ N(0, 1).
 
 `payoff_fit` finds the parameters.
@@ -32,10 +32,15 @@ from league.rating.ledger import Bools, Floats, Ints
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the model has beside strength: the number of cyclic components, and the upset share in [0, 1)."""
+    """What the model has beside strength: the number of cyclic components, and the upset share in [0, 1).
+
+    step: standard deviation of the change in strength from a policy to its child, in log-odds. The wide default leaves
+    strength to the games; a narrow one pools the games of a slowly changing lineage.
+    """
 
     components: int = 0
     upset: float = 0.0
+    step: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
