@@ -32,8 +32,8 @@ from league.run.rounds import Round, total_phases, training_jobs, view_of
 from league.run.snapshots import write_snapshot
 from league.storage.provenance import differences, provenance
 
-_HISTORY = 20
-"""Rounds of training results that matchmakers see."""
+_HISTORY = 1000
+"""Rounds of training results that matchmakers see: so many that older ones hardly count, and memory stays flat."""
 
 _PLAN, _RATED = 1, 2
 """What the seeds of a round are drawn for: its plan and its rated matches."""

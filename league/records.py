@@ -202,7 +202,7 @@ class LeagueView:
 
     snapshots: the roster without anchors, oldest first. anchors: random play and `rating.anchors`, for each role.
     ratings: the score against the field (mean score in one-sided games) by snapshot id.
-    training: recent training results. slots: the number of slots of each table.
+    training: the training results of the last 1000 rounds, oldest first. slots: the number of slots of each table.
     """
 
     round: int

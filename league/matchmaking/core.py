@@ -21,6 +21,7 @@ MATCHMAKERS: dict[str, str] = {
     "naive": "league.matchmaking.naive:Naive",
     "fictitious": "league.matchmaking.fictitious:Fictitious",
     "pbt": "league.matchmaking.pbt:PBT",
+    "pfsp": "league.matchmaking.pfsp:PFSP",
 }
 """Matchmakers by the name that `matchmaking.kind` gives them."""
 
@@ -123,15 +124,21 @@ def others(view: LeagueView, table: int) -> dict[str, list[PolicyId]]:
 
 
 def versus(
-    view: LeagueView, table: int, pools: Mapping[str, Sequence[PolicyId]], count: int, rng: np.random.Generator
+    view: LeagueView,
+    table: int,
+    pools: Mapping[str, Sequence[PolicyId]],
+    count: int,
+    rng: np.random.Generator,
+    weights: Mapping[str, Sequence[float]] | None = None,
 ) -> tuple[Lineup, ...]:
     """Lineups of equal weight: the table's learners hold one side, opponents from `pools` (by role) hold the others.
 
     The learners hold each side in turn, so that each of them sits at every post of its role equally often. All posts of
     their side are live, because a side shares one outcome and learns from it together. In games with one side there are
     partners instead of opponents: the learners hold each post in turn. For each role at most `count` distinct policies
-    are drawn uniformly. Each of them is seated equally often at each post, as far as the number of lineups allows, and
-    posts are filled independently of each other.
+    are drawn uniformly; with `weights` (by role, of its pool, not negative, not all 0), `count` are drawn in proportion
+    to them, and some may be drawn several times. Each draw is seated equally often at each post, as far as the number
+    of lineups allows, and posts are filled independently of each other.
 
     If the game has one post, or all pools are empty, the self-play lineup is the only one. A post whose role has an
     empty pool is held by the table's learner. Neighbouring lineups differ in the side that the learners hold, so a
@@ -142,7 +149,14 @@ def versus(
     if len(set(held)) == 1:
         held = list(range(len(view.posts)))
     roles = dict.fromkeys(post.role for post in view.posts)
-    drawn = {role: _draw(pools.get(role, ()), count, rng) for role in roles} if len(held) > 1 else {}
+    drawn: dict[str, list[PolicyId]] = {}
+    if len(held) > 1:
+        drawn = {
+            role: _draw(pools.get(role, ()), count, rng)
+            if weights is None
+            else _draw_weighted(pools.get(role, ()), weights.get(role, ()), count, rng)
+            for role in roles
+        }
     groups = max((len(found) for found in drawn.values()), default=0)
     if groups == 0:
         return (live,)
@@ -204,6 +218,22 @@ def validate(plan: Plan, view: LeagueView) -> None:
 def _draw(pool: Sequence[PolicyId], count: int, rng: np.random.Generator) -> list[PolicyId]:
     chosen = rng.choice(len(pool), size=min(count, len(pool)), replace=False) if pool else ()
     return [pool[int(index)] for index in chosen]
+
+
+def _draw_weighted(
+    pool: Sequence[PolicyId], weights: Sequence[float], count: int, rng: np.random.Generator
+) -> list[PolicyId]:
+    """`count` draws with repetition: each policy is drawn its weight's share of `count` times, rounded up or down.
+
+    Systematic sampling: equidistant points with a random start, so that shares are exact in the mean over rounds.
+    """
+    if not pool:
+        return []
+    ends = np.cumsum(weights)
+    points = (rng.random() + np.arange(count)) / count * ends[-1]
+    # Rounding can put the last point on the end itself.
+    chosen = np.minimum(np.searchsorted(ends, points, side="right"), np.flatnonzero(weights)[-1])
+    return [pool[index] for index in chosen.tolist()]
 
 
 def _validate_shares(table: int, seated: Sequence[Seating]) -> None:

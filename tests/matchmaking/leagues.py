@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from hypothesis import strategies as st
 
-from league.records import LeagueView, LearnerView, Post, Rating, Snapshot, anchor_id
+from league.records import LeagueView, LearnerView, Post, Rating, Snapshot, TrainingResult, anchor_id
 
 BOARD = (("main",), ("main",))
 """Two sides of one role, as in most board games."""
@@ -28,6 +28,7 @@ def league(
     ratings: Mapping[str, Rating] | None = None,
     steps_since_exploit: int = 0,
     slots: int = 64,
+    training: Sequence[TrainingResult] = (),
 ) -> LeagueView:
     """A league of `tables` tables, whose learners are called ROLE-TABLE and have `past` snapshots ROLE-TABLE.NUMBER."""
     posts = tuple(Post(side, role, ()) for side, roles in enumerate(sides) for role in roles)
@@ -69,14 +70,21 @@ def league(
         snapshots=snapshots,
         anchors=anchors,
         ratings=ratings or {},
-        training=(),
+        training=tuple(training),
         slots=slots,
+    )
+
+
+def result(learner: str, opponent: str, score: float, episodes: int = 100, round: int = 0) -> TrainingResult:
+    """What a learner scored in training."""
+    return TrainingResult(
+        learner=learner, round=round, opponent=opponent, episodes=episodes, score=score, return_mean=0.0
     )
 
 
 @st.composite
 def leagues(draw: st.DrawFn) -> LeagueView:
-    """Any league of 1 to 6 tables, 1 to 4 posts, 1 to 3 roles, rosters of 0 to about 50, some of them rated."""
+    """Any league of 1 to 6 tables, 1 to 4 posts, 1 to 3 roles, rosters of 0 to about 50, some of them rated and met."""
     sides = draw(st.sampled_from(GAMES))
     tables = draw(st.integers(1, 6))
     past = draw(st.integers(0, max(1, 50 // (tables * len(set().union(*sides))))))
@@ -87,4 +95,20 @@ def leagues(draw: st.DrawFn) -> LeagueView:
     ratings = {
         one: Rating(value, value - width, value + width, 100) for one in rated for value, width in [draw(values)]
     }
-    return league(sides, tables, past, ratings, steps_since_exploit=draw(st.sampled_from([0, 10**6])))
+    opponents = st.sampled_from([*ids, *(learner.name for learner in view.learners)])
+    training = st.builds(
+        result,
+        st.sampled_from([learner.name for learner in view.learners]),
+        st.lists(opponents, min_size=1, max_size=3).map("+".join),
+        st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]),
+        st.integers(1, 1000),
+        st.integers(0, past),
+    )
+    return league(
+        sides,
+        tables,
+        past,
+        ratings,
+        steps_since_exploit=draw(st.sampled_from([0, 10**6])),
+        training=draw(st.lists(training, max_size=10)),
+    )

@@ -60,7 +60,7 @@ class FirstLegal:
 '''
 
 
-@pytest.mark.parametrize("kind", ["naive", "fictitious", "pbt"])
+@pytest.mark.parametrize("kind", ["naive", "fictitious", "pbt", "pfsp"])
 def test_every_kind_trains_several_learners(tmp_path: Path, kind: str) -> None:
     folder = trained(
         tiny(f"matchmaking.kind={kind}", "matchmaking.self_play=0.25", "population.learners=3", "budget.rounds=2"),
@@ -76,7 +76,7 @@ def test_every_kind_trains_several_learners(tmp_path: Path, kind: str) -> None:
         assert len({one.hyperparameters["learning_rate"] for one in snapshots}) == 3, "drawn from the spread"
         opponents = {row.opponent for row in store.training() if row.learner == "main-0"}
     learners, past = {"main-1", "main-2"}, {one.id for one in snapshots[:3]}
-    assert bool(opponents & learners) == (kind != "fictitious")
+    assert bool(opponents & learners) == (kind in ("naive", "pbt"))
     assert bool(opponents & past) == (kind != "naive")
 
 
