@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Protocol, cast
 
 import numpy as np
@@ -22,6 +22,8 @@ MATCHMAKERS: dict[str, str] = {
     "fictitious": "league.matchmaking.fictitious:Fictitious",
     "pbt": "league.matchmaking.pbt:PBT",
     "pfsp": "league.matchmaking.pfsp:PFSP",
+    "ring": "league.matchmaking.ring:Ring",
+    "openai_five": "league.matchmaking.openai_five:OpenAIFive",
 }
 """Matchmakers by the name that `matchmaking.kind` gives them."""
 
@@ -179,6 +181,18 @@ def seatings(parts: Iterable[tuple[float, Sequence[Lineup]]]) -> tuple[Seating, 
         for lineup in lineups:
             shares[lineup] = shares.get(lineup, 0.0) + share / len(lineups)
     return tuple(Seating(lineup, share) for lineup, share in shares.items() if share > 0)
+
+
+def part_self_play(view: LeagueView, share: float, others: Callable[[int], Sequence[Lineup]]) -> Plan:
+    """A plan in which every table gives `share` of its slots to pure self-play and divides the rest over other lineups.
+
+    others: from a table to its lineups, which share equally (`versus`).
+    """
+    return Plan(
+        tuple(
+            seatings([(share, [self_play_lineup(view, table)]), (1 - share, others(table))]) for table in tables(view)
+        )
+    )
 
 
 def largest_remainder(shares: Sequence[float], slots: int) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from league.matchmaking.core import MatchmakingSettings, past, seatings, self_play_lineup, tables, versus
+from league.matchmaking.core import MatchmakingSettings, part_self_play, past, versus
 from league.records import LeagueView, Plan
 
 
@@ -14,14 +14,4 @@ class Fictitious(MatchmakingSettings):
     def plan(self, view: LeagueView, rng: np.random.Generator) -> Plan:
         """Self-play, and equal shares for the snapshots that were drawn; self-play alone before there are any."""
         pools = past(view)
-        return Plan(
-            tuple(
-                seatings(
-                    [
-                        (self.self_play, [self_play_lineup(view, table)]),
-                        (1 - self.self_play, versus(view, table, pools, self.opponents, rng)),
-                    ]
-                )
-                for table in tables(view)
-            )
-        )
+        return part_self_play(view, self.self_play, lambda table: versus(view, table, pools, self.opponents, rng))

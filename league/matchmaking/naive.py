@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from league.matchmaking.core import MatchmakingSettings, others, seatings, self_play_lineup, tables, versus
+from league.matchmaking.core import MatchmakingSettings, others, part_self_play, versus
 from league.records import LeagueView, Plan
 
 
@@ -17,14 +17,6 @@ class Naive(MatchmakingSettings):
 
     def plan(self, view: LeagueView, rng: np.random.Generator) -> Plan:
         """Self-play, and equal shares for the other learners that were drawn."""
-        return Plan(
-            tuple(
-                seatings(
-                    [
-                        (self.self_play, [self_play_lineup(view, table)]),
-                        (1 - self.self_play, versus(view, table, others(view, table), self.opponents, rng)),
-                    ]
-                )
-                for table in tables(view)
-            )
+        return part_self_play(
+            view, self.self_play, lambda table: versus(view, table, others(view, table), self.opponents, rng)
         )

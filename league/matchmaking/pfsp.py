@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
-from league.matchmaking.core import MatchmakingSettings, past, seatings, self_play_lineup, tables, versus
+from league.matchmaking.core import Lineup, MatchmakingSettings, part_self_play, past, versus
 from league.matchmaking.win_rates import Floats, WinRates
 from league.records import LeagueView, Plan
 
@@ -38,14 +38,14 @@ class PFSP(MatchmakingSettings):
     def plan(self, view: LeagueView, rng: np.random.Generator) -> Plan:
         """Self-play, and the snapshots that were drawn by weight; self-play alone before there are any."""
         pools, rates = past(view), WinRates.of(view, self.half_life)
-        seated = []
-        for table in tables(view):
+
+        def others(table: int) -> Sequence[Lineup]:
             weights = {
                 role: pfsp_weights(rates.against(table, pool), self.weighting).tolist() for role, pool in pools.items()
             }
-            lineups = versus(view, table, pools, self.opponents, rng, weights)
-            seated.append(seatings([(self.self_play, [self_play_lineup(view, table)]), (1 - self.self_play, lineups)]))
-        return Plan(tuple(seated))
+            return versus(view, table, pools, self.opponents, rng, weights)
+
+        return part_self_play(view, self.self_play, others)
 
 
 def pfsp_weights(win_rate: Floats, weighting: Weighting) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -102,9 +103,9 @@ def leagues(draw: st.DrawFn) -> LeagueView:
         st.lists(opponents, min_size=1, max_size=3).map("+".join),
         st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]),
         st.integers(1, 1000),
-        st.integers(0, past),
+        st.integers(past, past + 20),
     )
-    return league(
+    found = league(
         sides,
         tables,
         past,
@@ -112,3 +113,4 @@ def leagues(draw: st.DrawFn) -> LeagueView:
         steps_since_exploit=draw(st.sampled_from([0, 10**6])),
         training=draw(st.lists(training, max_size=10)),
     )
+    return replace(found, round=past + 21)

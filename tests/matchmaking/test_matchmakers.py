@@ -167,3 +167,19 @@ def test_pbt_gives_the_share_of_the_others_to_the_past_where_there_are_no_others
     view = league(TAG, tables=1, past=5)
     (seated,) = make_matchmaker("pbt", {"self_play": 0.25, "past": 0.5}).plan(view, np.random.default_rng(1)).seatings
     assert sum(opponents(view, seated, 0).values()) == pytest.approx(0.75)
+
+
+def test_the_ring_meets_only_the_newest_snapshots_of_all_learners():
+    view = league(BOARD, tables=2, past=10)
+    rng = np.random.default_rng(3)
+    matchmaker = make_matchmaker("ring", {"window": 4, "opponents": 2, "self_play": 0.0})
+    met = {policy for _ in range(50) for policy in opponents(view, matchmaker.plan(view, rng).seatings[0], 0)}
+    assert met == {"main-0.8", "main-1.8", "main-0.9", "main-1.9"}
+
+
+def test_a_ring_that_is_not_full_meets_all():
+    view = league(TAG, past=2)
+    (seated,) = make_matchmaker("ring", {"window": 50}).plan(view, np.random.default_rng(1)).seatings
+    assert set(opponents(view, seated, 0)) == {
+        f"{role}-0.{number}" for role in ("predator", "prey") for number in (0, 1)
+    }
