@@ -4,6 +4,7 @@ LeagueError
 ├── ConfigError       a config file, key or value that cannot be used
 ├── GameError         an unknown game, a missing extra, an environment that breaks its contract
 ├── PolicyError       a policy that does not exist, is ambiguous or does not fit the game
+├── PositionError     a file of labelled positions that does not fit the game, or is no such file
 ├── SnapshotError     a snapshot file that is missing, damaged or does not match its name
 ├── RunError          a folder that is not a run, is in use by another process or was made by another version
 ├── RatingError       ratings that cannot be computed (non-convergence, no results)
@@ -31,6 +32,10 @@ class GameError(LeagueError):
 
 class PolicyError(LeagueError):
     """A policy that does not exist, is ambiguous, or does not fit the game."""
+
+
+class PositionError(LeagueError):
+    """A file of labelled positions that cannot be read, or does not fit the game."""
 
 
 class SnapshotError(LeagueError):

@@ -151,6 +151,22 @@ def exploit(
 
 
 @app.command
+def probe(
+    policy: Annotated[str, Parameter(help="POLICY that plays every role, or ROLE=POLICY,…")],
+    file: Annotated[Path, Parameter(help="Labelled positions: JSON lines of moves and scores.")],
+    /,
+    *,
+    run: RunOption = None,
+    every: Annotated[bool, Parameter(negative=(), help="First probe every snapshot of the run, in order.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """How often a policy keeps the result of best play, at positions that a solver has labelled."""
+    from league.cli.probing import show_probe
+
+    show_probe(run, policy, file, every, json)
+
+
+@app.command
 def export(
     policy: Annotated[str, Parameter(help="POLICY of the run.")] = "best",
     /,

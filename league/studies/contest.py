@@ -13,12 +13,13 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from league.errors import PolicyError
 from league.execution.executor import match_games
 from league.games.core import Game, GameSpec
 from league.play.fixture import Fixture
 from league.play.match import play, play_episodes, results_of
 from league.policies.core import Policy
-from league.records import MatchResult, PolicyId, Post
+from league.records import MatchResult, PolicyId, Post, Snapshot
 from league.run.roster.lookup import Found, find, role_of
 from league.run.roster.policy_text import split_roles
 from league.run.roster.roster import Roster
@@ -176,6 +177,31 @@ def roles_meant(text: str, roster: Roster, seats: Sequence[str] = ()) -> dict[st
     if "" in roles and len(roster.spec.roles) > 1 and (role := role_of(roles[""], roster)) is not None:
         return {role: roles[""]}
     return roles
+
+
+def filled_roles(text: str, roster: Roster) -> dict[str, str]:
+    """The POLICY for each role of the game. Raises PolicyError if the text leaves a role open."""
+    meant, roles = roles_meant(text, roster), [role.name for role in roster.spec.roles]
+    missing = [role for role in roles if "" not in meant and role not in meant]
+    if missing:
+        every = "both seats need one" if len(roster.spec.seats) == 2 else "every role needs one"
+        example = ",".join(f"{role}={meant.get(role, 'best')}" for role in roles)
+        raise PolicyError(f"'{text}' names no policy for {' and '.join(missing)}: {every}, as in {example}")
+    return {role: meant.get(role, meant.get("", "")) for role in roles}
+
+
+def every_snapshot(roster: Roster) -> list[dict[str, str]]:
+    """All snapshots of the run in order, by role; with several roles, those that were taken together."""
+    snapshots, roles = roster.entrants.snapshots, roster.spec.roles
+    by_role = {role.name: [one.id for one in snapshots if one.role == role.name] for role in roles}
+    return [dict(zip(by_role, ids, strict=True)) for ids in zip(*by_role.values(), strict=True)]
+
+
+def snapshot_of(found: Iterable[Found], roster: Roster) -> Snapshot | None:
+    """A snapshot among the policies; None if there is none, or if their rounds or steps differ."""
+    ids = {one.id for one in found}
+    snapshots = {(one.round, one.steps): one for one in roster.entrants.snapshots if one.id in ids}
+    return next(iter(snapshots.values())) if len(snapshots) == 1 else None
 
 
 @contextmanager

@@ -58,6 +58,7 @@ HEADERS = (
     "key value source",
     "policy round steps exploit. NashConv BR player_0 BR player_1",
     "# policy rating score games W D L",
+    "policy round steps sampled most likely",
 )
 """Of tables whose values differ from run to run."""
 
@@ -120,9 +121,10 @@ def run_step(step: Step, seen: dict[tuple[str, ...], int]) -> Ran:
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Step, Ran]]:
-    """Everything, done once and in order, in a folder with the configs from which Python can import."""
+    """Everything, done once and in order, in a folder with configs and tests/data from which Python can import."""
     folder = tmp_path_factory.mktemp("reader")
     shutil.copytree(ROOT / "configs", folder / "configs")
+    shutil.copytree(ROOT / "tests" / "data", folder / "tests" / "data")
     with pytest.MonkeyPatch.context() as patched, ExitStack() as stack:
         for registry in REGISTRIES:
             stack.enter_context(patch.dict(registry))

@@ -1,0 +1,23 @@
+"""`league probe`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from league.cli.shared import game_maker, opened_run, print_json, progress_bar
+
+
+def show_probe(run: str | None, policy: str, file: Path, every: bool, as_json: bool) -> None:
+    """`league probe`."""
+    from league.studies.position_probe import probe
+    from league.views.probe_table import probe_table
+
+    with opened_run(run) as opened, progress_bar("probing") as tick:
+        report = probe(game_maker(opened.config), opened.roster, policy, file, every, tick)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        Console(highlight=False).print(probe_table(report))
