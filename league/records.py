@@ -6,9 +6,13 @@ A **post** is filled by one policy: all seats of one role on one side (`GameSpec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 PolicyId = str
 """A snapshot's sha256, an anchor's id (`anchor_id`), or a learner's name, which stands for its live weights."""
@@ -196,6 +200,13 @@ class LearnerView:
     hyperparameters: Mapping[str, float] = field(default_factory=dict)
 
 
+def no_payoff(policies: Sequence[PolicyId]) -> NDArray[np.float64]:
+    """The payoff of a league without rated matches: everybody is even with everybody, `[N, N]`."""
+    import numpy as np
+
+    return np.full((len(policies), len(policies)), 0.5)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeagueView:
     """Everything that matchmaking may depend on: the league's history, without clocks or live objects.
@@ -203,6 +214,8 @@ class LeagueView:
     snapshots: the roster without anchors, oldest first. anchors: random play and `rating.anchors`, for each role.
     ratings: the score against the field (mean score in one-sided games) by snapshot id.
     training: the training results of the last 1000 rounds, oldest first. slots: the number of slots of each table.
+    payoff: from N snapshots of one role to the scores `[N, N]` that are predicted of the row against the column, in
+    [0, 1], computed when it is called. Where roles differ, it compares how well two do beside the same others.
     """
 
     round: int
@@ -213,6 +226,7 @@ class LeagueView:
     ratings: Mapping[PolicyId, Rating]
     training: tuple[TrainingResult, ...]
     slots: int
+    payoff: Callable[[Sequence[PolicyId]], NDArray[np.float64]] = field(default=no_payoff, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

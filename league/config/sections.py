@@ -109,7 +109,7 @@ class MatchmakingConfig(Settings):
     model_config = ConfigDict(extra="allow")
 
     kind: Annotated[str, AfterValidator(_check_matchmaker)] = "fictitious"
-    """naive, fictitious, pbt, pfsp, ring, openai_five, or your own as `package.module:Name` or `file.py:Name`."""
+    """naive, fictitious, pbt, pfsp, ring, openai_five, psro, or your own as `package.module:Name` or `file.py:Name`."""
 
     @property
     def settings(self) -> dict[str, object]:

@@ -24,6 +24,7 @@ MATCHMAKERS: dict[str, str] = {
     "pfsp": "league.matchmaking.pfsp:PFSP",
     "ring": "league.matchmaking.ring:Ring",
     "openai_five": "league.matchmaking.openai_five:OpenAIFive",
+    "psro": "league.matchmaking.psro:PSRO",
 }
 """Matchmakers by the name that `matchmaking.kind` gives them."""
 

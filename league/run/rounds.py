@@ -10,6 +10,8 @@ from league.execution.executor import Executor, TrainRound
 from league.execution.training_table import Trained
 from league.learning.diagnostics.monitor import Diagnosis
 from league.learning.learner import Learner
+from league.rating.ledger import Floats
+from league.rating.prediction.forecast import forecast
 from league.records import LeagueView, MatchResult, Plan, PolicyId, Post, Snapshot, TrainingResult
 from league.run.progress import LearnerProgress
 from league.run.roster.roster import Roster
@@ -66,6 +68,11 @@ def view_of(
     slots: int,
 ) -> LeagueView:
     """What the matchmaker sees before a round. progress: by learner; the rest as in `LeagueView`."""
+
+    def payoff(policies: Sequence[PolicyId]) -> Floats:
+        found = {one.id: one for one in roster.entrants.snapshots}
+        return forecast([found[policy] for policy in policies], roster.ratings.payoff).score
+
     return LeagueView(
         round=number,
         posts=posts,
@@ -79,6 +86,7 @@ def view_of(
         ratings=roster.ratings.field,
         training=tuple(training),
         slots=slots,
+        payoff=payoff,
     )
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
-from running import content, league
+from running import content, league, tiny, trained
 
+from league.api import open_run
 from league.matchmaking.core import MATCHMAKERS
+from league.matchmaking.psro import PSRO
+from league.records import LeagueView, Plan
 
 
 @pytest.mark.parametrize("kind", sorted(MATCHMAKERS))
@@ -18,3 +22,30 @@ def test_a_run_that_goes_on_is_the_same_as_one_that_never_stopped(away: Path, ki
             called = league("run", "tiny.toml", "-r", name, *args, "--plain")
             assert called.code == 0, called.err
     assert content(away / "runs" / "whole") == content(away / "runs" / "parts")
+
+
+def test_psro_sees_the_payoff_that_is_predicted_from_the_rated_matches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[tuple[str, str], float] = {}
+    plan = PSRO.plan
+
+    def watched(self: PSRO, view: LeagueView, rng: np.random.Generator) -> Plan:
+        ids = [snapshot.id for snapshot in view.snapshots]
+        scores = view.payoff(ids)
+        seen.clear()
+        seen.update({(a, b): scores[i, j] for i, a in enumerate(ids) for j, b in enumerate(ids)})
+        return plan(self, view, rng)
+
+    monkeypatch.setattr(PSRO, "plan", watched)
+    changes = ("matchmaking.kind=psro", "population.snapshot_every=1")
+    trained(tiny(*changes, "budget.rounds=4"), tmp_path / "run")
+    final = dict(seen)
+    # The plan of the fourth round was made after the third.
+    short = trained(tiny(*changes, "budget.rounds=3"), tmp_path / "short")
+    with open_run(short) as run:
+        payoff = run.roster.ratings.payoff
+    assert payoff is not None
+    predicted = {pair: payoff.predict(*pair) for pair in final}
+    assert {pair: one and one[0] for pair, one in predicted.items()} == pytest.approx(final)
+    assert max(final.values()) > 0.6

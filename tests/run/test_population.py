@@ -60,7 +60,7 @@ class FirstLegal:
 '''
 
 
-@pytest.mark.parametrize("kind", ["naive", "fictitious", "pbt", "pfsp", "ring", "openai_five"])
+@pytest.mark.parametrize("kind", ["naive", "fictitious", "pbt", "pfsp", "ring", "openai_five", "psro"])
 def test_every_kind_trains_several_learners(tmp_path: Path, kind: str) -> None:
     folder = trained(
         tiny(f"matchmaking.kind={kind}", "matchmaking.self_play=0.25", "population.learners=3", "budget.rounds=2"),
