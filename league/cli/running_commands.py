@@ -39,6 +39,38 @@ def run(
 
 
 @app.command
+def compare(
+    *configs: Annotated[str, Parameter(help="TOML files of the same game: two or more.")],
+    seeds: Annotated[int, Parameter(help="Seeds of each config: 1, 2, … up to this.")] = 3,
+    steps: Annotated[int, Parameter(help="Agent-steps of each run, of all its learners together.")] = 10**6,
+    games: Annotated[int, Parameter(help="Games of each pairing, half of them in each seat.")] = 400,
+    out: Annotated[Path, Parameter(help="The folder of the comparison, with all of its runs.")] = Path("comparison"),
+    probe: Annotated[
+        Path | None, Parameter(help="Labelled positions at which all are also asked, as in `league probe`.")
+    ] = None,
+    jobs: Annotated[int | None, Parameter(help="Runs trained at a time; default: one for each core.")] = None,
+    set: SetOption = (),
+    markdown: Annotated[bool, Parameter(negative=(), help="Print Markdown tables.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Train configs for equal agent-steps with several seeds, then judge everything against everything."""
+    from league.cli.comparing import run_comparison
+
+    run_comparison(
+        configs,
+        seeds=seeds,
+        steps=steps,
+        games=games,
+        out=out,
+        jobs=jobs,
+        probe=probe,
+        overrides=set,
+        as_json=json,
+        markdown=markdown,
+    )
+
+
+@app.command
 def bench(
     config: Annotated[str | None, Parameter(help="A TOML file; default: the built-in config.")] = None,
     /,

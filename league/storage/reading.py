@@ -177,6 +177,15 @@ class Reading(ABC):
             )
         return None
 
+    def steps_after(self, round: int) -> int:
+        """Agent-steps in total after a committed round; 0 before the first."""
+        return next((steps for (steps,) in self.query("SELECT steps FROM rounds WHERE round = ?", round)), 0)
+
+    def seconds(self) -> float:
+        """How long all rounds took together."""
+        ((seconds,),) = self.query("SELECT total(seconds) FROM rounds")
+        return float(seconds)
+
     def rated_kinds(self) -> list[str]:
         """The kinds of ratings that are cached."""
         return [kind for (kind,) in self.query("SELECT kind FROM rating_kinds ORDER BY kind")]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,14 +84,8 @@ def probe(
     began, spec = time.monotonic(), roster.spec
     check_walkable(spec)
     wanted = [*(every_snapshot(roster) if every else []), filled_roles(text, roster)]
-    positions = read_positions(file)
-    game = make(1)
-    slots = min(len(positions), MATCH_SLOTS if isinstance(game, NativeGame) else usual_slots(spec, False))
-    if slots > 1:
-        game.close()
-        game = make(slots)
-    lines: list[Probed] = []
-    try:
+    positions, lines = read_positions(file), list[Probed]()
+    with probing_game(make, positions) as game:
         # Uniform play goes first: a file that does not fit the game is refused before any policy thinks for long.
         random = {role.name: Random(role.name, role.actions) for role in spec.roles}
         uniform = _probed(UNIFORM, *keeping(game, positions, random))
@@ -102,8 +97,6 @@ def probe(
             snapshot = snapshot_of(found.values(), roster)
             about = (None, None) if snapshot is None else (snapshot.round, snapshot.steps)
             lines.append(_probed(label, *kept, *about))
-    finally:
-        game.close()
     return ProbeReport(
         game=spec.id,
         file=str(file),
@@ -112,6 +105,20 @@ def probe(
         uniform=uniform,
         seconds=time.monotonic() - began,
     )
+
+
+@contextmanager
+def probing_game(make: Callable[[int], Game], positions: Sequence[LabelledPosition]) -> Iterator[Game]:
+    """A game with as many slots as suit the positions, closed on exit. make: creates a game with a number of slots."""
+    game = make(1)
+    slots = min(len(positions), MATCH_SLOTS if isinstance(game, NativeGame) else usual_slots(game.spec, False))
+    if slots > 1:
+        game.close()
+        game = make(slots)
+    try:
+        yield game
+    finally:
+        game.close()
 
 
 @torch.inference_mode()

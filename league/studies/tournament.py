@@ -57,7 +57,7 @@ def play_tournament(
     for policies that cannot take part, RunError where the folder holds another tournament. Everything played is
     committed in steps of a few seconds, and an exception from `tick` loses no more than one.
     """
-    _require_pairs(roster.spec)
+    require_pairs(roster.spec)
     role = roster.spec.roles[0].name
     # Several words may mean one policy: `best` is often `latest`.
     guests: dict[PolicyId, Guest] = {}
@@ -149,7 +149,7 @@ def _blocks(whole: Fixture, played: int) -> Iterator[tuple[int, Fixture]]:
         played = end
 
 
-def _require_pairs(spec: GameSpec) -> None:
+def require_pairs(spec: GameSpec) -> None:
     """Raises PolicyError for games in which two policies cannot simply meet."""
     if len(spec.sides) != 2 or len(spec.posts) != 2 or not sides_are_alike(spec):
         sides = len(spec.sides)

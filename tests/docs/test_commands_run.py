@@ -59,6 +59,7 @@ HEADERS = (
     "policy round steps exploit. NashConv BR player_0 BR player_1",
     "# policy rating score games W D L",
     "policy round steps sampled most likely",
+    "config snapshot cross-play worst case exploitability rating",
 )
 """Of tables whose values differ from run to run."""
 
@@ -78,11 +79,15 @@ class Ran:
 
 
 def shortened(command: str, seen: dict[tuple[str, ...], int]) -> list[str]:
-    """The arguments of a `league` command; a run's are given a small budget, one that grows where it continues.
+    """The arguments of a `league` command; a run's are given a small budget, one that grows where it continues, and a
+    comparison's a round of one seed.
 
     seen: how often each run was called for, updated in place.
     """
     words = shlex.split(command)[1:]
+    if words[0] == "compare":
+        small = {"--seeds": "1", "--steps": "1000"}
+        return [small.get(before, word) for before, word in zip(["", *words], words, strict=False)]
     if words[0] != "run":
         return words
     kept: list[str] = []

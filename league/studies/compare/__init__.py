@@ -1,0 +1,1 @@
+"""`league compare`: configs trained for equal agent-steps with several seeds, then everything against everything."""
