@@ -72,13 +72,17 @@ class SnapshotTaken:
 
 @dataclass(frozen=True, slots=True)
 class Exploited:
-    """PBT: `learner` was copied over from `source` and its hyperparameters perturbed."""
+    """`learner` was copied over from `source` and its hyperparameters perturbed (PBT).
+
+    snapshot: the name of the snapshot from which it started again, if it is its own source; else empty.
+    """
 
     round: int
     learner: str
     source: str
     before: Mapping[str, float]
     after: Mapping[str, float]
+    snapshot: str = ""
 
 
 @dataclass(frozen=True, slots=True)

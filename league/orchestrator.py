@@ -20,6 +20,7 @@ from league.execution.training_table import Trained
 from league.games.counter_rng import fold
 from league.learning.diagnostics import catalogue
 from league.learning.diagnostics.monitor import Monitor
+from league.learning.learner import Learner
 from league.matchmaking.core import validate
 from league.records import MatchResult, Plan, Snapshot, Standing
 from league.run import announce, checkpoint, exploits
@@ -121,12 +122,12 @@ class League:
     def _round(self, number: int, budget: Budget, began: float) -> None:
         """One turn of the league: plan, exploit, train, snapshot, rated matches, diagnostics, commit, announce."""
         self._clock.start()
-        this, due = Round(number=number), number % self.config.population.snapshot_every == 0
+        this, plan = Round(number=number), self._plan(number)
+        due = self._due(number, plan)
         share = _TRAINING_SHARE if due else 1.0
-        plan = self._plan(number)
         this.exploited = self._exploit(number, plan)
         this.trained = self._train(number, plan, share)
-        this.taken = self._take_snapshots(number) if due else ()
+        this.taken = self._take_snapshots(number, due)
         this.phases = total_phases(this.trained)
         this.results = self._play_rated(this, share)
         this.diagnosis = self.monitor.check(number, this.metrics)
@@ -151,9 +152,15 @@ class League:
         return plan
 
     def _exploit(self, number: int, plan: Plan) -> list[Exploited]:
-        """PBT: copy weights, optimiser and hyperparameters, as they stand now, and explore from there."""
+        """Copy weights, optimiser and hyperparameters, as they stand now, and explore from there; or start again."""
         learners = {learner.name: learner for learner in self.learners}
-        return [exploits.carry_out(exploit, learners, self.progress, number) for exploit in plan.exploits]
+        return [exploits.carry_out(one, learners, self.progress, self.roster, number) for one in plan.exploits]
+
+    def _due(self, number: int, plan: Plan) -> list[Learner]:
+        """The learners that are frozen at the end of the round: those that the plan names, else by the interval."""
+        if plan.snapshots is not None:
+            return [learner for learner in self.learners if learner.name in plan.snapshots]
+        return list(self.learners) if number % self.config.population.snapshot_every == 0 else []
 
     def _train(self, number: int, plan: Plan, share: float) -> list[Trained]:
         """Rollout and update at every table. share: of the round, for its progress."""
@@ -169,10 +176,10 @@ class League:
                 )
         return trained
 
-    def _take_snapshots(self, number: int) -> list[Snapshot]:
-        """Freeze every learner's policy into a file and add it to the roster. The rows come with the round."""
+    def _take_snapshots(self, number: int, due: Sequence[Learner]) -> list[Snapshot]:
+        """Freeze learners' policies into files and add them to the roster. The rows come with the round."""
         folder, spec = self.store.snapshot_folder, self.roster.spec
-        taken = [write_snapshot(folder, spec, one, self.progress[one.name], number) for one in self.learners]
+        taken = [write_snapshot(folder, spec, one, self.progress[one.name], number) for one in due]
         self.roster.entrants.snapshots += taken
         return taken
 
@@ -180,7 +187,10 @@ class League:
         """Rated matches of the new snapshots. share: of the round that is over, for its progress."""
         seed, began = fold(self.config.seed, _RATED, this.number), time.monotonic()
         turns_per_game = self.store.turns_per_game()
-        games = self._rated_turns / turns_per_game if turns_per_game else 0.0
+        rounds = this.number - max(
+            (one.round for one in self.roster.entrants.snapshots if one.round < this.number), default=0
+        )
+        games = rounds * self._rated_turns / turns_per_game if turns_per_game else 0.0
         fixtures = fixtures_for(self.config.rating, self.roster, this.taken, seed, games)
         seated = dict.fromkeys(name for fixture in fixtures for lineup in fixture.episodes for name in lineup)
         policies = {name: self.roster.policy(name) for name in seated}
@@ -263,7 +273,7 @@ class League:
     def _begin(self) -> None:
         """Round 0: the untrained snapshots and the anchors."""
         self._clock.start()
-        self._commit(Round(number=0, taken=[*self.roster.entrants.anchors, *self._take_snapshots(0)]))
+        self._commit(Round(number=0, taken=[*self.roster.entrants.anchors, *self._take_snapshots(0, self.learners)]))
         self._clock.stop()
 
     def _add_new_anchors(self) -> None:

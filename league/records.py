@@ -188,7 +188,7 @@ class LearnerView:
 
     table: index of its training table, which learners of different roles share.
     latest: id of its newest snapshot. steps_since_exploit: agent-steps since its start or since the last exploit
-    overwrote it.
+    overwrote it; that was in the round `exploited` (0: never).
     """
 
     name: str
@@ -197,6 +197,7 @@ class LearnerView:
     steps: int
     steps_since_exploit: int
     latest: PolicyId
+    exploited: int = 0
     hyperparameters: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -239,10 +240,13 @@ class Seating:
 
 @dataclass(frozen=True, slots=True)
 class Exploit:
-    """PBT: `learner` copies the weights, optimiser and hyperparameters of learner `source`, then explores.
+    """`learner` copies the weights and optimiser of learner `source` and takes new hyperparameters (PBT).
 
-    hyperparameters: the learner's new hyperparameters, already perturbed. snapshot: the source's latest, the parent of
-    the learner's next snapshot.
+    A learner that is its own source is reset: it starts again from the weights of `snapshot`, with a new critic and
+    optimiser, and its annealed settings start again, too.
+
+    hyperparameters: the learner's new hyperparameters, already perturbed. snapshot: the parent of the learner's next
+    snapshot: the source's latest, or that from which the learner starts again.
     """
 
     learner: str
@@ -253,14 +257,17 @@ class Exploit:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A matchmaker's plan for the next round: seatings by table, and exploits that are carried out first.
+    """A matchmaker's plan for the next round: seatings, exploits that are carried out first, snapshots that come last.
 
     seatings: `seatings[table]` for each training table. A policy id in a lineup is a snapshot's id or a learner's
     name. Learners of that table are trained from the posts where they sit; all other policies play with frozen weights.
+    snapshots: the learners that are frozen at the end of the round; None: all of them, every
+    `population.snapshot_every` rounds.
     """
 
     seatings: tuple[tuple[Seating, ...], ...]
     exploits: tuple[Exploit, ...] = ()
+    snapshots: tuple[str, ...] | None = None
 
 
 def anchor_id(role: str, roles: int, text: str = RANDOM) -> PolicyId:

@@ -95,7 +95,7 @@ class PopulationConfig(Settings):
     init: str = ""
     """A POLICY that all learners start from; empty: new random weights."""
     snapshot_every: PositiveInt = 5
-    """Rounds between snapshots of a learner."""
+    """Rounds between snapshots of a learner. With matchmaking.kind "alphastar", win rates and steps decide instead."""
     spread: dict[str, LogRange] = Field(default_factory=dict)
     """Range, by hyperparameter, from which each learner draws its initial value (log-uniformly)."""
 
@@ -109,7 +109,8 @@ class MatchmakingConfig(Settings):
     model_config = ConfigDict(extra="allow")
 
     kind: Annotated[str, AfterValidator(_check_matchmaker)] = "fictitious"
-    """naive, fictitious, pbt, pfsp, ring, openai_five, psro, or your own as `package.module:Name` or `file.py:Name`."""
+    """naive, fictitious, ring, pfsp, openai_five, psro, pbt, alphastar, or your own as `package.module:Name` or
+    `file.py:Name`."""
 
     @property
     def settings(self) -> dict[str, object]:

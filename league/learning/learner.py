@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic
+from typing import Generic, Self
 
 import torch
 from torch import Tensor, nn
@@ -65,12 +65,12 @@ class UpdateResult:
 class Learner(ABC, Generic[SettingsT]):
     """What trains: an actor, which plays as a policy, and everything that its algorithm learns it with.
 
-    hyperparameters: values that replace those of the settings (PBT changes them). steps: agent-steps trained. skipped:
-    consecutive updates without a single finite gradient step. microbatch_rows: the most rows that one thread computes
-    at once. notice: what the user should know about how it learns this game, or empty. critic_memory_width: of its
-    critic's memory, 0 for none. needs_joint_actions: it learns from the actions of all seats on the turn of each
-    decision. uses_team_reward: it always learns from the mean reward of its side, whatever `game.reward` says; so does
-    every learner at its table.
+    hyperparameters: values that replace those of the settings (PBT changes them). steps: agent-steps trained. begun:
+    its steps when it was last reset, from which on settings are annealed. skipped: consecutive updates without a single
+    finite gradient step. microbatch_rows: the most rows that one thread computes at once. notice: what the user should
+    know about how it learns this game, or empty. critic_memory_width: of its critic's memory, 0 for none.
+    needs_joint_actions: it learns from the actions of all seats on the turn of each decision. uses_team_reward: it
+    always learns from the mean reward of its side, whatever `game.reward` says; so does every learner at its table.
     """
 
     notice: str = ""
@@ -95,7 +95,8 @@ class Learner(ABC, Generic[SettingsT]):
         self.base_settings: SettingsT = settings
         self.device = torch.device(device)
         self.hyperparameters = dict(hyperparameters or {})
-        self.steps, self.skipped = 0, 0
+        self.steps, self.skipped, self.begun = 0, 0, 0
+        self._network_settings, self._seed = network, seed
         self.microbatch_rows = 2048
         generator = torch.Generator().manual_seed(seed)
         self.actor = Network(actor_spec(game, role, network), self.actor_gain, generator, network.initialisation).to(
@@ -123,10 +124,28 @@ class Learner(ABC, Generic[SettingsT]):
         """A copy of the current policy as a snapshot plays it; later updates do not change it."""
         return NeuralPolicy(self.role.name, self._copy_of_actor())
 
+    def anew(self) -> Self:
+        """A new learner such as this one was before any training."""
+        return type(self)(
+            name=self.name,
+            game=self.game,
+            role=self.role,
+            network=self._network_settings,
+            settings=self.base_settings,
+            seed=self._seed,
+            device=self.device,
+            hyperparameters=self.hyperparameters,
+        )
+
+    @property
+    def age(self) -> int:
+        """Agent-steps since its start or last reset: how far the annealing of settings is."""
+        return self.steps - self.begun
+
     def learning_rate(self) -> float:
         """Adam's current step size."""
         settings = self.settings
-        return annealed(settings.learning_rate, settings.learning_rate_end, settings.learning_rate_steps, self.steps)
+        return annealed(settings.learning_rate, settings.learning_rate_end, settings.learning_rate_steps, self.age)
 
     @abstractmethod
     def learn(

@@ -20,11 +20,12 @@ Lineup = tuple[PolicyId, ...]
 MATCHMAKERS: dict[str, str] = {
     "naive": "league.matchmaking.naive:Naive",
     "fictitious": "league.matchmaking.fictitious:Fictitious",
-    "pbt": "league.matchmaking.pbt:PBT",
-    "pfsp": "league.matchmaking.pfsp:PFSP",
     "ring": "league.matchmaking.ring:Ring",
+    "pfsp": "league.matchmaking.pfsp:PFSP",
     "openai_five": "league.matchmaking.openai_five:OpenAIFive",
     "psro": "league.matchmaking.psro:PSRO",
+    "pbt": "league.matchmaking.pbt:PBT",
+    "alphastar": "league.matchmaking.alphastar:AlphaStar",
 }
 """Matchmakers by the name that `matchmaking.kind` gives them."""
 
@@ -97,6 +98,22 @@ def make_matchmaker(kind: str, settings: Mapping[str, object]) -> Matchmaker:
     if not callable(getattr(made, "plan", None)):
         raise ConfigError(f"matchmaker '{kind}' has no method plan(view, rng)")
     return cast(Matchmaker, made)
+
+
+def label(table: int, count: int) -> str:
+    """What the learners of a table are called unless the matchmaker says otherwise: `main`, or `main-0` and so on."""
+    return "main" if count == 1 else f"main-{table}"
+
+
+def table_labels(matchmaker: Matchmaker, count: int) -> list[str]:
+    """What the learners of `count` tables are called: as the matchmaker's `labels(count)` says, else by number."""
+    labels = getattr(matchmaker, "labels", None)
+    if labels is None:
+        return [label(table, count) for table in range(count)]
+    found = [str(one) for one in labels(count)]
+    if len(set(found)) != count:
+        raise ConfigError(f"the matchmaker must give {count} learners as many different labels, not {found}")
+    return found
 
 
 def tables(view: LeagueView) -> range:
@@ -224,6 +241,10 @@ def validate(plan: Plan, view: LeagueView) -> None:
             _validate_lineup(table, seating.lineup, view, roles)
     for exploit in plan.exploits:
         _validate_exploit(exploit, view, roles)
+    learners = [learner.name for learner in view.learners]
+    for name in plan.snapshots or ():
+        if name not in learners:
+            raise PlanError(f"snapshots: unknown learner '{name}'{nearest(name, learners)}")
     copied = [exploit.learner for exploit in plan.exploits]
     for learner in copied:
         if copied.count(learner) > 1:
@@ -280,7 +301,7 @@ def _validate_exploit(exploit: Exploit, view: LeagueView, roles: Mapping[PolicyI
     for name in (exploit.learner, exploit.source):
         if name not in learners:
             raise PlanError(f"exploit: unknown learner '{name}'{nearest(name, learners)}")
-    if exploit.snapshot in learners or exploit.snapshot not in roles:
+    if exploit.snapshot not in {snapshot.id for snapshot in view.snapshots}:
         raise PlanError(f"exploit of '{exploit.learner}': unknown snapshot '{exploit.snapshot}'")
     for name in (exploit.source, exploit.snapshot):
         if roles[name] != roles[exploit.learner]:

@@ -31,7 +31,7 @@ class PFSP(MatchmakingSettings):
     weighting: Weighting = "squared"
     """Weight of a snapshot by the win rate x against it in training: squared, (1 − x)², and linear, 1 − x, prefer the
     hardest; linear_capped, min(0.5, 1 − x), treats all that are ahead alike; variance, x (1 − x), prefers equals."""
-    half_life: float = Field(100.0, gt=0)
+    half_life: float = Field(20.0, gt=0)
     """Rounds after which a training result counts half in win rates. An opponent that is no longer met slowly returns
     to 0.5, and is tried again."""
 

@@ -25,14 +25,19 @@ class WinRates:
         """The win rates in a league. half_life: rounds after which a result counts half.
 
         A result belongs to each policy that held another post, and to the table of the learner, for the learners of a
-        table sit on one side.
+        table sit on one side. Results of a learner from before it was last copied over or reset do not count.
         """
         table = {learner.name: learner.table for learner in view.learners}
+        since = {learner.name: learner.exploited for learner in view.learners}
         games: dict[tuple[int, PolicyId], float] = {}
         won: dict[tuple[int, PolicyId], float] = {}
         for row in view.training:
+            if row.round < since[row.learner]:
+                continue
             count = row.episodes * 0.5 ** ((view.round - row.round) / half_life)
             for policy in set(row.opponent.split("+")):
+                if row.round < since.get(policy, 0):
+                    continue
                 pair = table[row.learner], policy
                 games[pair] = games.get(pair, 0.0) + count
                 won[pair] = won.get(pair, 0.0) + count * row.score

@@ -15,7 +15,7 @@ from league.games.core import GameSpec
 from league.games.counter_rng import fold
 from league.learning.algorithms import LEARNERS
 from league.learning.learner import Learner
-from league.matchmaking.core import log_uniform
+from league.matchmaking.core import label, log_uniform
 from league.policies.core import Policy
 from league.policies.neural import ACTOR_SETTINGS, NeuralPolicy
 from league.records import PolicyId
@@ -27,17 +27,27 @@ _WEIGHTS_SEED, _SPREAD_SEED = 11, 13
 """Constants in the seeds of learners: for initial weights, and for a population's initial hyperparameters."""
 
 
-def learner_name(spec: GameSpec, role: int, index: int, count: int) -> str:
-    """`main`, or `main-0`, … for several learners; in games with several roles, the role replaces "main"."""
-    stem = spec.roles[role].name if len(spec.roles) > 1 else "main"
-    return stem if count == 1 else f"{stem}-{index}"
+def learner_name(spec: GameSpec, role: int, called: str) -> str:
+    """The label of a learner's table, such as `main-0`; in games with several roles, the role replaces "main".
+
+    Where the label is another, the role comes before it: `prey-league_exploiter`.
+    """
+    if len(spec.roles) == 1:
+        return called
+    name, rest = spec.roles[role].name, called.removeprefix("main-")
+    return name if called == "main" else f"{name}-{rest}"
 
 
-def new_learner(config: RunConfig, spec: GameSpec, index: int, role: int, device: torch.device) -> Learner:
-    """A new learner of a role. If the population has a spread, its initial hyperparameters are drawn from it."""
+def new_learner(
+    config: RunConfig, spec: GameSpec, index: int, role: int, device: torch.device, called: str = ""
+) -> Learner:
+    """A new learner of a role. If the population has a spread, its initial hyperparameters are drawn from it.
+
+    index: of its table. called: the label of its table, if it has one of its own (`table_labels`).
+    """
     drawn = log_uniform(config.population.spread, np.random.default_rng(fold(config.seed, _SPREAD_SEED, index, role)))
     return LEARNERS[config.algorithm.kind](
-        name=learner_name(spec, role, index, config.population.learners),
+        name=learner_name(spec, role, called or label(index, config.population.learners)),
         game=spec,
         role=spec.roles[role],
         network=config.network,

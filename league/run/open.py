@@ -20,7 +20,7 @@ from league.games.counter_rng import fold
 from league.games.native.core import NativeGame
 from league.games.registry import make
 from league.learning.learner import Learner
-from league.matchmaking.core import Matchmaker, make_matchmaker
+from league.matchmaking.core import Matchmaker, make_matchmaker, table_labels
 from league.matchmaking.posts import by_seat
 from league.records import PolicyId, Post
 from league.run.folders import require_run
@@ -44,7 +44,7 @@ class Parts:
     """The parts of a league. posts: filled by the lineups of training tables.
 
     tables: the learners of each training table, by role. parents: by learner, the policy that it starts from
-    (`population.init`). rated_turns: turns of rated games for each set of new snapshots. tuning: how the machine is
+    (`population.init`). rated_turns: turns of rated games for each round of training. tuning: how the machine is
     used. tuned_before: the tuning that the run used until now, as `Tuning.to_dict`; None for a new run.
     """
 
@@ -80,8 +80,8 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
         probe.close()
     matchmaker = make_matchmaker(config.matchmaking.kind, config.matchmaking.settings)
     tables = tuple(
-        tuple(new_learner(config, spec, index, role, device) for role in range(len(spec.roles)))
-        for index in range(config.population.learners)
+        tuple(new_learner(config, spec, index, role, device, called) for role in range(len(spec.roles)))
+        for index, called in enumerate(table_labels(matchmaker, config.population.learners))
     )
     learners = tuple(learner for table in tables for learner in table)
     roster = Roster(spec, folder / "snapshots", rating=config.rating, device=str(device))

@@ -14,12 +14,13 @@ class LearnerProgress:
     """A learner's position in the lineage of snapshots.
 
     parent: of its next snapshot. taken: its number of snapshots so far. exploited_at: its agent-steps when an exploit
-    last overwrote it.
+    last overwrote it; exploited: the round.
     """
 
     parent: PolicyId | None = None
     taken: int = 0
     exploited_at: int = 0
+    exploited: int = 0
 
     def view(self, learner: Learner, table: int, snapshots: Sequence[Snapshot]) -> LearnerView:
         """What a matchmaker may know about the learner. snapshots: all of the run, oldest first."""
@@ -29,6 +30,7 @@ class LearnerProgress:
             table=table,
             steps=learner.steps,
             steps_since_exploit=learner.steps - self.exploited_at,
+            exploited=self.exploited,
             latest=next(one.id for one in reversed(snapshots) if one.learner == learner.name),
             hyperparameters=hyperparameters_of(learner),
         )
@@ -42,6 +44,8 @@ class LearnerProgress:
             "parent": self.parent,
             "taken": self.taken,
             "exploited_at": self.exploited_at,
+            "exploited": self.exploited,
+            "begun": learner.begun,
         }
 
     @staticmethod
@@ -52,9 +56,14 @@ class LearnerProgress:
         hyperparameters = values["hyperparameters"]
         assert isinstance(hyperparameters, dict)
         learner.hyperparameters = dict(hyperparameters)
+        # Runs of earlier versions lack the last two.
+        learner.begun = int(str(values.get("begun", 0)))
         parent = values["parent"]
         return LearnerProgress(
-            None if parent is None else str(parent), int(str(values["taken"])), int(str(values["exploited_at"]))
+            None if parent is None else str(parent),
+            int(str(values["taken"])),
+            int(str(values["exploited_at"])),
+            int(str(values.get("exploited", 0))),
         )
 
 

@@ -10,13 +10,13 @@ _PASS = 2.0
 
 
 def rated_turns(config: RunConfig, slots: int, native: bool) -> float:
-    """Turns of rated games for each set of new snapshots, so that they are `rating.share` of a run's work.
+    """Turns of rated games for each round of training, so that they are `rating.share` of a run's work.
 
     slots: of each training table. native: whether the game is played in batched torch. Work is counted in turns that
     are played and not learnt from. A turn of training is `turn_cost` of them in a native game. In Python environments,
     whose own step takes most of the time in training and in rated games, it counts as one.
     """
-    trained = config.population.snapshot_every * config.algorithm.turns * slots * config.population.learners
+    trained = config.algorithm.turns * slots * config.population.learners
     cost = turn_cost(config.algorithm, slots) if native else 1.0
     share = config.rating.share
     return trained * cost * share / (1.0 - share)

@@ -158,13 +158,17 @@ def best_text(snapshot: Snapshot, roles: int) -> str:
 
 
 def exploit_text(event: Exploited) -> str:
-    """Which learner copied which, and what changed: `main-3 ← main-1  learning_rate 0.0003→0.00024`."""
+    """Which learner copied which, and what changed: `main-3 ← main-1  learning_rate 0.0003→0.00024`.
+
+    For a reset, from where it started again: `main_exploiter ← main_exploiter.0`.
+    """
     changed = [
         f"{clean(name)} {_short(event.before.get(name))}→{_short(value)}"
         for name, value in event.after.items()
         if event.before.get(name) != value
     ]
-    return f"{clean(event.learner)} ← {clean(event.source)}  {', '.join(changed) or 'nothing changed'}"
+    copied = f"{clean(event.learner)} ← {clean(event.snapshot or event.source)}"
+    return copied if event.snapshot and not changed else f"{copied}  {', '.join(changed) or 'nothing changed'}"
 
 
 def _short(value: float | None) -> str:

@@ -359,7 +359,7 @@ def test_the_reference_says_types_and_defaults_in_words():
     entries = {entry.key: entry for entry in reference()}
     assert entries["budget.minutes"][1:3] == ("a number > 0 or none", "none")
     assert entries["network.actor"][1:3] == ("a list of whole numbers > 0", "[128, 128]")
-    by_kind = "1.0 (naive); 0.5 (fictitious, pfsp, ring); 0.25 (pbt); 0.8 (openai_five); 0.0 (psro)"
+    by_kind = "1.0 (naive); 0.5 (fictitious, ring, pfsp); 0.8 (openai_five); 0.0 (psro); 0.25 (pbt); 0.35 (alphastar)"
     assert entries["matchmaking.self_play"].default == by_kind
     assert entries["matchmaking.past"].doc.startswith("Only with kind pbt. ")
 

@@ -218,6 +218,16 @@ def test_an_exploit_that_cannot_be_is_named(changes, message):
         validate(replace(good_plan(view), exploits=(replace(EXPLOIT, **changes),)), view)
 
 
+def test_a_learner_can_be_reset_to_a_snapshot_of_its_own_and_frozen():
+    view = league(TAG, tables=2)
+    reset = replace(EXPLOIT, source="predator-0", snapshot="predator-0.0")
+    validate(replace(good_plan(view), exploits=(reset,), snapshots=("prey-1", "predator-0")), view)
+    with pytest.raises(PlanError, match="exploit of 'predator-0': unknown snapshot 'random/predator'"):
+        validate(replace(good_plan(view), exploits=(replace(reset, snapshot="random/predator"),)), view)
+    with pytest.raises(PlanError, match=r"snapshots: unknown learner 'prey-2'; did you mean 'prey-"):
+        validate(replace(good_plan(view), snapshots=("prey-2",)), view)
+
+
 def test_no_learner_is_copied_over_twice():
     view = league(TAG, tables=2)
     with pytest.raises(PlanError, match="'predator-0' is copied over more than once"):

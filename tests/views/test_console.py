@@ -11,10 +11,10 @@ from announced import NASTY, Clock, finished, scenarios, snapshot, standings, st
 from rich.cells import cell_len
 from rich.console import Console
 
-from league.events import Event, Progress, RoundFinished, RunStopped, SnapshotTaken, Warned
+from league.events import Event, Exploited, Progress, RoundFinished, RunStopped, SnapshotTaken, Warned
 from league.views.console import LiveConsole
 from league.views.screen import allot
-from league.views.watch import Watch
+from league.views.watch import Watch, exploit_text
 
 COLOUR = re.compile(r"\x1b\[([0-9]+;)*(3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")
 
@@ -81,6 +81,14 @@ def test_learners_of_values_show_what_they_have() -> None:
     title = next(i for i, line in enumerate(lines) if line.startswith("learner"))
     assert lines[title].split()[1:] == ["return", "epsilon", "td_loss", "q_value"]
     assert lines[title + 1].split() == ["main", "-17.3", "0.0500", "0.0379", "-11.4"]
+
+
+def test_resets_say_from_where_a_learner_starts_again() -> None:
+    same = {"entropy": 0.01}
+    assert exploit_text(Exploited(4, "spy", "spy", same, same, "spy.0")) == "spy ← spy.0"
+    assert (
+        exploit_text(Exploited(4, "spy", "spy", same, {"entropy": 0.02}, "spy.0")) == "spy ← spy.0  entropy 0.01→0.02"
+    )
 
 
 def test_exploits_say_who_copied_whom_and_what_changed() -> None:

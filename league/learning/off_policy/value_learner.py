@@ -73,7 +73,7 @@ class ValueLearner(Learner[ReplayT]):
     def epsilon(self) -> float:
         """The current fraction of random decisions in training."""
         settings = self.settings
-        return annealed(settings.epsilon, settings.epsilon_end, settings.epsilon_steps, self.steps)
+        return annealed(settings.epsilon, settings.epsilon_end, settings.epsilon_steps, self.age)
 
     def networks(self) -> dict[str, nn.Module]:
         """See `Learner.networks`."""

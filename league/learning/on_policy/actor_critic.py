@@ -108,12 +108,12 @@ class ActorCritic(Learner[ActorCriticT]):
     def entropy_weight(self) -> float:
         """The entropy bonus's current weight, annealed from `entropy` to `entropy_end`."""
         settings = self.settings
-        return annealed(settings.entropy, settings.entropy_end, settings.entropy_steps, self.steps)
+        return annealed(settings.entropy, settings.entropy_end, settings.entropy_steps, self.age)
 
     def magnet_weight(self) -> float:
         """The magnet's current weight, annealed from `magnet` to `magnet_end`."""
         settings = self.settings
-        return annealed(settings.magnet, settings.magnet_end, settings.magnet_steps, self.steps)
+        return annealed(settings.magnet, settings.magnet_end, settings.magnet_steps, self.age)
 
     def tensors(self) -> dict[str, Tensor]:
         """See `Learner.tensors`."""
