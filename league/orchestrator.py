@@ -30,7 +30,7 @@ from league.run.pairing import fixtures_for
 from league.run.progress import LearnerProgress
 from league.run.roster.ranking import open_ranking
 from league.run.rounds import Round, total_phases, training_jobs, view_of
-from league.run.snapshots import write_snapshot
+from league.run.snapshots import interval_is_over, write_snapshot
 from league.storage.provenance import differences, provenance
 
 _HISTORY = 1000
@@ -124,12 +124,12 @@ class League:
         self._clock.start()
         this, plan = Round(number=number), self._plan(number)
         due = self._due(number, plan)
-        share = _TRAINING_SHARE if due else 1.0
+        share, rounds = _TRAINING_SHARE if due else 1.0, number - self._last_taken
         this.exploited = self._exploit(number, plan)
         this.trained = self._train(number, plan, share)
         this.taken = self._take_snapshots(number, due)
         this.phases = total_phases(this.trained)
-        this.results = self._play_rated(this, share)
+        this.results = self._play_rated(this, rounds, share)
         this.diagnosis = self.monitor.check(number, this.metrics)
         self.steps = sum(learner.steps for learner in self.learners)
         self._commit(this)
@@ -160,7 +160,13 @@ class League:
         """The learners that are frozen at the end of the round: those that the plan names, else by the interval."""
         if plan.snapshots is not None:
             return [learner for learner in self.learners if learner.name in plan.snapshots]
-        return list(self.learners) if number % self.config.population.snapshot_every == 0 else []
+        every, growth = self.config.population.snapshot_every, self.config.population.snapshot_growth
+        return list(self.learners) if interval_is_over(number, self._last_taken, every, growth) else []
+
+    @property
+    def _last_taken(self) -> int:
+        """The round of the newest snapshot."""
+        return self.roster.entrants.snapshots[-1].round
 
     def _train(self, number: int, plan: Plan, share: float) -> list[Trained]:
         """Rollout and update at every table. share: of the round, for its progress."""
@@ -183,13 +189,10 @@ class League:
         self.roster.entrants.snapshots += taken
         return taken
 
-    def _play_rated(self, this: Round, share: float) -> list[MatchResult]:
-        """Rated matches of the new snapshots. share: of the round that is over, for its progress."""
+    def _play_rated(self, this: Round, rounds: int, share: float) -> list[MatchResult]:
+        """Rated matches of the new snapshots. rounds: since the last ones. share: of the round that is over."""
         seed, began = fold(self.config.seed, _RATED, this.number), time.monotonic()
         turns_per_game = self.store.turns_per_game()
-        rounds = this.number - max(
-            (one.round for one in self.roster.entrants.snapshots if one.round < this.number), default=0
-        )
         games = rounds * self._rated_turns / turns_per_game if turns_per_game else 0.0
         fixtures = fixtures_for(self.config.rating, self.roster, this.taken, seed, games)
         seated = dict.fromkeys(name for fixture in fixtures for lineup in fixture.episodes for name in lineup)

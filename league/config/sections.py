@@ -96,6 +96,9 @@ class PopulationConfig(Settings):
     """A POLICY that all learners start from; empty: new random weights."""
     snapshot_every: PositiveInt = 5
     """Rounds between snapshots of a learner. With matchmaking.kind "alphastar", win rates and steps decide instead."""
+    snapshot_growth: float = Field(0.01, ge=0, lt=1)
+    """The least interval between snapshots, as a share of all rounds so far, so that long runs do not gather ever more
+    of them that are nearly alike; 0: the interval stays `snapshot_every`."""
     spread: dict[str, LogRange] = Field(default_factory=dict)
     """Range, by hyperparameter, from which each learner draws its initial value (log-uniformly)."""
 

@@ -12,6 +12,9 @@ from league.records import LeagueView, PolicyId
 
 Floats = NDArray[np.float64]
 
+_FADED = 12
+"""Half-lives after which results no longer count: by then, a thousand games weigh as much as a quarter of one."""
+
 
 @dataclass(frozen=True, slots=True)
 class WinRates:
@@ -31,7 +34,9 @@ class WinRates:
         since = {learner.name: learner.exploited for learner in view.learners}
         games: dict[tuple[int, PolicyId], float] = {}
         won: dict[tuple[int, PolicyId], float] = {}
-        for row in view.training:
+        for row in reversed(view.training):
+            if view.round - row.round > _FADED * half_life:
+                break
             if row.round < since[row.learner]:
                 continue
             count = row.episodes * 0.5 ** ((view.round - row.round) / half_life)
