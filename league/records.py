@@ -273,7 +273,7 @@ class Plan:
 def anchor_id(role: str, roles: int, text: str = RANDOM) -> PolicyId:
     """The id of an anchor for `role`: its POLICY text, or TEXT/ROLE if the game has several roles.
 
-    It cannot be confused with a snapshot's id: no sha256 is `random` or `one-ply`, starts with `mcts=` or has a colon.
-    The slash is unambiguous, too, as no Python name contains one.
+    It cannot be confused with a snapshot's id: no sha256 is `random` or `one-ply`, starts with `mcts=`, has a colon or
+    ends as files of weights do. The last slash is unambiguous, too, as no Python name contains one.
     """
     return text if roles == 1 else f"{text}/{role}"

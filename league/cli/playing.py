@@ -1,4 +1,4 @@
-"""The commands that let a run's policies play or be analysed: match, credit, exploit."""
+"""The commands that let a run's policies play against or with each other: match, credit."""
 
 from __future__ import annotations
 
@@ -81,29 +81,3 @@ def show_credit(run: str | None, asked: CreditRequest, as_json: bool) -> None:
         f"  league standings{option}",
     ):
         out.print(Text(clean(line)), soft_wrap=True)
-
-
-def show_exploitability(run: str | None, policies: Sequence[str], every: bool, mixture: bool, as_json: bool) -> None:
-    """`league exploit`."""
-    from league.studies.exploitability import measure_exploitability
-    from league.views.exploitability_table import exploitability_table
-
-    if every and policies:
-        raise ConfigError(f"--every evaluates all snapshots of the run: do not also name {' '.join(policies)}")
-    with opened_run(run) as opened, progress_bar("traversing") as tick:
-        report = measure_exploitability(
-            game_maker(opened.config),
-            opened.roster,
-            policies or ("best",),
-            every=every,
-            mixture=mixture,
-            tick=tick,
-        )
-    if as_json:
-        print_json(asdict(report))
-        return
-    out, option = Console(highlight=False), f" --run {shlex.quote(run)}" if run else ""
-    out.print(exploitability_table(report))
-    given = " ".join(["--every"] * every + ["--mixture"] * mixture)
-    others = [flags for flags in ("--every", "--every --mixture") if flags != given]
-    out.print(Text(f"Next: {', '.join(f'league exploit {flags}{option}' for flags in others)}", "dim"), soft_wrap=True)

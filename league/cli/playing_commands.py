@@ -142,12 +142,41 @@ def exploit(
     mixture: Annotated[
         bool, Parameter(negative=(), help="Evaluate the uniform mixture of the policies instead of each one.")
     ] = False,
+    train: Annotated[
+        float | None, Parameter(help="Train a best response for so many minutes, for games that are not small.")
+    ] = None,
+    train_steps: Annotated[
+        int | None, Parameter(help="Train a best response up to so many agent-steps in total, over all calls.")
+    ] = None,
+    games: Annotated[
+        int | None, Parameter(help="With --train: new games at each side, which serve nothing else; default: 4000.")
+    ] = None,
+    seed: Annotated[Seed | None, Parameter(help="With --train: seed of everything random; default: 0.")] = None,
+    out: Annotated[
+        Path | None, Parameter(help="With --train: the folder of the response's run; default: below exploits/.")
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Exact exploitability: what a best response gains, in zero-sum games of two seats."""
-    from league.cli.playing import show_exploitability
+    """Exploitability: what a best response gains, exactly in small zero-sum games, or at least by training one."""
+    from league.cli.exploiting import show_exploitability, show_response
 
-    show_exploitability(run, policies, every, mixture, json)
+    if train is None and train_steps is None:
+        trains = {"--games": games, "--seed": seed, "--out": out}
+        show_exploitability(
+            run, policies, every, mixture, json, [name for name, value in trains.items() if value is not None]
+        )
+    else:
+        show_response(
+            run,
+            policies,
+            every or mixture,
+            minutes=train,
+            steps=train_steps,
+            games=4000 if games is None else games,
+            seed=seed or 0,
+            out=out,
+            as_json=json,
+        )
 
 
 @app.command

@@ -146,8 +146,9 @@ class RatingConfig(Settings):
     games_per_match: PositiveInt = 16
     """Games of a pair each time that it is chosen, shared equally among its seat rotations."""
     anchors: Annotated[tuple[str, ...], AfterValidator(checked_anchors)] = ()
-    """Scripted opponents, besides random play, each of which plays every new snapshot: one-ply, mcts=N, or your
-    own as `package.module:Name` or `file.py:Name`. They are rated, but never trained and never best."""
+    """Fixed opponents, besides random play, each of which plays every new snapshot: one-ply, mcts=N, your own as
+    `package.module:Name` or `file.py:Name`, or a file of weights named by its sha256, as in a run's folder `snapshots`.
+    They are rated, but never trained and never best."""
     melo: MeloSettings = MeloSettings()
     """Settings of multidimensional Elo, the reference."""
     bradley_terry: BradleyTerrySettings = BradleyTerrySettings()

@@ -1,12 +1,15 @@
 """Names of policies without weights, as in POLICY and `rating.anchors`. Imports no torch: reading a config needs it.
 
-`random`, `one-ply`, `mcts=N` (N simulations a move), and the user's own, `package.module:Name` or `file.py:Name`.
+`random`, `one-ply`, `mcts=N` (N simulations a move), and the user's own, `package.module:Name` or `file.py:Name`. As an
+anchor also a file of weights that is named by its sha256, and so always the same policy.
 """
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+from league import files
 from league.errors import PolicyError, nearest
 from league.records import RANDOM as RANDOM
 
@@ -18,6 +21,12 @@ _COUNT = re.compile(r"[1-9]\d{0,6}")
 def is_scripted(text: str) -> bool:
     """Whether `text` names a policy that ships with league; `mcts=…` counts even if what follows is wrong."""
     return text in (RANDOM, ONE_PLY, MCTS) or text.startswith(f"{MCTS}=")
+
+
+def is_weights(text: str) -> bool:
+    """Whether an anchor is a file of weights that is named by its content: `…/SHA256.safetensors`."""
+    path = Path(text)
+    return path.suffix == files.SUFFIX and files.is_id(path.stem)
 
 
 def simulations(text: str) -> int:
@@ -40,7 +49,10 @@ def checked_anchors(texts: tuple[str, ...]) -> tuple[str, ...]:
                 _ = text == ONE_PLY or simulations(text)
             except PolicyError as error:
                 raise ValueError(str(error)) from error
-        elif not re.fullmatch(r"[^@]+:\w+", text):
+        elif not is_weights(text) and not re.fullmatch(r"[^@]+:\w+", text):
             hint = nearest(text, (ONE_PLY,))
-            raise ValueError(f"'{text}' is no anchor{hint}: give one-ply, mcts=N, package.module:Name or file.py:Name")
+            raise ValueError(
+                f"'{text}' is no anchor{hint}: give one-ply, mcts=N, package.module:Name or file.py:Name, or a file "
+                f"of weights that is named by its sha256, SHA256{files.SUFFIX}"
+            )
     return texts

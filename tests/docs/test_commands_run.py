@@ -24,6 +24,9 @@ from league.learning.algorithms import LEARNERS
 from league.learning.settings import ALGORITHMS
 from league.matchmaking.core import MATCHMAKERS
 
+pytestmark = pytest.mark.timeout(900)
+"""The first test waits until everything is done, which takes minutes on a machine that does other work, too."""
+
 SMALL = (
     "algorithm.slots=8",
     "algorithm.turns=8",
@@ -79,8 +82,8 @@ class Ran:
 
 
 def shortened(command: str, seen: dict[tuple[str, ...], int]) -> list[str]:
-    """The arguments of a `league` command; a run's are given a small budget, one that grows where it continues, and a
-    comparison's a round of one seed.
+    """The arguments of a `league` command; a run's are given a small budget, one that grows where it continues, a
+    comparison's a round of one seed, and a best response's a round.
 
     seen: how often each run was called for, updated in place.
     """
@@ -88,6 +91,11 @@ def shortened(command: str, seen: dict[tuple[str, ...], int]) -> list[str]:
     if words[0] == "compare":
         small = {"--seeds": "1", "--steps": "1000"}
         return [small.get(before, word) for before, word in zip(["", *words], words, strict=False)]
+    if words[0] == "exploit" and {"--train", "--train-steps"} & set(words):
+        options = [word.replace("--train-steps", "--train") for word in words]
+        small = {"--train": "100", "--games": "20"}
+        shorter = [small.get(before, word) for before, word in zip(["", *options], options, strict=False)]
+        return [word.replace("--train", "--train-steps") for word in shorter]
     if words[0] != "run":
         return words
     kept: list[str] = []

@@ -246,3 +246,30 @@ def test_tree_search_as_an_anchor(bots: Path, game: str) -> None:
     assert found["mcts=20"]["rating"] > 200
     assert league("match", "mcts=20", "best", "--run", folder, "--games", "8", "--json").json["score"] > 0.5
     assert content(trained(config, bots / "again")) == content(folder)
+
+
+def test_a_file_of_weights_is_an_anchor_by_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = trained(tiny("budget.rounds=2", "population.learners=1"), tmp_path / "first")
+    with Store.reader(first) as store:
+        old = store.snapshots()[-1]
+    file = f"first/snapshots/{old.id}.safetensors"
+    trained(tiny("budget.rounds=2", "population.learners=1", "seed=1", f"rating.anchors=['{file}']"), tmp_path / "b")
+    with Store.reader(tmp_path / "b") as store:
+        met = {policy for result in store.results() for policy in result.policies}
+    assert file in met
+    played = league("match", "latest", file, "-r", "b", "--games", "20", "--json").json
+    assert played == league("match", "latest", f"{old.id}@first", "-r", "b", "--games", "20", "--json").json | {
+        "labels": played["labels"],
+        "seconds": played["seconds"],
+    }
+    assert "its sha256 is" in damaged(file)
+    for text in ("first/policy.safetensors", "first/league.db"):
+        with pytest.raises(ConfigError, match="is no anchor"):
+            tiny(f"rating.anchors=['{text}']")
+
+
+def damaged(file: str) -> str:
+    """What is said of a run whose anchor's file is not what it was."""
+    Path(file).write_bytes(Path(file).read_bytes()[:-1] + b"x")
+    return league("match", "latest", file, "-r", "b", "--games", "2").err

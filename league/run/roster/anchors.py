@@ -1,21 +1,29 @@
-"""The anchors of a run: scripted policies that are rated and never trained (`rating.anchors`)."""
+"""The anchors of a run: scripted or frozen policies that are rated and never trained (`rating.anchors`)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from league.errors import ConfigError, PolicyError
 from league.games.core import Game, GameSpec
+from league.policies import weights
 from league.policies.core import Policy
 from league.policies.foreign import load_user_policy
-from league.policies.names import is_scripted
+from league.policies.names import is_scripted, is_weights
+from league.policies.neural import fits, restore
 from league.policies.scripted import make_scripted
 from league.records import Snapshot, anchor
 
 
-def make_anchor(text: str, role: str, spec: GameSpec) -> Policy:
-    """An anchor's policy for a role. text: as in `rating.anchors`. Raises PolicyError if it cannot play the role."""
-    return make_scripted(text, role, spec) if is_scripted(text) else load_user_policy(text, role, spec)
+def make_anchor(text: str, role: str, spec: GameSpec, device: str = "cpu") -> Policy:
+    """An anchor's policy for a role. text: as in `rating.anchors`. device: where a network runs.
+
+    Raises PolicyError if it cannot play the role, SnapshotError if its file is missing or damaged.
+    """
+    if is_scripted(text):
+        return make_scripted(text, role, spec)
+    return _frozen(Path(text), role, spec, device) if is_weights(text) else load_user_policy(text, role, spec)
 
 
 def anchors_for(texts: Sequence[str], game: Game) -> tuple[Snapshot, ...]:
@@ -29,7 +37,7 @@ def anchors_for(texts: Sequence[str], game: Game) -> tuple[Snapshot, ...]:
         made = 0
         for role in game.spec.roles:
             try:
-                policy = make_anchor(text, role.name, game.spec)
+                policy = make_anchor(text, role.name, game.spec, str(game.device))
             except PolicyError as error:
                 problem = error
                 continue
@@ -41,3 +49,13 @@ def anchors_for(texts: Sequence[str], game: Game) -> tuple[Snapshot, ...]:
         if not made:
             raise ConfigError(f"'rating.anchors': {problem}") from problem
     return tuple(found)
+
+
+def _frozen(path: Path, role: str, spec: GameSpec, device: str) -> Policy:
+    """The network in a file whose name is the sha256 of its content."""
+    metadata, tensors = weights.read(path)
+    if reason := fits(metadata, spec):
+        raise PolicyError(f"{path} cannot play here: {reason}")
+    if metadata.get("role") != role:
+        raise PolicyError(f"{path} plays the role '{metadata.get('role')}', not '{role}'")
+    return restore(metadata, tensors, str(path), device)

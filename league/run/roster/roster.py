@@ -41,7 +41,7 @@ class Roster:
             if anchor.id == id and anchor.guest:
                 raise PolicyError(f"{id[:8]} is the guest '{anchor.guest}', which this run has no copy of: name it so")
             if anchor.id == id:
-                return make_anchor(anchor.text, anchor.role, self.spec)
+                return make_anchor(anchor.text, anchor.role, self.spec, self.device)
         metadata, tensors = weights.read(self.folder, id)
         if reason := fits(metadata, self.spec):
             raise PolicyError(f"snapshot {id[:8]} does not fit this game: {reason}")
