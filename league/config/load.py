@@ -44,9 +44,9 @@ discount = 1.0  # only the result counts, however late it comes
 learning_rate = 2e-3
 epochs = 2  # few passes over much play: on a CPU the update costs most
 max_grad_norm = 1.0
-entropy = 0.1  # much exploration at first, so that the pool of the past is varied
+entropy = 0.1  # much exploration at first, less and less of it, however long the run
 entropy_end = 0.01
-entropy_steps = 600_000
+entropy_half_steps = 3_000_000
 
 [network]
 actor = [256, 256, 256]

@@ -20,7 +20,7 @@ from league.config.sections import (
     is_built_in,
 )
 from league.errors import nearest
-from league.learning.settings import AlgorithmSettings, MappoSettings
+from league.learning.settings import ActorCriticSettings, AlgorithmSettings, MappoSettings
 from league.matchmaking.pbt import DEFAULT_RANGES
 from league.policies.settings import NetworkSettings
 from league.settings import Settings
@@ -99,4 +99,13 @@ class RunConfig(Settings):
         ]
         if faults:
             raise ValidationError.from_exception_data("RunConfig", faults)
+        return self
+
+    @model_validator(mode="after")
+    def _starts_at_random_if_on_policy(self) -> RunConfig:
+        if self.game.random_starts and not isinstance(self.algorithm, ActorCriticSettings):
+            kind = self.algorithm.kind
+            raise ValueError(
+                f"game.random_starts must be 0 with algorithm.kind = {toml_text(kind)}, which replays games"
+            )
         return self

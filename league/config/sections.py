@@ -77,6 +77,12 @@ class GameConfig(Settings):
     with the environment."""
     reward: Literal["own", "team"] = "own"
     """Reward that a seat learns from: its own, or the mean of its side. coma, qmix and vdn always use the team mean."""
+    random_starts: float | None = Field(None, ge=0, le=1)
+    """Share of training episodes that begin with random legal play of all seats, which is not learnt from: learners
+    then see positions that they would not reach. By default 0.5 for board games that ship with league, else 0: in games
+    of hidden information such starts would teach beliefs that are wrong in real games. Not for qmix and vdn."""
+    random_start_turns: PositiveInt = 20
+    """The most turns that are played at random; their number is drawn uniformly."""
     posts: Literal["side", "seat"] = "side"
     """The seats that one policy takes in training: "side": all seats of its role on a side; "seat": one seat, so that
     team-mates can be different policies. Rated matches always use "side"."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from league.events import Tick, part
-from league.execution.training_table import Trained, TrainingTable
+from league.execution.training_table import RandomStarts, Trained, TrainingTable
 from league.games.core import Game
 from league.games.native.core import NativeGame
 from league.learning.learner import Learner
@@ -58,7 +58,7 @@ class Executor:
     make_game: makes a game with a given number of slots. seeds: one per training table. slots: of each training table.
     posts: filled by the lineups of training tables; by default the game's own. replays: whether equal seeds and actions
     give equal episodes; if not, every round starts fresh episodes. threads: for updates and matches. team_reward: seats
-    learn from the mean reward of their side.
+    learn from the mean reward of their side. starts: which training episodes begin with random play.
     """
 
     make_game: Callable[[int], Game]
@@ -68,6 +68,7 @@ class Executor:
     replays: bool = True
     threads: Threads = field(default_factory=Threads)
     team_reward: bool = False
+    starts: RandomStarts | None = None
     _tables: dict[int, TrainingTable] = field(default_factory=dict)
     _match_games: list[Game] = field(default_factory=list)
 
@@ -124,6 +125,7 @@ class Executor:
                 threads=self.threads,
                 team_reward=self.team_reward,
                 posts=self.posts,
+                starts=self.starts,
             )
         return self._tables[number]
 

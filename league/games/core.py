@@ -66,6 +66,7 @@ class GameSpec:
     score_range: lowest and highest possible score of a seat, or None where unknown.
     state_shape: of the critic's global state, or None where an acting seat's observation is the whole state.
     options: the game's own options; snapshots are bound to them, too.
+    perfect_information: whether every seat that acts sees all that has happened, as in board games; False if unknown.
     """
 
     id: str
@@ -78,6 +79,7 @@ class GameSpec:
     score_range: tuple[float, float] | None = None
     state_shape: tuple[int, ...] | None = None
     options: Mapping[str, object] = field(default_factory=dict)
+    perfect_information: bool = False
 
     def __post_init__(self) -> None:
         seats = sorted(seat for side in self.sides for seat in side)

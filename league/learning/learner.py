@@ -67,10 +67,11 @@ class Learner(ABC, Generic[SettingsT]):
 
     hyperparameters: values that replace those of the settings (PBT changes them). steps: agent-steps trained. begun:
     its steps when it was last reset, from which on settings are annealed. skipped: consecutive updates without a single
-    finite gradient step. microbatch_rows: the most rows that one thread computes at once. notice: what the user should
-    know about how it learns this game, or empty. critic_memory_width: of its critic's memory, 0 for none.
-    needs_joint_actions: it learns from the actions of all seats on the turn of each decision. uses_team_reward: it
-    always learns from the mean reward of its side, whatever `game.reward` says; so does every learner at its table.
+    finite gradient step. microbatch_rows: the most rows that one thread computes at once. auto_precision: what
+    `precision = "auto"` stands for. notice: what the user should know about how it learns this game, or empty.
+    critic_memory_width: of its critic's memory, 0 for none. needs_joint_actions: it learns from the actions of all
+    seats on the turn of each decision. uses_team_reward: it always learns from the mean reward of its side, whatever
+    `game.reward` says; so does every learner at its table.
     """
 
     notice: str = ""
@@ -97,7 +98,7 @@ class Learner(ABC, Generic[SettingsT]):
         self.hyperparameters = dict(hyperparameters or {})
         self.steps, self.skipped, self.begun = 0, 0, 0
         self._network_settings, self._seed = network, seed
-        self.microbatch_rows = 2048
+        self.microbatch_rows, self.auto_precision = 2048, "float32"
         generator = torch.Generator().manual_seed(seed)
         self.actor = Network(actor_spec(game, role, network), self.actor_gain, generator, network.initialisation).to(
             self.device

@@ -64,9 +64,13 @@ class ActorCriticSettings(AlgorithmSettings):
     entropy: float = Field(0.02, ge=0)
     """Initial weight of the entropy bonus."""
     entropy_end: float | None = Field(None, ge=0)
-    """Final weight, reached by linear annealing over `entropy_steps`; by default it stays constant."""
+    """Final weight, reached by linear annealing over `entropy_steps`, or lowest weight, with `entropy_half_steps`; by
+    default it stays constant."""
     entropy_steps: PositiveInt = 1_000_000
     """Agent-steps over which the weight of the entropy bonus is annealed to `entropy_end`."""
+    entropy_half_steps: PositiveInt | None = None
+    """Let the weight fall as 1 / (1 + steps / this) instead: to a half after so many agent-steps, a third after twice
+    as many, and so on, but not below `entropy_end`. It suits runs of any length."""
     magnet: float = Field(0.0, ge=0)
     """Initial weight of the KL penalty that pulls the policy towards its magnet, a slower copy of itself (magnetic
     mirror descent, Sokota et al. 2023, arXiv:2206.05825, eq. 7); 0: no magnet, unless `magnet_end` is above 0."""
@@ -78,9 +82,10 @@ class ActorCriticSettings(AlgorithmSettings):
     """Rate at which the magnet follows the policy after each update (Polyak averaging); 0: it never moves."""
     magnet_every: PositiveInt | None = None
     """Copy the policy into the magnet once in this many updates, instead of following it at `magnet_rate`."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Precision of the update's passes through the networks; weights, losses and statistics are always float32.
-    bfloat16 is faster only on hardware that supports it natively (`league bench` measures both)."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Precision of the update's passes through the networks; weights, losses and statistics are always float32. auto:
+    bfloat16 on CPUs with instructions for it, where it is faster (`league bench` measures both), else float32. What a
+    run began with, it keeps."""
 
 
 class PpoSettings(ActorCriticSettings):
@@ -188,6 +193,11 @@ ALGORITHMS: dict[str, type[AlgorithmSettings]] = {
     "vdn": VdnSettings,
 }
 """The settings of each kind of algorithm, by name."""
+
+
+def hyperbolic(start: float, end: float | None, half: int, done: int) -> float:
+    """The value after `done` agent-steps that falls to start / 2 after `half`, / 3 after 2 `half`; at least `end`."""
+    return max(start / (1.0 + done / half), end or 0.0)
 
 
 def annealed(start: float, end: float | None, steps: int, done: int) -> float:

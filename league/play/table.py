@@ -6,7 +6,7 @@ Letters in shapes: B slots, S seats, P posts, K acting seats of a role, A action
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,6 +38,17 @@ class Schedule(Protocol):
     def keys(self, episodes: Tensor) -> Tensor:
         """`[B]` int64, the seeds of the policies' draws in these episodes: different in every episode."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Turns at the start of episodes in which other policies decide for all seats.
+
+    turns: of episodes `[B]` → `[B]` int64. policy: by role, the index of the policy that decides.
+    """
+
+    turns: Callable[[Tensor], Tensor]
+    policy: Mapping[str, int]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,6 +85,7 @@ class Table:
     places: the most rows that each policy can have in one turn, if known; it saves work on devices that must not be
     waited for. counts: whether rows may be counted every turn; by default, on a CPU.
     posts: the seats that each place of a lineup fills; by default the game's own (`GameSpec.posts`).
+    opening: who decides at the start of episodes; by default, those who are seated. During an opening nobody remembers.
     """
 
     def __init__(
@@ -85,6 +97,7 @@ class Table:
         places: Sequence[int] | None = None,
         counts: bool | None = None,
         posts: Sequence[Post] | None = None,
+        opening: Opening | None = None,
     ) -> None:
         self.game, self.policies, self.schedule = game, policies, schedule
         self.temperature = temperature
@@ -102,6 +115,7 @@ class Table:
         self._width = max(memory_width(policy) for policy in policies)
         self.memory = self._nothing(game.slots)
         self._seated, self._key, self._next_seed = self.episode, self.episode, self.episode
+        self._opening, self._opening_turns = opening, self.clock
         self.turn: Turn
 
     def start(self) -> None:
@@ -146,7 +160,7 @@ class Table:
         remembered: dict[str, Tensor] = {}
         for role in self.game.spec.roles:
             acting = before.acts[role.name]
-            owner[role.name] = self._seated.gather(1, acting.seat)
+            owner[role.name] = self._deciders(role.name, acting.seat)
             draw, space = self._draw(acting.seat, role.actions.draws), role.actions
             memory = None
             if self._width:
@@ -185,6 +199,13 @@ class Table:
             called = policy_label(self.policies, int(owner[broken][0]))
             raise PolicyError(f"{called} gives no distribution: its logits are NaN, or -inf where legal")
 
+    def _deciders(self, role: str, seat: Tensor) -> Tensor:
+        """`[B, K]` the index of the policy that decides for each of a role's seats `[B, K]`."""
+        seated = self._seated.gather(1, seat)
+        if self._opening is None:
+            return seated
+        return torch.where((self.clock < self._opening_turns)[:, None], self._opening.policy[role], seated)
+
     def _nothing(self, slots: int) -> Tensor:
         """The memory at the start of an episode: zeros."""
         return torch.zeros((slots, len(self.game.spec.seats), self._width), device=self.game.device)
@@ -214,6 +235,8 @@ class Table:
         self._seated = self.lineup[:, self.post_of_seat]
         self._key = self.schedule.keys(self.episode)[:, None]
         self._next_seed = self.schedule.seeds(self.episode + self._stride)
+        if self._opening is not None:
+            self._opening_turns = self._opening.turns(self.episode)
 
     def _renew(self, ended: Tensor) -> None:
         """Start the next episode of slots whose episode ended. Tensors that a Move holds are not modified."""
@@ -232,6 +255,8 @@ class Table:
             self._key = self._key.index_copy(0, rows, self.schedule.keys(fresh)[:, None])
             self._next_seed = self._next_seed.index_copy(0, rows, self.schedule.seeds(fresh + self._stride))
             self.episode = self.episode.index_copy(0, rows, fresh)
+            if self._opening is not None:
+                self._opening_turns = self._opening_turns.index_copy(0, rows, self._opening.turns(fresh))
         else:
             self.lineup = torch.where(ended[:, None], self.schedule.lineups(following), self.lineup)
             self.episode = torch.where(ended, following, self.episode)

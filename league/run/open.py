@@ -15,11 +15,13 @@ from league.config.load import from_dict, to_dict
 from league.config.run import RunConfig
 from league.errors import ConfigError
 from league.execution.executor import Executor
-from league.games.core import Game
+from league.execution.training_table import RandomStarts
+from league.games.core import Game, GameSpec
 from league.games.counter_rng import fold
 from league.games.native.core import NativeGame
 from league.games.registry import make
 from league.learning.learner import Learner
+from league.learning.settings import ActorCriticSettings
 from league.matchmaking.core import Matchmaker, make_matchmaker, table_labels
 from league.matchmaking.posts import by_seat
 from league.records import PolicyId, Post
@@ -37,6 +39,9 @@ from league.threads import Threads, alone
 
 _TABLE_SEED = 12
 """The constant in the seeds of training tables."""
+
+_RANDOM_STARTS = 0.5
+"""The share of random starts in games of perfect information, where the config says nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +103,7 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
         if before is not None and tuning.to_dict() != before:
             store.put_fact(TUNING_FACT, tuning.to_dict())
         for learner in learners:
-            learner.microbatch_rows = tuning.microbatch_rows
+            learner.microbatch_rows, learner.auto_precision = tuning.microbatch_rows, tuning.precision
         keep_facts(store, roster.ranking.game)
         roster.ranking.load(store, guests=False)
         roster.entrants.join(anchors)
@@ -118,6 +123,7 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
             replays=replays,
             threads=Threads(tuning.threads),
             team_reward=config.game.reward == "team",
+            starts=random_starts(config, spec),
         )
         return Parts(
             store=store,
@@ -135,6 +141,15 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
         if store is not None:
             store.close()
         raise
+
+
+def random_starts(config: RunConfig, spec: GameSpec) -> RandomStarts | None:
+    """Which training episodes begin with random play; None: none. Without `game.random_starts` the game decides."""
+    share = config.game.random_starts
+    if share is None:
+        knows_all = spec.perfect_information and isinstance(config.algorithm, ActorCriticSettings)
+        share = _RANDOM_STARTS if knows_all else 0.0
+    return RandomStarts(share, config.game.random_start_turns) if share else None
 
 
 def resolve_device(name: str) -> torch.device:

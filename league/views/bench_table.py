@@ -180,7 +180,7 @@ def _phases(phases: Mapping[str, Mapping[str, float]]) -> Grid:
 def _next(report: BenchReport, comparison: Comparison | None) -> list[Text]:
     lines = ["Next:"]
     mixed = report.ratios.get(_MIXED)
-    if mixed is not None and mixed.low > _MIN_SPEEDUP:
+    if mixed is not None and mixed.low > _MIN_SPEEDUP and report.tuning.get("precision") != "bfloat16":
         lines.append(f"  league run --set algorithm.precision=bfloat16    trains {mixed.median:.1f} times as fast here")
     if report.quick:
         lines.append("  league bench    takes minutes, with more samples")

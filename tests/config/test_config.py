@@ -161,8 +161,8 @@ def test_a_kinds_settings_are_complete_and_go_round_by_json(kind):
         ("[rating.elo]\nscal = 4", "mine.toml: unknown key 'rating.elo.scal'; did you mean 'scale'?"),
         (
             "[game]\nzzz = 4",
-            "mine.toml: unknown key 'game.zzz' (there are: id, options, wrappers, reward, posts; "
-            "`league docs configuration` explains each)",
+            "mine.toml: unknown key 'game.zzz' (there are: id, options, wrappers, reward, random_starts, "
+            "random_start_turns, posts; `league docs configuration` explains each)",
         ),
     ],
 )
@@ -182,7 +182,8 @@ def test_a_setting_of_another_kind_is_recognised():
         ("seed = -1", "not -1"),
         (
             "game = 'leduc'",
-            "'game': must be a section with the keys id, options, wrappers, reward, posts, not \"leduc\"",
+            "'game': must be a section with the keys id, options, wrappers, reward, random_starts, "
+            'random_start_turns, posts, not "leduc"',
         ),
         ("matchmaking = 3", "'matchmaking': must be a section with the keys kind, not 3"),
         ("[game]\nid = ''", "'game.id': must be text, not empty"),

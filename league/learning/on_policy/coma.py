@@ -57,6 +57,7 @@ class Coma(ActorCritic[ComaSettings]):
             value_loss=lambda value, old, target: regression_loss(
                 value - target, settings.value_loss, settings.huber_delta
             ),
+            half_precision=self.half_precision(),
             learning_rate=self.learning_rate(),
             entropy_weight=self.entropy_weight(),
             magnet_weight=self.magnet_weight(),

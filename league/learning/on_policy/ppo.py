@@ -44,6 +44,7 @@ class Ppo(ActorCritic[PpoT]):
                 kind=settings.value_loss,
                 huber_delta=settings.huber_delta,
             ),
+            half_precision=self.half_precision(),
             learning_rate=self.learning_rate(),
             entropy_weight=self.entropy_weight(),
             magnet_weight=self.magnet_weight(),

@@ -63,6 +63,7 @@ class Objective:
     decisions `[D, N]` bool) → values, targets and advantages. decision_value: (outputs `[n, outputs]`, action
     `[n, ...]`) → the value of each decision `[n]`. policy_loss: (ratio, advantage) → `[n]`. value_loss: (value, old
     value, target) → `[n]`, all in the critic's units.
+    half_precision: whether networks compute in bfloat16.
     clip: how far a probability ratio may be from 1 before clip_fraction counts it. target_kl: the update ends after an
     epoch whose approx_kl exceeds 1.5 times this; None: never. policy_epochs: epochs that train the actor, too.
     """
@@ -75,6 +76,7 @@ class Objective:
     decision_value: Callable[[Tensor, Tensor], Tensor]
     policy_loss: Callable[[Tensor, Tensor], Tensor]
     value_loss: Callable[[Tensor, Tensor, Tensor], Tensor]
+    half_precision: bool
     learning_rate: float
     entropy_weight: float
     magnet_weight: float
@@ -232,7 +234,7 @@ def _gradients(
     divided. rows: numbers of decisions, or of chunks where the batch has some.
     """
     settings, space, decisions = objective.settings, objective.role.actions, batch.decisions
-    with torch.autocast(rows.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+    with torch.autocast(rows.device.type, torch.bfloat16, enabled=objective.half_precision):
         outputs = forward(state.actor, state.critic, batch, rows, with_actor=moves_actor)
     take = outputs.take
     action = decisions.action.index_select(0, take)

@@ -111,7 +111,7 @@ def _add_training(found: ProbeList, main: Workload) -> None:
         found.ratios.append(
             Ratio(f"{probe.name}.of_self_play", f"{what} / self-play", probe.name, "training.self_play")
         )
-    found.probes += [RunTraining(main), MachineLimit(main, "bfloat16")]
+    found.probes += [RunTraining(single), MachineLimit(main, "bfloat16")]
     found.ratios.append(
         Ratio("training.run.of_self_play", "a whole league / self-play", "training.run", "training.self_play")
     )

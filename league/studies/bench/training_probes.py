@@ -48,6 +48,7 @@ class Training(Probe):
         ]
         for learner in (learner for table in self._tables for learner in table):
             learner.microbatch_rows = workload.tuning.microbatch_rows
+            learner.auto_precision = workload.tuning.precision
         self._frozen: dict[PolicyId, Policy] = {}
         names = []
         for number, rival in enumerate(workload.rivals(self._opponents)):

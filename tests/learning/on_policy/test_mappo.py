@@ -221,6 +221,13 @@ def test_the_entropy_bonus_moves_in_a_straight_line() -> None:
     assert new_learner(entropy=0.2).entropy_weight() == 0.2
 
 
+def test_the_entropy_bonus_falls_for_ever_but_not_below_its_end() -> None:
+    learner = new_learner(entropy=0.1, entropy_end=0.01, entropy_half_steps=1000)
+    for steps, weight in ((0, 0.1), (1000, 0.05), (3000, 0.025), (50_000, 0.01)):
+        learner.steps = steps
+        assert learner.entropy_weight() == pytest.approx(weight)
+
+
 def test_hyperparameters_override_the_settings_in_the_next_update() -> None:
     learner = new_learner(epochs=1, learning_rate=1e-3)
     assert learner.update(batch(8), generator())["learning_rate"] == 1e-3
