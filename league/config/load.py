@@ -34,8 +34,8 @@ id = "connect_four"
 minutes = 3
 
 [matchmaking]
-kind = "fictitious"  # half against itself, half against all of its past: plain self-play forgets and falls back
-self_play = 0.5
+kind = "pfsp"  # mostly against itself; the rest against those of its past that still beat it
+self_play = 0.8
 
 [algorithm]
 slots = 1024  # wide and short: fewer turns of Python for as many decisions
@@ -46,7 +46,7 @@ epochs = 2  # few passes over much play: on a CPU the update costs most
 max_grad_norm = 1.0
 entropy = 0.1  # much exploration at first, less and less of it, however long the run
 entropy_end = 0.01
-entropy_half_steps = 3_000_000
+entropy_half_steps = 5_000_000
 
 [network]
 actor = [256, 256, 256]
