@@ -74,7 +74,7 @@ def load(path: str | None, overrides: Sequence[str] = ()) -> RunConfig:
     VALUE is TOML; a bare word is text, and `none` unsets. An override that changes the matchmaking kind or the game
     drops the file's other keys of that section, since they belong to the file's kind. One that changes the algorithm
     kind drops the keys that the new kind lacks. With `DEFAULT_TOML`, another game or algorithm kind drops all of
-    [algorithm] and [network], which are tuned for its own.
+    [algorithm] and [network], which are tuned for its own, and another game all of [matchmaking].
     Raises ConfigError with every fault: its source, its key and the values allowed.
     """
     return _validate(*_read_and_override(path, overrides))
@@ -141,8 +141,8 @@ def _drop_settings_of_other_kinds(
                 known = ALGORITHMS[now].model_fields if table == "algorithm" and now in ALGORITHMS else {}
                 data[table] = {key: value for key, value in given.items() if key in known}
                 if origin == BUILT_IN and table != "matchmaking":
-                    data.pop("algorithm", None)
-                    data.pop("network", None)
+                    for tuned in ("algorithm", "network", *(["matchmaking"] if table == "game" else [])):
+                        data.pop(tuned, None)
 
 
 def _read(path: str | None) -> dict[str, object]:
