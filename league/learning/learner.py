@@ -146,7 +146,8 @@ class Learner(ABC, Generic[SettingsT]):
     def learning_rate(self) -> float:
         """Adam's current step size."""
         settings = self.settings
-        return annealed(settings.learning_rate, settings.learning_rate_end, settings.learning_rate_steps, self.age)
+        half, steps = settings.learning_rate_half_steps, settings.learning_rate_steps
+        return annealed(settings.learning_rate, settings.learning_rate_end, steps, self.age, half)
 
     @abstractmethod
     def learn(

@@ -23,9 +23,12 @@ class AlgorithmSettings(Settings):
     learning_rate: float = Field(5e-4, gt=0)
     """Initial learning rate of Adam."""
     learning_rate_end: float | None = Field(None, gt=0)
-    """Final learning rate, reached by linear annealing over `learning_rate_steps`; by default it stays constant."""
+    """Final learning rate, reached by linear annealing over `learning_rate_steps`, or lowest one, with
+    `learning_rate_half_steps`; by default it stays constant."""
     learning_rate_steps: PositiveInt = 1_000_000
     """Agent-steps over which the learning rate is annealed to `learning_rate_end`."""
+    learning_rate_half_steps: PositiveInt | None = None
+    """Let the learning rate fall as 1 / (1 + steps / this) instead; see `entropy_half_steps`."""
     discount: float = Field(0.99, ge=0, le=1)
     """Discount factor per decision of a seat: from one of its own decisions to its next."""
     reward_scale: float = Field(1.0, gt=0)
@@ -195,11 +198,11 @@ ALGORITHMS: dict[str, type[AlgorithmSettings]] = {
 """The settings of each kind of algorithm, by name."""
 
 
-def hyperbolic(start: float, end: float | None, half: int, done: int) -> float:
-    """The value after `done` agent-steps that falls to start / 2 after `half`, / 3 after 2 `half`; at least `end`."""
-    return max(start / (1.0 + done / half), end or 0.0)
+def annealed(start: float, end: float | None, steps: int, done: int, half: int | None = None) -> float:
+    """Linear annealing: the value after `done` of `steps` agent-steps on the way to `end` (None: it stays constant).
 
-
-def annealed(start: float, end: float | None, steps: int, done: int) -> float:
-    """Linear annealing: the value after `done` of `steps` agent-steps on the way to `end` (None: it stays constant)."""
+    half: let it fall as 1 / (1 + done / half) instead: to start / 2 after `half`, / 3 after 2 `half`; at least `end`.
+    """
+    if half is not None:
+        return max(start / (1.0 + done / half), end or 0.0)
     return start if end is None else start + min(done / steps, 1.0) * (end - start)

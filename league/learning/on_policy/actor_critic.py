@@ -16,7 +16,7 @@ from league.learning.learner import SINGLE_THREAD, Learner, TrainingInput, Updat
 from league.learning.on_policy.batch import Batch
 from league.learning.on_policy.update import Objective, TrainState, make_batch, update
 from league.learning.on_policy.value_statistics import ValueStatistics
-from league.learning.settings import ActorCriticSettings, annealed, hyperbolic
+from league.learning.settings import ActorCriticSettings, annealed
 from league.policies.networks import Network, NetworkSpec
 from league.policies.neural import NeuralPolicy
 from league.policies.settings import NetworkSettings
@@ -108,9 +108,8 @@ class ActorCritic(Learner[ActorCriticT]):
     def entropy_weight(self) -> float:
         """The entropy bonus's current weight, annealed from `entropy` to `entropy_end`."""
         settings = self.settings
-        if settings.entropy_half_steps is not None:
-            return hyperbolic(settings.entropy, settings.entropy_end, settings.entropy_half_steps, self.age)
-        return annealed(settings.entropy, settings.entropy_end, settings.entropy_steps, self.age)
+        half = settings.entropy_half_steps
+        return annealed(settings.entropy, settings.entropy_end, settings.entropy_steps, self.age, half)
 
     def half_precision(self) -> bool:
         """Whether networks compute in bfloat16 in updates."""

@@ -221,11 +221,19 @@ def test_the_entropy_bonus_moves_in_a_straight_line() -> None:
     assert new_learner(entropy=0.2).entropy_weight() == 0.2
 
 
-def test_the_entropy_bonus_falls_for_ever_but_not_below_its_end() -> None:
-    learner = new_learner(entropy=0.1, entropy_end=0.01, entropy_half_steps=1000)
-    for steps, weight in ((0, 0.1), (1000, 0.05), (3000, 0.025), (50_000, 0.01)):
+def test_entropy_bonus_and_learning_rate_fall_for_ever_but_not_below_their_ends() -> None:
+    learner = new_learner(
+        entropy=0.1,
+        entropy_end=0.01,
+        entropy_half_steps=1000,
+        learning_rate=0.2,
+        learning_rate_half_steps=2000,
+        learning_rate_end=0.02,
+    )
+    for steps, weight, rate in ((0, 0.1, 0.2), (1000, 0.05, 0.4 / 3), (3000, 0.025, 0.08), (50_000, 0.01, 0.02)):
         learner.steps = steps
         assert learner.entropy_weight() == pytest.approx(weight)
+        assert learner.learning_rate() == pytest.approx(rate)
 
 
 def test_hyperparameters_override_the_settings_in_the_next_update() -> None:
