@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from league.events import Tick, part
-from league.execution.training_table import RandomStarts, Trained, TrainingTable
+from league.execution.random_starts import RandomStarts
+from league.execution.training_table import Trained, TrainingTable
 from league.games.core import Game
 from league.games.native.core import NativeGame
 from league.learning.learner import Learner

@@ -10,52 +10,31 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from league.errors import SnapshotError
 from league.events import part
+from league.execution.random_starts import RandomStarts
 from league.games.core import Game, GameSpec, RoleSpec
-from league.games.counter_rng import fold, mix, uniform
+from league.games.counter_rng import fold, mix
 from league.learning.learner import Learner, TrainingInput
 from league.matchmaking.core import largest_remainder
 from league.play.decisions import Decisions
 from league.play.match import post_scores
 from league.play.rollout import collect, nothing_pending
-from league.play.table import Opening, Table
+from league.play.table import Table
 from league.play.trajectory import Rollout, chains, still_pending
 from league.policies.core import Policy
-from league.policies.scripted import Random
 from league.records import PolicyId, Post, Seating, TrainingResult
 from league.threads import Threads
-
-_OPENER = "opening/"
-"""What begins the names of those who play random starts; it ends with the role's."""
 
 _DEPENDS_ON_LEARNER = ("memory", "joint_action")
 """Columns of pending decisions whose shape depends on the learner, and not on the game alone."""
 
 _STORED_AS = {"present": "valid", "joint_action": "joint"}
 """Columns of pending decisions that are stored under another name in carries."""
-
-
-@dataclass(frozen=True, slots=True)
-class RandomStarts:
-    """Training episodes that begin with random legal play of all seats, so that learners see more than their own games.
-
-    share: of the episodes. turns: the most; their number is drawn uniformly from 1 to this. An episode that ends while
-    it is played at random teaches nothing.
-    """
-
-    share: float
-    turns: int
-
-    def drawn(self, job: int, episodes: Tensor) -> Tensor:
-        """`[B]` int64, how many turns of the episodes `[B]` are played at random."""
-        chance, length = (uniform(mix(job, 2, episodes), draw) for draw in range(2))
-        return torch.where(chance < self.share, 1 + (length * self.turns).to(torch.int64), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,13 +222,13 @@ class TrainingTable:
         live = [learner.name for learner in learners]
         wanted = {policy for seating in seatings for policy in seating.lineup} | self.seated()
         seated = (*live, *sorted(wanted - set(live)))
-        openers = self.game.spec.roles if self._starts else ()
-        names = (*seated, *(f"{_OPENER}{role.name}" for role in openers))
+        openers = self._starts.openers(self.game.spec) if self._starts else {}
+        names = (*seated, *openers)
         number = {name: index for index, name in enumerate(names)}
         policies: list[Policy] = [
             *(learner.policy for learner in learners),
             *(frozen[name] for name in seated[len(live) :]),
-            *(Random(role.name, role.actions) for role in openers),
+            *openers.values(),
         ]
         counts = largest_remainder([seating.share for seating in seatings], self.game.slots)
         rows = [seating.lineup for seating, count in zip(seatings, counts, strict=True) for _ in range(count)]
@@ -267,7 +246,7 @@ class TrainingTable:
             EndlessSchedule(lineup, self._seed),
             places=places,
             posts=self.posts,
-            opening=self._opening(number),
+            opening=self._starts.opening(self._seed, number, openers) if self._starts else None,
         )
         if self._table is not None:
             old_table = self._table
@@ -284,13 +263,6 @@ class TrainingTable:
                 pending.owner = old[pending.owner.clamp(max=len(old) - 1)]
         self._table, self._names = table, names
         return table
-
-    def _opening(self, number: Mapping[PolicyId, int]) -> Opening | None:
-        """Who plays the random starts. number: index by name."""
-        if self._starts is None:
-            return None
-        by_role = {role.name: number[f"{_OPENER}{role.name}"] for role in self.game.spec.roles}
-        return Opening(partial(self._starts.drawn, self._seed), by_role)
 
     def _places(self, new: Tensor, old: Tensor, policies: int) -> list[int]:
         """The most seats that each policy may hold in unfinished and new episodes: its most rows in a turn.

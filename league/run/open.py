@@ -15,7 +15,7 @@ from league.config.load import from_dict, to_dict
 from league.config.run import RunConfig
 from league.errors import ConfigError
 from league.execution.executor import Executor
-from league.execution.training_table import RandomStarts
+from league.execution.random_starts import RandomStarts
 from league.games.core import Game, GameSpec
 from league.games.counter_rng import fold
 from league.games.native.core import NativeGame

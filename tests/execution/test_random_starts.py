@@ -7,7 +7,8 @@ import torch
 
 from league.config.load import with_overrides
 from league.errors import ConfigError
-from league.execution.training_table import RandomStarts, TrainingTable
+from league.execution.random_starts import RandomStarts
+from league.execution.training_table import TrainingTable
 from league.games.registry import make
 from league.learning.on_policy.ppo import Mappo
 from league.learning.settings import MappoSettings
