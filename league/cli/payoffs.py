@@ -16,7 +16,7 @@ from league.views.text import clean
 
 if TYPE_CHECKING:
     from league.api import Run
-    from league.studies.payoff_report import PayoffReport
+    from league.studies.payoff.report import PayoffReport
 
 
 def show_payoff(run: str | None, policies: Sequence[str], games: int, seed: int, size: int, as_json: bool) -> None:
@@ -32,7 +32,7 @@ def show_payoff(run: str | None, policies: Sequence[str], games: int, seed: int,
         if policies:
             report = _played(opened, policies, games, seed)
         else:
-            from league.studies.payoff_ledger import payoff_of_ledger
+            from league.studies.payoff.ledger import payoff_of_ledger
 
             report = payoff_of_ledger(opened.ranking, size)
     if as_json:
@@ -43,7 +43,7 @@ def show_payoff(run: str | None, policies: Sequence[str], games: int, seed: int,
 
 def show_cycles(run: str | None, policies: Sequence[str], games: int, seed: int, as_json: bool) -> None:
     """`league payoff --cycles`: from the ledger, or among policies that play for it."""
-    from league.studies.payoff_cycles import cycles_of_ledger, cycles_played, require_cycles
+    from league.studies.payoff.cycles import cycles_of_ledger, cycles_played, require_cycles
     from league.views.cycles_table import cycles_table
 
     if games < 2:
@@ -68,7 +68,7 @@ def show_cycles(run: str | None, policies: Sequence[str], games: int, seed: int,
 
 
 def _played(opened: Run, policies: Sequence[str], games: int, seed: int) -> PayoffReport:
-    from league.studies.payoff_played import play_payoff
+    from league.studies.payoff.played import play_payoff
 
     with progress_bar("playing") as tick:
         return play_payoff(game_maker(opened.config), opened.roster, policies, games=games, seed=seed, tick=tick)

@@ -12,7 +12,7 @@ from league.cli.shared import game_maker, opened_run, print_json, progress_bar
 
 def show_probe(run: str | None, policy: str, file: Path, every: bool, as_json: bool) -> None:
     """`league probe`."""
-    from league.studies.position_probe import probe
+    from league.studies.probe.probe import probe
     from league.views.probe_table import probe_table
 
     with opened_run(run) as opened, progress_bar("probing") as tick:

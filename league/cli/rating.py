@@ -16,7 +16,7 @@ from league.errors import ConfigError
 from league.views.until_text import until_lines
 
 if TYPE_CHECKING:
-    from league.studies.rate_until import Ended
+    from league.studies.rate.until import Ended
 
 GUEST_GAMES = 1000
 """Rated games of a guest, unless another number is given."""
@@ -26,9 +26,9 @@ def rate_by_games(
     run: str | None, guests: Sequence[str], until: str | None, games: int | None, by: str | None, as_json: bool
 ) -> None:
     """`league rate --guest` and `--until`. games: of each guest; with `until`, the most that are played."""
-    from league.studies.rate_guests import rate_guests, welcome
-    from league.studies.rate_until import MOST_GAMES, rate_until, target_of
-    from league.studies.rated_games import RatedGames
+    from league.studies.rate.games import RatedGames
+    from league.studies.rate.guests import rate_guests, welcome
+    from league.studies.rate.until import MOST_GAMES, rate_until, target_of
 
     if games is not None and games < 1:
         raise ConfigError(f"rated games are one or more, not --games {games}")

@@ -19,7 +19,7 @@ from league.rating.swiss import SwissRound, points
 from league.records import MatchResult, PolicyId, Rating
 from league.run.folders import TOURNAMENT_FACT
 from league.storage.store import Store
-from league.studies.payoff_report import Cell
+from league.studies.payoff.report import Cell
 
 if TYPE_CHECKING:
     from league.rating.ledger import Ledger

@@ -12,7 +12,7 @@ from league.views.grid import Column, Grid, one_line
 from league.views.text import MISSING, aligned, clean, duration, half_width, interval, interval_digits, number
 
 if TYPE_CHECKING:
-    from league.studies.payoff_cycles import CycleReport, CycleTable, Edge
+    from league.studies.payoff.cycles import CycleReport, CycleTable, Edge
 
 
 def cycles_table(report: CycleReport) -> RenderableType:

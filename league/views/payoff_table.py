@@ -14,7 +14,7 @@ from league.views.heat import COLOURS, heat_style
 from league.views.text import MISSING, aligned, clean, duration, half_width, number, shortened
 
 if TYPE_CHECKING:
-    from league.studies.payoff_report import Cell, PayoffReport, PayoffTable
+    from league.studies.payoff.report import Cell, PayoffReport, PayoffTable
 
 
 def payoff_table(report: PayoffReport) -> RenderableType:

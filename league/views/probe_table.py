@@ -11,7 +11,7 @@ from league.views.grid import Column, Grid, one_line
 from league.views.text import MISSING, clean, count, duration, interval
 
 if TYPE_CHECKING:
-    from league.studies.position_probe import Probed, ProbeReport
+    from league.studies.probe.probe import Probed, ProbeReport
 
 _DIGITS = 3
 

@@ -15,7 +15,7 @@ from league.views.text import MISSING, aligned, clean, half_width, number, place
 
 if TYPE_CHECKING:
     from league.rating.swiss import SwissRound
-    from league.studies.payoff_report import Cell
+    from league.studies.payoff.report import Cell
     from league.studies.tournament_report import Entrant, TournamentReport
 
 

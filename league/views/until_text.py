@@ -9,7 +9,7 @@ from league.rating.standings import FIELD
 from league.views.text import clean, count, number, places
 
 if TYPE_CHECKING:
-    from league.studies.rate_until import Ended, Wide
+    from league.studies.rate.until import Ended, Wide
 
 _NAMED = 5
 """The most policies that are named."""

@@ -15,8 +15,8 @@ from league.run.roster.ranking import open_ranking
 from league.storage import audit
 from league.storage.store import Store
 from league.studies import stepwise
-from league.studies.rate_guests import rate_guests, spread, welcome
-from league.studies.rated_games import RatedGames
+from league.studies.rate.games import RatedGames
+from league.studies.rate.guests import rate_guests, spread, welcome
 
 PLAYER = '''
 """Takes the first legal action."""

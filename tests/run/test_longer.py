@@ -13,7 +13,7 @@ from league.api import open_run
 from league.config.load import load
 from league.games.registry import make
 from league.orchestrator import League
-from league.studies.position_probe import probe
+from league.studies.probe.probe import probe
 
 POSITIONS = Path(__file__).parents[1] / "data" / "connect_four_positions.jsonl"
 

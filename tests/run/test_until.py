@@ -14,8 +14,8 @@ from running import league, started, tiny, trained
 from league.storage import audit
 from league.storage.store import Store
 from league.studies import stepwise
-from league.studies.rate_until import Target, missing_games, rate_until
-from league.studies.rated_games import RatedGames
+from league.studies.rate.games import RatedGames
+from league.studies.rate.until import Target, missing_games, rate_until
 
 SMALL = ("budget.rounds=4", "population.learners=1", "matchmaking.kind=naive")
 
@@ -114,7 +114,7 @@ def test_a_call_that_is_stopped_at_any_step_goes_on_to_the_same_ledger(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stepwise, "STEP", 500)
-    monkeypatch.setattr("league.studies.rate_until.STEP", 500)
+    monkeypatch.setattr("league.studies.rate.until.STEP", 500)
     whole = Path(shutil.copytree(run, tmp_path / "whole"))
     target = Target(half=20, by="melo")
     with RatedGames(whole) as games:

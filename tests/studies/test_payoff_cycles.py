@@ -21,9 +21,9 @@ from league.records import MatchResult, Snapshot
 from league.run.roster.game_facts import GameFacts
 from league.run.roster.ranking import Ranking
 from league.run.roster.roster import Roster
-from league.studies.payoff_cycles import CycleTable, Edge, cycles_of_ledger, cycles_played, require_cycles
-from league.studies.payoff_played import play_payoff
-from league.studies.payoff_report import Cell, PayoffReport, PayoffTable
+from league.studies.payoff.cycles import CycleTable, Edge, cycles_of_ledger, cycles_played, require_cycles
+from league.studies.payoff.played import play_payoff
+from league.studies.payoff.report import Cell, PayoffReport, PayoffTable
 
 FIVE = [[0, -1, 0, 0, 1], [1, 0, -1, 0, 0], [0, 1, 0, -1, 0], [0, 0, 1, 0, -1], [-1, 0, 0, 1, 0]]
 """Each action beats the one before it, and is level with the other two."""

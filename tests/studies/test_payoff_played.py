@@ -16,9 +16,9 @@ from league.rating.ledger import Ledger
 from league.rating.payoff import Payoff, beaten, wilson
 from league.records import MatchResult, Rating, Snapshot, Standing
 from league.run.roster.roster import Roster
-from league.studies.payoff_ledger import picked
-from league.studies.payoff_played import plan_payoff, play_payoff
-from league.studies.payoff_report import PayoffTable
+from league.studies.payoff.ledger import picked
+from league.studies.payoff.played import plan_payoff, play_payoff
+from league.studies.payoff.report import PayoffTable
 
 SPREAD = "mpe2:simple_spread_v3"
 TAG = "mpe2:simple_tag_v3"

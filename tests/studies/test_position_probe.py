@@ -15,8 +15,8 @@ from league.errors import PositionError
 from league.games.registry import make
 from league.policies.core import Rows
 from league.policies.scripted import make_scripted
-from league.studies.labelled_positions import LabelledPosition, read_positions
-from league.studies.position_probe import keeping
+from league.studies.probe.labelled_positions import LabelledPosition, read_positions
+from league.studies.probe.probe import keeping
 
 POSITIONS = Path(__file__).parents[1] / "data" / "connect_four_positions.jsonl"
 

@@ -10,8 +10,8 @@ from announced import NASTY
 from rich.cells import cell_len
 from rich.console import Console
 
-from league.studies.payoff_cycles import CycleReport, CycleTable, Edge, Interval
-from league.studies.payoff_report import Cell
+from league.studies.payoff.cycles import CycleReport, CycleTable, Edge, Interval
+from league.studies.payoff.report import Cell
 from league.views.cycles_table import cycles_table
 
 EDGES = (

@@ -9,7 +9,7 @@ from rich.color import ColorSystem
 from rich.console import Console
 from rich.style import Style
 
-from league.studies.payoff_report import Cell, PayoffReport, PayoffTable
+from league.studies.payoff.report import Cell, PayoffReport, PayoffTable
 from league.views.heat import heat_style
 from league.views.payoff_table import payoff_table
 

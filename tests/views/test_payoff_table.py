@@ -10,7 +10,7 @@ from announced import NASTY
 from rich.cells import cell_len
 from rich.console import Console
 
-from league.studies.payoff_report import Cell, PayoffReport, PayoffTable
+from league.studies.payoff.report import Cell, PayoffReport, PayoffTable
 from league.views.payoff_table import payoff_table
 
 HIGH, LOW = Cell(0.76, 0.7, 0.82, 100), Cell(0.24, 0.18, 0.3, 100)

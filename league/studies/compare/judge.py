@@ -24,10 +24,10 @@ from league.run.roster.lookup import find
 from league.run.roster.roster import Roster
 from league.studies.compare.contenders import Contender, trained
 from league.studies.compare.over_seeds import OverSeeds, head_to_head
-from league.studies.exploitability import nash_conv
-from league.studies.labelled_positions import LabelledPosition, read_positions
-from league.studies.position_probe import keeping, probing_game
-from league.studies.position_walk import check_walkable
+from league.studies.exploit.exploitability import nash_conv
+from league.studies.probe.labelled_positions import LabelledPosition, read_positions
+from league.studies.probe.probe import keeping, probing_game
+from league.studies.probe.walk import check_walkable
 from league.studies.tournament import play_tournament
 from league.studies.tournament_report import Request, TournamentReport, read_tournament
 
@@ -50,7 +50,7 @@ class Line:
     cross_play: mean result against the snapshots of the same kind of all other configs. worst_case: the lowest mean
     result against one of these snapshots. rating: distance to random play in the tournament, in Elo points.
     exploitability: NashConv / 2, in the game's score an episode; None where the game cannot be traversed. sampled,
-    most_likely: as in `position_probe.Probed`; None without positions. steps, seconds: of training.
+    most_likely: as in `probe.Probed`; None without positions. steps, seconds: of training.
     """
 
     config: str

@@ -21,8 +21,8 @@ from league.rating.core import META_GAMES, POINTS, Z95
 from league.rating.standings import FIELD, REFERENCE
 from league.records import PolicyId, Rating, Snapshot
 from league.run.roster.ratings import COMPARED
-from league.studies.rate_guests import LEAST
-from league.studies.rated_games import RatedGames
+from league.studies.rate.games import RatedGames
+from league.studies.rate.guests import LEAST
 from league.studies.stepwise import STEP
 
 MOST_GAMES = 100_000

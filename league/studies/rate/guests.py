@@ -16,7 +16,7 @@ from league.play.fixture import Fixture
 from league.records import PolicyId, Snapshot
 from league.run.roster.guests import Guest, admit, invite
 from league.run.roster.policy_text import split_roles
-from league.studies.rated_games import RatedGames
+from league.studies.rate.games import RatedGames
 
 LEAST = 10
 """The fewest games against one opponent: with fewer games a guest meets fewer opponents, spread over the roster."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from league.errors import PositionError
 from league.games.actions import Discrete
 from league.games.core import Acting, Game, GameSpec, RoleSpec, Turn
-from league.studies.labelled_positions import LabelledPosition
+from league.studies.probe.labelled_positions import LabelledPosition
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from league.errors import PolicyError
 from league.rating.payoff import Payoff, wilson
 from league.records import Snapshot, Standing
 from league.run.roster.ranking import Ranking
-from league.studies.payoff_report import Cell, PayoffReport, PayoffTable
+from league.studies.payoff.report import Cell, PayoffReport, PayoffTable
 
 
 def payoff_of_ledger(ranking: Ranking, size: int) -> PayoffReport:

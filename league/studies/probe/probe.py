@@ -29,8 +29,8 @@ from league.run.roster.lookup import find
 from league.run.roster.roster import Roster
 from league.run.slots import usual_slots
 from league.studies.contest import every_snapshot, filled_roles, snapshot_of
-from league.studies.labelled_positions import LabelledPosition, read_positions
-from league.studies.position_walk import Step, check_walkable, walk
+from league.studies.probe.labelled_positions import LabelledPosition, read_positions
+from league.studies.probe.walk import Step, check_walkable, walk
 from league.studies.teams import halfwidth
 from league.threads import alone
 

@@ -32,7 +32,7 @@ from league.studies.contest import (
     stand_ins,
     tally,
 )
-from league.studies.payoff_report import Cell, PayoffReport, PayoffTable
+from league.studies.payoff.report import Cell, PayoffReport, PayoffTable
 from league.threads import alone
 
 Place = tuple[int, int]

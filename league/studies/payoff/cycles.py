@@ -28,8 +28,8 @@ from league.rating.metagame.transitivity import certain_advantage, chance_if_tra
 from league.rating.payoff import wilson
 from league.rating.prediction.pairs import Pairs
 from league.run.roster.ranking import Ranking
-from league.studies.payoff_ledger import labels, refuse_one_sided
-from league.studies.payoff_report import Cell, PayoffReport, ScoreUnit
+from league.studies.payoff.ledger import labels, refuse_one_sided
+from league.studies.payoff.report import Cell, PayoffReport, ScoreUnit
 
 Floats = NDArray[np.float64]
 

@@ -1,0 +1,1 @@
+"""`league probe`: policies at labelled positions."""
