@@ -78,7 +78,7 @@ def test_the_bound_is_below_the_truth_and_comes_near(tmp_path: Path, monkeypatch
         assert high - low < 0.03
         assert value - (high - low) <= exact["exploitability"], "but for the luck of the games"
         assert value > 0.6 * exact["exploitability"]
-        assert found["folder"] == f"exploits/kuhn-{text}"
+        assert found["folder"] == f"exploits/kuhn-{found['label']}"
 
 
 def test_two_roles_respond_each_from_its_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,8 @@ def test_stopping_and_going_on_is_not_stopping(tmp_path: Path, changes: tuple[st
 
 def test_all_that_a_matchmaker_sees_is_the_same_after_a_stop(away: Path) -> None:
     (away / "copies.py").write_text(COPIES)
-    changes = ("matchmaking.kind=copies.py:Copies", "population.snapshot_every=1")
+    # Every decision counts, so that each second round copies.
+    changes = ("matchmaking.kind=copies.py:Copies", "population.snapshot_every=1", "game.random_starts=0")
     League(tiny(*changes, "budget.rounds=1"), away / "straight").close()
     for name, stops in (("straight", (6,)), ("stopped", (1, 2, 3, 5, 6))):
         for rounds in stops:
