@@ -138,6 +138,10 @@ class Learner(ABC, Generic[SettingsT]):
             hyperparameters=self.hyperparameters,
         )
 
+    def half_precision(self) -> bool:
+        """Whether networks compute in bfloat16 in updates."""
+        return False
+
     @property
     def age(self) -> int:
         """Agent-steps since its start or last reset: how far the annealing of settings is."""

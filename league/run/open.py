@@ -133,7 +133,7 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
             posts=posts,
             tables=tables,
             parents=parents,
-            rated_turns=rated_turns(config, slots, native),
+            rated_turns=rated_turns(config, slots, native, any(one.half_precision() for one in learners)),
             tuning=tuning,
             tuned_before=before,
         )

@@ -8,25 +8,32 @@ from league.learning.settings import ActorCriticSettings, AlgorithmSettings, Rep
 _PASS = 2.0
 """The work of one pass of an update over a turn, forward and backward, in turns that are only played (measured)."""
 
+_HALF_PASS = 0.9
+"""The same where networks compute in bfloat16."""
 
-def rated_turns(config: RunConfig, slots: int, native: bool) -> float:
+
+def rated_turns(config: RunConfig, slots: int, native: bool, half_precision: bool = False) -> float:
     """Turns of rated games for each round of training, so that they are `rating.share` of a run's work.
 
-    slots: of each training table. native: whether the game is played in batched torch. Work is counted in turns that
-    are played and not learnt from. A turn of training is `turn_cost` of them in a native game. In Python environments,
-    whose own step takes most of the time in training and in rated games, it counts as one.
+    slots: of each training table. native: whether the game is played in batched torch. half_precision: whether updates
+    compute in bfloat16. Work is counted in turns that are played and not learnt from. A turn of training is `turn_cost`
+    of them in a native game. In Python environments, whose own step takes most of the time in training and in rated
+    games, it counts as one.
     """
     trained = config.algorithm.turns * slots * config.population.learners
-    cost = turn_cost(config.algorithm, slots) if native else 1.0
+    cost = turn_cost(config.algorithm, slots, half_precision) if native else 1.0
     share = config.rating.share
     return trained * cost * share / (1.0 - share)
 
 
-def turn_cost(algorithm: AlgorithmSettings, slots: int) -> float:
-    """The work of one turn of training: that of playing it, 1, and 2 for each pass of the update over it."""
+def turn_cost(algorithm: AlgorithmSettings, slots: int, half_precision: bool = False) -> float:
+    """The work of one turn of training: that of playing it, 1, and 2 for each pass of the update over it.
+
+    With half precision it is 0.9 for each pass.
+    """
     passes = 1.0
     if isinstance(algorithm, ActorCriticSettings):
         passes = algorithm.epochs
     elif isinstance(algorithm, ReplaySettings):
         passes = algorithm.updates * algorithm.batch * algorithm.chunk / (slots * algorithm.turns)
-    return 1.0 + _PASS * passes
+    return 1.0 + (_HALF_PASS if half_precision else _PASS) * passes

@@ -19,6 +19,11 @@ def test_the_default_run_plays_by_its_share_of_the_work() -> None:
     assert rated_turns(load(None, ["rating.share=0.5"]), 1024, native=True) == pytest.approx(32_768 * 5)
 
 
+def test_passes_in_bfloat16_cost_less() -> None:
+    """A turn costs 1 + 0.9 x 2."""
+    assert rated_turns(load(None), 1024, native=True, half_precision=True) == pytest.approx(32_768 * 2.8 / 19)
+
+
 def test_every_table_counts() -> None:
     one, more = load(None), load(None, ["population.learners=3", "population.snapshot_every=10"])
     assert rated_turns(more, 1024, native=True) == pytest.approx(3 * rated_turns(one, 1024, native=True))
@@ -47,7 +52,7 @@ def test_a_turn_of_training_costs_playing_it_and_two_for_each_pass(settings: lis
 def test_a_run_plays_the_share_that_its_ledger_allows(tmp_path: Path) -> None:
     """Rounds 2, 4, 6 take snapshots of one learner: the first plays the least, the others what the ledger says."""
     settings = ("matchmaking.kind=naive", "population.learners=1", "population.spread={}", "algorithm.slots=64")
-    config = tiny(*settings, "rating.matches_per_snapshot=none", "rating.share=0.3")
+    config = tiny(*settings, "algorithm.precision=float32", "rating.matches_per_snapshot=none", "rating.share=0.3")
     folder = trained(config, tmp_path / "run")
     with Store.reader(folder) as store:
         played = {number: [one for one in store.results() if one.round == number] for number in (2, 4, 6)}

@@ -112,7 +112,7 @@ class ActorCritic(Learner[ActorCriticT]):
         return annealed(settings.entropy, settings.entropy_end, settings.entropy_steps, self.age, half)
 
     def half_precision(self) -> bool:
-        """Whether networks compute in bfloat16 in updates."""
+        """See `Learner.half_precision`."""
         wanted = self.settings.precision
         return (self.auto_precision if wanted == "auto" else wanted) == "bfloat16"
 
