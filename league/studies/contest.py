@@ -197,6 +197,11 @@ def every_snapshot(roster: Roster) -> list[dict[str, str]]:
     return [dict(zip(by_role, ids, strict=True)) for ids in zip(*by_role.values(), strict=True)]
 
 
+def label_of(found: Iterable[Found]) -> str:
+    """What the policies are called together; one that takes several roles is named once."""
+    return "+".join(dict.fromkeys(one.label for one in found))
+
+
 def snapshot_of(found: Iterable[Found], roster: Roster) -> Snapshot | None:
     """A snapshot among the policies; None if there is none, or if their rounds or steps differ."""
     ids = {one.id for one in found}

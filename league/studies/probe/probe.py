@@ -28,7 +28,7 @@ from league.rating.payoff import wilson
 from league.run.roster.lookup import find
 from league.run.roster.roster import Roster
 from league.run.slots import usual_slots
-from league.studies.contest import every_snapshot, filled_roles, snapshot_of
+from league.studies.contest import every_snapshot, filled_roles, label_of, snapshot_of
 from league.studies.probe.labelled_positions import LabelledPosition, read_positions
 from league.studies.probe.walk import Step, check_walkable, walk
 from league.studies.teams import halfwidth
@@ -93,10 +93,9 @@ def probe(
             found = {role: find(text, role, roster) for role, text in roles.items()}
             policies = {role: one.policy for role, one in found.items()}
             kept = keeping(game, positions, policies, part(tick, number / len(wanted), 1 / len(wanted)))
-            label = "+".join(dict.fromkeys(one.label for one in found.values()))
             snapshot = snapshot_of(found.values(), roster)
             about = (None, None) if snapshot is None else (snapshot.round, snapshot.steps)
-            lines.append(_probed(label, *kept, *about))
+            lines.append(_probed(label_of(found.values()), *kept, *about))
     return ProbeReport(
         game=spec.id,
         file=str(file),
