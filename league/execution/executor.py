@@ -29,8 +29,9 @@ MATCH_SLOTS = 16384
 _MAX_BATCHES = 16
 """The most batches of a long match, and so the most threads that can share it."""
 
-_LEAST_EPISODES = 1024
-"""The fewest episodes of each of the first two batches: with fewer, a second thread gains nothing."""
+_LEAST_EPISODES = 2048
+"""The fewest episodes of each of the first two batches: with fewer, reading all weights twice costs more than a second
+thread gains."""
 
 Carry = tuple[dict[str, Tensor], tuple[PolicyId, ...]]
 """What a training table keeps between rounds: tensors, and the policy ids that indices in them refer to."""

@@ -18,16 +18,16 @@ from league.games.core import Acting, Game, RoleSpec
 from league.policies.core import Policy, PolicyWithMemory, Rows, memory_width
 from league.policies.distributions import distribution
 from league.policies.neural import NeuralPolicy
-from league.policies.stacked import Stack, stackable
+from league.policies.stacked import Stack, is_large, stackable
 
 Output = tuple[Tensor, Tensor | None]
 """Logits `[n, A]` of some rows, and the memory after the decisions, `[n, M]`; None without memory."""
 
 _STACK_ROWS = 256
-"""Most rows with which a policy is stacked with others; with more, it is faster alone."""
+"""Most rows with which a policy is stacked with others on a CPU; with more, it is faster alone."""
 
-_STACK_WEIGHTS = 16_384
-"""Most weights of a network for which stacking pays on a CPU: larger ones keep it busy with few rows, too."""
+_STACK_ROWS_LARGE = 64
+"""The same for large networks (`is_large`)."""
 
 _STACK_SHARE = 0.25
 """Largest share of all rows for a policy in a stack of fixed capacity: a larger one would waste most of its room."""
@@ -46,12 +46,13 @@ class BatchedInference:
         self._role, self._policies, self._counts = role, policies, counts
         self._room = 0
         alike = _largest_stackable_group(policies, role.name)
-        if counts:
-            alike = [index for index in alike if _weights(policies[index]) <= _STACK_WEIGHTS]
-        else:
+        if not counts:
             alike = [index for index in alike if places is not None and places[index] <= _STACK_SHARE * rows]
             self._room = max((places[index] for index in alike), default=0) if places is not None else 0
         self._stackable = alike if len(alike) > 1 else []
+        first = policies[alike[0]] if alike else None
+        large = isinstance(first, NeuralPolicy) and is_large(first.actor)
+        self._stack_rows = _STACK_ROWS_LARGE if large else _STACK_ROWS
         self._stack: Stack | None = None
         self._number = torch.empty(0)
 
@@ -78,7 +79,7 @@ class BatchedInference:
         deciding = [index for index, count in enumerate(counts) if count]
         if len(deciding) == 1 and not absent:
             return self._infer_one(deciding[0], rows, None, game)
-        few = [index for index in deciding if counts[index] <= _STACK_ROWS and index in self._stackable]
+        few = [index for index in deciding if counts[index] <= self._stack_rows and index in self._stackable]
         if len(few) > 1:
             logits, memory = self._infer_stacked(rows, decider, few, max(counts[index] for index in few))
         else:
@@ -171,11 +172,6 @@ def _widen_memory(before: Tensor, after: Tensor) -> Tensor:
 def policy_label(policies: Sequence[Policy], index: int) -> str:
     """A name for one of a table's policies in error messages."""
     return f"policy {index} of the table ({type(policies[index]).__name__})"
-
-
-def _weights(policy: Policy) -> int:
-    """The number of weights of a policy's network; 0 for other policies."""
-    return sum(one.numel() for one in policy.actor.parameters()) if isinstance(policy, NeuralPolicy) else 0
 
 
 def _largest_stackable_group(policies: Sequence[Policy], role: str) -> list[int]:

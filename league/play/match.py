@@ -44,13 +44,14 @@ class Episodes:
 
 
 class _Fixed:
-    """A schedule of N fixed episodes; slots without further episodes repeat the last one, unrecorded."""
+    """A schedule of N fixed episodes; slots without further episodes repeat the last one, and nobody decides there."""
 
     def __init__(self, lineup: Tensor, seed: Tensor, key: Tensor) -> None:
-        self._lineup, self._seed, self._key = lineup, seed, key
+        self._lineup = torch.cat((lineup, torch.full_like(lineup[:1], -1)))
+        self._seed, self._key = seed, key
 
     def lineups(self, episodes: Tensor) -> Tensor:
-        return self._lineup[self._row(episodes)]
+        return self._lineup[episodes.clamp(max=len(self._seed))]
 
     def seeds(self, episodes: Tensor) -> Tensor:
         return self._seed[self._row(episodes)]

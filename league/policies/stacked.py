@@ -17,6 +17,13 @@ from league.policies.networks import Network
 from league.policies.neural import NeuralPolicy, epsilon_greedy
 from league.policies.normalisation import normalised
 
+_LARGE = 16_384
+
+
+def is_large(network: Network) -> bool:
+    """Whether a network has so many weights that a few dozen rows keep a processor busy."""
+    return sum(one.numel() for one in network.parameters()) > _LARGE
+
 
 def stackable(policy: Policy) -> bool:
     """Whether a stack of such policies is faster than one after the other, where each has few rows.

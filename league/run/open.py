@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,7 +133,7 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
             posts=posts,
             tables=tables,
             parents=parents,
-            rated_turns=rated_turns(config, slots, native, any(one.half_precision() for one in learners)),
+            rated_turns=_rated_turns(config, slots, native, learners),
             tuning=tuning,
             tuned_before=before,
         )
@@ -183,3 +183,10 @@ def _open_existing(config: RunConfig, folder: Path) -> Store | None:
         store.close()
         raise
     return store
+
+
+def _rated_turns(config: RunConfig, slots: int, native: bool, learners: Sequence[Learner]) -> float:
+    """`rated_turns` of these learners."""
+    half_precision = any(learner.half_precision() for learner in learners)
+    weights = max(sum(part.numel() for part in learner.actor.parameters()) for learner in learners)
+    return rated_turns(config, slots, native, half_precision, weights)

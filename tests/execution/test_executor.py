@@ -98,8 +98,8 @@ def test_matches_are_those_that_were_asked_for(name: str) -> None:
 @pytest.mark.parametrize(
     ("episodes", "slots"),
     [
-        (2047, [2047]),
-        (2048, [1024] * 2),
+        (4095, [4095]),
+        (4096, [2048] * 2),
         (40_000, [16_384] * 2),
         (131_072, [16_384] * 4),
         (10_000_000, [16_384] * 16),

@@ -115,11 +115,13 @@ def stacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize(("width", "together"), [(12, True), (256, False)])
-def test_only_small_networks_are_stacked_on_a_processor(width: int, together: bool, stacked: list[int]) -> None:
-    game = new_game("connect_four")
-    policies = networks(game.spec, 0, 3, width)
-    moves(game, policies, [[slot % 3, (slot + 1) % 3] for slot in range(SLOTS)], 2)
+@pytest.mark.parametrize(("width", "rows", "together"), [(12, 100, True), (256, 64, True), (256, 65, False)])
+def test_large_networks_are_stacked_on_a_processor_where_rows_are_few(
+    width: int, rows: int, together: bool, stacked: list[int]
+) -> None:
+    game = make("connect_four", 2 * rows)
+    policies = networks(game.spec, 0, 2, width)
+    moves(game, policies, [[slot % 2, (slot + 1) % 2] for slot in range(2 * rows)], 2)
     assert bool(stacked) == together
 
 

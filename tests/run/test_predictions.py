@@ -57,7 +57,7 @@ class Case:
 
 
 CASES = (
-    Case("default", error=0.04, largest=0.15, random=0.02),
+    Case("default"),
     Case("leduc", config="leduc.toml", overrides=("budget.minutes=3",), random=0.05),
     Case("pettingzoo", ("game.id=pettingzoo:classic/tictactoe-v3", "budget.minutes=3"), largest=0.2, random=0.02),
     Case("tag", config="tag_native.toml", overrides=("budget.minutes=3",), error=0.05, largest=0.2, random=0.12),

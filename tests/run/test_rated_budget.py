@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from running import tiny, trained
 
+from league.api import open_run
 from league.config.load import load
+from league.policies.neural import NeuralPolicy
 from league.run.rated_budget import rated_turns, turn_cost
 from league.storage.store import Store
 
@@ -22,6 +24,13 @@ def test_the_default_run_plays_by_its_share_of_the_work() -> None:
 def test_passes_in_bfloat16_cost_less() -> None:
     """A turn costs 1 + 0.9 x 2."""
     assert rated_turns(load(None), 1024, native=True, half_precision=True) == pytest.approx(32_768 * 2.8 / 19)
+
+
+def test_a_rated_turn_costs_more_the_larger_the_networks_are() -> None:
+    none = rated_turns(load(None), 1024, native=True)
+    assert rated_turns(load(None), 1024, native=True, weights=150_000) == pytest.approx(none / 2.0)
+    config = load(None, ["game.id=pettingzoo:classic/tictactoe-v3"])
+    assert rated_turns(config, 128, native=False, weights=150_000) == rated_turns(config, 128, native=False)
 
 
 def test_every_table_counts() -> None:
@@ -58,12 +67,16 @@ def test_a_run_plays_the_share_that_its_ledger_allows(tmp_path: Path) -> None:
         played = {number: [one for one in store.results() if one.round == number] for number in (2, 4, 6)}
         turns = sum(one.turns for one in store.results())
         assert store.turns_per_game() == pytest.approx(turns / sum(one.games for one in store.results()))
+    with open_run(folder) as run:
+        policy = run.roster.policy(run.roster.entrants.snapshots[-1].id)
+        assert isinstance(policy, NeuralPolicy)
+        weights = sum(values.numel() for values in policy.weights().values())
     # Tic-tac-toe among three policies: three pairs and their floor of 6 matches of 8 games, whatever the share.
     assert sum(one.games for one in played[2]) == 6 * 8
     before = played[2]
     for number in (4, 6):
         per_game = sum(one.turns for one in before) / sum(one.games for one in before)
-        allowed = 2 * 16 * 64 * 3 * 0.3 / 0.7 / per_game
+        allowed = 2 * 16 * 64 * 3 / (1 + weights / 150_000) * 0.3 / 0.7 / per_game
         assert sum(one.games for one in played[number]) == 8 * int(allowed / 8)
         before = before + played[number]
 
