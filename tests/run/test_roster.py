@@ -103,6 +103,13 @@ def test_what_no_name_means(text: str, saying: str) -> None:
         roster(BOARD, FIRST, SECOND, THIRD).ranking.named(text, ["player"])
 
 
+def test_latest_is_the_first_learners_and_no_exploiters() -> None:
+    exploiter = snapshot("eee1", 1, learner="main_exploiter")
+    there = roster(BOARD, FIRST, snapshot("eee0", 0, learner="main_exploiter", origin="initial"), SECOND, exploiter)
+    assert there.ranking.named("latest", ["player"]) == SECOND
+    assert there.ranking.named("main_exploiter.1", ["player"]) == exploiter
+
+
 def test_a_name_is_of_a_role() -> None:
     wolf, hare = snapshot("aaa1", 1, "wolf", "wolf"), snapshot("bbb1", 1, "hare", "hare")
     there = roster(chase(), wolf, hare)

@@ -50,8 +50,9 @@ class Entrants:
         self._active = frozenset(one.id for one in anchors)
 
     def latest(self, role: str) -> Snapshot | None:
-        """The newest snapshot of a role."""
-        return next((snapshot for snapshot in reversed(self.snapshots) if snapshot.role == role), None)
+        """The newest snapshot of a role's first learner: that of another may be an exploiter's."""
+        own = [snapshot for snapshot in self.snapshots if snapshot.role == role]
+        return next((snapshot for snapshot in reversed(own) if snapshot.learner == own[0].learner), None)
 
     def named(self, text: str, roles: Sequence[str]) -> Snapshot:
         """The snapshot or anchor that `text` refers to: an anchor's text, a name, an id or a unique id prefix.
