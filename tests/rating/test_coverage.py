@@ -1,4 +1,4 @@
-"""95 % intervals hold the truth 93 to 97 % of the time: on simulated rosters of every kind, and on resampled ones."""
+"""95 % intervals hold the truth 93 to 97 % of the time, on simulated rosters of every kind."""
 
 from __future__ import annotations
 
