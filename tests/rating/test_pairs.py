@@ -47,7 +47,9 @@ def test_games_of_a_match_that_go_together_widen_the_spread(together: float, lea
     rng = np.random.default_rng(3)
     chances = np.clip(0.5 + together * 0.5 * rng.standard_normal(400), 0.02, 0.98)
     rows = [duel("a", "b", won, 0, 60 - won) for won in rng.binomial(60, chances).tolist()]
-    assert least <= Pairs.of(Ledger(rows)).spread <= most
+    assert least <= Pairs.of(Ledger(rows), fading=True).spread <= most
+    # Where the two fill the game, such matches can only be those of pairs that were met again for what they showed.
+    assert Pairs.of(Ledger(rows)).spread == pytest.approx(1.0)
 
 
 def test_fading_matches_count_by_the_square_of_how_many_had_played_by_then() -> None:

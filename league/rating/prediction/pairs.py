@@ -71,7 +71,10 @@ class Pairs:
             return Pairs(count=seen, first=none, second=none, games=np.zeros(0), score=np.zeros(0), spread=1.0)
         distinct, which = np.unique(np.concatenate(keys), return_inverse=True)
         totals = np.concatenate(scores)
-        between, design = _between_matches(2 * which + np.concatenate(seatings), totals), 1.0
+        # Matches that two policies fill are independent. There it would measure that pairs whose first games surprise
+        # are met again, and mistake that for games that go together.
+        together = fading or any(len(table.posts) > 2 for table in ledger.tables)
+        between, design = _between_matches(2 * which + np.concatenate(seatings), totals) if together else 0.0, 1.0
         if fading:
             weight = (np.concatenate(weights)[:, None] / seen) ** 2
             # Kish's design effect: a weighted mean varies like one of fewer games.
