@@ -121,6 +121,11 @@ class Network(nn.Module):
         return widths.get(spec.memory, spec.units * (2 if spec.memory == "lstm" else 1))
 
     @property
+    def weights(self) -> int:
+        """How many numbers are learned."""
+        return sum(one.numel() for one in self.parameters())
+
+    @property
     def members(self) -> Sequence[Network]:
         """The network of each group; itself where all seats share one."""
         return cast(Sequence[Network], self.group) if self.spec.groups else [self]

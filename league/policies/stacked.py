@@ -22,7 +22,7 @@ _LARGE = 16_384
 
 def is_large(network: Network) -> bool:
     """Whether a network has so many weights that a few dozen rows keep a processor busy."""
-    return sum(one.numel() for one in network.parameters()) > _LARGE
+    return network.weights > _LARGE
 
 
 def stackable(policy: Policy) -> bool:

@@ -188,5 +188,5 @@ def _open_existing(config: RunConfig, folder: Path) -> Store | None:
 def _rated_turns(config: RunConfig, slots: int, native: bool, learners: Sequence[Learner]) -> float:
     """`rated_turns` of these learners."""
     half_precision = any(learner.half_precision() for learner in learners)
-    weights = max(sum(part.numel() for part in learner.actor.parameters()) for learner in learners)
+    weights = max(learner.actor.weights for learner in learners)
     return rated_turns(config, slots, native, half_precision, weights)

@@ -36,7 +36,7 @@ def set_fault(*overrides: str) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.toml")), ids=lambda path: path.stem)
 def test_every_shipped_config_loads_and_says_what_it_shows(path):
     config = load(str(path))
     assert path.read_text(encoding="utf-8").startswith("# ")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -102,7 +104,8 @@ def test_newcomers_are_fitted_beside_the_others_as_in_a_fit_of_all() -> None:
     before = fit(pairs.where((pairs.first < 36) & (pairs.second < 36)), UNKNOWN, Shape(1, 0.0))
     extended = fit(pairs, UNKNOWN, Shape(1, 0.0), known=before, fresh=np.arange(36, 40))
     whole = fit(pairs, UNKNOWN, Shape(1, 0.0))
-    assert np.abs(extended.scores() - whole.scores()).max() < 0.05
+    assert np.abs(extended.scores() - whole.scores()).mean() < 0.005
+    assert np.abs(extended.scores() - whole.scores()).max() < 0.06
     assert (extended.vectors[:36] == before.vectors[:36]).all()
 
 
@@ -122,7 +125,7 @@ def test_a_policy_lies_near_its_parent_where_games_do_not_tell() -> None:
     alone = fit(few, Origins.unknown(12), Shape())
     parents = np.full(12, -1)
     parents[11] = 10
-    beside = fit(few, Origins(parents, np.zeros(12, dtype=bool)), Shape())
+    beside = fit(few, Origins(parents, np.zeros(12, dtype=bool), np.ones(12, dtype=np.int64)), Shape())
     assert np.ptp(beside.vectors[10:, 0]) < np.ptp(alone.vectors[10:, 0])
 
 
@@ -134,7 +137,7 @@ def test_a_policy_from_outside_deviates_by_a_measure_of_its_own() -> None:
     score[0, 1:] = 1.0 - score[1:, 0]
     outside = np.arange(40) == 0
     pairs = played(score, 50, 7)
-    model = fit(pairs, Origins(np.full(40, -1), outside), Shape())
+    model = fit(pairs, replace(UNKNOWN, outside=outside), Shape())
     assert model.deviation[1] > 10.0 * model.deviation[0]
     value, low, high = model.interval(*model.log_odds())
     assert ((low <= score) & (score <= high))[1:, 0].mean() >= 0.87
@@ -146,7 +149,7 @@ def test_games_of_a_slowly_changing_lineage_are_pooled() -> None:
     """Sixty snapshots, each 0.1 stronger than its parent, with few games: pooling halves the error of the default."""
     strength = 0.1 * np.arange(60)
     score = expit(strength[:, None] - strength)
-    pairs, lineage = played(score, 4, 5), Origins(np.arange(-1, 59), np.zeros(60, dtype=bool))
+    pairs, lineage = played(score, 4, 5), replace(Origins.unknown(60), parents=np.arange(-1, 59))
     shape, _, _ = choose(pairs, lineage, 4)
     assert shape.step <= 0.25
     error = {step: np.abs(fit(pairs, lineage, Shape(step=step)).scores() - score).mean() for step in (2.0, shape.step)}
@@ -156,5 +159,5 @@ def test_games_of_a_slowly_changing_lineage_are_pooled() -> None:
 def test_a_lineage_of_large_steps_is_not_pooled() -> None:
     strength = 1.5 * np.random.default_rng(4).standard_normal(60)
     pairs = played(expit(strength[:, None] - strength), 50, 6)
-    shape, _, _ = choose(pairs, Origins(np.arange(-1, 59), np.zeros(60, dtype=bool)), 4)
+    shape, _, _ = choose(pairs, replace(Origins.unknown(60), parents=np.arange(-1, 59)), 4)
     assert shape.step >= 1.0

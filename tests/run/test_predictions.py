@@ -75,8 +75,8 @@ CASES = (
 class Judged:
     """Predictions against new games. error: mean and largest over the pairs. luck: what the games' number explains.
 
-    covered: the share of pairs whose predicted interval, widened by that luck, holds what was seen. random: how far the
-    score that a rating stands for is from direct play against random play, for the best snapshot.
+    covered: the share of pairs of which the predicted interval, with that luck, holds what was seen. random: how far
+    the score that a rating stands for is from direct play against random play, for the best snapshot.
     """
 
     error: float
@@ -122,35 +122,39 @@ def judge(roster: Roster, role: str, game: dict[str, object]) -> Judged:
     every = [(a, b) for place, a in enumerate(ids) for b in ids[:place]]
     drawn = np.random.default_rng(2026).choice(len(every), min(PAIRS, len(every)), replace=False)
     pairs = [*(every[k] for k in drawn.tolist()), (best.id, zero)]
-    seen, luck = played(roster, role, pairs, game)
-    found = np.array([payoff.predict(a, b) for a, b in pairs])
-    gap = np.abs(found[:, 0] - seen)[:-1]
-    covered = (found[:, 1] - 1.96 * luck <= seen) & (seen <= found[:, 2] + 1.96 * luck)
+    seen, luck = played(roster, role, pairs, [GAMES] * (len(pairs) - 1) + [AGAINST_RANDOM], game)
+    value, low, high = np.array([payoff.predict(a, b) for a, b in pairs]).T
+    gap = np.abs(value - seen)[:-1]
+    half = np.where(seen < value, value - low, high - value)[:-1]
     return Judged(
         error=float(gap.mean()),
         largest=float(gap.max()),
         luck=float(np.sqrt(2.0 / np.pi) * luck[:-1].mean()),
-        covered=float(covered[:-1].mean()),
+        covered=float((gap <= np.hypot(half, 1.96 * luck[:-1])).mean()),
         random=abs(expected_score(ratings[best.id].value, 0.0) - float(seen[-1])),
     )
 
 
 def played(
-    roster: Roster, role: str, pairs: Sequence[tuple[PolicyId, PolicyId]], game: dict[str, object]
+    roster: Roster,
+    role: str,
+    pairs: Sequence[tuple[PolicyId, PolicyId]],
+    games: Sequence[int],
+    game: dict[str, object],
 ) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.float64]]]:
-    """The mean result of each pair's first policy against the second and its standard error, from new games.
+    """The mean result of each pair's first policy against the second and its standard error, from so many new `games`.
 
-    The last pair plays `AGAINST_RANDOM`. Further sides are filled from the roster, as in rated matches.
+    Further sides are filled from the roster, as in rated matches.
     """
     spec, rng, ids = roster.spec, np.random.default_rng(77), [one.id for one in roster.entrants.snapshots]
     (zero,) = (one.id for one in roster.entrants.anchors if one.zero and one.role == role)
     every, owner = [], []
     for k, (a, b) in enumerate(pairs):
-        games, seed = AGAINST_RANDOM if k == len(pairs) - 1 else GAMES, 10**9 + 1000 * k
+        seed = 10**9 + 1000 * k
         if compares_same_role(spec):
             for share in range(SHARES):
                 others = draw_others(roster, role, rng)
-                every += fixtures(spec, (a, b), games // SHARES, seed + share, others)
+                every += fixtures(spec, (a, b), games[k] // SHARES, seed + share, others)
         else:
             shares = SHARES if len(spec.posts) > 2 else 1
             for share in range(shares):
@@ -160,7 +164,7 @@ def played(
                     if zero in (a, b)
                     else rng.choice([one for one in ids if one not in (a, b)], len(spec.posts) - 2).tolist()
                 )
-                every += fixtures(spec, (a, b, *rest), games // shares, seed + 10 * share)
+                every += fixtures(spec, (a, b, *rest), games[k] // shares, seed + 10 * share)
         owner += [k] * (len(every) - len(owner))
     names = {name for fixture in every for lineup in fixture.episodes for name in lineup}
 

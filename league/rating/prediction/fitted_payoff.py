@@ -176,12 +176,13 @@ def _cut(ledger: Ledger, growth: float, least: float) -> int:
 def _origins(ledger: Ledger, anchors: frozenset[PolicyId], roster: RosterFacts, count: int) -> Origins:
     """The origins of the first `count` policies; a parent is the nearest ancestor among them."""
     place = {policy: number for number, policy in enumerate(ledger.ids[:count])}
-    found = np.full(count, -1, dtype=np.int64)
+    found, generations = np.full(count, -1, dtype=np.int64), np.ones(count, dtype=np.int64)
     for policy, number in place.items():
         above = roster.parents.get(policy)
         while above is not None and above not in place:
             above = roster.parents.get(above)
+            generations[number] += 1
         if above is not None and above != policy:
             found[number] = place[above]
     outside = np.array([policy in anchors or policy in roster.scripted for policy in place], dtype=bool)
-    return Origins(found, outside)
+    return Origins(found, outside, generations)

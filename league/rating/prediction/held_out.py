@@ -6,7 +6,7 @@ of a held-out pair are withheld, so this is the error for pairs that never met. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from league.rating.prediction.pairs import Pairs
 from league.rating.prediction.payoff_fit import fit, path
 from league.rating.prediction.payoff_model import Origins, PayoffModel, Shape
 
-UPSETS = (0.0, 0.02, 0.05)
+UPSETS = (0.0, 0.03, 0.1)
 """The upset shares that are tried."""
 
 STEPS = (1.0, 0.5, 0.25, 0.125)
@@ -50,6 +50,11 @@ class HeldOut:
         seen = self.pairs.score
         return np.asarray(-(seen * np.log(score) + (1.0 - seen) * np.log1p(-score)))
 
+    def worth(self) -> Floats:
+        """`[n]` how many games of its own would tell as much of a pair: fewer than were played, as it may deviate."""
+        score = np.clip(self.predicted, 1e-6, 1.0 - 1e-6)
+        return np.asarray(score * (1.0 - score) / (self.deviation**2 + self.luck()))
+
     def luck(self) -> Floats:
         """`[n]` the variance that the number of held-out games alone gives their mean result."""
         score = np.clip(self.predicted, 1e-6, 1.0 - 1e-6)
@@ -66,12 +71,13 @@ def folds(pairs: Pairs) -> list[Ints]:
 def choose(pairs: Pairs, origins: Origins, most_components: int) -> tuple[Shape, list[HeldOut], list[HeldOut]]:
     """The shape that predicts held-out pairs best, its predictions, and those of one strength per policy.
 
-    Of the shapes whose mean loss exceeds the lowest by no more than two standard errors of the difference (after the
-    rule of Breiman et al. 1984, "Classification and Regression Trees", sec. 3.4.3), the one with the fewest components,
-    then the smallest upset share. An upset share is not tried further where policies are seen to lose less often than
-    it allows. Of that shape the step with the lowest loss. There are no predictions if there are few pairs.
+    First the components with the lowest loss: one too many costs little, for its prior keeps it small; one too few
+    makes all intervals too narrow. Then the smallest upset share whose loss is within a standard error of the lowest
+    (the rule of Breiman et al. 1984, "Classification and Regression Trees", sec. 3.4.3), but none where policies are
+    seen to lose less often than it allows. Then the step with the lowest loss. A pair's loss counts as many games as
+    the pair is worth to one strength per policy (`HeldOut.worth`). There are no predictions if there are few pairs.
     """
-    pairs, origins, every = _thinned(pairs, origins)
+    pairs, origins = _thinned(pairs, origins)
     if len(pairs) < FEWEST_PAIRS:
         return Shape(), [], []
     most = min(most_components, (int(np.count_nonzero(_played(pairs))) - 1) // 4)
@@ -81,31 +87,28 @@ def choose(pairs: Pairs, origins: Origins, most_components: int) -> tuple[Shape,
         for upset in UPSETS:
             for model in path(rest, origins, Shape(most, upset)):
                 found.setdefault(model.shape, []).append(predict(model, withheld.first, withheld.second, withheld))
-    shape, held = _simplest(found)
-    tried = {shape: held}
-    for step in STEPS if (origins.parents >= 0).any() else ():
-        # A random walk: over `every` generations it goes the square root of that as far.
-        thinned = replace(shape, step=step * np.sqrt(every))
-        tried[replace(shape, step=step)] = [
-            predict(fit(rest, origins, thinned), withheld.first, withheld.second, withheld) for rest, withheld in parts
+    games = np.concatenate([one.worth() for one in found[Shape()]])
+
+    def losses(shape: Shape) -> Floats:
+        return games * np.concatenate([one.losses() for one in found[shape]])
+
+    def loss(shape: Shape) -> float:
+        return float(losses(shape).sum())
+
+    allowed = [shape for shape in found if not _exceeded(found[shape], 1.0 - shape.upset / 2.0)]
+    best = min(allowed, key=loss)
+    for shape in sorted((one for one in allowed if one.components == best.components), key=lambda one: one.upset):
+        excess = losses(shape) - losses(best)
+        if excess.mean() <= excess.std() / np.sqrt(len(excess)):
+            best = shape
+            break
+    narrower = [replace(best, step=step) for step in STEPS] if (origins.parents >= 0).any() else []
+    for shape in narrower:
+        found[shape] = [
+            predict(fit(rest, origins, shape), withheld.first, withheld.second, withheld) for rest, withheld in parts
         ]
-    shape = min(tried, key=lambda shape: float(np.concatenate([one.losses() for one in tried[shape]]).mean()))
-    return shape, tried[shape], found[Shape()]
-
-
-def _simplest(found: Mapping[Shape, list[HeldOut]]) -> tuple[Shape, list[HeldOut]]:
-    """The simplest shape that is about as good as the best, as `choose` has it, and its predictions."""
-    losses = {
-        shape: np.concatenate([one.losses() for one in held])
-        for shape, held in found.items()
-        if not _exceeded(held, 1.0 - shape.upset / 2.0)
-    }
-    best = min(losses.values(), key=lambda loss: float(loss.mean()))
-    for shape in sorted(losses, key=lambda shape: (shape.components, shape.upset)):
-        excess = losses[shape] - best
-        if excess.mean() <= 2.0 * excess.std() / np.sqrt(len(excess)):
-            return shape, found[shape]
-    raise AssertionError("the best shape is within its own error")
+    shape = min((best, *narrower), key=loss)
+    return shape, found[shape], found[Shape()]
 
 
 def goodness_of(held: Sequence[HeldOut], intervals: bool = True) -> GoodnessOfFit:
@@ -179,15 +182,10 @@ def _parted(pairs: Pairs, held: Ints) -> tuple[Pairs, Pairs]:
     return pairs.where(~out), pairs.where(out)
 
 
-def _thinned(pairs: Pairs, origins: Origins) -> tuple[Pairs, Origins, int]:
-    """The pairs among at most `MOST_POLICIES` policies, every k-th, each one's nearest ancestor among those, and k."""
+def _thinned(pairs: Pairs, origins: Origins) -> tuple[Pairs, Origins]:
+    """The pairs among at most `MOST_POLICIES` policies, every k-th, and those policies' origins."""
     every = -(-pairs.count // MOST_POLICIES)
     if every == 1:
-        return pairs, origins, every
+        return pairs, origins
     kept = (np.arange(pairs.count) % every == 0) | origins.outside
-    above = origins.parents.copy()
-    for number in np.flatnonzero(kept):
-        while above[number] >= 0 and not kept[above[number]]:
-            above[number] = above[above[number]]
-    above[~kept] = -1
-    return pairs.where(kept[pairs.first] & kept[pairs.second]), Origins(above, origins.outside), every
+    return pairs.where(kept[pairs.first] & kept[pairs.second]), origins.among(kept)

@@ -3,7 +3,7 @@
 The parameters are those of the highest posterior, by penalised quasi-likelihood (Breslow and Clayton 1993, "Approximate
 Inference in Generalized Linear Mixed Models"): the deviations are integrated out by counting n games of a pair as
 n / (1 + tau^2 I), I being their information on eta (Williams 1982, "Extra-Binomial Variation in Logistic Linear
-Models"), and tau^2 makes Pearson's statistic equal its degrees of freedom.
+Models"), and tau^2 is the mean of its posterior, given Pearson's statistic.
 """
 
 from __future__ import annotations
@@ -25,13 +25,16 @@ from league.rating.prediction.payoff_model import Origins, PayoffModel, Shape, f
 STRENGTH = 11.5
 """Standard deviation of the strength of a policy without a parent, in log-odds (2000 Elo points)."""
 
-TURN = 0.25
+TURN = 0.125
 """Standard deviation of the change in a component from a policy to its child. Components are of order 1."""
 
 DEVIATION = 0.05
-"""The tau^2 that is assumed before any games, with the weight of `_ASSUMED` pairs."""
+"""The tau^2 with which a fit begins, and the size from which on deviations are rare. Beforehand every order of
+magnitude up to it is as likely: the density is proportional to exp(-tau^2 / `DEVIATION`) / tau^2."""
 
-_ASSUMED = 4.0
+_TRIED = np.geomspace(1e-7, 4.0, 80)
+"""The tau^2 over which its posterior is summed."""
+
 _ROUGH, _FINE = 1e-6, 1e-9
 """Relative changes in the log-posterior at which a fit ends."""
 
@@ -106,8 +109,8 @@ class _Problem:
         self._order = np.lexsort((columns, rows))
         self._columns = columns[self._order]
         self._starts = np.append(0, np.cumsum(np.bincount(rows, minlength=self.count)))
-        self._strength_prior = _descent_precision(origins.parents, STRENGTH, shape.step)
-        self._component_prior = _descent_precision(origins.parents, 1.0, TURN)
+        self._strength_prior = _descent_precision(origins, STRENGTH, shape.step)
+        self._component_prior = _descent_precision(origins, 1.0, TURN)
 
     def first_guess(self) -> Floats:
         """`[N, 1]` strengths from mean results, stretched, as wins over the weakest saturate."""
@@ -141,12 +144,7 @@ class _Problem:
         return PayoffModel(
             shape=replace(self.shape, components=(vectors.shape[1] - 1) // 2),
             vectors=vectors,
-            covariance=np.asarray(
-                np.linalg.inv(
-                    self._blocks(vectors, self._shared_information(vectors, deviation))
-                    + self._prior_blocks(vectors.shape[1])
-                )
-            ),
+            covariance=self._covariance(self._blocks(vectors, self._shared_information(vectors, deviation))),
             deviation=deviation,
             origins=self.origins,
             known=np.diff(self._starts) > 0,
@@ -214,12 +212,12 @@ class _Problem:
         return vectors_at(found.x)
 
     def _deviation(self, vectors: Floats, before: Floats) -> Floats:
-        """`[2]` tau^2 at which Pearson's statistic equals its degrees of freedom; before: the last estimate."""
+        """`[2]` tau^2 by kind of pair; before: the last estimate."""
         score, _ = self._score(self._log_odds(vectors))
         information = self._information(vectors, self.games)
         pearson = self.games * (self.pairs.score - score) ** 2 / (score * (1.0 - score))
         data = self._blocks(vectors, self._shared_information(vectors, before))
-        fitted = np.trace(data @ np.linalg.inv(data + self._prior_blocks(vectors.shape[1])), axis1=1, axis2=2).sum()
+        fitted = np.einsum("nab,nba->", data, self._covariance(data))
         # The degrees of freedom that the fit takes are shared by all pairs alike.
         left = max(1.0 - fitted / max(len(self.pairs), 1), 0.25)
         kinds = [self._kind == kind for kind in range(2)]
@@ -257,6 +255,28 @@ class _Problem:
         outer = (z[:, :, None] * z[:, None, :]).reshape(-1, width * width)
         return np.asarray((self._matrix(information, information) @ outer).reshape(-1, width, width))
 
+    def _covariance(self, data: Floats) -> Floats:
+        """`[N, d, d]` of each policy's vector, its opponents' given and its relatives' not.
+
+        data: `[N, d, d]` the games' information on each vector. Descent is a tree, so two passes are exact (Pearl 1988,
+        "Probabilistic Reasoning in Intelligent Systems", sec. 7.2): towards the roots, what is known of a policy's
+        descendants is added to what its own games say; back from them, a policy varies with its parent, and beyond it.
+        """
+        parents, width = self.origins.parents, data.shape[1]
+        closeness = np.r_[self.shape.step, np.full(width - 1, TURN)] ** -2.0
+        links = np.eye(width) * closeness / self.origins.generations[:, None, None]
+        precision = data + self._prior_blocks(width)
+        found, children = np.empty_like(data), _parents_first(parents)
+        found[:] = np.linalg.inv(precision)
+        for number in reversed(children):
+            above = parents[number]
+            precision[above] -= links[number] @ found[number] @ links[number]
+            found[above] = np.linalg.inv(precision[above])
+        for number in children:
+            follows = found[number] @ links[number]
+            found[number] += follows @ found[parents[number]] @ follows.T
+        return found
+
     def _prior_blocks(self, width: int) -> Floats:
         """`[N, d, d]` the diagonal of the prior's precision."""
         blocks = np.zeros((self.count, width, width))
@@ -271,30 +291,41 @@ class _Problem:
         return sparse.csr_matrix((data, self._columns, self._starts), shape=(self.count, self.count))
 
 
-def _descent_precision(parents: Ints, root: float, step: float) -> sparse.csr_matrix:
-    """`[N, N]` the inverse covariance of a random walk along descent. root, step: standard deviations."""
-    count = len(parents)
+def _descent_precision(origins: Origins, root: float, step: float) -> sparse.csr_matrix:
+    """`[N, N]` the inverse covariance of a random walk along descent.
+
+    root, step: standard deviations, of a policy without a parent and of the change in one generation.
+    """
+    parents, count = origins.parents, len(origins.parents)
     children = np.flatnonzero(parents >= 0)
-    above = parents[children]
-    weight = np.full(len(children), 1.0 / step**2)
-    diagonal = np.where(parents >= 0, 1.0 / step**2, 1.0 / root**2) + np.bincount(above, weight, count)
-    entries = np.concatenate([diagonal, -weight, -weight])
+    above, link = parents[children], 1.0 / (step**2 * origins.generations[children])
+    diagonal = np.full(count, root**-2.0)
+    diagonal[children] = link
+    diagonal += np.bincount(above, link, count)
+    entries = np.concatenate([diagonal, -link, -link])
     rows = np.concatenate([np.arange(count), children, above])
     columns = np.concatenate([np.arange(count), above, children])
     return sparse.csr_matrix((entries, (rows, columns)), shape=(count, count))
 
 
+def _parents_first(parents: Ints) -> list[int]:
+    """The policies with a parent, each after its parent. parents: `[N]`, -1 for none."""
+    depth, above = np.zeros(len(parents), dtype=np.int64), parents
+    while (above >= 0).any():
+        depth += above >= 0
+        above = np.where(above >= 0, parents[above], -1)
+    order = np.argsort(depth, kind="stable")
+    return [number for number in order.tolist() if parents[number] >= 0]
+
+
 def _excess_variance(pearson: Floats, information: Floats, left: float) -> float:
-    """tau^2 of n pairs, within [0, 4]. pearson: `[n]` their terms; left: the share of the degrees of freedom."""
-    from scipy.optimize import brentq
+    """The posterior mean of tau^2, given the terms of Pearson's statistic of n pairs.
 
-    freedom, typical = left * len(pearson) + _ASSUMED, float(information.mean()) if len(information) else 1.0
-    assumed, largest = _ASSUMED * (1.0 + DEVIATION * typical), 4.0
-
-    def excess(deviation: float) -> float:
-        found = (pearson / (1.0 + deviation * information)).sum() + assumed / (1.0 + deviation * typical)
-        return float(found - freedom)
-
-    if excess(0.0) <= 0.0:
-        return 0.0
-    return largest if excess(largest) >= 0.0 else float(brentq(excess, 0.0, largest))
+    A residual has the variance 1 + tau^2 information, of which the fit has left a share (restricted likelihood). Games
+    tell tau^2 so roughly that its most likely value is often 0; with its mean, intervals hold as often as they claim.
+    pearson, information: `[n]`; left: the share of the degrees of freedom.
+    """
+    widened = 1.0 + _TRIED[:, None] * information
+    log_density = -0.5 * (left * np.log(widened) + pearson / widened).sum(1) - _TRIED / DEVIATION
+    weight = np.exp(log_density - log_density.max())
+    return float(weight @ _TRIED / weight.sum())

@@ -12,8 +12,8 @@ that follows descent, and deviations of single pairs. Policy i against policy j,
   pair that never met as wide as pairs are found to deviate, and lets a pair with many games be told by its games. A
   policy from outside (random play, a scripted one) is of another kind than the snapshots of a run: its pairs have a
   tau of their own.
-- Priors are Gaussian. A policy lies near its parent: theta_i ~ N(theta_parent, step^2), x_ik, y_ik likewise with
-  `TURN`. One without a parent has theta ~ N(0, `STRENGTH`^2) and x, y ~ N(0, 1).
+- Priors are Gaussian. A policy lies near its parent: theta_i ~ N(theta_parent, step^2) after one generation, x_ik,
+  y_ik likewise with `TURN`. One without a parent has theta ~ N(0, `STRENGTH`^2) and x, y ~ N(0, 1).
 
 `payoff_fit` finds the parameters.
 """
@@ -47,16 +47,28 @@ class Shape:
 class Origins:
     """Where N policies come from. parents: `[N]` number of each one's parent, -1 for none.
 
-    outside: `[N]` whether it is anything but a snapshot of a learner.
+    outside: `[N]` whether it is anything but a snapshot of a learner. generations: `[N]` how many generations lie
+    between a policy and that parent: 1, or more where the parent is the nearest ancestor of those that are considered.
     """
 
     parents: Ints
     outside: Bools
+    generations: Ints
 
     @staticmethod
     def unknown(count: int) -> Origins:
         """Of policies of which nothing is known."""
-        return Origins(np.full(count, -1), np.zeros(count, dtype=bool))
+        return Origins(np.full(count, -1), np.zeros(count, dtype=bool), np.ones(count, dtype=np.int64))
+
+    def among(self, kept: Bools) -> Origins:
+        """Those of the policies `kept` `[N]`, each descending from its nearest ancestor among them."""
+        above, generations = self.parents.copy(), self.generations.copy()
+        for number in np.flatnonzero(kept):
+            while above[number] >= 0 and not kept[above[number]]:
+                generations[number] += self.generations[above[number]]
+                above[number] = self.parents[above[number]]
+        above[~kept] = -1
+        return Origins(above, self.outside, generations)
 
     def kinds(self, first: Ints, second: Ints) -> Ints:
         """`[n]` 1 for the pairs with a policy from outside, else 0. first, second: `[n]`."""
@@ -67,7 +79,7 @@ class Origins:
 class PayoffModel:
     """A fitted model of N policies, numbered as in `Pairs`, d = 1 + 2 K.
 
-    vectors: `[N, d]`: strength, then x, then y. covariance: `[N, d, d]` of each policy's vector, the others' given.
+    vectors: `[N, d]`: strength, then x, then y. covariance: `[N, d, d]` of each policy's vector, its opponents' given.
     deviation: `[2]` tau^2 by kind of pair (`Origins.kinds`). known: `[N]` who has played. first, second, effect,
     information: `[M]` of the pairs that met, the estimate of e and the information of their games on eta.
     """
@@ -139,8 +151,11 @@ class PayoffModel:
         return self.expected(*self.log_odds())[0]
 
     def upset_error(self, log_odds: Floats) -> Floats:
-        """The standard deviation of the score at eta because the upset share is not known: taken as half of it."""
-        return np.asarray(0.5 * self.shape.upset * np.abs(0.5 - expit(log_odds)))
+        """The standard deviation of the score at eta because the upset share is not known: taken as a third of it.
+
+        The shares that are tried are that coarse.
+        """
+        return np.asarray(self.shape.upset / 3.0 * np.abs(0.5 - expit(log_odds)))
 
     def interval(self, log_odds: Floats, spread: Floats) -> tuple[Floats, Floats, Floats]:
         """The expected score and its 95 % interval (low, high), each as `log_odds`. spread: as in `expected`."""

@@ -51,8 +51,9 @@ class Entrants:
 
     def latest(self, role: str) -> Snapshot | None:
         """The newest snapshot of a role's first learner: that of another may be an exploiter's."""
-        own = [snapshot for snapshot in self.snapshots if snapshot.role == role]
-        return next((snapshot for snapshot in reversed(own) if snapshot.learner == own[0].learner), None)
+        first = next((one for one in self.snapshots if one.role == role), None)
+        own = (one for one in reversed(self.snapshots) if first and (one.role, one.learner) == (role, first.learner))
+        return next(own, None)
 
     def named(self, text: str, roles: Sequence[str]) -> Snapshot:
         """The snapshot or anchor that `text` refers to: an anchor's text, a name, an id or a unique id prefix.
