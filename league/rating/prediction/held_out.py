@@ -90,7 +90,7 @@ def choose(pairs: Pairs, origins: Origins, most_components: int) -> tuple[Shape,
     games = np.concatenate([one.worth() for one in found[Shape()]])
 
     def losses(shape: Shape) -> Floats:
-        return games * np.concatenate([one.losses() for one in found[shape]])
+        return np.asarray(games * np.concatenate([one.losses() for one in found[shape]]))
 
     def loss(shape: Shape) -> float:
         return float(losses(shape).sum())
