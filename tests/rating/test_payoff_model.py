@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from league.rating.prediction.held_out import choose, goodness_of
 from league.rating.prediction.pairs import Pairs
-from league.rating.prediction.payoff_fit import STRENGTH, fit
+from league.rating.prediction.payoff_fit import STRENGTH, _Problem, fit
 from league.rating.prediction.payoff_model import Origins, Shape
 
 UNKNOWN = Origins.unknown(40)
@@ -161,3 +161,29 @@ def test_a_lineage_of_large_steps_is_not_pooled() -> None:
     pairs = played(expit(strength[:, None] - strength), 50, 6)
     shape, _, _ = choose(pairs, replace(Origins.unknown(60), parents=np.arange(-1, 59)), 4)
     assert shape.step >= 1.0
+
+
+def test_covariances_are_those_of_a_dense_inverse() -> None:
+    """Of one number per policy, whose games carry so much information, and whose relatives are not given."""
+    origins = replace(
+        Origins.unknown(7), parents=np.array([-1, 0, 1, 1, -1, 6, 4]), generations=np.array([1, 2, 1, 3, 1, 1, 1])
+    )
+    data = np.random.default_rng(8).uniform(1.0, 50.0, 7)
+    precision = np.diag(data)
+    for number, (above, generations) in enumerate(zip(origins.parents, origins.generations, strict=True)):
+        if above < 0:
+            precision[number, number] += STRENGTH**-2.0
+        else:
+            both = np.ix_([number, above], [number, above])
+            precision[both] += np.array([[1.0, -1.0], [-1.0, 1.0]]) / (0.3**2 * generations)
+    found = _Problem(played(planted(8, 7), 10, 8), origins, Shape(step=0.3))._covariance(data[:, None, None])
+    assert found[:, 0, 0] == pytest.approx(np.diag(np.linalg.inv(precision)), rel=1e-9)
+
+
+def test_what_lies_between_two_policies_counts_as_generations() -> None:
+    lineage = replace(Origins.unknown(6), parents=np.array([-1, 0, 1, 2, 3, 0]))
+    kept = lineage.among(np.array([True, False, True, False, True, True]))
+    assert kept.parents.tolist() == [-1, -1, 0, -1, 2, 0]
+    assert kept.generations[[2, 4, 5]].tolist() == [2, 2, 1]
+    again = kept.among(np.array([True, False, False, False, True, True]))
+    assert (again.parents[4], again.generations[4]) == (0, 4)
