@@ -18,7 +18,7 @@ from league.rating.prediction.pairs import Pairs
 from league.rating.prediction.payoff_fit import fit, path
 from league.rating.prediction.payoff_model import Origins, PayoffModel, Shape
 
-UPSETS = (0.0, 0.03, 0.1)
+UPSETS = (0.0, 0.02, 0.05)
 """The upset shares that are tried."""
 
 STEPS = (1.0, 0.5, 0.25, 0.125)
