@@ -24,6 +24,9 @@ UPSETS = (0.0, 0.02, 0.05)
 STEPS = (1.0, 0.5, 0.25, 0.125)
 """The steps from parent to child that are tried beside the default of `Shape`, in log-odds."""
 
+TURNS = (0.5, 0.125)
+"""The turns that are tried beside the default of `Shape`."""
+
 FEWEST_PAIRS = 30
 """With fewer pairs there is nothing to hold out: the model is Bradley-Terry with deviations of single pairs."""
 
@@ -74,19 +77,25 @@ def choose(pairs: Pairs, origins: Origins, most_components: int) -> tuple[Shape,
     First the components with the lowest loss: one too many costs little, for its prior keeps it small; one too few
     makes all intervals too narrow. Then the smallest upset share whose loss is within a standard error of the lowest
     (the rule of Breiman et al. 1984, "Classification and Regression Trees", sec. 3.4.3), but none where policies are
-    seen to lose less often than it allows. Then the step with the lowest loss. A pair's loss counts as many games as
-    the pair is worth to one strength per policy (`HeldOut.worth`). There are no predictions if there are few pairs.
+    seen to lose less often than it allows. Then the turn, with components anew, and the step, each by its loss.
+    A pair's loss counts as many games as the pair is worth to one strength per policy (`HeldOut.worth`). There are no
+    predictions if there are few pairs.
     """
     pairs, origins = _thinned(pairs, origins)
     if len(pairs) < FEWEST_PAIRS:
         return Shape(), [], []
     most = min(most_components, (int(np.count_nonzero(_played(pairs))) - 1) // 4)
     parts = [_parted(pairs, held) for held in folds(pairs)]
+    related = bool((origins.parents >= 0).any())
     found: dict[Shape, list[HeldOut]] = {}
-    for rest, withheld in parts:
-        for upset in UPSETS:
-            for model in path(rest, origins, Shape(most, upset)):
+
+    def try_components(shape: Shape) -> None:
+        for rest, withheld in parts:
+            for model in path(rest, origins, shape):
                 found.setdefault(model.shape, []).append(predict(model, withheld.first, withheld.second, withheld))
+
+    for upset in UPSETS:
+        try_components(Shape(most, upset))
     games = np.concatenate([one.worth() for one in found[Shape()]])
 
     def losses(shape: Shape) -> Floats:
@@ -102,7 +111,10 @@ def choose(pairs: Pairs, origins: Origins, most_components: int) -> tuple[Shape,
         if excess.mean() <= excess.std() / np.sqrt(len(excess)):
             best = shape
             break
-    narrower = [replace(best, step=step) for step in STEPS] if (origins.parents >= 0).any() else []
+    for turn in TURNS if related and best.components else ():
+        try_components(Shape(most, best.upset, turn=turn))
+    best = min((shape for shape in found if shape == best or shape.turn in TURNS), key=loss)
+    narrower = [replace(best, step=step) for step in STEPS] if related else []
     for shape in narrower:
         found[shape] = [
             predict(fit(rest, origins, shape), withheld.first, withheld.second, withheld) for rest, withheld in parts

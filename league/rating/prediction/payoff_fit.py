@@ -25,9 +25,6 @@ from league.rating.prediction.payoff_model import Origins, PayoffModel, Shape, f
 STRENGTH = 11.5
 """Standard deviation of the strength of a policy without a parent, in log-odds (2000 Elo points)."""
 
-TURN = 0.125
-"""Standard deviation of the change in a component from a policy to its child. Components are of order 1."""
-
 DEVIATION = 0.05
 """The tau^2 with which a fit begins, and the size from which on deviations are rare. Beforehand every order of
 magnitude up to it is as likely: the density is proportional to exp(-tau^2 / `DEVIATION`) / tau^2."""
@@ -110,7 +107,7 @@ class _Problem:
         self._columns = columns[self._order]
         self._starts = np.append(0, np.cumsum(np.bincount(rows, minlength=self.count)))
         self._strength_prior = _descent_precision(origins, STRENGTH, shape.step)
-        self._component_prior = _descent_precision(origins, 1.0, TURN)
+        self._component_prior = _descent_precision(origins, 1.0, shape.turn)
 
     def first_guess(self) -> Floats:
         """`[N, 1]` strengths from mean results, stretched, as wins over the weakest saturate."""
@@ -263,7 +260,7 @@ class _Problem:
         descendants is added to what its own games say; back from them, a policy varies with its parent, and beyond it.
         """
         parents, width = self.origins.parents, data.shape[1]
-        closeness = np.r_[self.shape.step, np.full(width - 1, TURN)] ** -2.0
+        closeness = np.r_[self.shape.step, np.full(width - 1, self.shape.turn)] ** -2.0
         links = np.eye(width) * closeness / self.origins.generations[:, None, None]
         precision = data + self._prior_blocks(width)
         found, children = np.empty_like(data), _parents_first(parents)

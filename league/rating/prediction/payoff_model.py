@@ -13,7 +13,7 @@ that follows descent, and deviations of single pairs. Policy i against policy j,
   policy from outside (random play, a scripted one) is of another kind than the snapshots of a run: its pairs have a
   tau of their own.
 - Priors are Gaussian. A policy lies near its parent: theta_i ~ N(theta_parent, step^2) after one generation, x_ik,
-  y_ik likewise with `TURN`. One without a parent has theta ~ N(0, `STRENGTH`^2) and x, y ~ N(0, 1).
+  y_ik likewise with `turn`. One without a parent has theta ~ N(0, `STRENGTH`^2) and x, y ~ N(0, 1).
 
 `payoff_fit` finds the parameters.
 """
@@ -35,12 +35,14 @@ class Shape:
     """What the model has beside strength: the number of cyclic components, and the upset share in [0, 1).
 
     step: standard deviation of the change in strength from a policy to its child, in log-odds. The wide default leaves
-    strength to the games; a narrow one pools the games of a slowly changing lineage.
+    strength to the games; a narrow one pools the games of a slowly changing lineage. turn: likewise of the change in a
+    component; components are of order 1.
     """
 
     components: int = 0
     upset: float = 0.0
     step: float = 2.0
+    turn: float = 0.25
 
 
 @dataclass(frozen=True, slots=True)
