@@ -71,7 +71,7 @@ def test_a_transitive_payoff_needs_no_components_and_a_cyclic_one_gets_its_own()
 
 
 def test_an_upset_share_is_found_where_scores_saturate() -> None:
-    shape, _, _ = choose(played(planted(2, upset=0.06), 200, 2), UNKNOWN, 4)
+    shape, _, _ = choose(played(planted(2, upset=0.1), 200, 2), UNKNOWN, 4)
     assert shape.upset > 0.0
     found = [choose(played(planted(seed), 200, seed), UNKNOWN, 4)[0].upset for seed in range(2, 7)]
     assert found.count(0.0) >= 4
