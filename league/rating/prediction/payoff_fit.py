@@ -44,8 +44,8 @@ def fit(
 ) -> PayoffModel:
     """Fit the model.
 
-    known: a model of the same shape, of which only the policies `fresh` are fitted, with the others held fixed. Raises
-    RatingError if the fit does not converge.
+    known: a model with as many components, from which the fit begins. fresh: only these policies are fitted, with the
+    others held fixed; by default all. Raises RatingError if the fit does not converge.
     """
     return path(pairs, origins, shape, known, fresh)[-1]
 
@@ -71,6 +71,9 @@ def _blas() -> ThreadpoolController:
 
 def _path(problem: _Problem, most: int, known: PayoffModel | None, fresh: Ints | None) -> list[PayoffModel]:
     """`path` with up to `most` components."""
+    everybody = np.ones(problem.count, dtype=bool)
+    if known is not None and fresh is None:
+        return [problem.solve(known.vectors, known.deviation, everybody, (_ROUGH,))]
     if known is not None:
         free = np.zeros(problem.count, dtype=bool)
         free[fresh] = True
@@ -88,7 +91,7 @@ def _path(problem: _Problem, most: int, known: PayoffModel | None, fresh: Ints |
             vectors = problem.grown(vectors, found[-1].effect)
         # A model that only begins the next one need not be exact.
         rounds = (_ROUGH, _FINE) if components == most else (_ROUGH,)
-        found.append(problem.solve(vectors, deviation, np.ones(problem.count, dtype=bool), rounds))
+        found.append(problem.solve(vectors, deviation, everybody, rounds))
         vectors, deviation = found[-1].vectors, found[-1].deviation
     return found
 

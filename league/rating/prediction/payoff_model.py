@@ -42,7 +42,7 @@ class Shape:
     components: int = 0
     upset: float = 0.0
     step: float = 2.0
-    turn: float = 0.25
+    turn: float = 0.125
 
 
 @dataclass(frozen=True, slots=True)
