@@ -26,7 +26,7 @@ _CERTAIN = 1e-6
 class MeloSettings(Settings):
     """Settings of the rating by multidimensional Elo."""
 
-    components: int = Field(default=4, ge=0, le=8)
+    components: int = Field(default=6, ge=0, le=8)
     """The most cyclic components of the payoff model; how many there are is decided on held-out pairs."""
 
 

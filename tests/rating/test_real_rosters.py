@@ -14,7 +14,7 @@ from league.rating.prediction.held_out import choose
 from league.rating.prediction.pairs import Pairs
 from league.rating.prediction.payoff_fit import fit
 
-COMPONENTS, LEDGERS = 4, 20
+COMPONENTS, LEDGERS = 6, 20
 
 
 def judged(roster: RealRoster, pairs: Pairs, luck: Floats) -> tuple[float, float]:

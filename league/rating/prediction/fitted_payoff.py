@@ -15,15 +15,14 @@ from league.rating.prediction.payoff_fit import fit
 from league.rating.prediction.payoff_model import Origins, PayoffModel, Shape
 from league.records import PolicyId
 
-MOST_COMPONENTS = 4
+MOST_COMPONENTS = 6
 """The most cyclic components unless told otherwise."""
 
-SHAPE_GROWTH, FIT_GROWTH = 1.5, 1.05
-"""By what factor the number of policies grows until the shape is chosen again, and until all policies are fitted again.
-In between, only newcomers are fitted."""
+GROWTH = 1.5
+"""By what factor the number of policies grows until the shape is chosen again, and the model is fitted anew."""
 
-_SHAPE_SHARE, _FIT_SHARE = 0.4, 0.8
-"""The least share of all matches that the choice of the shape and a fit have to be based on."""
+_LEAST_SHARE = 0.4
+"""The least share of all matches that these have to be based on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,10 +72,10 @@ def fitted_payoff(
 ) -> FittedPayoff:
     """The payoff model of the whole ledger. Raises RatingError for one-sided games and where a fit fails.
 
-    A pure function of its arguments. So that a growing run need not fit everything for each newcomer, the shape is
-    chosen from the results among the policies up to a mark, and likewise the vectors; marks are numbers of policies
-    that grow by `SHAPE_GROWTH` and `FIT_GROWTH`. Later newcomers are fitted with the others held fixed. Where the
-    results up to a mark are too small a share of all, all are used.
+    A pure function of its arguments. So that a growing run need not do everything again for each newcomer, the shape is
+    chosen, and the model is fitted anew, from the results among the policies up to a mark: a number of policies that
+    grows by `GROWTH`. The fit to all results begins there. Where the results up to the mark are too small a share of
+    all, all are used.
     """
     require_opponents(ledger)
     key = (FittedPayoff, most_components, anchors)
@@ -94,23 +93,17 @@ def fitted_payoff(
     met = Pairs.of(ledger, fading=True) if fading else pairs
     before = cached if isinstance(cached, _Fits) else None
 
-    cut = _cut(ledger, SHAPE_GROWTH, _SHAPE_SHARE)
-    if before is not None and before.shape_cut == cut != len(ledger):
-        shape, goodness = before.fitted.model.shape, before.fitted.goodness
+    cut = _cut(ledger)
+    if before is not None and before.cut == cut != len(ledger):
+        base, goodness = before.base, before.fitted.goodness
     else:
         until = Pairs.of(ledger, cut, fading) if cut < len(ledger) else met
-        shape, goodness = _choose(until, _origins(ledger, anchors, roster, until.count), most_components)
-
-    shape_cut, cut = cut, _cut(ledger, FIT_GROWTH, _FIT_SHARE)
-    if before is not None and before.base_cut == cut != len(ledger) and before.base.shape == shape:
-        base = before.base
-    else:
-        until = Pairs.of(ledger, cut, fading) if cut < len(ledger) else met
-        base = fit(until, _origins(ledger, anchors, roster, until.count), shape)
+        origins = _origins(ledger, anchors, roster, until.count)
+        shape, goodness = _choose(until, origins, most_components)
+        base = fit(until, origins, shape)
     model = base
     if cut < len(ledger):
-        fresh = np.flatnonzero(~np.pad(base.known, (0, len(ledger.ids) - len(base.known))))
-        model = fit(met, _origins(ledger, anchors, roster, pairs.count), shape, known=base, fresh=fresh)
+        model = fit(met, _origins(ledger, anchors, roster, pairs.count), base.shape, base)
     zero = np.array([policy in anchors for policy in ledger.ids], dtype=bool)
     fitted = FittedPayoff(
         ids=tuple(ledger.ids),
@@ -121,17 +114,16 @@ def fitted_payoff(
         faces=faces | faces.T,
         zero=zero,
     )
-    ledger.cache[key] = _Fits(rows=len(ledger), shape_cut=shape_cut, base_cut=cut, base=base, fitted=fitted)
+    ledger.cache[key] = _Fits(rows=len(ledger), cut=cut, base=base, fitted=fitted)
     return fitted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Fits:
-    """What the last call found, for the next one: up to which row the shape and the base are based on."""
+    """What the last call found, for the next one. cut: the row before which are the results that `base` is based on."""
 
     rows: int
-    shape_cut: int
-    base_cut: int
+    cut: int
     base: PayoffModel
     fitted: FittedPayoff
 
@@ -158,17 +150,17 @@ def _highest(model: PayoffModel, zero: Bools) -> float | None:
     return float(np.maximum(score, 1.0 - score).max())
 
 
-def _cut(ledger: Ledger, growth: float, least: float) -> int:
+def _cut(ledger: Ledger) -> int:
     """The row before which only policies up to the last mark have played; all rows if those are too few."""
     mark = 1
-    while (grown := max(mark + 1, int(mark * growth))) <= len(ledger.ids):
+    while (grown := max(mark + 1, int(mark * GROWTH))) <= len(ledger.ids):
         mark = grown
     begin = 0
     for _, members, _ in ledger.chunks():
         fresh = (members >= mark).any(1)
         if fresh.any():
             begin += int(fresh.argmax())
-            return begin if begin >= least * len(ledger) else len(ledger)
+            return begin if begin >= _LEAST_SHARE * len(ledger) else len(ledger)
         begin += len(members)
     return len(ledger)
 

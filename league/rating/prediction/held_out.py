@@ -104,9 +104,7 @@ def choose(pairs: Pairs, origins: Origins, most_components: int) -> tuple[Shape,
         return _Candidate(models, held)
 
     def changed(one: _Candidate, shape: Shape) -> _Candidate:
-        return candidate(
-            [fit(rest, origins, shape, known=model) for model, (rest, _) in zip(one.models, parts, strict=True)]
-        )
+        return candidate([fit(rest, origins, shape, model) for model, (rest, _) in zip(one.models, parts, strict=True)])
 
     def losses(one: _Candidate) -> Floats:
         return np.asarray(games * np.concatenate([held.losses() for held in one.held]))

@@ -18,7 +18,7 @@ from scipy.special import expit
 from threadpoolctl import ThreadpoolController
 
 from league.errors import RatingError
-from league.rating.ledger import Bools, Floats, Ints
+from league.rating.ledger import Floats, Ints
 from league.rating.prediction.pairs import Pairs
 from league.rating.prediction.payoff_model import Origins, PayoffModel, Shape, features_of
 
@@ -39,28 +39,27 @@ _CERTAIN = 1e-9
 _NEWTON_STEPS = 8
 
 
-def fit(
-    pairs: Pairs, origins: Origins, shape: Shape, known: PayoffModel | None = None, fresh: Ints | None = None
-) -> PayoffModel:
-    """Fit the model.
+def fit(pairs: Pairs, origins: Origins, shape: Shape, start: PayoffModel | None = None) -> PayoffModel:
+    """Fit the model. Raises RatingError if the fit does not converge.
 
-    known: a model with as many components, from which the fit begins. fresh: only these policies are fitted, with the
-    others held fixed; by default all. Raises RatingError if the fit does not converge.
+    start: a fitted model with as many components, from which the fit begins; several times faster than anew. It may be
+    of other results, and of fewer policies: the others begin at their parents.
     """
-    return path(pairs, origins, shape, known, fresh)[-1]
+    if start is None:
+        return path(pairs, origins, shape)[-1]
+    with _blas().limit(limits=1):
+        return _Problem(pairs, origins, shape).solve(_extended(start.vectors, origins), start.deviation, (_ROUGH,))
 
 
-def path(
-    pairs: Pairs, origins: Origins, shape: Shape, known: PayoffModel | None = None, fresh: Ints | None = None
-) -> list[PayoffModel]:
+def path(pairs: Pairs, origins: Origins, shape: Shape) -> list[PayoffModel]:
     """The models with 0, 1, … `shape.components` components, each grown from the one before; see `fit`.
 
-    A new component begins at the largest cyclic part of the deviations. With `known` there is only the last model.
+    A new component begins at the largest cyclic part of the deviations.
     """
     # Vectors of a few hundred numbers gain nothing from threads; where another job holds a core, BLAS threads that wait
     # for each other make the fit forty times slower.
     with _blas().limit(limits=1):
-        return _path(_Problem(pairs, origins, shape), shape.components, known, fresh)
+        return _path(_Problem(pairs, origins, shape), shape.components)
 
 
 @cache
@@ -69,21 +68,8 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _path(problem: _Problem, most: int, known: PayoffModel | None, fresh: Ints | None) -> list[PayoffModel]:
+def _path(problem: _Problem, most: int) -> list[PayoffModel]:
     """`path` with up to `most` components."""
-    everybody = np.ones(problem.count, dtype=bool)
-    if known is not None and fresh is None:
-        return [problem.solve(known.vectors, known.deviation, everybody, (_ROUGH,))]
-    if known is not None:
-        free = np.zeros(problem.count, dtype=bool)
-        free[fresh] = True
-        vectors = np.concatenate(
-            [known.vectors, np.zeros((problem.count - len(known.vectors), known.vectors.shape[1]))]
-        )
-        for number in np.flatnonzero(free):
-            if (parent := problem.origins.parents[number]) >= 0:
-                vectors[number] = vectors[parent]
-        return [problem.solve(vectors, known.deviation, free, (_FINE,))]
     found: list[PayoffModel] = []
     vectors, deviation = problem.first_guess(), np.full(2, DEVIATION)
     for components in range(most + 1):
@@ -91,9 +77,19 @@ def _path(problem: _Problem, most: int, known: PayoffModel | None, fresh: Ints |
             vectors = problem.grown(vectors, found[-1].effect)
         # A model that only begins the next one need not be exact.
         rounds = (_ROUGH, _FINE) if components == most else (_ROUGH,)
-        found.append(problem.solve(vectors, deviation, everybody, rounds))
+        found.append(problem.solve(vectors, deviation, rounds))
         vectors, deviation = found[-1].vectors, found[-1].deviation
     return found
+
+
+def _extended(vectors: Floats, origins: Origins) -> Floats:
+    """`[N, d]` the vectors of the first policies, and for each later one its parent's; 0 without a parent."""
+    known, parents = len(vectors), origins.parents
+    vectors = np.concatenate([vectors, np.zeros((len(parents) - known, vectors.shape[1]))])
+    for number in range(known, len(parents)):
+        if parents[number] >= 0:
+            vectors[number] = vectors[parents[number]]
+    return vectors
 
 
 class _Problem:
@@ -134,12 +130,12 @@ class _Problem:
         k = (vectors.shape[1] - 1) // 2
         return np.column_stack([vectors[:, : 1 + k], scale * x, vectors[:, 1 + k :], scale * y])
 
-    def solve(self, vectors: Floats, deviation: Floats, free: Bools, rounds: tuple[float, ...]) -> PayoffModel:
-        """The maximum from a start. free: `[N]` who may change. rounds: tolerances; tau^2 is estimated after each."""
+    def solve(self, vectors: Floats, deviation: Floats, rounds: tuple[float, ...]) -> PayoffModel:
+        """The maximum from a start. rounds: tolerances; tau^2 is estimated after each."""
         for tolerance in rounds:
             weight = self.games / (1.0 + deviation[self._kind] * self._information(vectors, self.games))
-            vectors = self._maximise(vectors, weight, free, tolerance) if free.any() else vectors
-            deviation = self._deviation(vectors, deviation) if free.all() else deviation
+            vectors = self._maximise(vectors, weight, tolerance)
+            deviation = self._deviation(vectors, deviation)
         effect, information = self._effects(vectors, deviation[self._kind])
         return PayoffModel(
             shape=replace(self.shape, components=(vectors.shape[1] - 1) // 2),
@@ -170,7 +166,7 @@ class _Problem:
         score, slope = self._score(eta + effect)
         return effect, self.games * slope**2 / (score * (1.0 - score))
 
-    def _maximise(self, start: Floats, weight: Floats, free: Bools, tolerance: float) -> Floats:
+    def _maximise(self, start: Floats, weight: Floats, tolerance: float) -> Floats:
         """The vectors of the highest posterior, `weight` `[M]` games of each pair counting.
 
         Quasi-Newton steps in coordinates in which each policy's own information is the identity.
@@ -179,13 +175,11 @@ class _Problem:
         # A lower bound keeps the coordinates of policies that win all their games from being stretched.
         information = weight * np.maximum(self._information(start, np.ones(len(weight))), 0.02)
         blocks = self._blocks(start, information) + self._prior_blocks(width)
-        basis = np.linalg.inv(np.linalg.cholesky(blocks[free]))
+        basis = np.linalg.inv(np.linalg.cholesky(blocks))
         pairs, upset = self.pairs, self.shape.upset
 
         def vectors_at(point: Floats) -> Floats:
-            vectors = start.copy()
-            vectors[free] = np.einsum("nba,nb->na", basis, point.reshape(-1, width))
-            return vectors
+            return np.asarray(np.einsum("nba,nb->na", basis, point.reshape(-1, width)))
 
         def loss(point: Floats) -> tuple[float, Floats]:
             vectors = vectors_at(point)
@@ -197,9 +191,9 @@ class _Problem:
             drag = np.column_stack([self._strength_prior @ vectors[:, :1], self._component_prior @ vectors[:, 1:]])
             gradient = gradient - drag
             value = float(likelihood - 0.5 * (vectors * drag).sum())
-            return -value, -np.einsum("nab,nb->na", basis, gradient[free]).ravel()
+            return -value, -np.einsum("nab,nb->na", basis, gradient).ravel()
 
-        begin = np.linalg.solve(basis.transpose(0, 2, 1), start[free][:, :, None]).ravel()
+        begin = np.linalg.solve(basis.transpose(0, 2, 1), start[:, :, None]).ravel()
         found = minimize(
             loss,
             begin,
