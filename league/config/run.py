@@ -41,6 +41,8 @@ def _why_not_varied(place: str, name: str, ends: Sequence[float], algorithm: Alg
         return f"not a number set in [algorithm] that can vary by learner{right}"
     if name in ("magnet", "magnet_end") and place == "matchmaking" and not values["magnet"]:
         return "there is no magnet to vary: algorithm.magnet must begin above 0"
+    if name == "average":
+        return "the share of training over which weights are averaged is the same for all learners"
     try:
         for end in ends:
             type(algorithm).model_validate(values | {name: end})

@@ -123,7 +123,7 @@ class Learner(ABC, Generic[SettingsT]):
 
     def frozen(self) -> NeuralPolicy:
         """A copy of the current policy as a snapshot plays it; later updates do not change it."""
-        return NeuralPolicy(self.role.name, self._copy_of_actor())
+        return NeuralPolicy(self.role.name, self._copy(self.actor))
 
     def anew(self) -> Self:
         """A new learner such as this one was before any training."""
@@ -236,9 +236,9 @@ class Learner(ABC, Generic[SettingsT]):
     def _build(self, network: NetworkSettings, generator: torch.Generator) -> None:
         """Create everything beside the actor. generator: from which initial weights are drawn."""
 
-    def _copy_of_actor(self) -> Network:
-        copy = Network(self.actor.spec, self.actor_gain, torch.Generator())
-        copy.load_state_dict(self.actor.state_dict())
+    def _copy(self, network: Network) -> Network:
+        copy = Network(network.spec, self.actor_gain, torch.Generator())
+        copy.load_state_dict(network.state_dict())
         return copy.to(self.device)
 
     def _parameter_groups(self) -> list[dict[str, object]]:

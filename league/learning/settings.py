@@ -74,6 +74,10 @@ class ActorCriticSettings(AlgorithmSettings):
     entropy_half_steps: PositiveInt | None = None
     """Let the weight fall as 1 / (1 + steps / this) instead: to a half after so many agent-steps, a third after twice
     as many, and so on, but not below `entropy_end`. It suits runs of any length."""
+    log_barrier: float = Field(0.0, ge=0)
+    """Initial weight of the log-barrier, a penalty on KL(uniform || policy) (Agarwal et al. 2021, JMLR 22:98), annealed
+    in the same proportion as `entropy`. It keeps actions from dying out: the entropy bonus hardly moves an action whose
+    probability is near 0."""
     magnet: float = Field(0.0, ge=0)
     """Initial weight of the KL penalty that pulls the policy towards its magnet, a slower copy of itself (magnetic
     mirror descent, Sokota et al. 2023, arXiv:2206.05825, eq. 7); 0: no magnet, unless `magnet_end` is above 0."""
@@ -85,6 +89,9 @@ class ActorCriticSettings(AlgorithmSettings):
     """Rate at which the magnet follows the policy after each update (Polyak averaging); 0: it never moves."""
     magnet_every: PositiveInt | None = None
     """Copy the policy into the magnet once in this many updates, instead of following it at `magnet_rate`."""
+    average: float = Field(0.0, ge=0, lt=1)
+    """Share of a learner's training so far over which the weights of its snapshots are averaged, later weights counting
+    more; 0: a snapshot is the policy of the moment. Gradients are noisy, and their noise cancels in the average."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Precision of the update's passes through the networks; weights, losses and statistics are always float32. auto:
     bfloat16 on CPUs with instructions for it, where it is faster (`league bench` measures both), else float32. What a

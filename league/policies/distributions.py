@@ -122,6 +122,25 @@ def kl(space: ActionSpace, given: Tensor, other: Tensor) -> Tensor:
     return (width - spread + scaled - 0.5).sum(-1)
 
 
+def kl_from_uniform(space: ActionSpace, given: Tensor) -> Tensor:
+    """`[N]`: the Kullback-Leibler divergence from random play to `given`, in nats.
+
+    Of one of n: -log n - the mean log-probability of the n legal actions. Of a squashed Gaussian: a uniform number u in
+    (-1, 1) is the squashing of atanh u, whose mean is 0 and whose variance is pi^2 / 12, and the mean of
+    log(1 - u^2) is 2 log 2 - 2.
+    """
+    if isinstance(space, Discrete):
+        return _kl_from_uniform(given)
+    if isinstance(space, MultiDiscrete):
+        return torch.stack([_kl_from_uniform(one) for one in space.parts(given) if one is not None]).sum(0)
+    mean, spread = given.chunk(2, -1)
+    flat = spread == UNIFORM
+    narrow = torch.where(flat, 0.0, spread)
+    squared = (math.pi**2 / 12 + mean.square()) / (2 * (2 * narrow).exp())
+    found = squared + narrow + 0.5 * math.log(2 * math.pi) + math.log(2.0) - 2.0
+    return torch.where(flat, 0.0, found).sum(-1)
+
+
 def random_play(space: ActionSpace, rows: int, device: torch.device) -> Tensor:
     """`[rows, W]`, the outputs of a policy that takes every legal action with equal probability."""
     output = torch.zeros((rows, space.width), device=device)
@@ -138,6 +157,12 @@ def _entropy(log_probs: Tensor) -> Tensor:
 def _kl(given: Tensor, other: Tensor) -> Tensor:
     # If an action is illegal in both, the difference must be 0, however low both log-probabilities are.
     return (given.exp() * (given.clamp(min=-1e4) - other.clamp(min=-1e4))).sum(-1)
+
+
+def _kl_from_uniform(log_probs: Tensor) -> Tensor:
+    legal = log_probs > -1e4
+    count = legal.sum(-1)
+    return -torch.where(legal, log_probs, 0.0).sum(-1) / count - count.log()
 
 
 def _hermite(count: int) -> tuple[list[float], list[float]]:

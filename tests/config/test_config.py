@@ -229,6 +229,10 @@ def test_a_setting_of_another_kind_is_recognised():
             "[matchmaking]\nkind = 'pbt'\nranges = {magnet = [0.1, 1.0]}",
             "'matchmaking.ranges.magnet': there is no magnet to vary: algorithm.magnet must begin above 0",
         ),
+        (
+            "[matchmaking]\nkind = 'pbt'\nranges = {average = [0.1, 0.5]}",
+            "'matchmaking.ranges.average': the share of training over which weights are averaged is the same for all",
+        ),
         ("[population]\nspread = {epochs = [1, 2]}", "'population.spread.epochs': not a number set in [algorithm]"),
         ("[population]\nspread = {target_kl = [0.01, 0.1]}", "'population.spread.target_kl': not a number set in"),
         (

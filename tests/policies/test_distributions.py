@@ -17,7 +17,16 @@ from torch.distributions import (
 )
 
 from league.games.actions import ActionSpace, Box, Discrete, MultiDiscrete, from_json
-from league.policies.distributions import UNIFORM, choose, distribution, entropy, kl, log_prob, random_play
+from league.policies.distributions import (
+    UNIFORM,
+    choose,
+    distribution,
+    entropy,
+    kl,
+    kl_from_uniform,
+    log_prob,
+    random_play,
+)
 
 BOX = Box((-1.0, 0.0, -3.0), (1.0, 2.0, 5.0))
 SPACES: list[ActionSpace] = [Discrete(5), MultiDiscrete((3, 2, 4)), BOX]
@@ -77,6 +86,25 @@ def test_the_density_of_a_box_integrates_to_one() -> None:
     points = torch.linspace(-2 + 1e-4, 3 - 1e-4, 50_001)[:, None]
     density = log_prob(line, given.expand(len(points), -1), points).exp()
     assert float(torch.trapezoid(density, points[:, 0])) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_kl_from_random_play_is_the_mean_difference_of_log_probabilities_in_random_play() -> None:
+    for space in SPACES:
+        given = distribution(space, 0.7 * said(space, 4, seed=3), None)
+        uniform = distribution(space, random_play(space, 4, given.device), None)
+        many, flat = (one.repeat_interleave(100_000, 0) for one in (given, uniform))
+        action = choose(space, flat, draws(space, len(flat)))
+        found = (log_prob(space, flat, action) - log_prob(space, many, action)).view(4, -1)
+        error = 5 * found.std(1) / math.sqrt(100_000) + 0.01
+        assert bool(((kl_from_uniform(space, given) - found.mean(1)).abs() < error).all()), space
+        torch.testing.assert_close(kl_from_uniform(space, uniform), torch.zeros(4), atol=1e-6, rtol=0)
+
+
+def test_kl_from_random_play_counts_legal_actions_only() -> None:
+    mask = torch.tensor([[True, False, True, False, False]])
+    given = distribution(Discrete(5), torch.tensor([[0.0, 9.0, math.log(3.0), 1.0, 2.0]]), mask)
+    right = -math.log(2.0) - (math.log(0.25) + math.log(0.75)) / 2
+    assert float(kl_from_uniform(Discrete(5), given)) == pytest.approx(right, abs=1e-6)
 
 
 def test_entropy_is_the_mean_of_minus_the_log_probability() -> None:

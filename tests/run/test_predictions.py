@@ -45,7 +45,8 @@ class Case:
 
     Where others sit beside the two, they are drawn from the history, which grows after the two have met. Where scores
     against random play are far from 1, as in poker, it takes ten thousand games to know one to 0.01. A busy machine
-    plays fewer rated games.
+    plays fewer rated games. `random` is for each seed, where a best snapshot that is new has few games; the median of
+    the three seeds of the default run is within 0.01.
     """
 
     name: str
@@ -53,7 +54,7 @@ class Case:
     config: str = ""
     error: float = 0.03
     largest: float = 0.12
-    random: float = 0.01
+    random: float = 0.02
 
 
 CASES = (

@@ -46,7 +46,7 @@ class Phases:
 @pytest.mark.parametrize(
     "changes",
     [
-        ("network.normalise_observations=true", "algorithm.magnet=0.1"),
+        ("network.normalise_observations=true", "algorithm.magnet=0.1", "algorithm.average=0.3"),
         ("algorithm.kind=qmix", "algorithm.warmup=100", "algorithm.epsilon_steps=1000", "population.spread={}"),
     ],
 )

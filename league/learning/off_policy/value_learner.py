@@ -255,7 +255,7 @@ class ValueLearner(Learner[ReplayT]):
         settings = self.settings
         self.layout = SideLayout.of(self.game, self.role, self.device)
         self.mixer = self._new_mixer(generator).to(self.device)
-        self.target = self._copy_of_actor().requires_grad_(False)
+        self.target = self._copy(self.actor).requires_grad_(False)
         self.target_mixer = self._new_mixer(torch.Generator()).to(self.device).requires_grad_(False)
         self.target_mixer.load_state_dict(self.mixer.state_dict())
         if self.layout.has_seat.shape[1] == 1:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from typing_extensions import TypeVar
 
 from league.events import Tick
-from league.learning.learner import SINGLE_THREAD, Learner, TrainingInput, UpdateResult, with_prefix
+from league.learning.learner import SINGLE_THREAD, Learner, TrainingInput, UpdateResult, move_towards, with_prefix
 from league.learning.on_policy.batch import Batch
 from league.learning.on_policy.update import Objective, TrainState, make_batch, update
 from league.learning.on_policy.value_statistics import ValueStatistics
@@ -28,7 +28,8 @@ ActorCriticT = TypeVar("ActorCriticT", bound=ActorCriticSettings, covariant=True
 class ActorCritic(Learner[ActorCriticT]):
     """A learner with a critic. A subclass declares its objective, and the shape of what its critic sees.
 
-    values: running statistics of the value targets. magnet, magnet_age: see `TrainState`.
+    values: running statistics of the value targets. magnet, magnet_age: see `TrainState`. average: the actor with
+    averaged weights, which is what snapshots are; None: they are the actor itself.
     """
 
     actor_gain = 0.01
@@ -36,6 +37,11 @@ class ActorCritic(Learner[ActorCriticT]):
     values: ValueStatistics
     magnet: Network | None
     magnet_age: int
+    average: Network | None
+
+    def frozen(self) -> NeuralPolicy:
+        """See `Learner.frozen`; with `average` set, its weights are averages."""
+        return super().frozen() if self.average is None else NeuralPolicy(self.role.name, self._copy(self.average))
 
     @abstractmethod
     def objective(self) -> Objective:
@@ -77,6 +83,10 @@ class ActorCritic(Learner[ActorCriticT]):
         if len(batch):
             # Only now: during an update networks must normalise as they did when the batch was played.
             self.update_moments({"actor": batch.decisions.obs, "critic": batch.critic_inputs})
+        if self.average is not None and self.age > 0:
+            # An average over a fixed share of all updates, however long the run (Shamir & Zhang 2013, "Stochastic
+            # Gradient Descent for Non-smooth Optimization", sec. 4: polynomial-decay averaging).
+            move_towards(self.average, self.actor, min(len(batch) / (self.settings.average * self.age), 1.0))
         return metrics
 
     def state(self) -> TrainState:
@@ -99,7 +109,8 @@ class ActorCritic(Learner[ActorCriticT]):
     def networks(self) -> dict[str, nn.Module]:
         """See `Learner.networks`."""
         found: dict[str, nn.Module] = {"actor": self.actor, "critic": self.critic}
-        return found | ({"magnet": self.magnet} if self.magnet is not None else {})
+        slow = {"magnet": self.magnet, "average": self.average}
+        return found | {name: network for name, network in slow.items() if network is not None}
 
     def parameters(self) -> list[Tensor]:
         """The actor's and the critic's."""
@@ -110,6 +121,11 @@ class ActorCritic(Learner[ActorCriticT]):
         settings = self.settings
         half = settings.entropy_half_steps
         return annealed(settings.entropy, settings.entropy_end, settings.entropy_steps, self.age, half)
+
+    def barrier_weight(self) -> float:
+        """The log-barrier's current weight, annealed in the same proportion as that of the entropy bonus."""
+        settings = self.settings
+        return settings.log_barrier * (self.entropy_weight() / settings.entropy if settings.entropy else 1.0)
 
     def half_precision(self) -> bool:
         """See `Learner.half_precision`."""
@@ -133,10 +149,11 @@ class ActorCritic(Learner[ActorCriticT]):
         self.magnet_age = int(tensors.get("magnet_age", torch.tensor(0)))
 
     def initialise_from(self, policy: NeuralPolicy) -> None:
-        """See `Learner.initialise_from`; the magnet begins as a copy of that policy, too."""
+        """See `Learner.initialise_from`; magnet and average begin as copies of that policy, too."""
         super().initialise_from(policy)
-        if self.magnet is not None:
-            self.magnet.load_state_dict(self.actor.state_dict())
+        for network in (self.magnet, self.average):
+            if network is not None:
+                network.load_state_dict(self.actor.state_dict())
 
     def _critic_shape(self) -> tuple[tuple[int, ...], int]:
         """Shape of the critic's inputs (by default the global state, where the game has one), and its outputs."""
@@ -160,7 +177,8 @@ class ActorCritic(Learner[ActorCriticT]):
         self.magnet, self.magnet_age = None, 0
         settings = self.settings
         if settings.magnet > 0 or (settings.magnet_end or 0.0) > 0:
-            self.magnet = self._copy_of_actor().requires_grad_(False)
+            self.magnet = self._copy(self.actor).requires_grad_(False)
+        self.average = self._copy(self.actor).requires_grad_(False) if settings.average > 0 else None
 
     def _parameter_groups(self) -> list[dict[str, object]]:
         return [{"params": list(self.actor.parameters())}, {"params": list(self.critic.parameters())}]

@@ -60,6 +60,7 @@ class Coma(ActorCritic[ComaSettings]):
             half_precision=self.half_precision(),
             learning_rate=self.learning_rate(),
             entropy_weight=self.entropy_weight(),
+            barrier_weight=self.barrier_weight(),
             magnet_weight=self.magnet_weight(),
             clip=_CLIP,
             target_kl=None,

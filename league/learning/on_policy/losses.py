@@ -73,6 +73,17 @@ def entropy(space: ActionSpace, policy: Tensor) -> Tensor:
     return distributions.entropy(space, policy)
 
 
+def log_barrier(space: ActionSpace, policy: Tensor) -> Tensor:
+    """KL(uniform ‖ π), `[n]` (Agarwal et al. 2021, "On the Theory of Policy Gradient Methods", log-barrier).
+
+    The gradient of the entropy vanishes with the probability of an action; that of the barrier does not: it is π - 1/n
+    for the logits of n legal actions. So an action that seemed bad goes on being tried.
+
+    policy: `[n, W]`, as `distributions.distribution` gives it.
+    """
+    return distributions.kl_from_uniform(space, policy)
+
+
 def magnet_kl(space: ActionSpace, policy: Tensor, magnet: Tensor) -> Tensor:
     """KL(π ‖ π_magnet), `[n]`: magnetic mirror descent's regulariser (Sokota et al. 2023, arXiv:2206.05825, eq. 7).
 

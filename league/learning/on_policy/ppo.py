@@ -47,6 +47,7 @@ class Ppo(ActorCritic[PpoT]):
             half_precision=self.half_precision(),
             learning_rate=self.learning_rate(),
             entropy_weight=self.entropy_weight(),
+            barrier_weight=self.barrier_weight(),
             magnet_weight=self.magnet_weight(),
             clip=settings.clip,
             target_kl=settings.target_kl,

@@ -2,7 +2,7 @@
 
 `make_batch`  evaluates the critic along each seat's own decisions and turns its values into advantages and targets.
 `update`      passes over the batch in shuffled minibatches and takes a gradient step on each.
-`_gradients`  is the loss of some decisions of a minibatch: policy loss + value loss - entropy bonus + magnet.
+`_gradients`  is the loss of some decisions of a minibatch: policy loss + value loss - entropy bonus + barrier + magnet.
 
 What differs from algorithm to algorithm is a value, an `Objective`: `ppo` and `coma` declare theirs.
 Letters in shapes: D own decisions, N chains, B slots, R seats of the role, L decisions learned from, S seats of the
@@ -79,6 +79,7 @@ class Objective:
     half_precision: bool
     learning_rate: float
     entropy_weight: float
+    barrier_weight: float
     magnet_weight: float
     clip: float
     target_kl: float | None
@@ -228,7 +229,7 @@ def _gradients(
     moves_actor: bool,
     rows: Tensor,
 ) -> _Gradients:
-    """Of the loss (policy loss + value loss - entropy bonus + magnet), summed over some decisions.
+    """Of the loss (policy loss + value loss - entropy bonus + barrier + magnet), summed over some decisions.
 
     batch: its values and targets are in the critic's units. size: decisions of the minibatch, by which everything is
     divided. rows: numbers of decisions, or of chunks where the batch has some.
@@ -255,6 +256,8 @@ def _gradients(
     policy_loss = objective.policy_loss(ratio, batch.advantage.index_select(0, take)).sum()
     entropy = losses.entropy(space, policy).sum()
     loss = loss + policy_loss - objective.entropy_weight * entropy
+    if objective.barrier_weight > 0:
+        loss = loss + objective.barrier_weight * losses.log_barrier(space, policy).sum()
     magnet_kl = torch.zeros((), device=rows.device)
     if state.magnet is not None:
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""What may be set of learning: step sizes, losses, the magnet, reward scale, normalisation; and IPPO's view."""
+"""What may be set of learning: step sizes, losses, barrier, magnet, averages, reward scale, normalisation; IPPO."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from torch import Tensor
 
 from league.errors import SnapshotError
 from league.execution.training_table import Trained, TrainingTable
+from league.games.actions import Discrete
 from league.games.registry import make
 from league.learning.learner import TrainingInput
 from league.learning.on_policy.actor_critic import ActorCritic
 from league.learning.on_policy.batch import Batch
-from league.learning.on_policy.losses import regression_loss
+from league.learning.on_policy.losses import entropy, log_barrier, regression_loss
 from league.learning.on_policy.ppo import Ippo, Mappo
 from league.learning.settings import IppoSettings, MappoSettings
+from league.policies.distributions import distribution
 from league.policies.settings import NetworkSettings
 from league.records import Seating
 from league.threads import Threads
@@ -122,6 +124,32 @@ def test_a_strong_magnet_holds_the_policy(monkeypatch: pytest.MonkeyPatch) -> No
     assert found[50.0][2] == 50.0
 
 
+def test_the_log_barrier_pulls_on_actions_that_the_entropy_bonus_has_lost() -> None:
+    space, logits = Discrete(3), torch.tensor([[0.0, 0.0, -14.0]], requires_grad=True)
+    policy = distribution(space, logits, None)
+    (bonus,) = torch.autograd.grad(-entropy(space, policy).sum(), logits, retain_graph=True)
+    (barrier,) = torch.autograd.grad(log_barrier(space, policy).sum(), logits)
+    assert abs(float(bonus[0, 2])) < 2e-5
+    torch.testing.assert_close(barrier[0], policy.detach().exp()[0] - 1 / 3, atol=1e-6, rtol=0)
+
+
+def test_a_log_barrier_keeps_every_action_alive_and_falls_with_the_entropy_bonus(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    least = {}
+    for weight in (0.0, 50.0):
+        bench = Bench(monkeypatch, log_barrier=weight, entropy=0.1, entropy_end=0.0, learning_rate=1e-2)
+        for _ in range(8):
+            bench.round()
+        batch = bench.lessons[-1][1].decisions
+        with torch.no_grad():
+            logits = bench.learner.actor(batch.obs, batch.seat, None)
+        least[weight] = float(logits.log_softmax(-1).min())
+        learner = bench.learner
+        assert learner.barrier_weight() == pytest.approx(weight * (1 - learner.steps / 1_000_000))
+    assert least[50.0] > least[0.0] + 0.5
+
+
 def test_the_magnet_of_a_learner_that_begins_with_a_policy_is_that_policy(monkeypatch: pytest.MonkeyPatch) -> None:
     learner, other = (Bench(monkeypatch, magnet=0.1, magnet_rate=0.0).learner for _ in range(2))
     with torch.no_grad():
@@ -142,6 +170,39 @@ def test_magnets_are_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     assert other.magnet_age == 1
     with pytest.raises(SnapshotError, match="does not fit its magnet"):
         other.load({name: value for name, value in saved.items() if not name.startswith("magnet.")})
+
+
+def test_snapshots_average_a_share_of_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch, average=0.8, learning_rate=1e-2)
+    learner = bench.learner
+    seen, steps = [learner.frozen().actor.head[-1].weight], [0]
+    for _ in range(4):
+        bench.round()
+        seen.append(learner.actor.head[-1].weight.clone())
+        steps.append(learner.steps)
+    expected = seen[0]
+    for number in range(1, 5):
+        share = min((steps[number] - steps[number - 1]) / (0.8 * steps[number]), 1.0)
+        expected = expected.lerp(seen[number], share)
+    snapshot = learner.frozen()
+    torch.testing.assert_close(snapshot.actor.head[-1].weight, expected, rtol=0, atol=1e-6)
+    assert not torch.equal(expected, seen[-1])
+    bench.round()
+    torch.testing.assert_close(snapshot.actor.head[-1].weight, expected, rtol=0, atol=1e-6)
+
+
+def test_averages_are_saved_and_begin_with_the_policy_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch, average=0.5, learning_rate=1e-2)
+    bench.round()
+    saved = {name: value.clone() for name, value in bench.learner.tensors().items()}
+    other = Bench(monkeypatch, average=0.5).learner
+    other.load(saved)
+    for name, value in bench.learner.frozen().weights().items():
+        assert torch.equal(value, other.frozen().weights()[name])
+    fresh = Bench(monkeypatch, average=0.5).learner
+    fresh.initialise_from(other.frozen())
+    for name, value in other.frozen().weights().items():
+        assert torch.equal(value, fresh.frozen().weights()[name])
 
 
 def test_observations_are_normalised_by_what_was_learned_from_before(monkeypatch: pytest.MonkeyPatch) -> None:
