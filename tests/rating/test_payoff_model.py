@@ -1,4 +1,4 @@
-"""The payoff model: planted payoffs come out, intervals cover, newcomers are fitted beside the others."""
+"""The payoff model: planted payoffs come out, intervals cover, a fit may begin at another."""
 
 from __future__ import annotations
 
