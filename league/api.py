@@ -16,12 +16,15 @@ from league.errors import PolicyError, SnapshotError
 from league.games.actions import Box
 from league.games.actions import from_json as actions_from
 from league.games.registry import make
-from league.policies.core import Rows
+from league.policies import weights
+from league.policies.core import Rows, memory_width
 from league.policies.distributions import choose, distribution
-from league.policies.neural import NeuralPolicy, restore
+from league.policies.mixture import Mixture, restore_any
+from league.policies.neural import NeuralPolicy
 from league.records import Standing
 from league.run.folders import find_run
 from league.run.roster.lookup import POLICY_FILE, open_roster, read_exported, role_file
+from league.run.roster.mixtures import MIXTURES, mixture_file
 from league.run.roster.ranking import open_ranking
 from league.run.roster.roster import Roster
 from league.storage.store import Store
@@ -31,15 +34,18 @@ class LoadedPolicy:
     """An exported policy that chooses actions. Made by `load_policy`.
 
     metadata: of the snapshot: game, role, seats, shapes, network, lineage. memory: the width of its recurrent state; if
-    it is not 0, use `step`, which takes the state and returns the next one.
+    it is not 0, use `step`, which takes the state and returns the next one. The state of a mixture begins with the
+    number, from 1 on, of the member that was drawn for the episode; the member's own memory follows.
     """
 
-    def __init__(self, policy: NeuralPolicy, metadata: Mapping[str, Any]) -> None:
+    def __init__(self, policy: NeuralPolicy | Mixture, metadata: Mapping[str, Any]) -> None:
         self.policy, self.metadata = policy, dict(metadata)
         self._seats: list[str] = list(metadata["seats"])
         self._shape: tuple[int, ...] = tuple(metadata["obs_shape"])
         self._actions = actions_from(metadata["actions"])
         self.memory = policy.memory
+        if isinstance(policy, Mixture):
+            self.memory = 1 + max(memory_width(member) for member in policy.members)
 
     def probabilities(
         self,
@@ -52,9 +58,9 @@ class LoadedPolicy:
 
         observation: an array of the game's observation shape (planes may be channels-first or, as PettingZoo has them,
         channels-last), or PettingZoo's dictionary with "observation" and "action_mask". seat: the agent's name in the
-        game, or the seat's number. memory: what the last `step` returned for this seat; None at an episode's start.
-        Raises PolicyError if the observation or memory does not fit, and for continuous actions, which have a density
-        instead of probabilities.
+        game, or the seat's number. memory: what the last `step` returned for this seat; None at an episode's start,
+        where a mixture gives the mean of its members. Raises PolicyError if the observation or memory does not fit, and
+        for continuous actions, which have a density instead of probabilities.
         """
         if isinstance(self._actions, Box):
             raise PolicyError("continuous actions have no probabilities; `act` samples one")
@@ -75,8 +81,9 @@ class LoadedPolicy:
         PolicyError for a policy with memory: use `step` instead.
         """
         if self.memory:
+            what = "is a mixture" if isinstance(self.policy, Mixture) else f"has a memory of {self.memory} numbers"
             raise PolicyError(
-                f"this policy has a memory of {self.memory} numbers: use "
+                f"this policy {what}: use "
                 "`action, memory = policy.step(observation, seat, memory)`, with memory=None at an episode's start"
             )
         return self.step(observation, seat, None, action_mask, rng)[0]
@@ -91,8 +98,11 @@ class LoadedPolicy:
     ) -> tuple[int | NDArray[np.int64] | NDArray[np.float32], NDArray[np.float32]]:
         """An action as in `act`, and the memory for the seat's next decision of the episode, `[M]` float32.
 
-        memory: what the last `step` returned for this seat; None at an episode's start. Other arguments as in `act`.
+        memory: what the last `step` returned for this seat; None at an episode's start, where a mixture draws one of
+        its members with `rng`, or takes the most probable one without it. Other arguments as in `act`.
         """
+        if memory is None and isinstance(self.policy, Mixture):
+            memory = self._drawn(self.policy, rng)
         (given, after), space = self._distribution(observation, seat, action_mask, memory), self._actions
         if rng is None:
             chosen = choose(space, given, torch.zeros((1, space.draws)), 0.0)[0]
@@ -116,10 +126,33 @@ class LoadedPolicy:
             observation = observation["observation"]
         seen = torch.as_tensor(self._arranged(np.asarray(observation)))[None]
         mask = None if action_mask is None else self._legal(np.asarray(action_mask, dtype=bool))
-        rows = Rows(seen, mask, torch.tensor([self._seat(seat)]), memory=self._memory(memory))
-        output, after = self.policy.recall(rows)
-        kept = np.zeros(0, np.float32) if after is None else after[0].numpy()
+        rows, held = Rows(seen, mask, torch.tensor([self._seat(seat)])), self._memory(memory)
+        policy, begin = self.policy, 0
+        if isinstance(policy, Mixture) and held is not None:
+            policy, begin = self._member(policy, float(held[0, 0])), 1
+        if held is not None and policy.memory:
+            rows.memory = held[:, begin : begin + policy.memory]
+        output, after = policy.recall(rows)
+        kept = np.zeros(0, np.float32) if held is None else held[0].numpy().copy()
+        if held is not None and after is not None:
+            kept[begin : begin + policy.memory] = after[0].numpy()
         return distribution(self._actions, output, mask), kept
+
+    def _drawn(self, policy: Mixture, rng: np.random.Generator | None) -> NDArray[np.float32]:
+        """The memory at an episode's start, with a member that is drawn."""
+        count = len(policy.members)
+        chosen = int(np.argmax(policy.weights)) if rng is None else int(rng.choice(count, p=policy.weights))
+        held = np.zeros(self.memory, np.float32)
+        held[0] = chosen + 1
+        return held
+
+    def _member(self, policy: Mixture, number: float) -> NeuralPolicy:
+        """The member that a memory names. Raises PolicyError if it names none."""
+        if number not in range(1, len(policy.members) + 1):
+            raise PolicyError(f"this memory names member {number:g} of a mixture of {len(policy.members)}")
+        member = policy.members[int(number) - 1]
+        assert isinstance(member, NeuralPolicy)  # as all members in files
+        return member
 
     def _memory(self, memory: NDArray[np.float32] | None) -> torch.Tensor | None:
         """The memory as `[1, M]`; None for a policy without one."""
@@ -127,7 +160,7 @@ class LoadedPolicy:
             raise PolicyError(
                 f"this policy has a memory of {self.memory} numbers, not an array of shape {np.shape(memory)}"
             )
-        if not self.memory:
+        if not self.memory or (memory is None and isinstance(self.policy, Mixture)):
             return None
         return torch.zeros((1, self.memory)) if memory is None else torch.as_tensor(memory, dtype=torch.float32)[None]
 
@@ -192,8 +225,15 @@ class Run:
         return self.ranking.standings(self.ranking.game.role(role), by)
 
     def policy(self, text: str = "best", role: str | None = None) -> LoadedPolicy:
-        """The policy of a snapshot. text: best, latest, a name, an id or a unique prefix. Raises PolicyError."""
+        """The policy of a snapshot or a mixture of them. Raises PolicyError.
+
+        text: best, latest, a name, an id or a unique prefix; nash or average. role: needed for mixtures and for best
+        and latest if the game has several.
+        """
         game = self.ranking.game
+        if text in MIXTURES:
+            _, id, content = mixture_file(text, game.role(role), self.roster)
+            return _loaded(*weights.unpack(content), f"{text} ({id[:8]})")
         roles = [game.role(role)] if role or text in ("best", "latest") else game.roles
         snapshot = self.ranking.named(text, roles)
         if snapshot.origin == "anchor":
@@ -219,11 +259,17 @@ def load_policy(path: str | Path, role: str | None = None) -> LoadedPolicy:
     metadata, tensors = read_exported(place)
     if role is not None and metadata.get("role") != role:
         raise SnapshotError(f"{place} holds a policy of the role '{metadata.get('role')}', not of '{role}'")
-    policy = restore(metadata, tensors, str(place))
+    return _loaded(metadata, tensors, str(place))
+
+
+def _loaded(metadata: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], name: str) -> LoadedPolicy:
+    """The policy in a file's contents. Raises SnapshotError."""
+    if "actions" not in metadata:
+        raise SnapshotError(f"{name}: its metadata names no actions, so it is not a policy")
     try:
-        return LoadedPolicy(policy, metadata)
+        return LoadedPolicy(restore_any(metadata, tensors, name, actions_from(metadata["actions"])), metadata)
     except (LookupError, TypeError, ValueError) as problem:
-        raise SnapshotError(f"{place}: its metadata is incomplete ({problem!r})") from problem
+        raise SnapshotError(f"{name}: its metadata is incomplete ({problem!r})") from problem
 
 
 def open_run(run: str | Path | None = None) -> Run:

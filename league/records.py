@@ -205,7 +205,7 @@ def no_payoff(policies: Sequence[PolicyId]) -> NDArray[np.float64]:
     """The payoff of a league without rated matches: everybody is even with everybody, `[N, N]`."""
     import numpy as np
 
-    return np.full((len(policies), len(policies)), 0.5)
+    return np.zeros((len(policies), len(policies)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,8 +215,9 @@ class LeagueView:
     snapshots: the roster without anchors, oldest first. anchors: random play and `rating.anchors`, for each role.
     ratings: the score against the field (mean score in one-sided games) by snapshot id.
     training: the training results of the last 1000 rounds, oldest first. slots: the number of slots of each table.
-    payoff: from N snapshots of one role to the scores `[N, N]` that are predicted of the row against the column, in
-    [0, 1], computed when it is called. Where roles differ, it compares how well two do beside the same others.
+    payoff: from N snapshots of one role to `[N, N]`, what the row is predicted to gain over the column, antisymmetric,
+    computed when it is called: the mean result in [0, 1] less 1/2 or, where the size of a score counts, the score in an
+    episode as a share of twice the largest. Where roles differ, it compares how well two do beside the same others.
     """
 
     round: int

@@ -15,13 +15,13 @@ def export_policy(run: str | None, policy: str, out: Path, as_json: bool) -> Non
     with opened_run(run) as opened:
         written = export(opened, policy, out)
     if as_json:
-        print_json({"folder": str(written.folder), "policies": {s.id: str(path) for s, path in written.policies}})
+        print_json({"folder": str(out), "policies": {one.id: str(one.file) for one in written}})
         return
-    for snapshot, path in written.policies:
-        print(f"{snapshot.name} ({snapshot.short}) is in {path}")
+    for one in written:
+        print(f"{one.name} ({one.id[:8]}) is in {one.file}")
     folder = shlex.quote(str(out) if "/" in str(out) else f"./{out}")
-    several = len(written.policies) > 1
-    role = written.policies[0][0].role
+    several = len(written) > 1
+    role = written[0].role
     rivals = f"{role}={folder} {role}=random" if several else f"{folder} random"
     argument = f", role={role!r}" if several else ""
     print(f"Next: league match {rivals}    or, in Python: league.load_policy({str(out)!r}{argument})")

@@ -13,7 +13,7 @@ from league.cli.options import JsonFlag, RunOption, Seed, app
 @app.command
 def match(
     *policies: Annotated[
-        str, Parameter(help="POLICY, one per side: best, latest, random, one-ply, an id, ./exported …")
+        str, Parameter(help="POLICY, one per side: best, latest, nash, random, one-ply, an id, ./exported …")
     ],
     run: RunOption = None,
     games: Annotated[
@@ -197,7 +197,7 @@ def probe(
 
 @app.command
 def export(
-    policy: Annotated[str, Parameter(help="POLICY of the run.")] = "best",
+    policy: Annotated[str, Parameter(help="POLICY of the run; nash and average are mixtures.")] = "best",
     /,
     *,
     run: RunOption = None,

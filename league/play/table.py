@@ -18,9 +18,11 @@ from league.games.core import Acting, Game, Turn
 from league.games.counter_rng import uniform
 from league.matchmaking.posts import post_of_seat
 from league.play.inference import BatchedInference, policy_label
+from league.play.seating import Seating
 from league.policies.core import Policy, memory_width
 from league.policies.distributions import choose
 from league.policies.distributions import log_prob as log_prob_of
+from league.policies.mixture import Mixture
 from league.records import Post
 
 
@@ -56,10 +58,10 @@ class Move:
     """One turn of a table: who acted on what, what they chose, and the outcome.
 
     acts: by role, as in `Turn`. action: `[B, K, *shape]` as in `Game.step`, log_prob: `[B, K]` float32, owner:
-    `[B, K]` int64 (index of the policy that decided), each by role. lineup: `[B, P]` during this turn. state:
-    `[B, *state]` before the move. episode: `[B]` during this turn. clock: `[B]`, turns that the episode had before it.
-    turn: what followed, already showing new episodes where old ones ended. memory: by role, `[B, K, M]` of the policy
-    that decided, before the decision; None if no policy has memory.
+    `[B, K]` int64 (index in `Table.policies` of the policy that decided), each by role. lineup: `[B, P]` during this
+    turn. state: `[B, *state]` before the move. episode: `[B]` during this turn. clock: `[B]`, turns that the episode
+    had before it. turn: what followed, already showing new episodes where old ones ended. memory: by role, `[B, K, M]`
+    of the policy that decided, before the decision; None if no policy has memory.
     """
 
     acts: dict[str, Acting]
@@ -77,8 +79,10 @@ class Move:
 class Table:
     """Policies seated at B slots of a game. A slot's lineup changes only when its episode ends.
 
-    policies: by index, as lineups name them. Every decision uses one uniform number (one for each part of it, where it
-    has several), a hash of (the episode's key, turn of the episode, seat): it does not depend on the rest of the batch.
+    policies: by index, as lineups name them. The members of mixtures follow them in `self.policies`; one of them
+    decides in place of its mixture (`Seating`). Every decision uses one uniform number (one for each part of it, where
+    it has several), a hash of (the episode's key, turn of the episode, seat): it does not depend on the rest of the
+    batch.
     memory: `[B, S, M]` float32, what each seat's policy remembers of the episode, zeros at an episode's start. M is the
     widest memory of them all, of which the others use the beginning.
     games_seconds: time spent in the game itself.
@@ -99,12 +103,13 @@ class Table:
         posts: Sequence[Post] | None = None,
         opening: Opening | None = None,
     ) -> None:
-        self.game, self.policies, self.schedule = game, policies, schedule
+        seating = self._seating = Seating(policies, places, game.device)
+        self.game, self.policies, self.schedule = game, seating.policies, schedule
         self.temperature = temperature
         self.games_seconds = 0.0
         self._counts = game.device.type == "cpu" if counts is None else counts
         self._inference = {
-            role.name: BatchedInference(role, policies, places, self._counts, game.slots * role.acting)
+            role.name: BatchedInference(role, seating.policies, seating.places, self._counts, game.slots * role.acting)
             for role in game.spec.roles
         }
         self.posts = tuple(game.spec.posts if posts is None else posts)
@@ -112,7 +117,7 @@ class Table:
         self.episode, self._stride = torch.arange(game.slots, device=game.device), game.slots
         self.clock = torch.zeros_like(self.episode)
         self.lineup = torch.empty(0)
-        self._width = max(memory_width(policy) for policy in policies)
+        self._width = max(memory_width(policy) for policy in seating.policies if not isinstance(policy, Mixture))
         self.memory = self._nothing(game.slots)
         self._seated, self._key, self._next_seed = self.episode, self.episode, self.episode
         self._opening, self._opening_turns = opening, self.clock
@@ -232,11 +237,15 @@ class Table:
 
     def _look_up(self) -> None:
         """Set the seated policies, the key and the next seed of every slot."""
-        self._seated = self.lineup[:, self.post_of_seat]
         self._key = self.schedule.keys(self.episode)[:, None]
+        self._seat_policies()
         self._next_seed = self.schedule.seeds(self.episode + self._stride)
         if self._opening is not None:
             self._opening_turns = self._opening.turns(self.episode)
+
+    def _seat_policies(self) -> None:
+        """Set who decides at every seat."""
+        self._seated = self._seating.deciding(self.lineup, self._key)[:, self.post_of_seat]
 
     def _renew(self, ended: Tensor) -> None:
         """Start the next episode of slots whose episode ended. Tensors that a Move holds are not modified."""
@@ -251,8 +260,8 @@ class Table:
             if self._width:
                 self.memory = self.memory.index_fill(0, rows, 0.0)
             self.lineup = self.lineup.index_copy(0, rows, self.schedule.lineups(fresh))
-            self._seated = self.lineup[:, self.post_of_seat]
             self._key = self._key.index_copy(0, rows, self.schedule.keys(fresh)[:, None])
+            self._seat_policies()
             self._next_seed = self._next_seed.index_copy(0, rows, self.schedule.seeds(fresh + self._stride))
             self.episode = self.episode.index_copy(0, rows, fresh)
             if self._opening is not None:

@@ -11,7 +11,6 @@ from league.execution.training_table import Trained
 from league.learning.diagnostics.monitor import Diagnosis
 from league.learning.learner import Learner
 from league.rating.ledger import Floats
-from league.rating.prediction.forecast import forecast
 from league.records import LeagueView, MatchResult, Plan, PolicyId, Post, Snapshot, TrainingResult
 from league.run.progress import LearnerProgress
 from league.run.roster.roster import Roster
@@ -71,7 +70,7 @@ def view_of(
 
     def payoff(policies: Sequence[PolicyId]) -> Floats:
         found = {one.id: one for one in roster.entrants.snapshots}
-        return forecast([found[policy] for policy in policies], roster.ratings.payoff).score
+        return roster.ratings.gains([found[policy] for policy in policies])
 
     return LeagueView(
         round=number,

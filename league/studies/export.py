@@ -11,13 +11,17 @@ from league import files
 from league.api import Run
 from league.errors import PolicyError
 from league.policies import weights
-from league.records import Snapshot
+from league.records import PolicyId, Snapshot
 from league.run.roster.lookup import METADATA_CAP, POLICY_FILE, role_file
+from league.run.roster.mixtures import MIXTURES, mixture_file
 from league.run.roster.policy_text import split_roles
 from league.studies.snapshot_profile import SnapshotProfile, lineage, profile
 
 RATINGS = ("melo", "field", "robust", "bradley-terry", "elo", "openskill")
 """The ratings in the metadata of an exported policy."""
+
+_MOST_SHOWN = 10
+"""The most members of a mixture that a model card names."""
 
 FORMAT = 1
 """The version of the format of metadata.json."""
@@ -25,13 +29,27 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written: the folder, and the snapshot and file of each role."""
+    """A policy that was written. name: its snapshot's, or what mixture it is. id: the sha256 of the file."""
 
-    folder: Path
-    policies: tuple[tuple[Snapshot, Path], ...]
+    name: str
+    id: PolicyId
+    role: str
+    file: Path
 
 
-def export(run: Run, text: str, out: Path) -> Exported:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Item:
+    """A policy to write. content: of its file. about: its entry in metadata.json. card: its lines of the model card."""
+
+    name: str
+    id: PolicyId
+    role: str
+    content: bytes
+    about: dict[str, object]
+    card: list[str]
+
+
+def export(run: Run, text: str, out: Path) -> tuple[Exported, ...]:
     """Write the policies that `text` names to `out`: one file per role, and one metadata.json and README.md for all.
 
     An earlier export in `out` is replaced. Raises PolicyError if there is nothing to export or if `out` holds something
@@ -40,41 +58,36 @@ def export(run: Run, text: str, out: Path) -> Exported:
     spec = run.roster.spec
     if out.exists() and not _may_be_replaced(out):
         raise PolicyError(f"{out} exists and is not an exported policy: name another folder with --out")
-    chosen = _chosen(run, text)
-    described = [profile(run.roster.ranking, run.store, snapshot.id) for snapshot in chosen]
     # Read all snapshots before writing: a damaged one must not destroy an earlier export.
-    inside = [weights.read(run.store.snapshot_folder, snapshot.id)[0] for snapshot in chosen]
+    items = _items(run, text)
     files.make_folder(out)
     for old in out.glob(f"*{files.SUFFIX}"):
         old.unlink()
     written = []
-    for snapshot in chosen:
-        path = out / (POLICY_FILE if len(spec.roles) == 1 else role_file(snapshot.role))
-        content = files.content_path(run.store.snapshot_folder, snapshot.id)
-        files.write_durably(path, files.read_capped(content, weights.CAP))
-        written.append((snapshot, path))
+    for item in items:
+        path = out / (POLICY_FILE if len(spec.roles) == 1 else role_file(item.role))
+        files.write_durably(path, item.content)
+        written.append(Exported(item.name, item.id, item.role, path))
     data = {
         "format": FORMAT,
         "game": spec.id,
         "game_version": spec.version,
         "game_options": dict(spec.options),
         "policies": [
-            _metadata(run, one, within, path.name)
-            for one, within, (_, path) in zip(described, inside, written, strict=True)
+            {**item.about, "id": item.id, "file": one.file.name} for item, one in zip(items, written, strict=True)
         ],
         "config": run.config,
         "made_with": run.store.provenance()[-1],
     }
     files.write_durably(out / "metadata.json", (files.readable_json(data) + "\n").encode())
-    card = _card(run, described, inside, [path for _, path in written])
-    files.write_durably(out / "README.md", card.encode())
-    return Exported(out, tuple(written))
+    files.write_durably(out / "README.md", _card(run, items, written).encode())
+    return tuple(written)
 
 
 def _has_memory(metadata: dict[str, object]) -> bool:
-    """Whether a snapshot's policy has memory. metadata: from the snapshot's file."""
+    """Whether a policy has memory, as a mixture has: of whom it drew. metadata: from its file."""
     network = metadata.get("network")
-    return isinstance(network, dict) and network.get("memory", "none") != "none"
+    return "mixture" in metadata or (isinstance(network, dict) and network.get("memory", "none") != "none")
 
 
 def _may_be_replaced(out: Path) -> bool:
@@ -90,20 +103,61 @@ def _may_be_replaced(out: Path) -> bool:
     return isinstance(data, dict) and data.get("format") == FORMAT and "policies" in data
 
 
-def _chosen(run: Run, text: str) -> list[Snapshot]:
+def _items(run: Run, text: str) -> list[_Item]:
+    """What `text` names, by role. Raises PolicyError for policies without weights of their own."""
     roles = [role.name for role in run.roster.spec.roles]
     wanted = split_roles(text, roles)
-    if "" in wanted and wanted[""] in ("best", "latest"):
+    if "" in wanted and wanted[""] in ("best", "latest", *MIXTURES):
         wanted = dict.fromkeys(roles, wanted[""])
-    found = [run.roster.ranking.named(name, [role] if role else roles) for role, name in wanted.items()]
-    for snapshot in found:
+    items = []
+    for role, name in wanted.items():
+        if name in MIXTURES:
+            items.append(_mixture_item(run, name, role))
+            continue
+        snapshot = run.roster.ranking.named(name, [role] if role else roles)
         if snapshot.origin == "anchor":
             raise PolicyError(f"'{snapshot.name}' is scripted and has no weights to export")
-    return found
+        items.append(_snapshot_item(run, snapshot))
+    return items
 
 
-def _metadata(run: Run, one: SnapshotProfile, inside: dict[str, object], file: str) -> dict[str, object]:
-    """The entry of one policy in metadata.json. inside: the metadata in its snapshot file."""
+def _mixture_item(run: Run, word: str, role: str) -> _Item:
+    members, id, content = mixture_file(word, role, run.roster)
+    metadata, _ = weights.unpack(content)
+    shown = ", ".join(f"{one.name} {share:.1%}" for one, share in members[:_MOST_SHOWN])
+    rest = f" and {len(members) - _MOST_SHOWN} more" if len(members) > _MOST_SHOWN else ""
+    name = f"{word} of {len(members)}"
+    seats = ", ".join(run.roster.spec.seats[seat] for seat in run.roster.spec.role(role).seats)
+    return _Item(
+        name=name,
+        id=id,
+        role=role,
+        content=content,
+        about=metadata,
+        card=[
+            f"- role: {role}; seats: {seats}",
+            f"- a mixture: for each episode one of its {len(members)} members is drawn and plays it to the end",
+            f"- members: {shown}{rest}",
+        ],
+    )
+
+
+def _snapshot_item(run: Run, snapshot: Snapshot) -> _Item:
+    described = profile(run.roster.ranking, run.store, snapshot.id)
+    inside, _ = weights.read(run.store.snapshot_folder, snapshot.id)
+    path = files.content_path(run.store.snapshot_folder, snapshot.id)
+    return _Item(
+        name=snapshot.name,
+        id=snapshot.id,
+        role=snapshot.role,
+        content=files.read_capped(path, weights.CAP),
+        about=_about(run, described, inside),
+        card=_lines(run, described, inside),
+    )
+
+
+def _about(run: Run, one: SnapshotProfile, inside: dict[str, object]) -> dict[str, object]:
+    """The entry of a snapshot in metadata.json. inside: the metadata in its file."""
     snapshot = one.snapshot
     ratings = {}
     for name in ("mean-score",) if run.roster.ranking.game.one_sided else RATINGS:
@@ -113,51 +167,48 @@ def _metadata(run: Run, one: SnapshotProfile, inside: dict[str, object], file: s
         if line is not None:
             ratings[name] = asdict(line.rating)
     return inside | {
-        "id": snapshot.id,
-        "file": file,
         "training_steps": snapshot.steps,
         "ratings": ratings,
         "lineage": [ancestor.id for ancestor in lineage(run.roster.entrants.snapshots, snapshot)],
     }
 
 
-def _card(
-    run: Run, described: Sequence[SnapshotProfile], inside: Sequence[dict[str, object]], paths: Sequence[Path]
-) -> str:
-    """A short model card in Markdown. inside: the metadata in each policy's snapshot file."""
-    spec = run.roster.spec
+def _lines(run: Run, one: SnapshotProfile, inside: dict[str, object]) -> list[str]:
+    """What the model card says of a snapshot. inside: the metadata in its file."""
+    snapshot, spec = one.snapshot, run.roster.spec
     unit = "mean score" if run.roster.ranking.game.one_sided else "Elo points above random play"
+    lines = [
+        f"- role: {snapshot.role}; seats: {', '.join(spec.seats[s] for s in spec.role(snapshot.role).seats)}",
+        f"- trained for {snapshot.steps:,} agent-steps ({snapshot.round} rounds)",
+    ]
+    if one.rating is not None:
+        r = one.rating
+        if one.field is not None:
+            f = one.field
+            lines.append(f"- score against its run's snapshots: {f.value:.3f} [{f.low:.3f}, {f.high:.3f}], predicted")
+        lines.append(f"- rating: {r.value:.2f} [{r.low:.2f}, {r.high:.2f}] ({unit}), {r.games} rated games")
+    if "epsilon" in inside:
+        lines.append(
+            "- it learnt what actions are worth: it takes the best, and a random one with probability "
+            f"{inside['epsilon']} where it is given an `rng`"
+        )
+    return lines
+
+
+def _card(run: Run, items: Sequence[_Item], written: Sequence[Exported]) -> str:
+    """A short model card in Markdown."""
+    spec = run.roster.spec
     lines = [
         f"# A policy for {spec.id}",
         "",
         f"Trained by self-play with `league` ({run.config['matchmaking']['kind']}, {run.config['algorithm']['kind']}).",
         "",
     ]
-    for one, within, path in zip(described, inside, paths, strict=True):
-        snapshot = one.snapshot
-        lines += [
-            f"## {snapshot.name} (`{path.name}`)",
-            "",
-            f"- role: {snapshot.role}; seats: {', '.join(spec.seats[s] for s in spec.role(snapshot.role).seats)}",
-            f"- trained for {snapshot.steps:,} agent-steps ({snapshot.round} rounds)",
-        ]
-        if one.rating is not None:
-            r = one.rating
-            if one.field is not None:
-                f = one.field
-                lines.append(
-                    f"- score against its run's snapshots: {f.value:.3f} [{f.low:.3f}, {f.high:.3f}], predicted"
-                )
-            lines.append(f"- rating: {r.value:.2f} [{r.low:.2f}, {r.high:.2f}] ({unit}), {r.games} rated games")
-        if "epsilon" in within:
-            lines.append(
-                "- it learnt what actions are worth: it takes the best, and a random one with probability "
-                f"{within['epsilon']} where it is given an `rng`"
-            )
-        lines += [f"- sha256: `{snapshot.id}`", ""]
-    role = f', role="{described[0].snapshot.role}"' if len(spec.roles) > 1 else ""
+    for item, one in zip(items, written, strict=True):
+        lines += [f"## {item.name} (`{one.file.name}`)", "", *item.card, f"- sha256: `{item.id}`", ""]
+    role = f', role="{items[0].role}"' if len(spec.roles) > 1 else ""
     use = ["action = policy.act(observation, seat=agent, action_mask=mask)"]
-    if any(_has_memory(one) for one in inside):
+    if any(_has_memory(one.about) for one in items):
         use = [
             "memory = None  # for each agent, as an episode begins",
             "action, memory = policy.step(observation, agent, memory, action_mask=mask)",

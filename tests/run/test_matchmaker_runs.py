@@ -24,6 +24,17 @@ def test_a_run_that_goes_on_is_the_same_as_one_that_never_stopped(away: Path, ki
     assert content(away / "runs" / "whole") == content(away / "runs" / "parts")
 
 
+def test_psro_goes_on_alike_where_scores_count(tmp_path: Path) -> None:
+    """Its payoff is made of the scores in the ledger, which a run that goes on reads from its database."""
+    changes = ("game.id=kuhn", "matchmaking.kind=psro", "population.snapshot_every=1")
+    made = [trained(tiny(*changes, "budget.rounds=4"), tmp_path / "whole")]
+    trained(tiny(*changes, "budget.rounds=2"), tmp_path / "parts")
+    made.append(trained(tiny(*changes, "budget.rounds=4"), tmp_path / "parts"))
+    whole, parts = map(content, made)
+    # The tables hold the budget of the first call.
+    assert (parts["snapshots"], parts["checkpoint"]) == (whole["snapshots"], whole["checkpoint"])
+
+
 def test_psro_sees_the_payoff_that_is_predicted_from_the_rated_matches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -47,5 +58,5 @@ def test_psro_sees_the_payoff_that_is_predicted_from_the_rated_matches(
         payoff = run.roster.ratings.payoff
     assert payoff is not None
     predicted = {pair: payoff.predict(*pair) for pair in final}
-    assert {pair: one and one[0] for pair, one in predicted.items()} == pytest.approx(final)
-    assert max(final.values()) > 0.6
+    assert {pair: one and one[0] - 0.5 for pair, one in predicted.items()} == pytest.approx(final)
+    assert max(final.values()) > 0.1

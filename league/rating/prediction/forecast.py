@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from league.rating.ledger import Floats
+from league.rating.ledger import Floats, Ints
 from league.rating.prediction.pairs import Pairs
 from league.records import PolicyId, Snapshot
 
@@ -49,14 +49,34 @@ def forecast(snapshots: Sequence[Snapshot], payoff: FittedPayoff | None) -> Fore
     games, score, doubt = np.zeros(shape), np.full(shape, 0.5), np.full(shape, _UNKNOWN)
     if payoff is not None:
         games = pair_games(payoff.pairs, payoff.ids, [one.id for one in snapshots])
-        place = {policy: number for number, policy in enumerate(payoff.ids)}
-        own = np.array([place.get(one.id, -1) for one in snapshots])
-        parent = np.array([place.get(one.parent or "", -1) for one in snapshots])
-        like = np.where(own >= 0, own, parent)
+        own, like = _places(snapshots, payoff)
         known, found = np.flatnonzero(like >= 0), np.flatnonzero(own >= 0)
         score[np.ix_(known, known)] = payoff.model.scores()[np.ix_(like[known], like[known])]
         doubt[np.ix_(found, found)] = payoff.model.doubt()[np.ix_(own[found], own[found])]
     return Forecast(games, score, doubt)
+
+
+def gains(snapshots: Sequence[Snapshot], payoff: FittedPayoff | None, margins: Floats | None) -> Floats:
+    """The payoff of a meta-game: `[N, N]`, what the row is predicted to gain over the column, antisymmetric, ≤ 1/2.
+
+    margins: between the policies of `payoff`, if scores count (`expected_margins`): then their share of the largest,
+    halved. Otherwise the predicted mean result less 1/2.
+    """
+    if margins is None or payoff is None or not margins.any():
+        return forecast(snapshots, payoff).score - 0.5
+    found = np.zeros((len(snapshots), len(snapshots)))
+    _, like = _places(snapshots, payoff)
+    known = np.flatnonzero(like >= 0)
+    found[np.ix_(known, known)] = margins[np.ix_(like[known], like[known])]
+    return np.asarray(found / max(2.0 * np.abs(found).max(), 1e-9))
+
+
+def _places(snapshots: Sequence[Snapshot], payoff: FittedPayoff) -> tuple[Ints, Ints]:
+    """`[N]` the number of each snapshot in the payoff, -1 if it has none; and that, or its parent's instead."""
+    place = {policy: number for number, policy in enumerate(payoff.ids)}
+    own = np.array([place.get(one.id, -1) for one in snapshots], dtype=np.int64)
+    parent = np.array([place.get(one.parent or "", -1) for one in snapshots], dtype=np.int64)
+    return own, np.where(own >= 0, own, parent)
 
 
 def pair_games(pairs: Pairs, names: Sequence[PolicyId], ids: Sequence[PolicyId]) -> Floats:

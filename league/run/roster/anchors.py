@@ -10,8 +10,9 @@ from league.games.core import Game, GameSpec
 from league.policies import weights
 from league.policies.core import Policy
 from league.policies.foreign import load_user_policy
+from league.policies.mixture import restore_any
 from league.policies.names import is_scripted, is_weights
-from league.policies.neural import fits, restore
+from league.policies.neural import fits
 from league.policies.scripted import make_scripted
 from league.records import Snapshot, anchor
 
@@ -58,4 +59,4 @@ def _frozen(path: Path, role: str, spec: GameSpec, device: str) -> Policy:
         raise PolicyError(f"{path} cannot play here: {reason}")
     if metadata.get("role") != role:
         raise PolicyError(f"{path} plays the role '{metadata.get('role')}', not '{role}'")
-    return restore(metadata, tensors, str(path), device)
+    return restore_any(metadata, tensors, str(path), spec.role(role).actions, device)

@@ -1,7 +1,7 @@
 """Looking up a POLICY: from the text that users write to a policy that can play.
 
-POLICY: best, latest, random, one-ply, mcts=N, a snapshot's id or unique prefix or name, a folder or file of
-`league export`, `package.module:Name`, any of these with `@RUN`, and by role: `predator=POLICY,prey=POLICY`.
+POLICY: best, latest, nash, average, random, one-ply, mcts=N, a snapshot's id or unique prefix or name, a folder or
+file of `league export`, `package.module:Name`, any of these with `@RUN`, and by role: `predator=POLICY,prey=POLICY`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from league.games.core import GameSpec
 from league.policies import weights
 from league.policies.core import Policy
 from league.policies.foreign import load_user_policy
+from league.policies.mixture import Mixture, restore_any
 from league.policies.names import is_scripted
-from league.policies.neural import fits, restore
+from league.policies.neural import fits
 from league.policies.scripted import make_scripted
 from league.records import PolicyId
 from league.run.folders import find_run
+from league.run.roster.mixtures import MIXTURES, mixture
 from league.run.roster.roster import Roster
 from league.storage.store import Store
 
@@ -34,12 +36,12 @@ POLICY_FILE = "policy.safetensors"
 METADATA_CAP = 2**24
 """The most bytes of metadata.json that are read."""
 
-_WORDS = ("best", "latest", "random")
+_WORDS = ("best", "latest", "random", *MIXTURES)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A policy, its label, and the id of its snapshot (None if it is scripted or the user's own)."""
+    """A policy, its label, and the id of its snapshot or file (None if it is scripted or the user's own)."""
 
     label: str
     policy: Policy
@@ -66,6 +68,9 @@ def find(text: str, role: str, roster: Roster) -> Found:
             return Found(text, load_user_policy(text, role, spec))
         if text.startswith((".", "/", "~")):
             return _exported(path, role, roster)
+    if text in MIXTURES:
+        mixed, id = mixture(text, role, roster)
+        return Found(f"{text} of {len(mixed.members)}", mixed, id)
     snapshot = roster.ranking.named(text, [role])
     return Found(snapshot.name, roster.policy(snapshot.id), snapshot.id)
 
@@ -123,13 +128,18 @@ def _exported(path: Path, role: str, roster: Roster) -> Found:
         raise PolicyError(f"{path} cannot play here: {reason}")
     if metadata.get("role") != role:
         raise PolicyError(f"{path} plays the role '{metadata.get('role')}', but '{role}' is needed")
-    policy = restore(metadata, tensors, str(path), roster.device)
-    label = f"{metadata.get('learner')}.{metadata.get('number')} ({path.absolute().parent.name})"
-    return Found(label, policy, files.digest_file(path))
+    policy = restore_any(metadata, tensors, str(path), roster.spec.role(role).actions, roster.device)
+    name = f"{metadata.get('learner')}.{metadata.get('number')}"
+    if isinstance(policy, Mixture):
+        name = f"mixture of {len(policy.members)}"
+    return Found(f"{name} ({path.absolute().parent.name})", policy, files.digest_file(path))
 
 
 def _in_other_run(name: str, run: str, role: str, roster: Roster) -> Found:
     with Store.reader(find_run(run)) as store:
         other = open_roster(store, roster.spec, roster.device)
+        if name in MIXTURES:
+            found = find(name, role, other)
+            return Found(f"{found.label}@{run}", found.policy, found.id)
         snapshot = other.ranking.named(name, [role])
         return Found(f"{snapshot.name}@{run}", other.policy(snapshot.id), snapshot.id)

@@ -24,7 +24,7 @@ class Ranking:
     def __init__(self, game: GameFacts, settings: Mapping[str, Any]) -> None:
         self.game = game
         self.entrants = Entrants(game.roles)
-        self.ratings = Ratings(self.entrants, game.one_sided, settings)
+        self.ratings = Ratings(self.entrants, game.one_sided, settings, game.scored)
 
     def load(self, store: Store, guests: bool = True) -> None:
         """Load the entrants and cached ratings of a run. guests: include guests and all that their matches tell."""

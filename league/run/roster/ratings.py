@@ -6,18 +6,18 @@ The ledger is the source of truth, and the cache makes readers fast: they read t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from league.files import canonical_json
 from league.rating.core import RatingModel, RosterFacts, make_rating, needs_scores, rate
 from league.rating.standings import BEST, FIELD, ONE_SIDED, REFERENCE, Record, records
-from league.records import MatchResult, PolicyId, Rating
+from league.records import MatchResult, PolicyId, Rating, Snapshot
 from league.run.roster.entrants import Entrants
 
 if TYPE_CHECKING:
-    from league.rating.ledger import Ledger
+    from league.rating.ledger import Floats, Ledger
     from league.rating.prediction.fitted_payoff import FittedPayoff
     from league.rating.prediction.goodness import GoodnessOfFit
     from league.rating.seats import Sums
@@ -51,12 +51,12 @@ class Refit:
 class Ratings:
     """Ratings by system, and the records of all policies.
 
-    one_sided: the game has no opponents, so policies are rated by their mean score. settings: the section `rating`
-    of the run's config, as plain data.
+    one_sided: the game has no opponents, so policies are rated by their mean score. scored: how large a score is
+    counts, as in `GameSpec.scored`. settings: the section `rating` of the run's config, as plain data.
     """
 
-    def __init__(self, entrants: Entrants, one_sided: bool, settings: Mapping[str, Any]) -> None:
-        self.one_sided, self.settings = one_sided, settings
+    def __init__(self, entrants: Entrants, one_sided: bool, settings: Mapping[str, Any], scored: bool = False) -> None:
+        self.one_sided, self.scored, self.settings = one_sided, scored, settings
         self._entrants = entrants
         self._store: Store | None = None
         self._upto = 0
@@ -70,8 +70,8 @@ class Ratings:
 
     @property
     def ledger(self) -> Ledger:
-        """All rated matches, with scores if a rating that the run shows needs them."""
-        return self._loaded_ledger(any(needs_scores(self._model(name)) for name in self._shown()))
+        """All rated matches, with scores if they count or a rating that the run shows needs them."""
+        return self._loaded_ledger(self.scored or any(needs_scores(self._model(name)) for name in self._shown()))
 
     @property
     def reference(self) -> Mapping[PolicyId, Rating]:
@@ -100,6 +100,17 @@ class Ratings:
         return fitted_payoff(
             ledger, self._zeros, self._facts, MeloSettings.model_validate(self._options(REFERENCE)).components
         )
+
+    def gains(self, snapshots: Sequence[Snapshot]) -> Floats:
+        """`[N, N]` the payoff of the meta-game between snapshots of one role (`prediction.forecast.gains`)."""
+        from league.rating.prediction.forecast import gains
+        from league.rating.prediction.margins import expected_margins
+
+        # Scores are loaded first: the payoff must not load a ledger without them.
+        margins, ledger, payoff = None, self._loaded_ledger(self.scored), self.payoff
+        if self.scored and payoff is not None:
+            margins = expected_margins(ledger, payoff.model.log_odds()[0])
+        return gains(snapshots, payoff, margins)
 
     @property
     def goodness(self) -> GoodnessOfFit | None:
