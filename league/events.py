@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from league.records import Snapshot, Standing
 
@@ -74,8 +75,12 @@ class SnapshotTaken:
 class Exploited:
     """`learner` was copied over from `source` and its hyperparameters perturbed (PBT).
 
-    snapshot: the name of the snapshot from which it started again, if it is its own source; else empty.
+    snapshot: the name of the snapshot from which it started again, if it is its own source; else empty. reason: as in
+    `Exploit`.
     """
+
+    KIND: ClassVar[str] = "exploit"
+    """Its kind among a run's events."""
 
     round: int
     learner: str
@@ -83,6 +88,24 @@ class Exploited:
     before: Mapping[str, float]
     after: Mapping[str, float]
     snapshot: str = ""
+    reason: str = ""
+
+    def record(self) -> dict[str, object]:
+        """It as JSON values, as a run's events keep it."""
+        values: dict[str, object] = {
+            "learner": self.learner,
+            "source": self.source,
+            "snapshot": self.snapshot,
+            "before": dict(self.before),
+            "after": dict(self.after),
+        }
+        return values | ({"reason": self.reason} if self.reason else {})
+
+    @staticmethod
+    def restore(round: int, record: Mapping[str, Any]) -> Exploited:
+        """The inverse of `record`. Runs of earlier versions may lack the last two values."""
+        values = {key: record[key] for key in ("learner", "source", "before", "after")}
+        return Exploited(round, **values, snapshot=record.get("snapshot", ""), reason=record.get("reason", ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from league.run.budget import Budget, Interruption, RoundClock, RoundDropped
 from league.run.open import open_league
 from league.run.pairing import fixtures_for
 from league.run.progress import LearnerProgress
+from league.run.recovery import AgainstPast, against_past, recoveries
 from league.run.roster.ranking import open_ranking
 from league.run.rounds import Round, total_phases, training_jobs, view_of
 from league.run.snapshots import interval_is_over, write_snapshot
@@ -122,10 +123,10 @@ class League:
     def _round(self, number: int, budget: Budget, began: float) -> None:
         """One turn of the league: plan, exploit, train, snapshot, rated matches, diagnostics, commit, announce."""
         self._clock.start()
-        this, plan = Round(number=number), self._plan(number)
+        this, plan = Round(number=number, past=self._against_past()), self._plan(number)
         due = self._due(number, plan)
         share, rounds = _TRAINING_SHARE if due else 1.0, number - self._last_taken
-        this.exploited = self._exploit(number, plan)
+        this.exploited = self._exploit(this, plan)
         this.trained = self._train(number, plan, share)
         this.taken = self._take_snapshots(number, due)
         this.phases = total_phases(this.trained)
@@ -151,10 +152,19 @@ class League:
         validate(plan, view)
         return plan
 
-    def _exploit(self, number: int, plan: Plan) -> list[Exploited]:
+    def _against_past(self) -> dict[str, AgainstPast]:
+        """How learners fare against their own past, by the ratings so far."""
+        window = self.config.population.recover_window
+        return against_past(self.roster.entrants, self.roster.ratings.field, window)
+
+    def _exploit(self, this: Round, plan: Plan) -> list[Exploited]:
         """Copy weights, optimiser and hyperparameters, as they stand now, and explore from there; or start again."""
-        learners = {learner.name: learner for learner in self.learners}
-        return [exploits.carry_out(one, learners, self.progress, self.roster, number) for one in plan.exploits]
+        learners, settings = {learner.name: learner for learner in self.learners}, self.config.population
+        wanted = list(plan.exploits)
+        if settings.recover:
+            apart = {name: one for name, one in learners.items() if all(name != taken.learner for taken in wanted)}
+            wanted += recoveries(this.past, apart, self.progress, self.roster.entrants.snapshots, settings)
+        return [exploits.carry_out(one, learners, self.progress, self.roster, this.number) for one in wanted]
 
     def _due(self, number: int, plan: Plan) -> list[Learner]:
         """The learners that are frozen at the end of the round: those that the plan names, else by the interval."""
@@ -225,7 +235,7 @@ class League:
             for learner, found in this.metrics.items():
                 self.store.put_metrics(this.number, learner, found)
             for event in this.exploited:
-                self.store.put_event(this.number, exploits.EVENT_KIND, exploits.record(event))
+                self.store.put_event(this.number, event.KIND, event.record())
             for finding in this.diagnosis.findings:
                 self.store.put_event(this.number, catalogue.EVENT_KIND, finding.record())
             this.phases["storage"] = time.monotonic() - began

@@ -247,13 +247,16 @@ class Exploit:
     optimiser, and its annealed settings start again, too.
 
     hyperparameters: the learner's new hyperparameters, already perturbed. snapshot: the parent of the learner's next
-    snapshot: the source's latest, or that from which the learner starts again.
+    snapshot: the source's latest, or that from which the learner starts again. age: of a reset: agent-steps that
+    annealed settings have behind them. reason: why, for people; may be empty.
     """
 
     learner: str
     source: str
     snapshot: PolicyId
     hyperparameters: Mapping[str, float]
+    age: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

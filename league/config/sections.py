@@ -105,6 +105,15 @@ class PopulationConfig(Settings):
     snapshot_growth: float = Field(0.01, ge=0, lt=1)
     """The least interval between snapshots, as a share of all rounds so far, so that long runs do not gather ever more
     of them that are nearly alike; 0: the interval stays `snapshot_every`."""
+    recover: bool = False
+    """Let a learner whose newest snapshot is significantly worse than one it descends from go on from that one, with
+    its hyperparameters and more exploration; at most once in `recover_window` snapshots. A learner that was copied or
+    reset otherwise waits as long."""
+    recover_window: PositiveInt = 10
+    """A learner's newest snapshot is compared with so many before it, of which the best against the field counts, also
+    for the warning sign `behind_past`."""
+    recover_exploration: float = Field(2.0, ge=1)
+    """Factor by which a recovery raises `entropy` and `entropy_end` (qmix, vdn: `epsilon` and `epsilon_end`)."""
     spread: dict[str, LogRange] = Field(default_factory=dict)
     """Range, by hyperparameter, from which each learner draws its initial value (log-uniformly)."""
 

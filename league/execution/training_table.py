@@ -17,6 +17,7 @@ from torch import Tensor
 from league.errors import SnapshotError
 from league.events import part
 from league.execution.random_starts import RandomStarts
+from league.games.actions import ActionSpace, Discrete
 from league.games.core import Game, GameSpec, RoleSpec
 from league.games.counter_rng import fold, mix
 from league.learning.learner import Learner, TrainingInput
@@ -130,6 +131,7 @@ class TrainingTable:
                 counts[phase] = counts.get(phase, 0.0) + seconds
             trained += int(found.metrics["agent_steps"])
             decisions = _decisions_by_seat(self.game.spec, rollout, learner.role.name, index)
+            decisions |= same_action(learner.role.actions, rollout.rows[role], index)
             metrics[learner.name] = found.metrics | decisions | _returns(self.game.spec, rollout, index)
         own = sum(int(((rows.owner < len(learners)) & rows.present).sum()) for rows in rollout.rows.values())
         live = [learner.name for learner in learners]
@@ -365,6 +367,23 @@ def _decisions_by_seat(spec: GameSpec, rollout: Rollout, role: str, index: int) 
         return {}
     counts = torch.bincount(rows.seat[rows.present & (rows.owner == index)], minlength=len(spec.seats)).tolist()
     return {f"agent_steps/{spec.seats[seat]}": float(counts[seat]) for seat in seats}
+
+
+def same_action(space: ActionSpace, rows: Decisions, index: int) -> dict[str, float]:
+    """How often a learner takes its favourite action where it can, in [0, 1]: near 1, it always does the same.
+
+    rows: `[...]` of its role. index: of the learner among the owners. Empty unless it chooses one of n actions.
+    Decisions without a choice do not count, nor do actions that are legal in fewer than half of the others.
+    """
+    if not isinstance(space, Discrete):
+        return {}
+    mine = rows.present & (rows.owner == index)
+    if rows.mask is not None:
+        mine = mine & (rows.mask.sum(-1) > 1)
+    taken = torch.bincount(rows.action[mine], minlength=space.width)
+    legal = mine.sum().expand(space.width) if rows.mask is None else rows.mask[mine].sum(0)
+    usual = (legal > 0) & (2 * legal >= mine.sum())
+    return {"same_action": float((taken[usual].double() / legal[usual]).max())} if bool(usual.any()) else {}
 
 
 def _returns(spec: GameSpec, rollout: Rollout, index: int) -> dict[str, float]:

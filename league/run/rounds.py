@@ -13,6 +13,7 @@ from league.learning.learner import Learner
 from league.rating.ledger import Floats
 from league.records import LeagueView, MatchResult, Plan, PolicyId, Post, Snapshot, TrainingResult
 from league.run.progress import LearnerProgress
+from league.run.recovery import AgainstPast
 from league.run.roster.roster import Roster
 
 Tables = Sequence[tuple[Learner, ...]]
@@ -23,10 +24,12 @@ Tables = Sequence[tuple[Learner, ...]]
 class Round:
     """The results of a round, filled in as it proceeds. phases: seconds by name.
 
-    taken: snapshots that joined the roster. results: of rated matches. diagnosis: findings that begin in this round.
+    past: how learners fare against their own past as the round begins, by name. taken: snapshots that joined the
+    roster. results: of rated matches. diagnosis: findings that begin in this round.
     """
 
     number: int
+    past: Mapping[str, AgainstPast] = field(default_factory=dict)
     exploited: Sequence[Exploited] = ()
     trained: Sequence[Trained] = ()
     taken: Sequence[Snapshot] = ()
@@ -37,7 +40,9 @@ class Round:
     @property
     def metrics(self) -> dict[str, Mapping[str, float]]:
         """Metrics by learner."""
-        return {learner: found for one in self.trained for learner, found in one.metrics.items()}
+        found = {learner: metrics for one in self.trained for learner, metrics in one.metrics.items()}
+        past = {learner: one.metrics for learner, one in self.past.items()}
+        return {learner: {**metrics, **past.get(learner, {})} for learner, metrics in found.items()}
 
     @property
     def training(self) -> list[TrainingResult]:

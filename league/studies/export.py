@@ -15,7 +15,7 @@ from league.records import PolicyId, Snapshot
 from league.run.roster.lookup import METADATA_CAP, POLICY_FILE, role_file
 from league.run.roster.mixtures import MIXTURES, mixture_file
 from league.run.roster.policy_text import split_roles
-from league.studies.snapshot_profile import SnapshotProfile, lineage, profile
+from league.studies.snapshot_profile import SnapshotProfile, profile
 
 RATINGS = ("melo", "field", "robust", "bradley-terry", "elo", "openskill")
 """The ratings in the metadata of an exported policy."""
@@ -169,7 +169,7 @@ def _about(run: Run, one: SnapshotProfile, inside: dict[str, object]) -> dict[st
     return inside | {
         "training_steps": snapshot.steps,
         "ratings": ratings,
-        "lineage": [ancestor.id for ancestor in lineage(run.roster.entrants.snapshots, snapshot)],
+        "lineage": [ancestor.id for ancestor in run.roster.entrants.lineage(snapshot)],
     }
 
 

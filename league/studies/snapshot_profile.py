@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from league.errors import PolicyError
+from league.events import Exploited
 from league.rating.payoff import Payoff
 from league.records import Rating, Snapshot
 from league.run.roster.policy_text import split_roles
@@ -30,7 +31,8 @@ class SnapshotProfile:
     """A snapshot, its rating, its lineage and its record by opponent.
 
     rating: None before any rated game. field: the score against the field; None in one-sided games, too. lineage: its
-    ancestors, oldest first, then the snapshot itself. record: by opponent, most games first.
+    ancestors, oldest first, then the snapshot itself. record: by opponent, most games first. exploited: how its learner
+    was last copied over or reset since the snapshot before it; None if it was not.
     """
 
     snapshot: Snapshot
@@ -38,6 +40,7 @@ class SnapshotProfile:
     field: Rating | None
     lineage: tuple[Snapshot, ...]
     record: tuple[OpponentRecord, ...]
+    exploited: Exploited | None = None
 
 
 def profile(ranking: Ranking, store: Reading, text: str) -> SnapshotProfile:
@@ -62,16 +65,19 @@ def profile(ranking: Ranking, store: Reading, text: str) -> SnapshotProfile:
                 )
             )
     record.sort(key=lambda row: (-row.games, row.opponent.id))
-    ancestors = tuple(lineage(ranking.entrants.snapshots, snapshot))
+    ancestors = tuple(ranking.entrants.lineage(snapshot))
     ratings = ranking.ratings
     field = None if ranking.game.one_sided else ratings.field.get(snapshot.id)
-    return SnapshotProfile(snapshot, ratings.reference.get(snapshot.id), field, ancestors, tuple(record))
+    exploited = _exploited(store, ranking.entrants.snapshots, snapshot)
+    return SnapshotProfile(snapshot, ratings.reference.get(snapshot.id), field, ancestors, tuple(record), exploited)
 
 
-def lineage(snapshots: Sequence[Snapshot], snapshot: Snapshot) -> list[Snapshot]:
-    """The snapshot's ancestors in this run, oldest first, then the snapshot itself."""
-    by_id = {one.id: one for one in snapshots}
-    chain = [snapshot]
-    while (parent := by_id.get(chain[-1].parent or "")) is not None:
-        chain.append(parent)
-    return chain[::-1]
+def _exploited(store: Reading, snapshots: Sequence[Snapshot], snapshot: Snapshot) -> Exploited | None:
+    """The last exploit of a snapshot's learner since the snapshot before it."""
+    began = max((o.round for o in snapshots if o.learner == snapshot.learner and o.number < snapshot.number), default=0)
+    found = [
+        Exploited.restore(event.round, event.data)
+        for event in store.events(since_round=began + 1)
+        if event.kind == Exploited.KIND and event.data["learner"] == snapshot.learner and event.round <= snapshot.round
+    ]
+    return found[-1] if found else None

@@ -11,6 +11,7 @@ from rich.text import Text
 from league.records import Snapshot
 from league.views.grid import Column, Grid, facts_grid
 from league.views.text import MISSING, clean, half_width, interval, number, places
+from league.views.watch import exploit_text
 
 if TYPE_CHECKING:
     from league.studies.snapshot_profile import SnapshotProfile
@@ -42,6 +43,8 @@ def snapshot_view(profile: SnapshotProfile, best: bool, one_sided: bool) -> Rend
         ("score" if one_sided else "rating", Text(rated)),
         ("lineage", _ancestry(profile.lineage)),
     ]
+    if (event := profile.exploited) is not None:
+        facts.append(("exploit", Text(f"round {event.round}: {exploit_text(event)}")))
     parts: list[RenderableType] = [facts_grid(facts)]
     if snapshot.hyperparameters:
         values = [[clean(name), f"{value:g}"] for name, value in snapshot.hyperparameters.items()]

@@ -160,7 +160,7 @@ def best_text(snapshot: Snapshot, roles: int) -> str:
 def exploit_text(event: Exploited) -> str:
     """Which learner copied which, and what changed: `main-3 ← main-1  learning_rate 0.0003→0.00024`.
 
-    For a reset, from where it started again: `main_exploiter ← main_exploiter.0`.
+    For a reset, from where it started again: `main_exploiter ← main_exploiter.0`. The reason, if any, ends it.
     """
     changed = [
         f"{clean(name)} {_short(event.before.get(name))}→{_short(value)}"
@@ -168,7 +168,9 @@ def exploit_text(event: Exploited) -> str:
         if event.before.get(name) != value
     ]
     copied = f"{clean(event.learner)} ← {clean(event.snapshot or event.source)}"
-    return copied if event.snapshot and not changed else f"{copied}  {', '.join(changed) or 'nothing changed'}"
+    if changed or not event.snapshot:
+        copied += f"  {', '.join(changed) or 'nothing changed'}"
+    return f"{copied} ({clean(event.reason)})" if event.reason else copied
 
 
 def _short(value: float | None) -> str:

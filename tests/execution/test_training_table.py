@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from league.errors import SnapshotError
-from league.execution.training_table import Trained, TrainingTable, score_of_sides, training_results
-from league.games.actions import Discrete
+from league.execution.training_table import Trained, TrainingTable, same_action, score_of_sides, training_results
+from league.games.actions import Box, Discrete
 from league.games.core import Acting, Game, GameSpec, RoleSpec, State, Turn
 from league.games.native.connect_four import ConnectFour
 from league.games.native.core import NativeGame, Outcome
@@ -19,6 +19,7 @@ from league.games.registry import make
 from league.learning.on_policy.ppo import Mappo
 from league.learning.settings import MappoSettings
 from league.matchmaking.posts import by_seat
+from league.play.decisions import Decisions
 from league.play.trajectory import Rollout
 from league.policies import weights
 from league.policies.core import Policy
@@ -388,3 +389,33 @@ def test_seats_learn_from_their_own_reward_or_from_the_mean_of_their_side(team: 
     found = [float(learner.values.mean / learner.values.weight) for learner in learners]
     assert found == pytest.approx(targets, abs=1e-6)
     assert [trained.metrics[name]["return"] for name in "abc"] == [1.0, 0.0, 5.0], "what is shown stays their own"
+
+
+def test_the_favourite_action_counts_where_there_is_a_choice() -> None:
+    def decisions(rows: list[tuple[str, int, int]], masked: bool = True) -> Decisions:
+        """Rows of: legal actions, the action taken, who took it."""
+        mask = torch.tensor([[str(action) in legal for action in range(3)] for legal, _, _ in rows])
+        action, owner = (torch.tensor([row[column] for row in rows]) for column in (1, 2))
+        present = torch.ones(len(rows), dtype=torch.bool)
+        zeros = torch.zeros(len(rows))
+        return Decisions(
+            obs=zeros,
+            mask=mask if masked else None,
+            seat=zeros.long(),
+            present=present,
+            action=action,
+            log_prob=zeros,
+            owner=owner,
+        )
+
+    rows = [("012", 1, 0), ("012", 1, 0), ("012", 0, 0), ("01", 1, 0), ("1", 1, 0), ("12", 2, 1)]
+    # Of the learner's four choices three are action 1; action 2 is legal in three, and never taken.
+    assert same_action(Discrete(3), decisions(rows), 0) == {"same_action": 0.75}
+    # Without a mask all five decisions are choices.
+    assert same_action(Discrete(3), decisions(rows, masked=False), 0) == {"same_action": pytest.approx(0.8)}
+    # An action that is always taken where it is legal, but is so in one of three, says nothing.
+    rare = [("02", 2, 0), ("01", 0, 0), ("01", 1, 0)]
+    assert same_action(Discrete(3), decisions(rare), 0) == {"same_action": 0.5}
+    assert same_action(Discrete(3), decisions([("1", 1, 0)]), 0) == {}
+    assert same_action(Discrete(3), decisions(rows), 2) == {}
+    assert same_action(Box((-1.0,), (1.0,)), decisions(rows), 0) == {}

@@ -89,6 +89,8 @@ def test_resets_say_from_where_a_learner_starts_again() -> None:
     assert (
         exploit_text(Exploited(4, "spy", "spy", same, {"entropy": 0.02}, "spy.0")) == "spy ← spy.0  entropy 0.01→0.02"
     )
+    told = Exploited(4, "spy", "spy", same, {"entropy": 0.02}, "spy.0", "it is worse")
+    assert exploit_text(told) == "spy ← spy.0  entropy 0.01→0.02 (it is worse)"
 
 
 def test_exploits_say_who_copied_whom_and_what_changed() -> None:

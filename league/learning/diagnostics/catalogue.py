@@ -186,6 +186,28 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
         rule=rules.return_falling,
     ),
     Diagnostic(
+        name="behind_past",
+        metrics=("against_past", "against_past_high"),
+        threshold="the upper end of against_past's 95 % interval is below 0",
+        cause=(
+            "steps that are too large, or a policy that stopped exploring and forgot: population.recover goes on from "
+            "the better snapshot"
+        ),
+        setting="population.recover, algorithm.learning_rate, algorithm.entropy, algorithm.epsilon_end",
+        rule=rules.behind_past,
+    ),
+    Diagnostic(
+        name="same_action",
+        metrics=("same_action", "episode_length"),
+        threshold=f"above {rules.SAME_SHARE:g} for {rules.SAME_ROUNDS} rounds, in games of more than one move",
+        cause=(
+            "a policy that ignores what it sees: an entropy bonus that is too small, or steps that are too large "
+            "(right only where one action is best everywhere)"
+        ),
+        setting="algorithm.entropy, algorithm.learning_rate, algorithm.epsilon_end",
+        rule=rules.same_action,
+    ),
+    Diagnostic(
         name="standing_still",
         metrics=("approx_kl", "return"),
         threshold=(

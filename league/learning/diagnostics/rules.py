@@ -51,6 +51,8 @@ LOST_SHARE, SIGNIFICANT = 0.5, 4.0
 """The share of the progress that was lost again. A change is significant from this many times the noise on."""
 MIN_RETURNS, END_ROUNDS = 20, 5
 """The fewest rounds whose returns are compared, and how many are averaged at each end."""
+SAME_SHARE, SAME_ROUNDS = 0.95, 5
+"""The share of decisions with the same action above which a policy ignores what it sees, so many rounds in a row."""
 RIVALRY = -0.2
 """Opponents whose returns' changes have a correlation below this play against each other, as they should."""
 ZERO_SUM_SHARE = 0.05
@@ -203,6 +205,22 @@ def return_falling(history: History) -> str:
     ):
         return f"return is {now:.3g}, it was {best:.3g} (means of {END_ROUNDS} rounds)"
     return ""
+
+
+def behind_past(history: History) -> str:
+    """The newest snapshot is significantly worse than the best of those that it descends from."""
+    ahead, high = history.latest("against_past"), history.latest("against_past_high")
+    if not high < 0:
+        return ""
+    return f"the newest snapshot scores {-ahead:.2g} less than the best of those before it, at least {-high:.2g}"
+
+
+def same_action(history: History) -> str:
+    """A policy takes the same action in nearly every position, in a game of more than one move."""
+    values = history.last("same_action", SAME_ROUNDS)
+    if not values or min(values) <= SAME_SHARE or not history.latest("episode_length") > 1:
+        return ""
+    return f"the same action in {100 * values[-1]:.3g} % of all positions that allow it, for {SAME_ROUNDS} rounds"
 
 
 def standing_still(history: History) -> str:

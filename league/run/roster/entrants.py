@@ -55,6 +55,14 @@ class Entrants:
         own = (one for one in reversed(self.snapshots) if first and (one.role, one.learner) == (role, first.learner))
         return next(own, None)
 
+    def lineage(self, snapshot: Snapshot) -> list[Snapshot]:
+        """The snapshot's ancestors in this run, oldest first, then the snapshot itself."""
+        by_id = {one.id: one for one in self.snapshots}
+        chain = [snapshot]
+        while (parent := by_id.get(chain[-1].parent or "")) is not None:
+            chain.append(parent)
+        return chain[::-1]
+
     def named(self, text: str, roles: Sequence[str]) -> Snapshot:
         """The snapshot or anchor that `text` refers to: an anchor's text, a name, an id or a unique id prefix.
 

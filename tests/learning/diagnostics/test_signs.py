@@ -107,6 +107,12 @@ BAD: dict[str, tuple[dict[str, Curve], LearnerFacts, int]] = {
         LearnerFacts(("m",), TEAM),
         45,
     ),
+    "behind_past": (
+        {"against_past": lambda n: 0.1 - 0.02 * n, "against_past_high": lambda n: 0.25 - 0.02 * n},
+        LearnerFacts(("m",), RIVALS),
+        13,
+    ),
+    "same_action": ({"same_action": lambda n: min(0.4 + 0.05 * n, 0.99)}, LearnerFacts(("m",), TEAM), 17),
     "standing_still": ({"approx_kl": lambda n: 1e-9 * (n % 3)}, LearnerFacts(("m",), TEAM), 10),
     "standing_still in several passes": (
         {"approx_kl": lambda n: 0.0, "agent_steps": lambda n: 500.0},
@@ -255,6 +261,10 @@ def test_what_is_next_to_nothing_is_no_sign() -> None:
     normalised = LearnerFacts(("m",), TEAM, settings={"value_normalisation": 1.0})
     assert told(rounds(HEALTHY | solved, 40), {"m": normalised}) == []
     assert {one.diagnostic.name for _, one in told(rounds(HEALTHY | solved, 40), {"m": facts})} == {"critic_blind"}
+    one_move: dict[str, Curve] = {"same_action": lambda n: 1.0, "episode_length": lambda n: 1.0}
+    assert told(rounds(HEALTHY | one_move, 30), {"m": facts}) == []
+    level: dict[str, Curve] = {"against_past": lambda n: -0.2, "against_past_high": lambda n: 0.0}
+    assert told(rounds(HEALTHY | level, 30), {"m": facts}) == []
     calm: dict[str, Curve] = {"q_value": lambda n: 0.01, "value": lambda n: -0.02}
     calm |= {name: lambda n: 5e-4 if n < 10 else 0.0 for name in ("return", "return/a", "return/b")}
     assert told(rounds(HEALTHY | calm, 30), {"m": facts}) == []
