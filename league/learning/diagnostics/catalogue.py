@@ -188,12 +188,15 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
     Diagnostic(
         name="behind_past",
         metrics=("against_past", "against_past_high"),
-        threshold="the upper end of against_past's 95 % interval is below 0",
+        threshold=(
+            "against_past (its score against the field less that of the best of the snapshots before it) is below 0 "
+            "with its whole 95 % interval"
+        ),
         cause=(
             "steps that are too large, or a policy that stopped exploring and forgot: population.recover goes on from "
             "the better snapshot"
         ),
-        setting="population.recover, algorithm.learning_rate, algorithm.entropy, algorithm.epsilon_end",
+        setting="algorithm.learning_rate, algorithm.entropy, algorithm.epsilon_end, population.recover",
         rule=rules.behind_past,
     ),
     Diagnostic(
