@@ -19,7 +19,7 @@ from league.games.core import Game, GameSpec
 from league.games.counter_rng import mix
 from league.matchmaking.posts import post_of_seat
 from league.play.fixture import Fixture
-from league.play.table import Table
+from league.play.table import Move, Table
 from league.play.trajectory_hash import TrajectoryHashes
 from league.policies.core import Policy
 from league.records import MatchResult, PolicyId, Post, SeatScore
@@ -88,13 +88,15 @@ def play_episodes(
     threads: Threads = _ALONE,
     posts: Sequence[Post] | None = None,
     hashed: bool = False,
+    observe: Callable[[Move], None] | None = None,
 ) -> list[Episodes]:
     """Play every fixture to the end; the episodes of each, in order. Raises PolicyError where a policy cannot play.
 
     games: any slots; each plays its part of the episodes, and threads share the parts out. policies: by the ids that
     the fixtures name. temperature: of every policy's choice (0 is greedy). tick: called with the share of episodes that
     ended. watch: called with the table before each turn; pass one game only. posts: those that the fixtures' lineups
-    fill; by default the game's own. hashed: whether to tell equal games from different ones.
+    fill; by default the game's own. hashed: whether to tell equal games from different ones. observe: called with every
+    move, in which slots without further episodes have episodes beyond the last; pass one game only.
     """
     if not fixtures:
         return []
@@ -112,7 +114,7 @@ def play_episodes(
         here, game = slice(begins[part], begins[part + 1]), games[part]
         schedule = _Fixed(*(values[here].to(game.device) for values in (lineup, seed, key)))
         table = Table(game, seated, schedule, temperature, posts=posts)
-        return _play_out(table, begins[part + 1] - begins[part], progress, watch, hashed)
+        return _play_out(table, begins[part + 1] - begins[part], progress, watch, hashed, observe)
 
     parts = threads.map(play_part, range(len(games)), progress.tell, progress.give_up)
     score, turns, forfeit, trajectory = (np.concatenate(pieces) for pieces in zip(*parts, strict=True))
@@ -181,6 +183,7 @@ def _play_out(
     progress: _Progress,
     watch: Callable[[Table], None] | None,
     hashed: bool,
+    observe: Callable[[Move], None] | None,
 ) -> _Played:
     """Scores `[N, S]`, lengths in turns `[N]`, forfeits `[N, S]` and hashes `[N]` of every episode."""
     game = table.game
@@ -199,6 +202,8 @@ def _play_out(
         if watch is not None:
             watch(table)
         move = table.advance()
+        if observe is not None:
+            observe(move)
         for role, log_prob in move.log_prob.items():
             table.check(log_prob, move.owner[role])
         rows = move.turn.ended.nonzero()[:, 0]

@@ -1,0 +1,98 @@
+"""What `league styles` is asked for, and what it reports, as records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StylesRequest:
+    """What is asked for.
+
+    texts: POLICY …; none: the snapshots of the role, at most `size` of them, spread evenly over the run. role: that the
+    policies play; None: the game's only one. games: of each policy with itself, and as many among all. plies: moves of
+    an opening.
+    """
+
+    texts: tuple[str, ...] = ()
+    role: str | None = None
+    games: int = 200
+    plies: int = 2
+    size: int = 40
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How one policy plays.
+
+    learner, round, steps: of its snapshot; None if there is none. nearest: the policy that plays most like it, at
+    `distance`. opening: the most common one of its games with itself, and its `share` of them. distinct: the share of
+    these games that differ from each other.
+    """
+
+    label: str
+    learner: str | None
+    round: int | None
+    steps: int | None
+    nearest: str
+    distance: float
+    opening: str
+    share: float
+    distinct: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpeningCourse:
+    """An opening that was once common. first: the label of the oldest snapshot where it is, with its steps.
+
+    shares: of every policy's games with itself, in the order of the policies. course: by age, the mean share of the
+    snapshots of one round, from the first round to the last.
+    """
+
+    opening: str
+    first: str
+    steps: int
+    shares: tuple[float, ...]
+    course: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Where a learner's play changed most from one of its snapshots to the next.
+
+    mean: the mean distance of all its successive snapshots.
+    """
+
+    learner: str
+    before: str
+    after: str
+    distance: float
+    mean: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StylesReport:
+    """Distances are mean Jensen-Shannon divergences in bits, from 0 (the same play) to 1 (nothing in common).
+
+    distances: `[N][N]` in the order of the policies. margin: half of the widest 95 % interval of them. order: the
+    policies with like beside like. copies: groups of near-copies. snapshots: how many the run has of this role.
+    positions: at which all were asked. games: of each policy with itself. note: who holds the other posts.
+    """
+
+    game: str
+    role: str
+    policies: tuple[Style, ...]
+    distances: tuple[tuple[float, ...], ...]
+    margin: float
+    order: tuple[int, ...]
+    copies: tuple[tuple[str, ...], ...]
+    changes: tuple[Change, ...]
+    openings: tuple[OpeningCourse, ...]
+    plies: int
+    snapshots: int
+    positions: int
+    games: int
+    seed: int
+    seconds: float
+    note: str = ""
