@@ -196,6 +196,29 @@ def probe(
 
 
 @app.command
+def styles(
+    *policies: Annotated[str, Parameter(help="POLICY …, two or more; none: the run's snapshots.")],
+    run: RunOption = None,
+    role: Annotated[str | None, Parameter(help="The role to compare, if the game has several.")] = None,
+    games: Annotated[
+        int, Parameter(help="Games of each policy with itself, and as many for each among all of them.")
+    ] = 200,
+    plies: Annotated[int, Parameter(help="Moves of an opening.")] = 2,
+    size: Annotated[
+        int, Parameter(help="The most snapshots, evenly spread over the run, if no policies are named.")
+    ] = 40,
+    seed: Annotated[Seed, Parameter(help="Seed of games and choices.")] = 0,
+    json: JsonFlag = False,
+) -> None:
+    """Who plays like whom, where play changed most, and which openings snapshots have learned."""
+    from league.cli.styling import show_styles
+    from league.studies.styles.report import StylesRequest
+
+    asked = StylesRequest(texts=policies, role=role, games=games, plies=plies, size=size, seed=seed)
+    show_styles(run, asked, json)
+
+
+@app.command
 def export(
     policy: Annotated[str, Parameter(help="POLICY of the run; nash and average are mixtures.")] = "best",
     /,

@@ -96,13 +96,16 @@ def aligned(texts: Sequence[str]) -> list[str]:
     return [text.rjust(room) for text in texts]
 
 
-def sparkline(values: Sequence[float | None]) -> str:
-    """A curve of at most `_POINTS` bars on one line. Each bar is the mean of some values; a blank means no value."""
+def sparkline(values: Sequence[float | None], least: float | None = None) -> str:
+    """A curve of at most `_POINTS` bars on one line. Each bar is the mean of some values; a blank means no value.
+
+    least: the value of the lowest bar; by default that of the lowest point.
+    """
     width = min(len(values), _POINTS)
     edges = [round(place * len(values) / width) for place in range(width + 1)] if width else []
     points = [average(values[begin:end]) for begin, end in pairwise(edges)]
     known = [point for point in points if point is not None]
-    low, high = min(known, default=0.0), max(known, default=0.0)
+    low, high = min(known, default=0.0) if least is None else least, max(known, default=0.0)
     scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
     return "".join(" " if point is None else _BARS[round((point - low) * scale)] for point in points)
 

@@ -27,7 +27,8 @@ def jensen_shannon(chances: Tensor) -> Tensor:
     chances = chances.double()
     entropy = torch.special.entr(chances).sum(2)
     mixed = torch.stack([torch.special.entr((one + chances) / 2).sum(2) for one in chances])
-    return ((mixed - (entropy[:, None] + entropy) / 2) / math.log(2.0)).clamp(0.0, 1.0)
+    bits: Tensor = (mixed - (entropy[:, None] + entropy) / 2) / math.log(2.0)
+    return bits.clamp(0.0, 1.0)
 
 
 def arranged(distances: NDArray[np.float64]) -> tuple[list[int], list[list[int]]]:

@@ -104,8 +104,8 @@ class Questions:
             given, after = self._inference.distribution(every, owner, game, memory)
             answer[self._networks] = given.view(many, rows, -1)
             if after is not None:
-                index = torch.tensor(self._networks)[:, None]
-                self._memory[index, slot, seat] = after.view(many, rows, -1)
+                asked = torch.tensor(self._networks)[:, None]
+                self._memory[asked, slot, seat] = after.view(many, rows, -1)
         # Others may look ahead from the slots of the game itself, so they are asked one after the other.
         only = torch.zeros_like(acting.present)
         only[slot, place] = True

@@ -61,13 +61,14 @@ class OpeningCourse:
 class Change:
     """Where a learner's play changed most from one of its snapshots to the next.
 
-    mean: the mean distance of all its successive snapshots.
+    steps: how many times one of its snapshots follows another. mean: the mean distance from one to the next.
     """
 
     learner: str
     before: str
     after: str
     distance: float
+    steps: int
     mean: float
 
 
@@ -75,9 +76,10 @@ class Change:
 class StylesReport:
     """Distances are mean Jensen-Shannon divergences in bits, from 0 (the same play) to 1 (nothing in common).
 
-    distances: `[N][N]` in the order of the policies. margin: half of the widest 95 % interval of them. order: the
-    policies with like beside like. copies: groups of near-copies. snapshots: how many the run has of this role.
-    positions: at which all were asked. games: of each policy with itself. note: who holds the other posts.
+    policies: snapshots oldest first, or as they were named. distances: `[N][N]` in this order. margin: half of the
+    widest 95 % interval of them. order: the numbers of the policies, from 0, with like beside like. copies: the numbers
+    of near-copies, by group. plies: moves of an opening. snapshots: how many the run has of this role. positions: at
+    which all were asked. games: of each policy with itself. note: who holds the other posts.
     """
 
     game: str
@@ -86,7 +88,7 @@ class StylesReport:
     distances: tuple[tuple[float, ...], ...]
     margin: float
     order: tuple[int, ...]
-    copies: tuple[tuple[str, ...], ...]
+    copies: tuple[tuple[int, ...], ...]
     changes: tuple[Change, ...]
     openings: tuple[OpeningCourse, ...]
     plies: int
@@ -96,3 +98,10 @@ class StylesReport:
     seed: int
     seconds: float
     note: str = ""
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """At most `most` of the numbers 0 to `count` - 1, evenly spread, with the first and the last. most: 2 or more."""
+    if count <= most:
+        return list(range(count))
+    return [round(place * (count - 1) / (most - 1)) for place in range(most)]

@@ -17,7 +17,6 @@ from league.games.counter_rng import fold
 from league.matchmaking.posts import by_seat
 from league.play.fixture import Fixture
 from league.play.match import play_episodes
-from league.play.table import Table
 from league.policies.core import Policy
 from league.records import PolicyId, Post
 from league.run.roster.lookup import Found

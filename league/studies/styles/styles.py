@@ -23,7 +23,7 @@ from league.run.roster.roster import Roster
 from league.studies.contest import roles_meant, snapshot_of
 from league.studies.styles.distance import arranged
 from league.studies.styles.openings import appearances
-from league.studies.styles.report import Change, OpeningCourse, Style, StylesReport, StylesRequest
+from league.studies.styles.report import Change, OpeningCourse, Style, StylesReport, StylesRequest, evenly
 from league.studies.styles.seating import Seating
 from league.threads import alone
 
@@ -61,7 +61,7 @@ def styles(
         distances=tuple(map(tuple, distances.tolist())),
         margin=margin,
         order=tuple(order),
-        copies=tuple(tuple(labels[place] for place in group) for group in groups),
+        copies=tuple(map(tuple, groups)),
         changes=tuple(_changes(labels, snapshots, distances)),
         openings=tuple(_openings(labels, snapshots, shares)),
         plies=asked.plies,
@@ -72,13 +72,6 @@ def styles(
         seconds=time.monotonic() - began,
         note=f"with {seating.rest.label} at the other posts" if seating.rest.policies else "",
     )
-
-
-def evenly(count: int, most: int) -> list[int]:
-    """At most `most` of the numbers 0 to `count` - 1, evenly spread, with the first and the last. most: 2 or more."""
-    if count <= most:
-        return list(range(count))
-    return [round(place * (count - 1) / (most - 1)) for place in range(most)]
 
 
 def _found(roster: Roster, role: str, asked: StylesRequest) -> list[Found]:
@@ -113,9 +106,9 @@ def _style(
     opening, share = next(iter(shares.items()))
     return Style(
         label=labels[number],
-        learner=snapshot and snapshot.learner,
-        round=snapshot and snapshot.round,
-        steps=snapshot and snapshot.steps,
+        learner=None if snapshot is None else snapshot.learner,
+        round=None if snapshot is None else snapshot.round,
+        steps=None if snapshot is None else snapshot.steps,
         nearest=labels[nearest],
         distance=float(distances[nearest]),
         opening=opening,
@@ -138,7 +131,12 @@ def _changes(
             distance, (before, after) = max(steps, key=lambda step: step[0])
             mean = sum(step for step, _ in steps) / len(steps)
             yield Change(
-                learner=learner, before=labels[before], after=labels[after], distance=distance, mean=mean
+                learner=learner,
+                before=labels[before],
+                after=labels[after],
+                distance=distance,
+                steps=len(steps),
+                mean=mean,
             )
 
 

@@ -1,0 +1,32 @@
+"""`league styles`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from league.cli.shared import game_maker, opened_run, print_json, progress_bar
+from league.errors import ConfigError
+
+if TYPE_CHECKING:
+    from league.studies.styles.report import StylesRequest
+
+
+def show_styles(run: str | None, asked: StylesRequest, as_json: bool) -> None:
+    """`league styles`."""
+    from league.studies.styles.styles import styles
+    from league.views.styles_table import styles_table
+
+    if not (asked.games >= 1 and asked.plies >= 1 and asked.size >= 2):
+        raise ConfigError(
+            "comparing styles needs at least one game, one move of an opening and a size of 2, "
+            f"not --games {asked.games} --plies {asked.plies} --size {asked.size}"
+        )
+    with opened_run(run) as opened, progress_bar("playing") as tick:
+        report = styles(game_maker(opened.config), opened.roster, asked, tick)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        Console(highlight=False).print(styles_table(report))
