@@ -11,14 +11,14 @@ from rich.text import Text
 from league.studies.styles.report import evenly
 from league.views.grid import Column, Grid, one_line
 from league.views.heat import COLOURS, heat_style
-from league.views.text import MISSING, clean, count, duration, number, shortened, sparkline
+from league.views.text import MISSING, clean, count, duration, number, sparkline
 
 if TYPE_CHECKING:
     from league.studies.styles.report import Change, Style, StylesReport
 
 _DIGITS = 3
 _LABEL = 16
-"""The most characters of a policy's name in the map."""
+"""The most columns of a policy's name in the map."""
 
 _MOST_OPENINGS = 15
 
@@ -44,9 +44,10 @@ class _Map:
         report, coloured = self.report, console.color_system in COLOURS and not console.no_color
         hundredths = [[f"{100 * distance:.0f}" for distance in row] for row in report.distances]
         cell = max(2, *(len(text) for row in hundredths for text in row)) + 1
-        names = [shortened(clean(one.label), _LABEL) for one in report.policies]
+        names = [Text(clean(one.label), "not dim bold") for one in report.policies]
+        room = min(max(name.cell_len for name in names), _LABEL)
         numbers = len(str(len(names)))
-        begin = numbers + 2 + max(map(len, names))
+        begin = numbers + 2 + room
         everyone = len(names)
         kept = set(evenly(everyone, max((options.max_width - begin) // cell, 2)))
         shown = [place for place in report.order if place in kept]
@@ -55,7 +56,8 @@ class _Map:
         farthest = max(map(max, report.distances)) or 1.0
         for line, row in enumerate(shown, 1):
             text = Text(f"{line:>{numbers}}", "dim", no_wrap=True, overflow="ellipsis")
-            text.append("  ").append(f"{names[row]:<{begin - numbers - 2}}", "not dim bold")
+            names[row].truncate(room, overflow="ellipsis", pad=True)
+            text.append("  ").append_text(names[row])
             for column in shown:
                 distance, style = report.distances[row][column], "not dim"
                 if coloured:
