@@ -44,7 +44,7 @@ class _Map:
         report, coloured = self.report, console.color_system in COLOURS and not console.no_color
         hundredths = [[f"{100 * distance:.0f}" for distance in row] for row in report.distances]
         cell = max(2, *(len(text) for row in hundredths for text in row)) + 1
-        names = [Text(clean(one.label), "not dim bold") for one in report.policies]
+        names = [Text(clean(one.label), "bold") for one in report.policies]
         room = min(max(name.cell_len for name in names), _LABEL)
         numbers = len(str(len(names)))
         begin = numbers + 2 + room
@@ -55,11 +55,11 @@ class _Map:
         yield one_line(Text(" " * begin + "".join(f"{column:>{cell}}" for column in range(1, len(shown) + 1)), "dim"))
         farthest = max(map(max, report.distances)) or 1.0
         for line, row in enumerate(shown, 1):
-            text = Text(f"{line:>{numbers}}", "dim", no_wrap=True, overflow="ellipsis")
+            text = Text(no_wrap=True, overflow="ellipsis").append(f"{line:>{numbers}}", "dim")
             names[row].truncate(room, overflow="ellipsis", pad=True)
             text.append("  ").append_text(names[row])
             for column in shown:
-                distance, style = report.distances[row][column], "not dim"
+                distance, style = report.distances[row][column], ""
                 if coloured:
                     style = heat_style(distance / farthest)
                 if row == column:
@@ -139,9 +139,10 @@ def _line(style: Style) -> list[str | Text]:
 
 def _openings(report: StylesReport) -> list[RenderableType]:
     """The openings that have been common, in order of appearance."""
-    moves = "first move" if report.plies == 1 else f"first {report.plies} moves"
     if not report.openings:
-        return [Text(f"No opening has been common: no {moves} begin a tenth of a snapshot's games with itself.")]
+        moves = "one move" if report.plies == 1 else f"{report.plies} moves"
+        return [Text(f"No opening of {moves} has been common: none begins a tenth of a snapshot's games with itself.")]
+    moves = "first move" if report.plies == 1 else f"first {report.plies} moves"
     columns = [
         Column((moves, "moves"), keep=9, least=8),
         Column(("first common in", "first in"), keep=8, least=8),
@@ -170,8 +171,8 @@ def _openings(report: StylesReport) -> list[RenderableType]:
 
 def _ending(report: StylesReport) -> str:
     """What was played."""
-    picked = sum(one.steps is not None for one in report.policies)
-    some = f"{picked} of {report.snapshots} snapshots, " if picked < report.snapshots else ""
+    picked, snapshots = len(report.policies), all(one.steps is not None for one in report.policies)
+    some = f"{picked} of {report.snapshots} snapshots, " if snapshots and picked < report.snapshots else ""
     parts = [
         f"{some}{report.games} games of each policy with itself, {report.positions:,} positions of games among all",
         f"distances ±{number(report.margin, _DIGITS)} or less (95 %)",

@@ -5,6 +5,7 @@ Letters in shapes: N policies.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -64,7 +65,7 @@ class Seating:
         games, count = self.games, len(self.found)
         moves = FirstMoves(self.role, count * games, plies)
         # The same seeds for all: the same chance in their games.
-        alone = [self._fixture([number], 0, games, (0, 1), self.seed) for number in range(count)]
+        alone = [self._fixture(n, 0, games, self.seed) for n in range(count)]
         with games_for(make, self.spec, min(count * games, _SLOTS)) as (tables, _):
             played = play_episodes(
                 tables[:1],
@@ -75,7 +76,7 @@ class Seating:
                 hashed=True,
                 observe=moves.observe,
             )
-        shares = [moves.shares(number * games, (number + 1) * games) for number in range(count)]
+        shares = [moves.shares(n * games, (n + 1) * games) for n in range(count)]
         return shares, [repetition([one]).distinct / games for one in played]
 
     def play_together(self, make: Callable[[int], Game], tick: Tick) -> tuple[NDArray[np.float64], int, float]:
@@ -85,16 +86,17 @@ class Seating:
         Every policy holds every post equally often. make: creates a game with a number of slots.
         """
         games, count = self.games, len(self.found)
-        # Game g of policy n: the next post is held by the policy that is `shift` places on, and so forth.
-        shifts = [game * count // games for game in range(games)]
+        # In game g of policy n, the next post is held by the policy that is g * N // games places on, and so forth.
+        shifts = Counter(game * count // games for game in range(games))
         mixed = [
-            self._fixture(range(count), number, 1, (game, 1), fold(self.seed, 1, number), shift)
-            for number in range(count)
-            for game, shift in enumerate(shifts)
+            self._fixture(n, shift, together, fold(self.seed, 1, n, shift))
+            for n in range(count)
+            for shift, together in shifts.items()
         ]
+        episodes = count * games
         policies, labels = [one.policy for one in self.found], [one.label for one in self.found]
-        with games_for(make, self.spec, min(len(mixed), _SLOTS)) as ((table, *_), _):
-            questions = Questions(table, self.role, policies, labels, len(mixed), fold(self.seed, 2))
+        with games_for(make, self.spec, min(episodes, _SLOTS)) as ((table, *_), _):
+            questions = Questions(table, self.role, policies, labels, episodes, fold(self.seed, 2))
             play_episodes([table], self._policies, mixed, tick=tick, watch=questions.ask, posts=self.posts)
         distances, margin = questions.distances()
         return distances, questions.positions, margin
@@ -104,19 +106,15 @@ class Seating:
         """All policies by their ids in fixtures."""
         return {str(number): one.policy for number, one in enumerate(self.found)} | dict(self.rest.ids)
 
-    def _fixture(
-        self, policies: Sequence[int], first: int, games: int, numbers: tuple[int, int], seed: int, shift: int = 0
-    ) -> Fixture:
-        """Games of one lineup. policies: in turn at the posts of the role, beginning with number `first` of them and
-        going on by `shift`."""
-        mine = [number for number, post in enumerate(self.posts) if post.role == self.role.name]
-        held = {number: str(policies[(first + turn * shift) % len(policies)]) for turn, number in enumerate(mine)}
-        lineup = tuple(held.get(number) or self.rest.id(post.role) for number, post in enumerate(self.posts))
+    def _fixture(self, n: int, shift: int, games: int, seed: int) -> Fixture:
+        """Games of one lineup: policy `n` at the role's first post, that which is `shift` places on at the next."""
+        mine = [place for place, post in enumerate(self.posts) if post.role == self.role.name]
+        held = {place: str((n + turn * shift) % len(self.found)) for turn, place in enumerate(mine)}
+        lineup = tuple(held.get(place) or self.rest.id(post.role) for place, post in enumerate(self.posts))
         return Fixture(
             contestants=(lineup,),
             episodes=(lineup,),
             rated_index=(tuple(range(len(lineup))),),
             games=games,
             seed=seed,
-            numbers=numbers,
         )

@@ -85,7 +85,10 @@ def _found(roster: Roster, role: str, asked: StylesRequest) -> list[Found]:
     else:
         snapshots = [one for one in roster.entrants.snapshots if one.role == role]
         texts = [snapshots[number].id for number in evenly(len(snapshots), asked.size)]
-    found = {one.id or one.label: one for one in (find(text, role, roster) for text in texts)}
+    found: dict[str, Found] = {}
+    for text in texts:
+        one = find(text, role, roster)
+        found.setdefault(one.id or one.label, one)
     if len(found) < 2:
         raise PolicyError(
             f"play is compared between two policies or more, as in `league styles best random`, not {len(found)}"
@@ -161,4 +164,4 @@ def _openings(
 def _by_age(snapshots: Sequence[Snapshot | None]) -> list[tuple[int, Snapshot]]:
     """Those that are snapshots with their numbers, the oldest first."""
     known = [(number, one) for number, one in enumerate(snapshots) if one is not None]
-    return sorted(known, key=lambda item: (item[1].round, item[1].steps, item[0]))
+    return sorted(known, key=lambda item: item[1].round)
