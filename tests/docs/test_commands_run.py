@@ -62,6 +62,7 @@ HEADERS = (
     "policy round steps exploit. NashConv BR player_0 BR player_1",
     "# policy rating score games W D L",
     "policy round steps sampled most likely",
+    "policy steps nearest distance commonest opening share distinct games",
     "config snapshot cross-play worst case exploitability rating",
 )
 """Of tables whose values differ from run to run."""
@@ -169,6 +170,9 @@ def test_commands_print_what_is_shown_of_them(ran: dict[Step, Ran]) -> None:
     assert re.search(r"^main\.\d against one-ply\nscore  0\.\d{3}   95 % interval 0\.\d{3} to ", match, re.MULTILINE)
     (ledger,) = printed("league payoff --run default", "commands.md")
     assert ledger.startswith("mean result of the row against the column ± 95 % interval\n")
+    for file in ("README.md", "commands.md"):
+        (alike,) = printed("league styles --run default", file)
+        assert alike.startswith("distance of play in hundredths: 0 is the same, 100 has nothing in common\n")
     (shared,) = printed("league credit agent_1=random --run team --games 50", "commands.md")
     assert re.search(r"^agent_1 +random +\+0\.0+ ±0\.0+ ", shared, re.MULTILINE)
     (hunt,) = printed("league payoff adversary.0 adversary.1 agent.0 agent.1 --games 10", "games.md")
