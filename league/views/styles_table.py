@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from league.studies.styles.report import evenly
+from league.studies.styles.report import spread
 from league.views.grid import Column, Grid, one_line
 from league.views.heat import COLOURS, heat_style
 from league.views.text import MISSING, clean, count, duration, number, sparkline
@@ -49,7 +49,8 @@ class _Map:
         numbers = len(str(len(names)))
         begin = numbers + 2 + room
         everyone = len(names)
-        kept = set(evenly(everyone, max((options.max_width - begin) // cell, 2)))
+        room_for = max((options.max_width - begin) // cell, 2)
+        kept = set(spread([one.learner for one in report.policies], room_for))
         shown = [place for place in report.order if place in kept]
         yield one_line(Text("distance of play in hundredths: 0 is the same, 100 has nothing in common", "dim"))
         yield one_line(Text(" " * begin + "".join(f"{column:>{cell}}" for column in range(1, len(shown) + 1)), "dim"))
@@ -139,9 +140,10 @@ def _line(style: Style) -> list[str | Text]:
 
 def _openings(report: StylesReport) -> list[RenderableType]:
     """The openings that have been common, in order of appearance."""
+    share = f"{100 * report.common:.0f} % of a snapshot's games with itself"
     if not report.openings:
         moves = "one move" if report.plies == 1 else f"{report.plies} moves"
-        return [Text(f"No opening of {moves} has been common: none begins a tenth of a snapshot's games with itself.")]
+        return [Text(f"No opening of {moves} has been common: none begins {share}.")]
     moves = "first move" if report.plies == 1 else f"first {report.plies} moves"
     columns = [
         Column((moves, "moves"), keep=9, least=8),
@@ -162,7 +164,7 @@ def _openings(report: StylesReport) -> list[RenderableType]:
         ]
         for one in report.openings[:_MOST_OPENINGS]
     ]
-    title = "openings with which at least a tenth of a snapshot's games with itself begin"
+    title = f"openings with which at least {share} begin"
     parts: list[RenderableType] = [one_line(Text(title, "dim")), Grid(columns, rows)]
     if (more := len(report.openings) - _MOST_OPENINGS) > 0:
         parts.append(Text(f"and {more} more, which --json has", "dim"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -24,8 +25,8 @@ from league.run.roster.lookup import Found
 from league.studies.contest import Contestant
 from league.studies.styles import seating
 from league.studies.styles.distance import NEAR_COPY, arranged, jensen_shannon
-from league.studies.styles.openings import appearances
-from league.studies.styles.report import evenly
+from league.studies.styles.openings import appearances, common
+from league.studies.styles.report import spread
 from league.studies.styles.seating import Seating
 
 RANDOM = Random("player", Discrete(9))
@@ -181,10 +182,20 @@ def test_any_two_of_a_group_are_near_copies() -> None:
 @settings(max_examples=30)
 @given(st.integers(1, 300), st.integers(2, 60))
 def test_policies_are_spread_evenly_with_the_first_and_the_last(count: int, most: int) -> None:
-    found = evenly(count, most)
+    found = spread(["main"] * count, most)
     assert (found[0], found[-1], len(found)) == (0, count - 1, min(count, most))
     gaps = np.diff(found)
     assert len(gaps) == 0 or (gaps.min() >= 1 and gaps.max() - gaps.min() <= 1)
+
+
+def test_every_learner_has_its_share() -> None:
+    # Every fourth of these would be of one learner.
+    four = ["a", "b", "c", "d"] * 30
+    counts = Counter(four[place] for place in spread(four, 40))
+    assert counts == dict.fromkeys("abcd", 10)
+    few = ["main"] * 50 + ["late"] * 2 + [None]
+    assert Counter(few[place] for place in spread(few, 20)) == {"main": 17, "late": 2, None: 1}
+    assert spread(["a", "b", "c"] * 5, 2) == [12, 14], "the newest of the first learner and of the last"
 
 
 def test_equal_play_is_at_0_and_play_without_a_common_action_at_1() -> None:
@@ -287,4 +298,6 @@ def test_moves_at_once_are_one_ply() -> None:
 
 def test_an_opening_appears_once_a_tenth_of_the_games_begin_with_it() -> None:
     history = [{"0": 0.09, "1": 0.91}, {"0": 0.1, "2": 0.9}, {"2": 1.0}]
-    assert list(appearances(history).items()) == [("1", 0), ("0", 1), ("2", 1)]
+    assert list(appearances(history, 0.1).items()) == [("1", 0), ("0", 1), ("2", 1)]
+    # Four of forty may be chance; five are enough.
+    assert [common(games) for games in (1000, 50, 40, 4)] == [0.1, 0.1, 5 / 40, 1.0]

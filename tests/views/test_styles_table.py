@@ -41,6 +41,7 @@ def report(count: int = 3, **fields: object) -> StylesReport:
         "copies": (),
         "changes": (),
         "openings": (),
+        "common": 0.1,
         "plies": 2,
         "snapshots": count,
         "positions": 1800,
@@ -80,7 +81,7 @@ def test_everything_in_its_place() -> None:
         "main.1   100k  main.1      0.050  3 3                 0.12            0.90",
         "main.2   200k  main.1      0.050  3 3                 0.12            0.90",
         "",
-        "openings with which at least a tenth of a snapshot's games with itself begin",
+        "openings with which at least 10 % of a snapshot's games with itself begin",
         "first 2 moves  first common in  steps  highest share  latest  oldest to newest",
         "3 3            main.1            100k           0.20    0.10  ▁█▅",
         "",
@@ -138,7 +139,7 @@ def test_policies_without_snapshots_have_no_history() -> None:
 
 def test_no_opening_and_too_many() -> None:
     lines = lines_of(report(plies=1))
-    assert "No opening of one move has been common: none begins a tenth of a snapshot's games" in " ".join(lines)
+    assert "No opening of one move has been common: none begins 10 % of a snapshot's games" in " ".join(lines)
     many = tuple(
         OpeningCourse(opening=str(number), first="main.0", steps=0, shares=(0.1,) * 3, course=(0.1,) * 3)
         for number in range(18)

@@ -15,8 +15,8 @@ from torch import Tensor
 from league.games.core import RoleSpec
 from league.play.table import Move
 
-COMMON = 0.1
-"""An opening has appeared once this share of a policy's games begin with it."""
+_COMMON, _FEWEST = 0.1, 5
+"""An opening is common if this share of a policy's games begin with it, and so many games, lest it be chance."""
 
 _NOBODY = -1
 
@@ -51,15 +51,20 @@ class FirstMoves:
         return {opening: count / (end - begin) for opening, count in ordered}
 
 
-def appearances(shares: Sequence[Mapping[str, float]]) -> dict[str, int]:
-    """The first of some policies in order of age that has each opening in a share of `COMMON`, in order of appearance.
+def common(games: int) -> float:
+    """The share of a policy's `games` games from which on an opening is common."""
+    return min(max(_COMMON, _FEWEST / games), 1.0)
 
-    shares: of each policy, its openings.
+
+def appearances(shares: Sequence[Mapping[str, float]], least: float) -> dict[str, int]:
+    """By opening: the first of some policies, in order of age, of which it is common; in order of appearance.
+
+    shares: of each policy, its openings. least: the share from which on an opening is common.
     """
     first: dict[str, int] = {}
     for number, found in enumerate(shares):
         for opening, share in found.items():
-            if share >= COMMON:
+            if share >= least:
                 first.setdefault(opening, number)
     return first
 

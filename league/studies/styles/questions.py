@@ -40,7 +40,11 @@ class Questions:
     ) -> None:
         self._role, self._labels, self._episodes, self._seed = role, labels, episodes, seed
         self._networks = [index for index, policy in enumerate(policies) if isinstance(policy, NeuralPolicy)]
-        self._others = [index for index in range(len(policies)) if index not in self._networks]
+        self._others = [
+            (index, memory_width(policy) > 0)
+            for index, policy in enumerate(policies)
+            if not isinstance(policy, NeuralPolicy)
+        ]
         self._inference = BatchedInference(role, policies, None, True, game.slots * role.acting)
         count, slots, seats = len(policies), game.slots, len(game.spec.seats)
         self._memory = torch.zeros((count, slots, seats, max(map(memory_width, policies))))
@@ -68,7 +72,7 @@ class Questions:
         # Whoever remembers sees everything that its seat sees.
         slot, place = (present if self._memory.shape[3] else asked).nonzero(as_tuple=True)
         if len(slot):
-            answer = self._answers(acting, slot, place, table.game)
+            answer = self._answers(acting, slot, place, asked, table.game)
             here = asked[slot, place]
             self._answer[:, slot[here]] = answer[:, here].exp()
 
@@ -86,8 +90,11 @@ class Questions:
         halves = [halfwidth(squares[place], mean[place], self.positions) for place in np.ndindex(mean.shape)]
         return mean, max(halves)
 
-    def _answers(self, acting: Acting, slot: Tensor, place: Tensor, game: Game) -> Tensor:
-        """The log-probabilities of every policy at the rows (`slot`, `place`), `[N, R, A]`; they remember the rows."""
+    def _answers(self, acting: Acting, slot: Tensor, place: Tensor, asked: Tensor, game: Game) -> Tensor:
+        """The log-probabilities of every policy, `[N, R, A]`, at the rows (`slot`, `place`), which they remember.
+
+        asked: `[B, K]` bool, the rows whose answers count: only there do others than networks answer without memory.
+        """
         rows, widths = len(slot), self._memory.shape
         seat = acting.seat[slot, place]
         answer = torch.zeros((widths[0], rows, self._role.actions.width))
@@ -104,12 +111,13 @@ class Questions:
             given, after = self._inference.distribution(every, owner, game, memory)
             answer[self._networks] = given.view(many, rows, -1)
             if after is not None:
-                asked = torch.tensor(self._networks)[:, None]
-                self._memory[asked, slot, seat] = after.view(many, rows, -1)
+                which = torch.tensor(self._networks)[:, None]
+                self._memory[which, slot, seat] = after.view(many, rows, -1)
         # Others may look ahead from the slots of the game itself, so they are asked one after the other.
-        only = torch.zeros_like(acting.present)
-        only[slot, place] = True
-        for index in self._others:
+        followed = torch.zeros_like(asked)
+        followed[slot, place] = True
+        for index, remembers in self._others:
+            only = followed if remembers else asked
             memory = self._memory[index][torch.arange(widths[1])[:, None], acting.seat] if widths[3] else None
             given, after = self._inference.distribution(
                 Acting(acting.obs, acting.mask, acting.seat, only), torch.full_like(acting.seat, index), game, memory

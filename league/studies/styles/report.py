@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 class StylesRequest:
     """What is asked for.
 
-    texts: POLICY …; none: the snapshots of the role, at most `size` of them, spread evenly over the run. role: that the
+    texts: POLICY …; none: the snapshots of the role, at most `size` of them (`spread`). role: that the
     policies play; None: the game's only one. games: of each policy with itself, and as many among all. plies: moves of
     an opening.
     """
@@ -78,8 +79,9 @@ class StylesReport:
 
     policies: snapshots oldest first, or as they were named. distances: `[N][N]` in this order. margin: half of the
     widest 95 % interval of them. order: the numbers of the policies, from 0, with like beside like. copies: the numbers
-    of near-copies, by group. plies: moves of an opening. snapshots: how many the run has of this role. positions: at
-    which all were asked. games: of each policy with itself. note: who holds the other posts.
+    of near-copies, by group. common: the share of a snapshot's games from which on an opening is listed. plies: moves
+    of an opening. snapshots: how many the run has of this role. positions: at which all were asked. games: of each
+    policy with itself. note: who holds the other posts.
     """
 
     game: str
@@ -91,6 +93,7 @@ class StylesReport:
     copies: tuple[tuple[int, ...], ...]
     changes: tuple[Change, ...]
     openings: tuple[OpeningCourse, ...]
+    common: float
     plies: int
     snapshots: int
     positions: int
@@ -100,8 +103,27 @@ class StylesReport:
     note: str = ""
 
 
-def evenly(count: int, most: int) -> list[int]:
-    """At most `most` of the numbers 0 to `count` - 1, evenly spread, with the first and the last. most: 2 or more."""
+def spread(learners: Sequence[str | None], most: int) -> list[int]:
+    """At most `most` of some policies, by number: as many of each learner if there are, evenly spread over its age.
+
+    learners: of each policy, the oldest first. The first and the last of a learner are there if two of it are.
+    """
+    places: dict[str | None, list[int]] = {}
+    for place, learner in enumerate(learners):
+        places.setdefault(learner, []).append(place)
+    groups = list(places.values())
+    groups = sorted((groups[number] for number in _evenly(len(groups), most)), key=len)
+    found: list[int] = []
+    for number, group in enumerate(groups):
+        share = (most - len(found)) // (len(groups) - number)
+        found += [group[place] for place in _evenly(len(group), share)]
+    return sorted(found)
+
+
+def _evenly(count: int, most: int) -> list[int]:
+    """At most `most` of the numbers 0 to `count` - 1, evenly spread, with the last and, of several, the first."""
     if count <= most:
         return list(range(count))
+    if most == 1:
+        return [count - 1]
     return [round(place * (count - 1) / (most - 1)) for place in range(most)]

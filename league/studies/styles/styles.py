@@ -22,8 +22,8 @@ from league.run.roster.lookup import Found, find
 from league.run.roster.roster import Roster
 from league.studies.contest import roles_meant, snapshot_of
 from league.studies.styles.distance import arranged
-from league.studies.styles.openings import appearances
-from league.studies.styles.report import Change, OpeningCourse, Style, StylesReport, StylesRequest, evenly
+from league.studies.styles.openings import appearances, common
+from league.studies.styles.report import Change, OpeningCourse, Style, StylesReport, StylesRequest, spread
 from league.studies.styles.seating import Seating
 from league.threads import alone
 
@@ -63,7 +63,8 @@ def styles(
         order=tuple(order),
         copies=tuple(map(tuple, groups)),
         changes=tuple(_changes(labels, snapshots, distances)),
-        openings=tuple(_openings(labels, snapshots, shares)),
+        openings=tuple(_openings(labels, snapshots, shares, common(asked.games))),
+        common=common(asked.games),
         plies=asked.plies,
         snapshots=sum(one.role == role.name for one in roster.entrants.snapshots),
         positions=positions,
@@ -84,7 +85,7 @@ def _found(roster: Roster, role: str, asked: StylesRequest) -> list[Found]:
         texts = [meant.get(role, meant.get("", "")) for meant in named]
     else:
         snapshots = [one for one in roster.entrants.snapshots if one.role == role]
-        texts = [snapshots[number].id for number in evenly(len(snapshots), asked.size)]
+        texts = [snapshots[number].id for number in spread([one.learner for one in snapshots], asked.size)]
     found: dict[str, Found] = {}
     for text in texts:
         one = find(text, role, roster)
@@ -144,12 +145,12 @@ def _changes(
 
 
 def _openings(
-    labels: Sequence[str], snapshots: Sequence[Snapshot | None], shares: Sequence[Mapping[str, float]]
+    labels: Sequence[str], snapshots: Sequence[Snapshot | None], shares: Sequence[Mapping[str, float]], least: float
 ) -> Iterator[OpeningCourse]:
-    """The openings that snapshots have had, in order of appearance."""
+    """The openings that have been common, in order of appearance. least: the share from which on one is."""
     aged = _by_age(snapshots)
     rounds = sorted({snapshot.round for _, snapshot in aged})
-    for opening, place in appearances([shares[number] for number, _ in aged]).items():
+    for opening, place in appearances([shares[number] for number, _ in aged], least).items():
         number, snapshot = aged[place]
         held = [[shares[n].get(opening, 0.0) for n, one in aged if one.round == round] for round in rounds]
         yield OpeningCourse(
