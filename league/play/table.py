@@ -18,7 +18,7 @@ from league.games.core import Acting, Game, Turn
 from league.games.counter_rng import uniform
 from league.matchmaking.posts import post_of_seat
 from league.play.inference import BatchedInference, policy_label
-from league.play.seating import Seating
+from league.play.mixture_draws import MixtureDraws
 from league.policies.core import Policy, memory_width
 from league.policies.distributions import choose
 from league.policies.distributions import log_prob as log_prob_of
@@ -80,9 +80,9 @@ class Table:
     """Policies seated at B slots of a game. A slot's lineup changes only when its episode ends.
 
     policies: by index, as lineups name them. The members of mixtures follow them in `self.policies`; one of them
-    decides in place of its mixture (`Seating`). Every decision uses one uniform number (one for each part of it, where
-    it has several), a hash of (the episode's key, turn of the episode, seat): it does not depend on the rest of the
-    batch.
+    decides in place of its mixture (`MixtureDraws`). Every decision uses one uniform number (one for each part of it,
+    where it has several), a hash of (the episode's key, turn of the episode, seat): it does not depend on the rest of
+    the batch.
     memory: `[B, S, M]` float32, what each seat's policy remembers of the episode, zeros at an episode's start. M is the
     widest memory of them all, of which the others use the beginning.
     games_seconds: time spent in the game itself.
@@ -103,13 +103,13 @@ class Table:
         posts: Sequence[Post] | None = None,
         opening: Opening | None = None,
     ) -> None:
-        seating = self._seating = Seating(policies, places, game.device)
-        self.game, self.policies, self.schedule = game, seating.policies, schedule
+        draws = self._draws = MixtureDraws(policies, places, game.device)
+        self.game, self.policies, self.schedule = game, draws.policies, schedule
         self.temperature = temperature
         self.games_seconds = 0.0
         self._counts = game.device.type == "cpu" if counts is None else counts
         self._inference = {
-            role.name: BatchedInference(role, seating.policies, seating.places, self._counts, game.slots * role.acting)
+            role.name: BatchedInference(role, draws.policies, draws.places, self._counts, game.slots * role.acting)
             for role in game.spec.roles
         }
         self.posts = tuple(game.spec.posts if posts is None else posts)
@@ -117,7 +117,7 @@ class Table:
         self.episode, self._stride = torch.arange(game.slots, device=game.device), game.slots
         self.clock = torch.zeros_like(self.episode)
         self.lineup = torch.empty(0)
-        self._width = max(memory_width(policy) for policy in seating.policies if not isinstance(policy, Mixture))
+        self._width = max(memory_width(policy) for policy in draws.policies if not isinstance(policy, Mixture))
         self.memory = self._nothing(game.slots)
         self._seated, self._key, self._next_seed = self.episode, self.episode, self.episode
         self._opening, self._opening_turns = opening, self.clock
@@ -245,7 +245,7 @@ class Table:
 
     def _seat_policies(self) -> None:
         """Set who decides at every seat."""
-        self._seated = self._seating.deciding(self.lineup, self._key)[:, self.post_of_seat]
+        self._seated = self._draws.deciding(self.lineup, self._key)[:, self.post_of_seat]
 
     def _renew(self, ended: Tensor) -> None:
         """Start the next episode of slots whose episode ended. Tensors that a Move holds are not modified."""

@@ -23,11 +23,11 @@ from league.policies.neural import NeuralPolicy
 from league.policies.scripted import OnePly, Random
 from league.run.roster.lookup import Found
 from league.studies.contest import Contestant
-from league.studies.styles import seating
+from league.studies.styles import style_games
 from league.studies.styles.distance import NEAR_COPY, arranged, jensen_shannon
 from league.studies.styles.openings import appearances, common
 from league.studies.styles.report import spread
-from league.studies.styles.seating import Seating
+from league.studies.styles.style_games import StyleGames
 
 RANDOM = Random("player", Discrete(9))
 
@@ -124,10 +124,10 @@ class Alone:
         return self.network.logits(rows)
 
 
-def seated(policies: Sequence[Policy], games: int = 40, seed: int = 3, game: str = "tictactoe") -> Seating:
+def seated(policies: Sequence[Policy], games: int = 40, seed: int = 3, game: str = "tictactoe") -> StyleGames:
     spec = make(game, 1).spec
     found = [Found(f"p{number}", policy) for number, policy in enumerate(policies)]
-    return Seating(spec, spec.roles[0], found, games, seed, spec.posts, Contestant("other", {}))
+    return StyleGames(spec, spec.roles[0], found, games, seed, spec.posts, Contestant("other", {}))
 
 
 def maker(game: str = "tictactoe") -> Callable[[int], object]:
@@ -242,7 +242,7 @@ def test_long_games_count_no_more_than_short_ones() -> None:
 def test_results_do_not_depend_on_how_many_games_are_played_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     policies = [Remembers(), OnePly("player", 9), FROM_THE_MIDDLE, RANDOM]
     wide, alone = distances(policies), seated(policies).play_alone(maker(), 3, lambda fraction: None)
-    monkeypatch.setattr(seating, "_SLOTS", 7)
+    monkeypatch.setattr(style_games, "_SLOTS", 7)
     np.testing.assert_allclose(distances(policies), wide, atol=1e-12)
     assert seated(policies).play_alone(maker(), 3, lambda fraction: None) == alone
 

@@ -24,7 +24,7 @@ from league.studies.contest import roles_meant, snapshot_of
 from league.studies.styles.distance import arranged
 from league.studies.styles.openings import appearances, common
 from league.studies.styles.report import Change, OpeningCourse, Style, StylesReport, StylesRequest, spread
-from league.studies.styles.seating import Seating
+from league.studies.styles.style_games import StyleGames
 from league.threads import alone
 
 
@@ -45,9 +45,9 @@ def styles(
             "or has several parts"
         )
     found = _found(roster, role.name, asked)
-    seating = Seating.of(roster, role, found, asked.games, asked.seed)
-    shares, distinct = seating.play_alone(make, asked.plies, part(tick, 0.0, 0.5))
-    distances, positions, margin = seating.play_together(make, part(tick, 0.5, 0.5))
+    games = StyleGames.of(roster, role, found, asked.games, asked.seed)
+    shares, distinct = games.play_alone(make, asked.plies, part(tick, 0.0, 0.5))
+    distances, positions, margin = games.play_together(make, part(tick, 0.5, 0.5))
     order, groups = arranged(distances)
     labels = [one.label for one in found]
     snapshots = [snapshot_of([one], roster) for one in found]
@@ -71,7 +71,7 @@ def styles(
         games=asked.games,
         seed=asked.seed,
         seconds=time.monotonic() - began,
-        note=f"with {seating.rest.label} at the other posts" if seating.rest.policies else "",
+        note=f"with {games.rest.label} at the other posts" if games.rest.policies else "",
     )
 
 

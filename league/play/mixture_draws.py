@@ -18,7 +18,7 @@ _DRAW = -1
 """In the place of the turn, in the hash of a draw: decisions are made on turns from 0 on."""
 
 
-class Seating:
+class MixtureDraws:
     """The policies that can decide: those given, and behind them the members of the mixtures among them.
 
     places: the most rows that each of them can have in one turn, if known of those given.

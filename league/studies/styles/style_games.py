@@ -32,7 +32,7 @@ _SLOTS = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Seating:
+class StyleGames:
     """Policies of one role and where they sit.
 
     games: of each policy with itself, and as many among all. posts: those that lineups fill. rest: who holds the posts
@@ -48,12 +48,12 @@ class Seating:
     rest: Contestant
 
     @staticmethod
-    def of(roster: Roster, role: RoleSpec, found: Sequence[Found], games: int, seed: int) -> Seating:
+    def of(roster: Roster, role: RoleSpec, found: Sequence[Found], games: int, seed: int) -> StyleGames:
         """Raises PolicyError if another role has no snapshot yet."""
         spec = roster.spec
         posts = by_seat(spec.posts) if len(spec.sides) == 1 else spec.posts
         rest = stand_ins(dict.fromkeys(post.role for post in posts if post.role != role.name), roster)
-        return Seating(spec, role, found, games, seed, posts, rest)
+        return StyleGames(spec, role, found, games, seed, posts, rest)
 
     def play_alone(
         self, make: Callable[[int], Game], plies: int, tick: Tick
