@@ -7,6 +7,7 @@ committed round, replays the next one from the same state and reaches what it wo
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,9 @@ from league.learning.diagnostics import catalogue
 from league.learning.diagnostics.monitor import Monitor
 from league.learning.learner import Learner
 from league.matchmaking.core import validate
-from league.records import MatchResult, Plan, Snapshot, Standing
+from league.matchmaking.snapshot_rules import evictions, frozen_by_win_rate, interval_is_over
+from league.rating.standings import best_ids
+from league.records import MatchResult, Plan, PolicyId, Snapshot, Standing
 from league.run import announce, checkpoint, exploits
 from league.run.budget import Budget, Interruption, RoundClock, RoundDropped
 from league.run.open import open_league
@@ -31,7 +34,7 @@ from league.run.progress import LearnerProgress
 from league.run.recovery import AgainstPast, against_past, recoveries
 from league.run.roster.ranking import open_ranking
 from league.run.rounds import Round, total_phases, training_jobs, view_of
-from league.run.snapshots import interval_is_over, write_snapshot
+from league.run.snapshots import write_snapshot
 from league.storage.provenance import differences, provenance
 
 _HISTORY = 1000
@@ -72,7 +75,7 @@ class League:
         )
         self.round_number = self.steps = 0
         self.resumed = self._broken = False
-        self._training = self.store.training(rounds=_HISTORY)
+        self._training = deque(self.store.training(rounds=_HISTORY))
         self._interruption, self._clock = Interruption(), RoundClock()
 
     def __enter__(self) -> League:
@@ -121,7 +124,7 @@ class League:
     # A round, from top to bottom
 
     def _round(self, number: int, budget: Budget, began: float) -> None:
-        """One turn of the league: plan, exploit, train, snapshot, rated matches, diagnostics, commit, announce."""
+        """One turn of the league: plan, exploit, train, snapshot, evict, rated matches, diagnose, commit, announce."""
         self._clock.start()
         this, plan = Round(number=number, past=self._against_past()), self._plan(number)
         due = self._due(number, plan)
@@ -129,6 +132,7 @@ class League:
         this.exploited = self._exploit(this, plan)
         this.trained = self._train(number, plan, share)
         this.taken = self._take_snapshots(number, due)
+        this.evicted = self._evict(due)
         this.phases = total_phases(this.trained)
         this.results = self._play_rated(this, rounds, share)
         this.diagnosis = self.monitor.check(number, this.metrics)
@@ -138,7 +142,7 @@ class League:
         self._announce(this, self._clock.finish(), budget, time.monotonic() - began)
 
     def _plan(self, number: int) -> Plan:
-        """Who trains against whom, by the matchmaker."""
+        """Who trains against whom, by the matchmaker; and who is frozen, where win rates decide."""
         view = view_of(
             number,
             tables=self.tables,
@@ -150,6 +154,12 @@ class League:
         )
         plan = self.matchmaker.plan(view, np.random.default_rng(fold(self.config.seed, _PLAN, number)))
         validate(plan, view)
+        rules = self.config.population
+        if plan.snapshots is None and rules.snapshot_gate is not None:
+            interval = rules.snapshot_every, rules.snapshot_growth
+            plan = replace(
+                plan, snapshots=frozen_by_win_rate(view, rules.snapshot_gate, rules.snapshot_timeout, *interval)
+            )
         return plan
 
     def _against_past(self) -> dict[str, AgainstPast]:
@@ -196,8 +206,18 @@ class League:
         """Freeze learners' policies into files and add them to the roster. The rows come with the round."""
         folder, spec = self.store.snapshot_folder, self.roster.spec
         taken = [write_snapshot(folder, spec, one, self.progress[one.name], number) for one in due]
-        self.roster.entrants.snapshots += taken
+        self.roster.entrants.add(taken)
         return taken
+
+    def _evict(self, due: Sequence[Learner]) -> list[PolicyId]:
+        """Remove snapshots of learners that have too many from the pool of opponents."""
+        most, ranking = self.config.population.most_snapshots, self.roster.ranking
+        if most is None:
+            return []
+        pool, best = ranking.entrants.pool, best_ids(ranking.entrants.pool, ranking.ratings.best).values()
+        gone = [id for one in due for id in evictions([s for s in pool if s.learner == one.name], most, best)]
+        ranking.evict(gone)
+        return gone
 
     def _play_rated(self, this: Round, rounds: int, share: float) -> list[MatchResult]:
         """Rated matches of the new snapshots. rounds: since the last ones. share: of the round that is over."""
@@ -217,18 +237,23 @@ class League:
         """Write the checkpoint, then all that the round brought in one transaction; refit the ratings within it."""
         began = time.monotonic()
         id = checkpoint.save(self.store, self.learners, self.executor.carries())
-        self._training = [row for row in [*self._training, *this.training] if row.round > this.number - _HISTORY]
-        if this.results:
+        self._training += this.training
+        while self._training and self._training[0].round <= this.number - _HISTORY:
+            self._training.popleft()
+        rated = bool(this.results or this.evicted)
+        if rated:
             self.roster.ratings.add(this.results)
         if self._for_readers is not self.roster.ranking:
-            self._for_readers.entrants.snapshots += this.taken
-            if this.results:
+            self._for_readers.entrants.add(this.taken)
+            self._for_readers.evict(this.evicted)
+            if rated:
                 self._for_readers.ratings.add(this.results)
         with self.store.transaction():
             for snapshot in this.taken:
                 self.store.put_snapshot(snapshot, time.time())
+            self.store.put_evicted(this.number, this.evicted)
             self.store.put_results(this.results)
-            if this.results:
+            if rated:
                 self._for_readers.ratings.cache(self.store)
             for one in this.trained:
                 self.store.put_training(one.results)

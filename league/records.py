@@ -212,7 +212,8 @@ def no_payoff(policies: Sequence[PolicyId]) -> NDArray[np.float64]:
 class LeagueView:
     """Everything that matchmaking may depend on: the league's history, without clocks or live objects.
 
-    snapshots: the roster without anchors, oldest first. anchors: random play and `rating.anchors`, for each role.
+    snapshots: the pool, that is the roster without anchors and without what was evicted, oldest first.
+    anchors: random play and `rating.anchors`, for each role.
     ratings: the score against the field (mean score in one-sided games) by snapshot id.
     training: the training results of the last 1000 rounds, oldest first. slots: the number of slots of each table.
     payoff: from N snapshots of one role to `[N, N]`, what the row is predicted to gain over the column, antisymmetric,
@@ -265,8 +266,8 @@ class Plan:
 
     seatings: `seatings[table]` for each training table. A policy id in a lineup is a snapshot's id or a learner's
     name. Learners of that table are trained from the posts where they sit; all other policies play with frozen weights.
-    snapshots: the learners that are frozen at the end of the round; None: all of them, every
-    `population.snapshot_every` rounds.
+    snapshots: the learners that are frozen at the end of the round; None: the settings `population.snapshot_…`
+    decide.
     """
 
     seatings: tuple[tuple[Seating, ...], ...]

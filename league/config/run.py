@@ -104,6 +104,15 @@ class RunConfig(Settings):
         return self
 
     @model_validator(mode="after")
+    def _one_gate(self) -> RunConfig:
+        if self.population.snapshot_gate is not None and self.matchmaking.kind == "alphastar":
+            raise ValueError(
+                'population.snapshot_gate has no part in matchmaking.kind = "alphastar", which has a gate of its own: '
+                "set matchmaking.win_rate"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _starts_at_random_if_on_policy(self) -> RunConfig:
         if self.game.random_starts and not isinstance(self.algorithm, ActorCriticSettings):
             kind = self.algorithm.kind

@@ -22,6 +22,7 @@ from league.config.explain import toml_text
 from league.errors import nearest
 from league.learning.settings import ALGORITHMS, AlgorithmSettings
 from league.matchmaking.core import MATCHMAKERS, LogRange, MatchmakingSettings, matchmaker_class
+from league.matchmaking.snapshot_rules import FEWEST_LEFT
 from league.policies.names import checked_anchors
 from league.rating.bradley_terry import BradleyTerrySettings
 from league.rating.core import RATINGS
@@ -114,6 +115,15 @@ class PopulationConfig(Settings):
     for the warning sign `behind_past`."""
     recover_exploration: float = Field(2.0, ge=1)
     """Factor by which a recovery raises `entropy` and `entropy_end` (qmix, vdn: `epsilon` and `epsilon_end`)."""
+    snapshot_gate: float | None = Field(None, ge=0, lt=1)
+    """Win rate in training above which a learner is frozen: against past snapshots, since its last one. The interval
+    has to be over, too. Without it, the interval alone decides."""
+    snapshot_timeout: PositiveInt = 50
+    """With `snapshot_gate`: rounds since its last snapshot after which a learner is frozen whatever its win rate is."""
+    most_snapshots: int | None = Field(100, ge=FEWEST_LEFT)
+    """The most snapshots of a learner that are opponents in training and rated matches. Beyond it, a third is evicted,
+    so that the others are spread over the whole run; the newest and the best stay. What is evicted keeps its file, its
+    results and its last rating."""
     spread: dict[str, LogRange] = Field(default_factory=dict)
     """Range, by hyperparameter, from which each learner draws its initial value (log-uniformly)."""
 

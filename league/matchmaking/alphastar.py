@@ -15,6 +15,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from league.matchmaking.core import Lineup, MatchmakingSettings, past, seatings, self_play_lineup, tables, versus
 from league.matchmaking.pfsp import Weighting, pfsp_weights
+from league.matchmaking.snapshot_rules import gate_is_open
 from league.matchmaking.win_rates import Floats, WinRates
 from league.records import Exploit, LeagueView, Plan, PolicyId
 
@@ -123,15 +124,16 @@ class _Now:
         steps = {snapshot.id: snapshot.steps for snapshot in self.view.snapshots}
         learners = [learner for learner in self.view.learners if learner.table == table]
         trained = min(learner.steps - steps.get(learner.latest, 0) for learner in learners)
-        if trained < self.settings.min_steps:
-            return False
         if self.roles[table] == "main_exploiter":
             mains = self._tables("main")
             measured = [learner.name for learner in self.view.learners if learner.table in mains]
         else:
             measured = list(steps)
-        wins = self.rates.against(table, measured).min(initial=1.0) > self.settings.win_rate
-        return bool(wins) or trained >= self.settings.max_steps
+        return gate_is_open(
+            strong=float(self.rates.against(table, measured).min(initial=1.0)) > self.settings.win_rate,
+            least=trained >= self.settings.min_steps,
+            most=trained >= self.settings.max_steps,
+        )
 
     def resets(self, table: int) -> list[Exploit]:
         """The resets of a table's learners: of exploiters that have not trained since they were frozen."""

@@ -128,7 +128,7 @@ def self_play_lineup(view: LeagueView, table: int) -> Lineup:
 
 
 def past(view: LeagueView) -> dict[str, list[PolicyId]]:
-    """Every snapshot of the roster, initial and trained, of all learners, by role, oldest first."""
+    """Every snapshot of the pool, initial and trained, of all learners, by role, oldest first."""
     return {
         role: [snapshot.id for snapshot in view.snapshots if snapshot.role == role]
         for role in dict.fromkeys(post.role for post in view.posts)

@@ -7,7 +7,7 @@ Results depend on the order of the matches, but not on how many are added at onc
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -263,6 +263,12 @@ class Ledger:
             )
         )
         return found
+
+    def without(self, policies: Collection[PolicyId]) -> Ledger:
+        """A ledger of the matches in which none of these policies played, in their order, without scores."""
+        gone = np.array([policy in policies for policy in self.ids], dtype=bool)
+        parts = [~gone[members].any(1) for _, members, _ in self.chunks()]
+        return self.where(np.concatenate(parts) if parts else np.zeros(0, dtype=bool))
 
     def rows(self, since: int = 0) -> Iterator[MatchRow]:
         """The rows from `since` on, in order, one by one."""

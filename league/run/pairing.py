@@ -28,7 +28,7 @@ def fixtures_for(
     if not taken:
         return []
     spec, rng = roster.spec, np.random.default_rng(seed)
-    everyone = [*roster.entrants.active, *roster.entrants.snapshots]
+    everyone = [*roster.entrants.active, *roster.entrants.pool]
     each, found = settings.games_per_match, list[Fixture]()
     apart = compares_same_role(spec)
     for role in spec.roles if apart else spec.roles[:1]:
@@ -47,7 +47,7 @@ def fixtures_for(
 
 def _fewest(settings: RatingConfig, roster: Roster, pool: Sequence[Snapshot], newcomers: int) -> int:
     """The fewest matches of a round. pool: who can be matched."""
-    rated = set(roster.ratings.ledger.ids)
+    rated = set(roster.ratings.current.ids)
     unknown = [one for one in pool if one.id not in rated]
     # Matches with added anchors come on top, so that they take no games from matches between snapshots.
     extra = sum(not one.zero for one in unknown) * sum(one.origin == "anchor" and not one.zero for one in pool)
@@ -63,7 +63,7 @@ def _chosen(
     ratings = roster.ratings
     if len({post.side for post in posts}) == 1:
         return next_one_sided(pool, ratings.reference, matches, games, posts)
-    leaders = best_ids(roster.entrants.snapshots, ratings.best).values()
+    leaders = best_ids(roster.entrants.pool, ratings.best).values()
     known = forecast(pool, ratings.payoff)
     return next_matches(pool, known, matches, games, posts, rng, {one.id for one in pool} & set(leaders))
 
@@ -71,12 +71,12 @@ def _chosen(
 def draw_others(roster: Roster, role: str, rng: np.random.Generator) -> tuple[PolicyId, ...]:
     """The policies of the other roles in a match that compares two policies of `role`: by post, "" for posts of `role`.
 
-    They are drawn for every match from all snapshots of the post's role, so that a rating measures strength against the
+    They are drawn for every match from the pool of the post's role, so that a rating measures strength against the
     whole history of the other roles. Random play, the start of that history, is the only anchor among them.
     """
     held = []
     for post in roster.spec.posts:
-        history = [*(anchor for anchor in roster.entrants.anchors if anchor.zero), *roster.entrants.snapshots]
+        history = [*(anchor for anchor in roster.entrants.anchors if anchor.zero), *roster.entrants.pool]
         pool = [snapshot.id for snapshot in history if snapshot.role == post.role]
         held.append("" if post.role == role else pool[int(rng.integers(len(pool)))])
     return tuple(held)

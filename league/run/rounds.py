@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from league.events import Exploited
@@ -25,7 +25,7 @@ class Round:
     """The results of a round, filled in as it proceeds. phases: seconds by name.
 
     past: how learners fare against their own past as the round begins, by name. taken: snapshots that joined the
-    roster. results: of rated matches. diagnosis: findings that begin in this round.
+    roster. evicted: those that left the pool. results: of rated matches. diagnosis: findings that begin in this round.
     """
 
     number: int
@@ -33,6 +33,7 @@ class Round:
     exploited: Sequence[Exploited] = ()
     trained: Sequence[Trained] = ()
     taken: Sequence[Snapshot] = ()
+    evicted: Sequence[PolicyId] = ()
     results: Sequence[MatchResult] = ()
     diagnosis: Diagnosis = field(default_factory=Diagnosis)
     phases: dict[str, float] = field(default_factory=dict)
@@ -67,25 +68,25 @@ def view_of(
     tables: Tables,
     progress: Mapping[str, LearnerProgress],
     roster: Roster,
-    training: Sequence[TrainingResult],
+    training: Iterable[TrainingResult],
     posts: tuple[Post, ...],
     slots: int,
 ) -> LeagueView:
     """What the matchmaker sees before a round. progress: by learner; the rest as in `LeagueView`."""
 
     def payoff(policies: Sequence[PolicyId]) -> Floats:
-        found = {one.id: one for one in roster.entrants.snapshots}
+        found = {one.id: one for one in roster.entrants.pool}
         return roster.ratings.gains([found[policy] for policy in policies])
 
     return LeagueView(
         round=number,
         posts=posts,
         learners=tuple(
-            progress[learner.name].view(learner, table, roster.entrants.snapshots)
+            progress[learner.name].view(learner, table, roster.entrants.pool)
             for table, members in enumerate(tables)
             for learner in members
         ),
-        snapshots=tuple(roster.entrants.snapshots),
+        snapshots=tuple(roster.entrants.pool),
         anchors=roster.entrants.active,
         ratings=roster.ratings.field,
         training=tuple(training),

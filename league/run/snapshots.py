@@ -12,15 +12,6 @@ from league.records import Origin, Snapshot
 from league.run.progress import LearnerProgress, hyperparameters_of
 
 
-def interval_is_over(number: int, last: int, every: int, growth: float) -> bool:
-    """Whether snapshots are due in a round by the interval. last: the round of the last ones; 0: the untrained ones.
-
-    every: rounds between snapshots at first. growth: the least interval, as a share of all rounds so far. So a run
-    whose age doubles adds about ln(2) / growth snapshots of a learner, whatever its age is.
-    """
-    return number - last >= max(every, growth * number)
-
-
 def write_snapshot(folder: Path, spec: GameSpec, learner: Learner, progress: LearnerProgress, number: int) -> Snapshot:
     """Write a learner's policy and advance its lineage. The returned record is not in the database yet.
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _MATCHES_PER_READ = 250_000
 """Matches whose columns are read by one query."""
 
+EVICTION_KIND = "eviction"
+"""The kind of an eviction among a run's events; its data are the ids of the `snapshots`."""
+
 _SNAPSHOTS = "id, role, learner, number, round, steps, origin, parent, hyperparameters"
 _TRAINING = "learner, round, opponent, episodes, score, return_mean"
 
@@ -67,6 +70,11 @@ class Reading(ABC):
         names = ["guest", *_SNAPSHOTS.split(", ")]
         whole = ((*row[:-1], _object(row[-1])) for row in found)
         return [Snapshot(**dict(zip(names, row, strict=True))) for row in whole]
+
+    def evicted(self) -> set[PolicyId]:
+        """Ids of the snapshots that were evicted from the pool of opponents."""
+        found = self.query("SELECT data FROM events WHERE kind = ?", EVICTION_KIND)
+        return {id for (data,) in found for id in _object(data)["snapshots"]}
 
     def snapshot_files(self) -> set[str]:
         """Ids of the snapshot files that exist."""

@@ -26,7 +26,7 @@ from league.rating.standings import Record
 from league.records import MatchResult, PolicyId, Rating, Snapshot, TrainingResult
 from league.storage import migrations, rows
 from league.storage.lock import RunLock
-from league.storage.reading import Reading, content_ids
+from league.storage.reading import EVICTION_KIND, Reading, content_ids
 
 FILE = "league.db"
 """The database's name in a run's folder."""
@@ -194,6 +194,11 @@ class Store(Reading):
     def put_event(self, round: int, kind: str, data: Mapping[str, object]) -> None:
         """Add an event. data: JSON without times. Raises ValueError or TypeError if it is not JSON."""
         self._insert("events", [{"round": round, "kind": kind, "data": canonical_json(dict(data))}])
+
+    def put_evicted(self, round: int, gone: Sequence[PolicyId]) -> None:
+        """Record that snapshots were evicted from the pool of opponents."""
+        if gone:
+            self.put_event(round, EVICTION_KIND, {"snapshots": list(gone)})
 
     def put_round(
         self,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from league.errors import PolicyError
 from league.events import Exploited
 from league.rating.payoff import Payoff
+from league.rating.standings import FIELD
 from league.records import Rating, Snapshot
 from league.run.roster.policy_text import split_roles
 from league.run.roster.ranking import Ranking
@@ -26,13 +27,14 @@ class OpponentRecord:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotProfile:
     """A snapshot, its rating, its lineage and its record by opponent.
 
     rating: None before any rated game. field: the score against the field; None in one-sided games, too. lineage: its
     ancestors, oldest first, then the snapshot itself. record: by opponent, most games first. exploited: how its learner
-    was last copied over or reset since the snapshot before it; None if it was not.
+    was last copied over or reset since the snapshot before it; None if it was not. evicted: whether it is no longer an
+    opponent; then the ratings are the last that it had.
     """
 
     snapshot: Snapshot
@@ -40,7 +42,8 @@ class SnapshotProfile:
     field: Rating | None
     lineage: tuple[Snapshot, ...]
     record: tuple[OpponentRecord, ...]
-    exploited: Exploited | None = None
+    exploited: Exploited | None
+    evicted: bool
 
 
 def profile(ranking: Ranking, store: Reading, text: str) -> SnapshotProfile:
@@ -67,9 +70,16 @@ def profile(ranking: Ranking, store: Reading, text: str) -> SnapshotProfile:
     record.sort(key=lambda row: (-row.games, row.opponent.id))
     ancestors = tuple(ranking.entrants.lineage(snapshot))
     ratings = ranking.ratings
-    field = None if ranking.game.one_sided else ratings.field.get(snapshot.id)
-    exploited = _exploited(store, ranking.entrants.snapshots, snapshot)
-    return SnapshotProfile(snapshot, ratings.reference.get(snapshot.id), field, ancestors, tuple(record), exploited)
+    field = None if ranking.game.one_sided else ratings.last(FIELD, snapshot.id)
+    return SnapshotProfile(
+        snapshot=snapshot,
+        rating=ratings.last(None, snapshot.id),
+        field=field,
+        lineage=ancestors,
+        record=tuple(record),
+        exploited=_exploited(store, ranking.entrants.snapshots, snapshot),
+        evicted=snapshot.id in ranking.entrants.evicted,
+    )
 
 
 def _exploited(store: Reading, snapshots: Sequence[Snapshot], snapshot: Snapshot) -> Exploited | None:

@@ -39,6 +39,7 @@ def snapshot_view(profile: SnapshotProfile, best: bool, one_sided: bool) -> Rend
         ("round", Text(str(snapshot.round))),
         ("steps", Text(f"{snapshot.steps:,}")),
         ("origin", Text("guest" if snapshot.guest else snapshot.origin)),
+        *([("evicted", Text("from the pool of opponents; the ratings are its last"))] if profile.evicted else []),
         *([] if one_sided else [("against the field", Text(against))]),
         ("score" if one_sided else "rating", Text(rated)),
         ("lineage", _ancestry(profile.lineage)),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from running import league
 
-from league.run.snapshots import interval_is_over
+from league.matchmaking.snapshot_rules import interval_is_over
 from league.storage.store import Store
 
 

@@ -68,7 +68,9 @@ def profile(
     shown: Snapshot, lineage: list[Snapshot], record: Sequence[OpponentRecord] = (), rating: Rating | None = None
 ) -> SnapshotProfile:
     """What `league show` reads of a snapshot."""
-    return SnapshotProfile(shown, rating, None, tuple(lineage), tuple(record))
+    return SnapshotProfile(
+        snapshot=shown, rating=rating, field=None, lineage=tuple(lineage), record=tuple(record), evicted=False
+    )
 
 
 RECORD = [opponent("main", 40, 3, 21), opponent("random", 64, 0, 0)]

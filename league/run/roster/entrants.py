@@ -1,8 +1,12 @@
-"""The entrants of a run: all rated policies, that is snapshots, in the order in which they joined, and anchors."""
+"""The entrants of a run: all rated policies, that is snapshots, in the order in which they joined, and anchors.
+
+Snapshots that were evicted stay entrants: they keep their name, file and results. They are not in the pool, whose
+members are opponents in training and in rated matches, and are rated against each other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 from league.errors import PolicyError
@@ -14,12 +18,15 @@ Value = TypeVar("Value")
 class Entrants:
     """Snapshots, oldest first, and, separately, anchors. roles: those of the game.
 
+    pool: the snapshots that were not evicted, oldest first. evicted: the ids of the others.
     added: the anchors besides random play, and guests, in the order in which they joined. They stay in the standings.
     """
 
     def __init__(self, roles: Sequence[str]) -> None:
         self.roles = tuple(roles)
         self.snapshots: list[Snapshot] = []
+        self.pool: list[Snapshot] = []
+        self.evicted: frozenset[PolicyId] = frozenset()
         self.added: list[Snapshot] = []
         self._active: frozenset[PolicyId] = frozenset()
 
@@ -38,9 +45,26 @@ class Entrants:
         """Anchors and snapshots."""
         return [*self.anchors, *self.snapshots]
 
-    def replace(self, known: Sequence[Snapshot]) -> None:
-        """Replace all entrants by those in a run's database."""
+    @property
+    def contenders(self) -> list[Snapshot]:
+        """Anchors and the pool."""
+        return [*self.anchors, *self.pool]
+
+    def add(self, taken: Sequence[Snapshot]) -> None:
+        """Add new snapshots, to the pool, too."""
+        self.snapshots += taken
+        self.pool += taken
+
+    def evict(self, gone: Collection[PolicyId]) -> None:
+        """Remove snapshots from the pool."""
+        self.evicted |= frozenset(gone)
+        self.pool = [one for one in self.pool if one.id not in self.evicted]
+
+    def replace(self, known: Sequence[Snapshot], evicted: Collection[PolicyId] = ()) -> None:
+        """Replace all entrants by those in a run's database. evicted: the ids of those that are not in the pool."""
         self.snapshots = [one for one in known if one.origin != "anchor"]
+        self.pool = list(self.snapshots)
+        self.evict(evicted)
         self.added = [one for one in known if one.origin == "anchor" and not one.zero]
 
     def join(self, anchors: Sequence[Snapshot]) -> None:

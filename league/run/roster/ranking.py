@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from league.errors import PolicyError
@@ -30,15 +30,22 @@ class Ranking:
         """Load the entrants and cached ratings of a run. guests: include guests and all that their matches tell."""
         with store.transaction():
             known = store.snapshots()
-            self.entrants.replace([one for one in known if guests or not one.guest])
+            self.entrants.replace([one for one in known if guests or not one.guest], store.evicted())
             self.ratings.load(store, guests or not any(one.guest for one in known))
 
-    def standings(self, role: str, by: str | None = None) -> tuple[Standing, ...]:
-        """The standings of a role, best first. by: a rating system; None is the reference. Raises ConfigError.
+    def evict(self, gone: Collection[PolicyId]) -> None:
+        """Remove snapshots from the pool. They keep their last ratings; new ones are computed without them."""
+        if gone:
+            self.ratings.evict(gone)
+            self.entrants.evict(gone)
 
-        Lines are ordered by the score against the field, or by the rating if it is not the reference.
+    def standings(self, role: str, by: str | None = None) -> tuple[Standing, ...]:
+        """The standings of a role's anchors and pool, best first. Raises ConfigError.
+
+        by: a rating system; None is the reference. Lines are ordered by the score against the field, or by the rating
+        if it is not the reference.
         """
-        everyone, one_sided = self.entrants.everyone, self.game.one_sided
+        everyone, one_sided = self.entrants.contenders, self.game.one_sided
         return ranked(
             everyone,
             self.ratings.by(by),
@@ -60,8 +67,8 @@ class Ranking:
 
     def best(self, role: str) -> Snapshot | None:
         """The best trained snapshot (`best_ids`); None before any rated game."""
-        champion = best_ids(self.entrants.snapshots, self.ratings.best).get(role)
-        return next((snapshot for snapshot in self.entrants.snapshots if snapshot.id == champion), None)
+        champion = best_ids(self.entrants.pool, self.ratings.best).get(role)
+        return next((snapshot for snapshot in self.entrants.pool if snapshot.id == champion), None)
 
     def named(self, text: str, roles: Sequence[str]) -> Snapshot:
         """The snapshot or anchor that `text` refers to: best, latest, or as in `Entrants.named`. Raises PolicyError."""

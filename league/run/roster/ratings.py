@@ -1,12 +1,15 @@
 """The ratings and records of a run, computed from its ledger or read from the run's cache.
 
 The ledger is the source of truth, and the cache makes readers fast: they read the ledger only for what is not cached.
+
+Policies that were evicted are rated no more, so that ratings take no longer however many snapshots a long run has had:
+a rating is based on the matches among those that are left. What was evicted keeps its last rating, in the cache.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +65,8 @@ class Ratings:
         self._upto = 0
         self._guests = True
         self._ledger: Ledger | None = None
+        self._among_pool: Ledger | None = None
+        self._last: dict[str, dict[PolicyId, Rating]] = {}
         self._models: dict[str, RatingModel] = {}
         self._ratings: dict[str, dict[PolicyId, Rating]] = {}
         self._records: dict[PolicyId, Record] | None = None
@@ -72,6 +77,16 @@ class Ratings:
     def ledger(self) -> Ledger:
         """All rated matches, with scores if they count or a rating that the run shows needs them."""
         return self._loaded_ledger(self.scored or any(needs_scores(self._model(name)) for name in self._shown()))
+
+    @property
+    def current(self) -> Ledger:
+        """The rated matches without those of evicted policies, without scores."""
+        ledger, evicted = self._loaded_ledger(False), self._entrants.evicted
+        if not evicted:
+            return ledger
+        if self._among_pool is None:
+            self._among_pool = ledger.without(evicted)
+        return self._among_pool
 
     @property
     def reference(self) -> Mapping[PolicyId, Rating]:
@@ -94,7 +109,7 @@ class Ratings:
         from league.rating.melo import MeloSettings
         from league.rating.prediction.fitted_payoff import fitted_payoff
 
-        ledger = self._loaded_ledger(False)
+        ledger = self.current
         if self.one_sided or not len(ledger):
             return None
         return fitted_payoff(
@@ -139,16 +154,21 @@ class Ratings:
         name = self._name(system)
         if name not in self._ratings:
             model = self._model(name)
-            rated = rate(model, self._loaded_ledger(needs_scores(model)), self._zeros, self._facts)
-            self._ratings[name] = self._entrants.in_order(rated)
+            ledger = self._loaded_ledger(True) if needs_scores(model) else self.current
+            rated = self._entrants.in_order(rate(model, ledger, self._zeros, self._facts))
+            self._ratings[name] = {id: found for id, found in rated.items() if id not in self._entrants.evicted}
         return self._ratings[name]
+
+    def last(self, system: str | None, policy: PolicyId) -> Rating | None:
+        """The rating of one policy; of an evicted one, the last that it had. None if there is none."""
+        return self.by(system).get(policy) or self._last.get(self._name(system), {}).get(policy)
 
     def compared(self) -> dict[str, GoodnessOfFit | None]:
         """How well each rating system in Elo points predicts held-out results; None where those are too few."""
         from league.rating.prediction.compared import compare
 
         systems = {name: self._model(name) for name in COMPARED}
-        return compare(self._loaded_ledger(False), self._zeros, self._facts, systems)
+        return compare(self.current, self._zeros, self._facts, systems)
 
     # The ledger and the cache
 
@@ -162,8 +182,10 @@ class Ratings:
             return
         for kind in store.rated_kinds():
             name, cached = self._name(None if kind == REFERENCE_KIND else kind), store.ratings(kind)
+            found, evicted = self._entrants.in_order(cached.ratings), self._entrants.evicted
+            self._last[name] = {id: rating for id, rating in found.items() if id in evicted}
             if cached.upto == self._upto and cached.settings == self._model_settings(name):
-                self._ratings[name] = self._entrants.in_order(cached.ratings)
+                self._ratings[name] = {id: rating for id, rating in found.items() if id not in evicted}
         played, upto = store.records()
         self._records = played if upto == self._upto else None
         kept = store.facts().get(GOODNESS_FACT)
@@ -172,8 +194,22 @@ class Ratings:
 
     def add(self, results: Iterable[MatchResult]) -> None:
         """Append to the ledger and recompute all ratings that the run shows."""
-        self.ledger.extend(results)
+        ledger, added, evicted = self.ledger, list(results), self._entrants.evicted
+        if self._among_pool is not None:
+            self._among_pool.extend(one for one in added if evicted.isdisjoint(one.policies))
+        ledger.extend(added)
         self.refit()
+
+    def evict(self, gone: Collection[PolicyId]) -> None:
+        """Keep the present ratings of these policies as their last. The entrants must evict them after this."""
+        for name in self._shown():
+            rated, last = self.by(name), self._last.setdefault(name, {})
+            last |= {policy: rated[policy] for policy in gone if policy in rated}
+        self._ratings = {
+            name: {policy: one for policy, one in rated.items() if policy not in gone}
+            for name, rated in self._ratings.items()
+        }
+        self._among_pool = None
 
     def refit(self) -> Refit:
         """Compute everything that a run caches from the ledger, and compare it with the previous values."""
@@ -196,7 +232,8 @@ class Ratings:
         self._upto = store.last_match()
         for name, ratings in self._ratings.items():
             kind = REFERENCE_KIND if name == self._name(None) else name
-            store.put_ratings(kind, ratings, self._upto, self._model_settings(name))
+            last = self._last.get(name, {})
+            store.put_ratings(kind, {**last, **ratings}, self._upto, self._model_settings(name))
         store.put_records(self.records, self._upto)
         goodness = self.goodness
         store.put_fact(GOODNESS_FACT, {"upto": self._upto, "goodness": goodness and asdict(goodness)})

@@ -125,7 +125,7 @@ def cycles_of_ledger(ranking: Ranking) -> CycleReport:
     Raises PolicyError in one-sided games and without rated games, and RatingError as `require_one_on_one`.
     """
     refuse_one_sided(ranking)
-    ledger, fitted = ranking.ratings.ledger, ranking.ratings.payoff
+    ledger, fitted = ranking.ratings.current, ranking.ratings.payoff
     if fitted is None:
         raise PolicyError("no rated games have been played yet, so there is no payoff to look for cycles in")
     require_one_on_one(ledger, frozenset(one.id for one in ranking.entrants.anchors if one.zero))

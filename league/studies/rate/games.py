@@ -77,9 +77,9 @@ class RatedGames:
         self.roster.entrants.added.append(record)
 
     def field(self, role: str) -> list[Snapshot]:
-        """Whom a policy of `role` can meet: random play, then snapshots, oldest first; nobody in one-sided games."""
+        """Whom a policy of `role` can meet: random play, then the pool, oldest first; nobody in one-sided games."""
         entrants = self.roster.entrants
-        everyone = [*(anchor for anchor in entrants.anchors if anchor.zero), *entrants.snapshots]
+        everyone = [*(anchor for anchor in entrants.anchors if anchor.zero), *entrants.pool]
         return [one for one in everyone if self._seatings(role, one.role)]
 
     def meeting(self, one: Snapshot, other: Snapshot | None, games: int, seed: int) -> list[Fixture]:
@@ -119,5 +119,5 @@ class RatedGames:
 
     def _drawn(self, post: Post, rng: np.random.Generator) -> PolicyId:
         """A snapshot for a post that the meeting leaves open."""
-        pool = [one.id for one in self.roster.entrants.snapshots if one.role == post.role]
+        pool = [one.id for one in self.roster.entrants.pool if one.role == post.role]
         return pool[int(rng.integers(len(pool)))]

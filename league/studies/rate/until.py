@@ -95,11 +95,11 @@ def rate_until(games: RatedGames, target: Target, limit: int, tick: Tick) -> End
     """
     played = 0
     while True:
-        able = [one for one in games.roster.entrants.everyone if _can_play(games, one)]
+        able = [one for one in games.roster.entrants.contenders if _can_play(games, one)]
         wide = _wide(games, target, able)
         todo = [one for one in wide if one.needed <= limit]
         if not todo or played >= limit:
-            others = [one for one in games.roster.entrants.everyone if not _can_play(games, one)]
+            others = [one for one in games.roster.entrants.contenders if not _can_play(games, one)]
             return Ended(
                 target=target,
                 games=played,
@@ -157,7 +157,7 @@ def _spreads(games: RatedGames, target: Target) -> dict[PolicyId, float]:
         return {}
     score, place = payoff.model.scores(), {policy: number for number, policy in enumerate(payoff.ids)}
     found = {}
-    for one in games.roster.entrants.everyone:
+    for one in games.roster.entrants.contenders:
         others = [place[other.id] for other in _opponents(games, target, one) if other.id in place]
         if one.id in place and others:
             results = score[place[one.id], others]
