@@ -192,7 +192,9 @@ def _run_row(folder: Path) -> RunRow:
         # One-sided games have one rating, which older runs used for all.
         ratings = store.ratings(BEST).ratings or store.ratings(REFERENCE_KIND).ratings
         roster = [snapshot for snapshot in store.snapshots() if snapshot.origin != "anchor"]
-    champions = set(best_ids(roster, ratings).values())
+        evicted = store.evicted()
+    # The last ratings of evicted snapshots are from other times.
+    champions = set(best_ids((one for one in roster if one.id not in evicted), ratings).values())
     best = ", ".join(f"{s.name} {s.short}" for s in roster if s.id in champions)
     return RunRow(
         name=folder.name,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from running import content, league, tiny, trained
 
+from league.rating.standings import BEST
+from league.records import Rating
 from league.run.roster.ranking import open_ranking, refresh
 from league.storage.store import Store
 
@@ -22,7 +25,7 @@ GATE = ("population.snapshot_gate=0.5", "population.snapshot_timeout=3")
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two learners with pools of at most five snapshots each."""
-    return trained(tiny(*SMALL, "budget.rounds=14"), tmp_path_factory.mktemp("small") / "run")
+    return trained(tiny(*SMALL, "budget.rounds=14"), tmp_path_factory.mktemp("small") / "runs" / "small")
 
 
 def test_each_learner_has_at_most_the_limit_in_the_pool(small: Path) -> None:
@@ -75,6 +78,24 @@ def test_the_ratings_in_the_cache_are_those_of_the_matches_within_the_pool(small
         before = {kind: store.ratings(kind).ratings for kind in store.rated_kinds()}
         assert set(refresh(store).ratings.values()) == {0.0}
         assert {kind: store.ratings(kind).ratings for kind in store.rated_kinds()} == before
+
+
+def test_the_best_of_a_run_is_in_the_pool_even_where_an_evicted_one_was_rated_higher(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Path(shutil.copytree(small, tmp_path / "runs" / "small"))
+    monkeypatch.chdir(tmp_path)
+    with Store.open(copy) as store:
+        best = open_ranking(store).best("player")
+        cached, gone = store.ratings(BEST), min(store.evicted())
+        with store.transaction():
+            rated = dict(cached.ratings) | {gone: Rating(1.0, 1.0, 1.0, 100)}
+            store.put_ratings(BEST, rated, cached.upto, cached.settings)
+        assert open_ranking(store).ratings.last(BEST, gone) == Rating(1.0, 1.0, 1.0, 100)
+        assert open_ranking(store).best("player") == best
+    assert best is not None
+    (line,) = league("runs", "--json").json
+    assert line["best"] == f"{best.name} {best.short}"
 
 
 def test_an_evicted_snapshot_is_shown_with_its_last_rating(small: Path) -> None:
