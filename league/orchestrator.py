@@ -212,7 +212,7 @@ class League:
     def _evict(self, due: Sequence[Learner]) -> list[PolicyId]:
         """Remove snapshots of learners that have too many from the pool of opponents."""
         most, ranking = self.config.population.most_snapshots, self.roster.ranking
-        if most is None:
+        if most is None or not due:
             return []
         pool, best = ranking.entrants.pool, best_ids(ranking.entrants.pool, ranking.ratings.best).values()
         gone = [id for one in due for id in evictions([s for s in pool if s.learner == one.name], most, best)]

@@ -23,7 +23,7 @@ class LearnerProgress:
     exploited: int = 0
 
     def view(self, learner: Learner, table: int, snapshots: Sequence[Snapshot]) -> LearnerView:
-        """What a matchmaker may know about the learner. snapshots: all of the run, oldest first."""
+        """What a matchmaker may know about the learner. snapshots: the pool, oldest first."""
         return LearnerView(
             name=learner.name,
             role=learner.role.name,

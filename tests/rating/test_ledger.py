@@ -98,6 +98,23 @@ def test_its_sums_are_those_of_the_rows(rows: list[MatchResult]) -> None:
                 assert met[number[a], number[b]] == any(_together(one, a, b, allies) for one in rows)
 
 
+@settings(max_examples=200)
+@given(MIXED, st.integers(0, 8), st.sets(POLICIES))
+def test_without_some_policies_it_is_the_ledger_of_the_other_matches_also_as_it_grows(
+    rows: list[MatchResult], cut: int, gone: set[PolicyId]
+) -> None:
+    def others(results: list[MatchResult]) -> list[MatchResult]:
+        return [one for one in results if gone.isdisjoint(one.policies)]
+
+    whole, grown = Ledger(rows).without(gone), Ledger(rows[:cut]).without(gone)
+    grown.extend(others(rows[cut:]))
+    for found in (whole, grown):
+        assert list(found.rows()) == list(Ledger(others(rows), scored=False).rows())
+        assert found.ids == Ledger(others(rows)).ids
+        assert found.games_played() == Ledger(others(rows)).games_played()
+    assert [one.patterns for one in grown.tables] == [one.patterns for one in whole.tables]
+
+
 def _together(one: MatchResult, a: PolicyId, b: PolicyId, allies: bool) -> bool:
     posts = [(side, policy) for side, policies in enumerate(one.lineup) for policy in policies]
     return any({p, q} == {a, b} and (allies or s != t) for i, (s, p) in enumerate(posts) for (t, q) in posts[:i])

@@ -80,9 +80,9 @@ class Ratings:
 
     @property
     def current(self) -> Ledger:
-        """The rated matches without those of evicted policies, without scores."""
+        """The rated matches without those of evicted policies; all in one-sided games, whose ratings are means."""
         ledger, evicted = self._loaded_ledger(False), self._entrants.evicted
-        if not evicted:
+        if not evicted or self.one_sided:
             return ledger
         if self._among_pool is None:
             self._among_pool = ledger.without(evicted)
@@ -154,6 +154,7 @@ class Ratings:
         name = self._name(system)
         if name not in self._ratings:
             model = self._model(name)
+            # Score sums are known of all matches together only.
             ledger = self._loaded_ledger(True) if needs_scores(model) else self.current
             rated = self._entrants.in_order(rate(model, ledger, self._zeros, self._facts))
             self._ratings[name] = {id: found for id, found in rated.items() if id not in self._entrants.evicted}
