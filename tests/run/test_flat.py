@@ -21,7 +21,6 @@ SETTINGS = (
     "population.learners=1",
     "population.spread={}",
     "population.snapshot_every=5",
-    "population.snapshot_growth=0.0",
     "population.most_snapshots=30",
     "matchmaking.kind=fictitious",
     "matchmaking.opponents=1",
@@ -29,11 +28,11 @@ SETTINGS = (
     "algorithm.turns=4",
     "rating.matches_per_snapshot=6",
 )
-"""The interval does not grow, so that a snapshot is taken every five rounds until the end."""
+"""Snapshots are taken at the default intervals; there are few in the pool, so that most of them are evicted."""
 
 EARLY, LATE = 500, 400
 """The round at which a run is compared with its end, and of how many rounds processor time is averaged: of the ones
-around it, and of the last ones. There are eight evictions in so many."""
+around it, and of the last ones."""
 
 MOST = 1.1
 """How many times the early ones the late processor time and memory may be."""
@@ -76,6 +75,6 @@ def test_the_last_rounds_cost_no_more_than_those_around_round_500(rounds: int, t
     print(f"{rounds} rounds: {1000 * before:.1f} → {1000 * after:.1f} ms a round, {low:.0f} → {high:.0f} MiB")
     with Store.reader(tmp_path / "run") as store:
         assert len(store.snapshots()) - len(store.evicted()) <= 1 + 30, "random play and the pool"
-        assert len(store.snapshots()) == 2 + rounds // 5
+        assert len(store.evicted()) > 200
     assert high <= MOST * low
     assert after <= MOST * before

@@ -92,22 +92,26 @@ def test_readers_need_neither_the_files_nor_the_code_of_guests(run: Path) -> Non
     assert standings(run).keys() > whole.keys(), "new snapshots beside the guests"
 
 
-def test_a_run_goes_on_as_if_there_were_no_guests(tmp_path: Path) -> None:
+@pytest.mark.parametrize("most", [100, 4], ids=["all", "evicting"])
+def test_a_run_goes_on_as_if_there_were_no_guests(most: int, tmp_path: Path) -> None:
     (tmp_path / "copies.py").write_text(COPIES)
     kind = f"matchmaking.kind={tmp_path / 'copies.py'}:Copies"
+    pool = (f"population.most_snapshots={most}", f"population.snapshot_every={2 if most == 100 else 1}")
     # The matchmaker's exploits are a digest of all that it sees: ratings, anchors, snapshots, results.
-    whole = trained(tiny(kind), tmp_path / "whole")
-    visited = trained(tiny(kind, "budget.rounds=3"), tmp_path / "visited")
+    whole = trained(tiny(kind, *pool), tmp_path / "whole")
+    visited = trained(tiny(kind, *pool, "budget.rounds=3"), tmp_path / "visited")
     with RatedGames(visited) as games:
         rate_guests(games, welcome(games, ["one-ply", "mcts=5"]), 64, lambda fraction: None)
         guests = {one.id for one in games.store.snapshots() if one.guest}
     assert len(guests) == 2
-    trained(tiny(kind), visited)
+    trained(tiny(kind, *pool), visited)
     left, right = content(whole), content(visited)
     assert (left["snapshots"], left["checkpoint"]) == (right["snapshots"], right["checkpoint"])
     with Store.reader(whole) as one, Store.reader(visited) as other:
         own = [result for result in other.results() if not guests & set(result.policies)]
         assert own == one.results(), "the same rated matches"
+        assert one.evicted() == other.evicted()
+        assert bool(one.evicted()) == (most == 4)
         assert len(other.results()) > len(own)
         assert other.training() == one.training()
         # The cache is for readers: it holds the guests, and a full refit changes nothing.
