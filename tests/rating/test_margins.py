@@ -41,7 +41,7 @@ def played(truth: Floats, noise: float, games: int, rng: np.random.Generator) ->
 
 def test_games_without_luck_show_the_margins() -> None:
     ledger = played(BIASED, 0.0, 4, np.random.default_rng(0))
-    assert expected_margins(ledger, np.zeros((3, 3))) == pytest.approx(BIASED)
+    assert expected_margins(ledger, ledger.ids, np.zeros((3, 3))) == pytest.approx(BIASED)
 
 
 def test_an_equilibrium_of_unequal_stakes_is_not_that_of_wins() -> None:
@@ -49,7 +49,7 @@ def test_an_equilibrium_of_unequal_stakes_is_not_that_of_wins() -> None:
     ledger = played(BIASED, 0.0, 64, np.random.default_rng(0))
     payoff = fitted_payoff(ledger, frozenset(), NO_FACTS)
     everyone = [snapshot(id) for id in payoff.ids]
-    margins = expected_margins(ledger, payoff.model.log_odds()[0])
+    margins = expected_margins(ledger, payoff.ids, payoff.model.log_odds()[0])
     assert nash(gains(everyone, payoff, margins)) == pytest.approx([1 / 16, 5 / 8, 5 / 16], abs=1e-6)
     assert nash(gains(everyone, payoff, None)) == pytest.approx([1 / 3] * 3, abs=0.02)
 
@@ -62,7 +62,7 @@ def test_luck_is_shrunk_towards_what_strength_predicts() -> None:
     deviation = rng.standard_normal((30, 30))
     truth = 0.8 * log_odds + 0.3 * (deviation - deviation.T)
     ledger = played(truth, 5.0, 20, rng)
-    found = expected_margins(ledger, log_odds)
+    found = expected_margins(ledger, ledger.ids, log_odds)
     assert found == pytest.approx(-found.T)
     (table,) = ledger.tables
     seen = np.zeros((30, 30))
@@ -77,5 +77,12 @@ def test_policies_that_never_met_score_what_strength_predicts() -> None:
     ledger = Ledger()
     ledger.extend([match("p0", "p1", np.array([2.0, 2.0])), match("p1", "p2", np.array([4.0, 4.0]))])
     log_odds = np.array([[0.0, 1.0, 3.0], [-1.0, 0.0, 2.0], [-3.0, -2.0, 0.0]])
-    assert expected_margins(ledger, log_odds) == pytest.approx(2.0 * log_odds)
-    assert not expected_margins(Ledger(), np.zeros((0, 0))).any()
+    assert expected_margins(ledger, ledger.ids, log_odds) == pytest.approx(2.0 * log_odds)
+    assert not expected_margins(Ledger(), [], np.zeros((0, 0))).any()
+
+
+def test_only_the_policies_that_are_asked_for_count() -> None:
+    """As where others were evicted: they keep their place in the ledger."""
+    ledger = played(BIASED, 0.0, 4, np.random.default_rng(0))
+    found = expected_margins(ledger, ["p2", "p0"], np.zeros((2, 2)))
+    assert found == pytest.approx(np.array([[0.0, -50.0], [50.0, 0.0]]))

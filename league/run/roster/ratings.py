@@ -124,7 +124,7 @@ class Ratings:
         # Scores are loaded first: the payoff must not load a ledger without them.
         margins, ledger, payoff = None, self._loaded_ledger(self.scored), self.payoff
         if self.scored and payoff is not None:
-            margins = expected_margins(ledger, payoff.model.log_odds()[0])
+            margins = expected_margins(ledger, payoff.ids, payoff.model.log_odds()[0])
         return gains(snapshots, payoff, margins)
 
     @property
