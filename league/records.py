@@ -161,6 +161,20 @@ class Rating:
     games: int
 
 
+@dataclass(frozen=True, slots=True)
+class ExploitabilityBound:
+    """What best responses gain against a policy, as a mean over the sides, in the game's score an episode.
+
+    value, low, high: what was found, and its 95 % interval. exact: whether the whole game was traversed; otherwise the
+    best response was trained, and an even better one may exist.
+    """
+
+    value: float
+    low: float
+    high: float
+    exact: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """One line of the standings.
@@ -168,6 +182,7 @@ class Standing:
     field: the predicted score against the field, in [0, 1]; None in one-sided games.
     score: mean result over all rated games, in [0, 1]; in one-sided games, the mean score.
     trend: difference from the learner's previous snapshot in what the lines are ordered by; None if there is none.
+    exploitability: what `league exploit --record` found; None if it was not asked.
     """
 
     rank: int
@@ -180,6 +195,7 @@ class Standing:
     field: Rating | None = None
     trend: float | None = None
     best: bool = False
+    exploitability: ExploitabilityBound | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,6 +155,9 @@ def exploit(
     out: Annotated[
         Path | None, Parameter(help="With --train: the folder of the response's run; default: below exploits/.")
     ] = None,
+    record: Annotated[
+        bool, Parameter(negative=(), help="Keep what is found in the run, to be shown in its standings.")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
     """Exploitability: what a best response gains, exactly in small zero-sum games, or at least by training one."""
@@ -163,7 +166,13 @@ def exploit(
     if train is None and train_steps is None:
         trains = {"--games": games, "--seed": seed, "--out": out}
         show_exploitability(
-            run, policies, every, mixture, json, [name for name, value in trains.items() if value is not None]
+            run,
+            policies,
+            every=every,
+            mixture=mixture,
+            keep=record,
+            as_json=json,
+            of_training=[name for name, value in trains.items() if value is not None],
         )
     else:
         show_response(
@@ -175,6 +184,7 @@ def exploit(
             games=4000 if games is None else games,
             seed=seed or 0,
             out=out,
+            keep=record,
             as_json=json,
         )
 

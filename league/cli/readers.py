@@ -248,6 +248,7 @@ def _standing_record(line: Standing) -> dict[str, object]:
         "losses": line.losses,
         "score": line.score,
         "field": line.field and {"score": line.field.value, "low": line.field.low, "high": line.field.high},
+        "exploitability": line.exploitability and asdict(line.exploitability),
         "trend": line.trend,
         "best": line.best,
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from league import files
 from league.rating.standings import Record
-from league.records import MatchResult, PolicyId, Rating, Snapshot, TrainingResult
+from league.records import ExploitabilityBound, MatchResult, PolicyId, Rating, Snapshot, TrainingResult
 from league.storage import rows
 from league.storage.rows import EventRow, MetricsRow, RatingsRow, RoundRow
 
@@ -21,6 +21,9 @@ _MATCHES_PER_READ = 250_000
 
 EVICTION_KIND = "eviction"
 """The kind of an eviction among a run's events; its data are the ids of the `snapshots`."""
+
+EXPLOITABILITY_KIND = "exploitability"
+"""The kind of a measurement among a run's events; its data are the id of the `snapshot` and what was `found`."""
 
 _SNAPSHOTS = "id, role, learner, number, round, steps, origin, parent, hyperparameters"
 _TRAINING = "learner, round, opponent, episodes, score, return_mean"
@@ -75,6 +78,16 @@ class Reading(ABC):
         """Ids of the snapshots that were evicted from the pool of opponents."""
         found = self.query("SELECT data FROM events WHERE kind = ?", EVICTION_KIND)
         return {id for (data,) in found for id in _object(data)["snapshots"]}
+
+    def exploitability(self) -> dict[PolicyId, ExploitabilityBound]:
+        """The exploitability of snapshots, as far as it was measured; of several bounds, the highest lower end."""
+        known: dict[PolicyId, ExploitabilityBound] = {}
+        for (data,) in self.query("SELECT data FROM events WHERE kind = ? ORDER BY id", EXPLOITABILITY_KIND):
+            kept = _object(data)
+            found, before = ExploitabilityBound(**kept["found"]), known.get(kept["snapshot"])
+            if before is None or (found.exact, found.low) >= (before.exact, before.low):
+                known[kept["snapshot"]] = found
+        return known
 
     def snapshot_files(self) -> set[str]:
         """Ids of the snapshot files that exist."""

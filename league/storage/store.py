@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -23,10 +24,10 @@ from league import files
 from league.errors import RunError, SnapshotError
 from league.files import canonical_json, plain
 from league.rating.standings import Record
-from league.records import MatchResult, PolicyId, Rating, Snapshot, TrainingResult
+from league.records import ExploitabilityBound, MatchResult, PolicyId, Rating, Snapshot, TrainingResult
 from league.storage import migrations, rows
 from league.storage.lock import RunLock
-from league.storage.reading import EVICTION_KIND, Reading, content_ids
+from league.storage.reading import EVICTION_KIND, EXPLOITABILITY_KIND, Reading, content_ids
 
 FILE = "league.db"
 """The database's name in a run's folder."""
@@ -199,6 +200,14 @@ class Store(Reading):
         """Record that snapshots were evicted from the pool of opponents."""
         if gone:
             self.put_event(round, EVICTION_KIND, {"snapshots": list(gone)})
+
+    def put_exploitability(self, found: Mapping[PolicyId, ExploitabilityBound]) -> None:
+        """Record the exploitability of snapshots, in one transaction."""
+        with self.transaction():
+            last = self.last_round()
+            for snapshot, one in found.items():
+                data = {"snapshot": snapshot, "found": asdict(one)}
+                self.put_event(0 if last is None else last.round, EXPLOITABILITY_KIND, data)
 
     def put_round(
         self,

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from league.rating.core import META_GAMES, heading
-from league.records import PolicyId, Rating, Standing
+from league.records import ExploitabilityBound, PolicyId, Rating, Standing
 from league.views.grid import Column, Grid, one_line
 from league.views.text import (
     MISSING,
@@ -64,7 +64,7 @@ def _seats_grid(whole: Grid, lines: Sequence[Standing], one_sided: bool, seats: 
         aligned([MISSING if one is None else interval(one.value, one.low, one.high, digits) for one in scores])
         for scores in found
     ]
-    upto = 6 if one_sided else 7
+    upto = 1 + next(place for place, column in enumerate(whole.columns) if column.titles == ("games",))
     rows: list[list[str | Text]] = [
         [*row[:upto], *(texts[place] for texts in cells)] for place, row in enumerate(whole.rows)
     ]
@@ -85,6 +85,7 @@ def standings_grid(
     half_texts = aligned([f" ±{number(half, digits)}" if bounded else "" for half in halves])
     outcomes, outcome_title = _outcomes(lines)
     fields = _fields(lines)
+    exploited = any(line.exploitability is not None for line in lines)
     changes = [abs(line.trend) for line in lines if line.trend is not None]
     # The trend is in the unit of what orders the lines: scores of at most 1, or points.
     trend_digits = 3 if max(changes, default=0.0) < 1.0 else digits
@@ -95,6 +96,7 @@ def standings_grid(
         Column((name_title,), keep=7, least=8),
         *([] if one_sided else [Column(("against the field", "field"), right=True, keep=9)]),
         Column(("score" if one_sided else "rating",), right=True, keep=8),
+        *([Column(("exploitability", "exploit."), right=True, keep=7)] if exploited else []),
         Column(("games",), right=True, keep=4),
         *([] if one_sided else [Column((outcome_title,), keep=0), Column(("score",), right=True, keep=0)]),
         Column(("trend",), right=True, keep=6),
@@ -117,6 +119,7 @@ def standings_grid(
                 Text(name, style),
                 *([] if one_sided else [Text(field, style)]),
                 Text(f"{number(line.rating.value, digits, signed=signed and not one_sided)}{half}", style),
+                *([Text(_exploitability(line.exploitability), style)] if exploited else []),
                 Text(str(line.rating.games), style),
                 *([] if one_sided else [Text(outcome, "dim"), Text(number(line.score, 3), style)]),
                 trend(line.trend, trend_digits),
@@ -135,6 +138,13 @@ def _fields(lines: Sequence[Standing]) -> list[str]:
             for one in (line.field for line in lines)
         ]
     )
+
+
+def _exploitability(found: ExploitabilityBound | None) -> str:
+    """What best responses gain; of trained ones the lower end of the interval, since others may gain more."""
+    if found is None:
+        return MISSING
+    return number(found.value, 3) if found.exact else f"≥ {number(found.low, 3)}"
 
 
 def _outcomes(lines: Sequence[Standing]) -> tuple[list[str], str]:

@@ -69,7 +69,13 @@ def profile(
 ) -> SnapshotProfile:
     """What `league show` reads of a snapshot."""
     return SnapshotProfile(
-        snapshot=shown, rating=rating, field=None, lineage=tuple(lineage), record=tuple(record), evicted=False
+        snapshot=shown,
+        rating=rating,
+        field=None,
+        lineage=tuple(lineage),
+        record=tuple(record),
+        exploited=None,
+        evicted=False,
     )
 
 

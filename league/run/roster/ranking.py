@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from league.errors import PolicyError
 from league.rating.seats import at_seat, at_side
 from league.rating.standings import REFERENCE, best_ids, ranked
-from league.records import PolicyId, Rating, Snapshot, Standing
+from league.records import ExploitabilityBound, PolicyId, Rating, Snapshot, Standing
 from league.run.folders import require_run
 from league.run.roster.entrants import Entrants
 from league.run.roster.game_facts import GameFacts, keep_facts, read_facts
@@ -24,6 +25,7 @@ class Ranking:
     def __init__(self, game: GameFacts, settings: Mapping[str, Any]) -> None:
         self.game = game
         self.entrants = Entrants(game.roles)
+        self._exploitability: Mapping[PolicyId, ExploitabilityBound] = {}
         self.ratings = Ratings(self.entrants, game.one_sided, settings, game.scored)
 
     def load(self, store: Store, guests: bool = True) -> None:
@@ -32,6 +34,7 @@ class Ranking:
             known = store.snapshots()
             self.entrants.replace([one for one in known if guests or not one.guest], store.evicted())
             self.ratings.load(store, guests or not any(one.guest for one in known))
+            self._exploitability = store.exploitability()
 
     def evict(self, gone: Collection[PolicyId]) -> None:
         """Remove snapshots from the pool. They keep their last ratings; new ones are computed without them."""
@@ -46,7 +49,7 @@ class Ranking:
         if it is not the reference.
         """
         everyone, one_sided = self.entrants.contenders, self.game.one_sided
-        return ranked(
+        lines = ranked(
             everyone,
             self.ratings.by(by),
             played=self.ratings.records,
@@ -56,6 +59,7 @@ class Ranking:
             field=None if one_sided else self.ratings.field,
             by_field=not one_sided and by in (None, REFERENCE),
         )
+        return tuple(replace(line, exploitability=self._exploitability.get(line.snapshot.id)) for line in lines)
 
     def seats(self, role: str) -> dict[str, Mapping[PolicyId, Rating]]:
         """The mean result of every policy at each place of a role (mean score if scores count), by the place's name."""
