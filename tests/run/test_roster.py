@@ -49,7 +49,7 @@ def snapshot(id: str, number: int, role: str = "player", learner: str = "main", 
 
 def roster(spec: GameSpec = BOARD, *snapshots: Snapshot, results: tuple[MatchResult, ...] = ()) -> Roster:
     made = Roster(spec, Path("nowhere"))
-    made.entrants.snapshots += snapshots
+    made.entrants.add(snapshots)
     made.ratings.add(results)
     return made
 
