@@ -72,6 +72,15 @@ class SnapshotTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class Evicted:
+    """Snapshots left the pool of opponents. left: how many are in it now."""
+
+    round: int
+    snapshots: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
 class Exploited:
     """`learner` was copied over from `source` and its hyperparameters perturbed (PBT).
 
@@ -126,7 +135,7 @@ class RunStopped:
     reason: str
 
 
-Event = RunStarted | Progress | RoundFinished | SnapshotTaken | Exploited | Warned | RunStopped
+Event = RunStarted | Progress | RoundFinished | SnapshotTaken | Evicted | Exploited | Warned | RunStopped
 Listener = Callable[[Event], None]
 
 Tick = Callable[[float], None]

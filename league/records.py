@@ -217,7 +217,7 @@ class LearnerView:
     hyperparameters: Mapping[str, float] = field(default_factory=dict)
 
 
-def no_payoff(policies: Sequence[PolicyId]) -> NDArray[np.float64]:
+def no_gains(policies: Sequence[PolicyId]) -> NDArray[np.float64]:
     """The payoff of a league without rated matches: everybody is even with everybody, `[N, N]`."""
     import numpy as np
 
@@ -232,7 +232,7 @@ class LeagueView:
     anchors: random play and `rating.anchors`, for each role.
     ratings: the score against the field (mean score in one-sided games) by snapshot id.
     training: the training results of the last 1000 rounds, oldest first. slots: the number of slots of each table.
-    payoff: from N snapshots of one role to `[N, N]`, what the row is predicted to gain over the column, antisymmetric,
+    gains: from N snapshots of one role to `[N, N]`, what the row is predicted to gain over the column, antisymmetric,
     computed when it is called: the mean result in [0, 1] less 1/2 or, where the size of a score counts, the score in an
     episode as a share of twice the largest. Where roles differ, it compares how well two do beside the same others.
     """
@@ -245,7 +245,7 @@ class LeagueView:
     ratings: Mapping[PolicyId, Rating]
     training: tuple[TrainingResult, ...]
     slots: int
-    payoff: Callable[[Sequence[PolicyId]], NDArray[np.float64]] = field(default=no_payoff, compare=False, repr=False)
+    gains: Callable[[Sequence[PolicyId]], NDArray[np.float64]] = field(default=no_gains, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,6 +194,8 @@ class SlowTable:
                 taken = [h.decisions.values() for slot in played for h in slot]
                 own = [d for decisions in taken for d in decisions if (d.owner, d.seat) == (student.name, seat)]
                 metrics[student.name][f"agent_steps/{spec.seats[seat]}"] = float(len(own))
+            mine = [d for slot in played for h in slot for d in h.decisions.values() if d.owner == student.name]
+            metrics[student.name]["same_action"] = favourite_share(mine)
         taken = [d for slot in played for happened in slot for d in happened.decisions.values()]
         others = sum(decision.owner not in says for decision in taken)
         return Lesson(played, learned, metrics, results(spec, list(says), played, number), others)
@@ -202,6 +204,17 @@ class SlowTable:
         """Close every game."""
         for slot in self.games:
             slot.game.close()
+
+
+def favourite_share(decisions: Sequence[Decision]) -> float:
+    """How often the favourite action is taken where there is a choice and it is legal, which is so in half of these."""
+    choices = [one for one in decisions if len(one.legal) > 1]
+    shares = []
+    for action in {action for one in choices for action in one.legal}:
+        chances = [one.action == action for one in choices if action in one.legal]
+        if 2 * len(chances) >= len(choices):
+            shares.append(sum(chances) / len(chances))
+    return max(shares)
 
 
 def waiting(decision: Decision | None) -> list[Decision]:

@@ -235,7 +235,8 @@ class TrainingTable:
         counts = largest_remainder([seating.share for seating in seatings], self.game.slots)
         rows = [seating.lineup for seating, count in zip(seatings, counts, strict=True) for _ in range(count)]
         lineup = torch.tensor([[number[policy] for policy in row] for row in rows], device=self.game.device)
-        old = torch.tensor([number.get(name, 0) for name in self._names], device=self.game.device)
+        now = [number.get(name, 0) for name in self._names]
+        old = torch.tensor(now, dtype=torch.int64, device=self.game.device)
         unfinished = lineup[:0]
         if self._table is not None:
             unfinished = old[self._table.lineup]
@@ -261,8 +262,9 @@ class TrainingTable:
         else:
             table.start()
         for pending in self._pending.values():
-            if len(old):
-                pending.owner = old[pending.owner.clamp(max=len(old) - 1)]
+            # Owners beyond the names are members of mixtures, which are nobody's learners.
+            owners = torch.cat((old, old.new_tensor([len(names)])))
+            pending.owner = owners[pending.owner.clamp(max=len(old))]
         self._table, self._names = table, names
         return table
 

@@ -35,7 +35,7 @@ class PSRO(MatchmakingSettings):
     def plan(self, view: LeagueView, rng: np.random.Generator) -> Plan:
         """The snapshots that were drawn by their probability, and self-play; self-play alone before there are any."""
         pools = past(view)
-        advantages = {role: view.payoff(pool) for role, pool in pools.items()}
+        advantages = {role: view.gains(pool) for role, pool in pools.items()}
 
         def others(table: int) -> Sequence[Lineup]:
             latest = {learner.role: learner.latest for learner in view.learners if learner.table == table}

@@ -15,7 +15,7 @@ _RECENT = 4
 """One in so many of those is one of the newest: opponents that are about as strong as the learner."""
 
 FEWEST_LEFT = 4
-"""The fewest snapshots that a limit may leave: the first, the newest, the best and one between them."""
+"""The smallest limit: the first, the newest, the best and one between them."""
 
 
 def interval_is_over(number: int, last: int, every: int, growth: float) -> bool:

@@ -17,6 +17,7 @@ from league.errors import PolicyError
 from league.games.core import Acting, Game, RoleSpec
 from league.policies.core import Policy, PolicyWithMemory, Rows, memory_width
 from league.policies.distributions import distribution
+from league.policies.mixture import Mixture
 from league.policies.neural import NeuralPolicy
 from league.policies.stacked import Stack, is_large, stackable
 
@@ -99,7 +100,8 @@ class BatchedInference:
         if self._stackable:
             logits, memory = self._infer_stacked(rows, decider, None, self._room)
         for index, policy in enumerate(self._policies):
-            if policy.role == self._role.name and index not in self._stackable:
+            # A mixture never decides: its members do (`MixtureDraws`).
+            if policy.role == self._role.name and index not in self._stackable and not isinstance(policy, Mixture):
                 own, after = self._infer_one(index, rows, None, game)
                 mine = (decider == index)[:, None]
                 logits = torch.where(mine, own, logits)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from league.config.run import RunConfig
-from league.events import Event, RoundFinished, RunStarted, SnapshotTaken, Warned
+from league.events import Event, Evicted, RoundFinished, RunStarted, SnapshotTaken, Warned
 from league.learning.learner import Learner
 from league.records import Standing
 from league.run.budget import Budget
@@ -58,6 +58,8 @@ def round_finished(
     yield from this.exploited
     for snapshot in this.taken:
         yield SnapshotTaken(this.number, snapshot)
+    if this.evicted:
+        yield Evicted(this.number, len(this.evicted), len(roster.entrants.pool))
     yield RoundFinished(
         round=this.number,
         steps=steps,

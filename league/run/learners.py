@@ -17,6 +17,7 @@ from league.learning.algorithms import LEARNERS
 from league.learning.learner import Learner
 from league.matchmaking.core import label, log_uniform
 from league.policies.core import Policy
+from league.policies.mixture import Mixture
 from league.policies.neural import ACTOR_SETTINGS, NeuralPolicy
 from league.records import PolicyId
 from league.run.roster.lookup import find
@@ -96,6 +97,8 @@ def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> dict[s
 
 def _network_differences(policy: Policy, learner: Learner) -> str:
     """How a policy's network differs from a learner's, by config key."""
+    if isinstance(policy, Mixture):
+        return "it is a mixture; name one of its members"
     if not isinstance(policy, NeuralPolicy):
         return "it is scripted and has no network"
     theirs, mine = asdict(policy.actor.spec), asdict(learner.actor.spec)

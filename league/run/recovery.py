@@ -77,7 +77,7 @@ def recoveries(
     past: by learner. learners: those that may be reset. progress: by learner. snapshots: all of the run.
     """
     return [
-        _recovery(past[name], learner, settings.recover_exploration)
+        _recovery(past[name], learner, progress[name], settings.recover_exploration)
         for name, learner in learners.items()
         if name in past and past[name].behind and _may_recover(progress[name], name, snapshots, settings.recover_window)
     ]
@@ -99,11 +99,13 @@ def _may_recover(state: LearnerProgress, learner: str, snapshots: Sequence[Snaps
     return state.exploited == 0 or since >= window
 
 
-def _recovery(past: AgainstPast, learner: Learner, factor: float) -> Exploit:
+def _recovery(past: AgainstPast, learner: Learner, state: LearnerProgress, factor: float) -> Exploit:
     """The reset of a learner to the best of its past. factor: by which exploration is raised."""
     values = hyperparameters_of(learner)
     # A snapshot of an earlier version may have others.
     values |= {name: value for name, value in past.best.hyperparameters.items() if name in values}
     values |= {name: min(factor * values[name], most) for name, most in _EXPLORATION.items() if name in values}
-    age = max(past.best.steps - learner.begun, 0)
+    # A snapshot from before the learner was last copied over or reset can only be that from which it went on.
+    steps = state.exploited_at if past.best.round < state.exploited else past.best.steps
+    age = max(steps - learner.begun, 0)
     return Exploit(learner.name, learner.name, past.best.id, values, age, past.sentence)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from league.errors import PlanError
 from league.events import Exploited
 from league.execution.executor import Executor, TrainRound
 from league.execution.training_table import Trained
@@ -74,8 +75,10 @@ def view_of(
 ) -> LeagueView:
     """What the matchmaker sees before a round. progress: by learner; the rest as in `LeagueView`."""
 
-    def payoff(policies: Sequence[PolicyId]) -> Floats:
+    def gains(policies: Sequence[PolicyId]) -> Floats:
         found = {one.id: one for one in roster.entrants.pool}
+        if strange := [policy for policy in policies if policy not in found]:
+            raise PlanError(f"the matchmaker asked for the gains of {strange[0]}, which is not in `view.snapshots`")
         return roster.ratings.gains([found[policy] for policy in policies])
 
     return LeagueView(
@@ -91,7 +94,7 @@ def view_of(
         ratings=roster.ratings.field,
         training=tuple(training),
         slots=slots,
-        payoff=payoff,
+        gains=gains,
     )
 
 

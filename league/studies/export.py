@@ -161,11 +161,10 @@ def _about(run: Run, one: SnapshotProfile, inside: dict[str, object]) -> dict[st
     snapshot = one.snapshot
     ratings = {}
     for name in ("mean-score",) if run.roster.ranking.game.one_sided else RATINGS:
-        line = next(
-            (s for s in run.roster.ranking.standings(snapshot.role, name) if s.snapshot.id == snapshot.id), None
-        )
-        if line is not None:
-            ratings[name] = asdict(line.rating)
+        # An evicted snapshot has the last ratings of the systems that the run shows.
+        rating = run.roster.ratings.last(name, snapshot.id)
+        if rating is not None:
+            ratings[name] = asdict(rating)
     return inside | {
         "training_steps": snapshot.steps,
         "ratings": ratings,

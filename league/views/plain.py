@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TextIO
 
-from league.events import Event, Exploited, RoundFinished, RunStarted, RunStopped, SnapshotTaken, Warned
+from league.events import Event, Evicted, Exploited, RoundFinished, RunStarted, RunStopped, SnapshotTaken, Warned
 from league.records import Snapshot
 from league.views.text import clean, count, duration, half_width, interval, number, places
-from league.views.watch import REASONS, Watch, exploit_text
+from league.views.watch import REASONS, Watch, evicted_text, exploit_text
 
 _NAMED = 4
 
@@ -39,6 +39,8 @@ class PlainConsole:
                     self._write(f"seats: {clean(event.seating)}")
             case SnapshotTaken():
                 self._snapshots.append(event.snapshot)
+            case Evicted():
+                self._write(f"round {event.round}  evicted  {evicted_text(event)}")
             case Exploited():
                 self._write(f"round {event.round}  exploit  {exploit_text(event)}")
             case Warned():

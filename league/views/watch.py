@@ -6,7 +6,17 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from league.events import Event, Exploited, Progress, RoundFinished, RunStarted, RunStopped, SnapshotTaken, Warned
+from league.events import (
+    Event,
+    Evicted,
+    Exploited,
+    Progress,
+    RoundFinished,
+    RunStarted,
+    RunStopped,
+    SnapshotTaken,
+    Warned,
+)
 from league.records import Snapshot, Standing
 from league.views.text import MISSING, clean
 
@@ -72,6 +82,8 @@ class Watch:
                 self._finish(event, now)
             case SnapshotTaken():
                 self._note(event.round, "snapshot", f"{clean(event.snapshot.name)} {clean(event.snapshot.short)}")
+            case Evicted():
+                self._note(event.round, "evicted", evicted_text(event))
             case Exploited():
                 self._note(event.round, "exploit", exploit_text(event))
             case Warned():
@@ -155,6 +167,11 @@ def best_text(snapshot: Snapshot, roles: int) -> str:
     """The new best snapshot, with its role if there are several roles."""
     of = f" of {clean(snapshot.role)}" if roles > 1 else ""
     return f"{clean(snapshot.name)} {clean(snapshot.short)} is best{of}"
+
+
+def evicted_text(event: Evicted) -> str:
+    """How many snapshots are no longer opponents."""
+    return f"{event.snapshots} snapshots are no longer opponents, {event.left} are"
 
 
 def exploit_text(event: Exploited) -> str:

@@ -77,7 +77,7 @@ def test_every_solver_gives_a_distribution_and_the_equilibrium_cannot_be_beaten(
 
 def known(view: LeagueView, advantages: dict[str, np.ndarray]) -> LeagueView:
     """The league with these advantages among the snapshots of each role."""
-    return replace(view, payoff=lambda policies: advantages[policies[0].split("-")[0]])
+    return replace(view, gains=lambda policies: advantages[policies[0].split("-")[0]])
 
 
 def met(view: LeagueView, rounds: int = 300, **options: object) -> dict[str, float]:

@@ -74,6 +74,26 @@ def test_a_mixture_plays_an_episode_as_one_of_its_members() -> None:
     assert 0.4 < sum(both) / len(both) < 0.7, "each post draws for itself: 0.54 expected"
 
 
+@pytest.mark.parametrize("counts", [True, False])
+def test_members_are_asked_for_all_that_their_mixture_cannot_say(counts: bool) -> None:
+    """Memories of their own, and actions that have no mean; also where rows are not counted, as on a GPU."""
+    kuhn, spread = make("kuhn", 16), make("spread", 4, options={"continuous_actions": True})
+    recurrent = NetworkSettings(actor=(8,), critic=(8,), memory="gru", memory_units=4)
+    for game, settings in ((kuhn, recurrent), (spread, NetworkSettings(actor=(8,)))):
+        role = game.spec.roles[0]
+        members = tuple(network(game.spec, settings, seed) for seed in range(3))
+        mixed = Mixture(role.name, role.actions, members, (0.5, 0.25, 0.25))
+        choices = ((0,),) * len(game.spec.posts)
+        together = Table(game, [mixed], Hashed(choices), counts=counts)
+        together.start()
+        owners = set[int]()
+        for _ in range(12):
+            move = together.advance()
+            owners |= set(move.owner[role.name][move.acts[role.name].present].tolist())
+        assert owners == {1, 2, 3}
+        assert together.memory.shape[-1] == members[0].memory
+
+
 def test_a_mixture_in_a_match_scores_the_mean_of_its_members() -> None:
     """Rock against a mixture of paper and scissors in three to one loses half of the games on balance."""
     rock, paper, scissors = (Always("player", 3, action) for action in range(3))

@@ -43,7 +43,7 @@ def test_psro_sees_the_payoff_that_is_predicted_from_the_rated_matches(
 
     def watched(self: PSRO, view: LeagueView, rng: np.random.Generator) -> Plan:
         ids = [snapshot.id for snapshot in view.snapshots]
-        scores = view.payoff(ids)
+        scores = view.gains(ids)
         seen.clear()
         seen.update({(a, b): scores[i, j] for i, a in enumerate(ids) for j, b in enumerate(ids)})
         return plan(self, view, rng)

@@ -268,6 +268,10 @@ def test_a_learner_recovers_once_in_so_many_snapshots_and_explores_more(tmp_path
         assert recoveries(even, {"main": learner}, run.progress, entrants.snapshots, settings) == []
         (reset,) = recoveries(past, {"main": learner}, run.progress, entrants.snapshots, settings)
         assert (reset.age, reset.reason) == (1000, past["main"].sentence)
+        # A learner that was reset after that snapshot, at an age of 700, went on from it then.
+        learner.begun, again = 2800, {"main": LearnerProgress(taken=4, exploited=15, exploited_at=3500)}
+        (second,) = recoveries(past, {"main": learner}, again, entrants.snapshots, settings)
+        assert (second.snapshot, second.age) == ("id1", 700)
         values = hyperparameters_of(learner)
         assert reset.hyperparameters == values | {"learning_rate": 0.02, "entropy": pytest.approx(0.06)}
     # Value learners explore by random decisions, which cannot be more than all.

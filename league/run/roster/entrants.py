@@ -104,7 +104,8 @@ class Entrants:
         if not close:
             raise PolicyError(
                 f"no policy is called '{text}': give a snapshot's id (or the first digits of one), its name, best, "
-                "latest, random, one-ply, mcts=N, a folder that `league export` wrote, or package.module:Name"
+                "latest, nash, average, random, one-ply, mcts=N, a folder that `league export` wrote, or "
+                "package.module:Name"
             )
         if close[0].role not in roles:
             raise PolicyError(f"'{text}' has the role '{close[0].role}', but {' or '.join(roles)} is needed")

@@ -81,7 +81,7 @@ class Ratings:
     @property
     def current(self) -> Ledger:
         """The rated matches without those of evicted policies; all in one-sided games, whose ratings are means."""
-        ledger, evicted = self._loaded_ledger(False), self._entrants.evicted
+        ledger, evicted = self._loaded_ledger(self.scored), self._entrants.evicted
         if not evicted or self.one_sided:
             return ledger
         if self._among_pool is None:
