@@ -9,7 +9,7 @@ from league.errors import PolicyError
 from league.events import Exploited
 from league.rating.payoff import Payoff
 from league.rating.standings import FIELD
-from league.records import Rating, Snapshot
+from league.records import ExploitabilityBound, Rating, Snapshot
 from league.run.roster.policy_text import split_roles
 from league.run.roster.ranking import Ranking
 from league.storage.reading import Reading
@@ -34,7 +34,7 @@ class SnapshotProfile:
     rating: None before any rated game. field: the score against the field; None in one-sided games, too. lineage: its
     ancestors, oldest first, then the snapshot itself. record: by opponent, most games first. exploited: how its learner
     was last copied over or reset since the snapshot before it; None if it was not. evicted: whether it is no longer an
-    opponent; then the ratings are the last that it had.
+    opponent; then the ratings are the last that it had. exploitability: as `league exploit --record` found it.
     """
 
     snapshot: Snapshot
@@ -44,6 +44,7 @@ class SnapshotProfile:
     record: tuple[OpponentRecord, ...]
     exploited: Exploited | None
     evicted: bool
+    exploitability: ExploitabilityBound | None
 
 
 def profile(ranking: Ranking, store: Reading, text: str) -> SnapshotProfile:
@@ -79,6 +80,7 @@ def profile(ranking: Ranking, store: Reading, text: str) -> SnapshotProfile:
         record=tuple(record),
         exploited=_exploited(store, ranking.entrants.snapshots, snapshot),
         evicted=snapshot.id in ranking.entrants.evicted,
+        exploitability=store.exploitability().get(snapshot.id),
     )
 
 

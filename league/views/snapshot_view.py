@@ -10,6 +10,7 @@ from rich.text import Text
 
 from league.records import Snapshot
 from league.views.grid import Column, Grid, facts_grid
+from league.views.standings_table import exploitability_text
 from league.views.text import MISSING, clean, half_width, interval, number, places
 from league.views.watch import exploit_text
 
@@ -42,6 +43,7 @@ def snapshot_view(profile: SnapshotProfile, best: bool, one_sided: bool) -> Rend
         *([("evicted", Text("from the pool of opponents; the ratings are its last"))] if profile.evicted else []),
         *([] if one_sided else [("against the field", Text(against))]),
         ("score" if one_sided else "rating", Text(rated)),
+        *([("exploitability", Text(exploitability_text(bound)))] if (bound := profile.exploitability) else []),
         ("lineage", _ancestry(profile.lineage)),
     ]
     if (event := profile.exploited) is not None:

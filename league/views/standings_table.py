@@ -119,7 +119,7 @@ def standings_grid(
                 Text(name, style),
                 *([] if one_sided else [Text(field, style)]),
                 Text(f"{number(line.rating.value, digits, signed=signed and not one_sided)}{half}", style),
-                *([Text(_exploitability(line.exploitability), style)] if exploited else []),
+                *([Text(exploitability_text(line.exploitability), style)] if exploited else []),
                 Text(str(line.rating.games), style),
                 *([] if one_sided else [Text(outcome, "dim"), Text(number(line.score, 3), style)]),
                 trend(line.trend, trend_digits),
@@ -140,7 +140,7 @@ def _fields(lines: Sequence[Standing]) -> list[str]:
     )
 
 
-def _exploitability(found: ExploitabilityBound | None) -> str:
+def exploitability_text(found: ExploitabilityBound | None) -> str:
     """What best responses gain; of trained ones the lower end of the interval, since others may gain more."""
     if found is None:
         return MISSING

@@ -75,6 +75,7 @@ def profile(
         lineage=tuple(lineage),
         record=tuple(record),
         exploited=None,
+        exploitability=None,
         evicted=False,
     )
 
