@@ -24,7 +24,7 @@ from league.policies.neural import NeuralPolicy
 from league.records import Standing
 from league.run.folders import find_run
 from league.run.roster.lookup import POLICY_FILE, open_roster, read_exported, role_file
-from league.run.roster.mixtures import MIXTURES, mixture_file
+from league.run.roster.mixtures import MIXTURES, mixture
 from league.run.roster.ranking import open_ranking
 from league.run.roster.roster import Roster
 from league.storage.store import Store
@@ -232,8 +232,7 @@ class Run:
         """
         game = self.ranking.game
         if text in MIXTURES:
-            _, id, content = mixture_file(text, game.role(role), self.roster)
-            return _loaded(*weights.unpack(content), f"{text} ({id[:8]})")
+            return _loaded(*weights.unpack(mixture(text, game.role(role), self.roster).content), text)
         roles = [game.role(role)] if role or text in ("best", "latest") else game.roles
         snapshot = self.ranking.named(text, roles)
         if snapshot.origin == "anchor":

@@ -51,6 +51,11 @@ def sides_are_alike(spec: GameSpec) -> bool:
     return len(set(roles)) == 1
 
 
+def pairs_meet(spec: GameSpec) -> bool:
+    """Whether two policies can simply meet: two sides that are alike, each of one post."""
+    return len(spec.sides) == 2 and len(spec.posts) == 2 and sides_are_alike(spec)
+
+
 def compares_same_role(spec: GameSpec) -> bool:
     """Whether two policies of one role are rated by comparison, each with the same others (see above)."""
     return spec.outcome == "score" and len(spec.sides) > 1 and not sides_are_alike(spec)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from league.rating.core import RatingModel, RosterFacts, make_rating, rate
-from league.records import PolicyId, Rating, Snapshot, Standing
+from league.records import ExploitabilityBound, PolicyId, Rating, Snapshot, Standing
 
 if TYPE_CHECKING:
     from league.rating.ledger import Ledger
@@ -84,13 +84,14 @@ def ranked(
     one_sided: bool = False,
     field: Mapping[PolicyId, Rating] | None = None,
     by_field: bool = False,
+    exploitability: Mapping[PolicyId, ExploitabilityBound] | None = None,
 ) -> tuple[Standing, ...]:
     """Standings from ratings that are already there, best first; equals are ordered by id.
 
     played: from `records`. champions: from `best_ids`. field: scores against the field. by_field: order by these
-    rather than by rating. Snapshots without a rating are left out.
+    rather than by rating. exploitability: as far as it is known. Snapshots without a rating are left out.
     """
-    field = field or {}
+    field, exploitability = field or {}, exploitability or {}
     leading = field if by_field else ratings
     shown = [s for s in snapshots if s.id in ratings and s.id in leading and (role is None or s.role == role)]
     # Ratings such as alpha-rank's leave many level; then the field tells.
@@ -113,6 +114,7 @@ def ranked(
                 field=field.get(snapshot.id),
                 trend=None if last is None else leading[snapshot.id].value - leading[last].value,
                 best=champions.get(snapshot.role) == snapshot.id,
+                exploitability=exploitability.get(snapshot.id),
             )
         )
     return tuple(lines)

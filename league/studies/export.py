@@ -13,7 +13,7 @@ from league.errors import PolicyError
 from league.policies import weights
 from league.records import PolicyId, Snapshot
 from league.run.roster.lookup import METADATA_CAP, POLICY_FILE, role_file
-from league.run.roster.mixtures import MIXTURES, mixture_file
+from league.run.roster.mixtures import MIXTURES, mixture
 from league.run.roster.policy_text import split_roles
 from league.studies.snapshot_profile import SnapshotProfile, profile
 
@@ -122,17 +122,17 @@ def _items(run: Run, text: str) -> list[_Item]:
 
 
 def _mixture_item(run: Run, word: str, role: str) -> _Item:
-    members, id, content = mixture_file(word, role, run.roster)
-    metadata, _ = weights.unpack(content)
+    mixed = mixture(word, role, run.roster)
+    members, (metadata, _) = mixed.members, weights.unpack(mixed.content)
     shown = ", ".join(f"{one.name} {share:.1%}" for one, share in members[:_MOST_SHOWN])
     rest = f" and {len(members) - _MOST_SHOWN} more" if len(members) > _MOST_SHOWN else ""
     name = f"{word} of {len(members)}"
     seats = ", ".join(run.roster.spec.seats[seat] for seat in run.roster.spec.role(role).seats)
     return _Item(
         name=name,
-        id=id,
+        id=mixed.id,
         role=role,
-        content=content,
+        content=mixed.content,
         about=metadata,
         card=[
             f"- role: {role}; seats: {seats}",

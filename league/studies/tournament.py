@@ -18,7 +18,7 @@ from league.errors import PolicyError, RunError
 from league.events import Tick, part
 from league.files import canonical_json, digest
 from league.games.core import Game, GameSpec
-from league.play.fixture import Fixture, fixtures, sides_are_alike
+from league.play.fixture import Fixture, fixtures, pairs_meet
 from league.policies.core import Policy
 from league.rating.swiss import Pair, SwissRound, pair_round, points, usual_rounds
 from league.records import PolicyId
@@ -151,7 +151,7 @@ def _blocks(whole: Fixture, played: int) -> Iterator[tuple[int, Fixture]]:
 
 def require_pairs(spec: GameSpec) -> None:
     """Raises PolicyError for games in which two policies cannot simply meet."""
-    if len(spec.sides) != 2 or len(spec.posts) != 2 or not sides_are_alike(spec):
+    if not pairs_meet(spec):
         sides = len(spec.sides)
         what = f"it has {sides} side{'s' * (sides > 1)}" if sides != 2 else "its roles differ"
         raise PolicyError(

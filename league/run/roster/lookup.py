@@ -69,8 +69,8 @@ def find(text: str, role: str, roster: Roster) -> Found:
         if text.startswith((".", "/", "~")):
             return _exported(path, role, roster)
     if text in MIXTURES:
-        mixed, id = mixture(text, role, roster)
-        return Found(f"{text} of {len(mixed.members)}", mixed, id)
+        mixed = mixture(text, role, roster)
+        return Found(f"{text} of {len(mixed.members)}", mixed.policy, mixed.id)
     snapshot = roster.ranking.named(text, [role])
     return Found(snapshot.name, roster.policy(snapshot.id), snapshot.id)
 

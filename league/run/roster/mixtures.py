@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from league.errors import PolicyError
 from league.games.core import GameSpec
 from league.matchmaking.psro import nash
-from league.play.fixture import sides_are_alike
+from league.play.fixture import pairs_meet
 from league.policies import weights
 from league.policies.mixture import Mixture, pack_mixture
 from league.policies.neural import NeuralPolicy
@@ -27,23 +28,31 @@ Members = Sequence[tuple[Snapshot, float]]
 """Snapshots and their probabilities."""
 
 
-def mixture(word: str, role: str, roster: Roster) -> tuple[Mixture, PolicyId]:
-    """The mixture of a role's snapshots that `word` means, and its id: the sha256 of its file.
+@dataclass(frozen=True, slots=True)
+class MixtureOfRun:
+    """A mixture of a run's snapshots, and what its file holds."""
+
+    policy: Mixture
+    members: Members
+    content: bytes
+
+    @property
+    def id(self) -> PolicyId:
+        """The sha256 of its file."""
+        return weights.digest(self.content)
+
+
+def mixture(word: str, role: str, roster: Roster) -> MixtureOfRun:
+    """The mixture of a role's snapshots that `word` means.
 
     nash: the equilibrium of highest entropy of the payoff among all rated snapshots (`Ratings.gains`), as PSRO has it;
     anchors take no part. average: all snapshots with equal probability, the average policy of fictitious play. Raises
     PolicyError where there is none yet, and for `nash` in games of other than two sides that are alike.
     """
-    members = _members(word, role, roster)
-    found = _of(members, role, roster)
-    return found, weights.digest(packed(found, roster.spec, members))
-
-
-def mixture_file(word: str, role: str, roster: Roster) -> tuple[Members, PolicyId, bytes]:
-    """The members of a mixture, its id and its file. Arguments and errors are those of `mixture`."""
-    members = _members(word, role, roster)
-    content = packed(_of(members, role, roster), roster.spec, members)
-    return members, weights.digest(content), content
+    members = (_nash if word == "nash" else _average)(role, roster)
+    policies = tuple(roster.policy(one.id) for one, _ in members)
+    found = Mixture(role, roster.spec.role(role).actions, policies, tuple(share for _, share in members))
+    return MixtureOfRun(found, members, packed(found, roster.spec, members))
 
 
 def packed(found: Mixture, spec: GameSpec, members: Members = ()) -> bytes:
@@ -52,15 +61,6 @@ def packed(found: Mixture, spec: GameSpec, members: Members = ()) -> bytes:
     about = [{"id": one.id, "name": one.name, "steps": one.steps} for one, _ in members] or [{} for _ in policies]
     metadata, tensors = pack_mixture(spec, policies, found.weights, about)
     return weights.pack(tensors, metadata)
-
-
-def _of(members: Members, role: str, roster: Roster) -> Mixture:
-    policies = tuple(roster.policy(one.id) for one, _ in members)
-    return Mixture(role, roster.spec.role(role).actions, policies, tuple(share for _, share in members))
-
-
-def _members(word: str, role: str, roster: Roster) -> Members:
-    return (_nash if word == "nash" else _average)(role, roster)
 
 
 def _average(role: str, roster: Roster) -> Members:
@@ -72,7 +72,7 @@ def _average(role: str, roster: Roster) -> Members:
 
 def _nash(role: str, roster: Roster) -> Members:
     spec = roster.spec
-    if len(spec.sides) != 2 or len(spec.posts) != 2 or not sides_are_alike(spec):
+    if not pairs_meet(spec):
         raise PolicyError(
             f"'nash' is an equilibrium between two like sides, which {spec.id} does not have; 'average' mixes all "
             "snapshots of a role"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from league.errors import PolicyError
@@ -49,7 +48,7 @@ class Ranking:
         if it is not the reference.
         """
         everyone, one_sided = self.entrants.contenders, self.game.one_sided
-        lines = ranked(
+        return ranked(
             everyone,
             self.ratings.by(by),
             played=self.ratings.records,
@@ -58,8 +57,8 @@ class Ranking:
             one_sided=one_sided,
             field=None if one_sided else self.ratings.field,
             by_field=not one_sided and by in (None, REFERENCE),
+            exploitability=self._exploitability,
         )
-        return tuple(replace(line, exploitability=self._exploitability.get(line.snapshot.id)) for line in lines)
 
     def seats(self, role: str) -> dict[str, Mapping[PolicyId, Rating]]:
         """The mean result of every policy at each place of a role (mean score if scores count), by the place's name."""

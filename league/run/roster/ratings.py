@@ -121,10 +121,9 @@ class Ratings:
         from league.rating.prediction.forecast import gains
         from league.rating.prediction.margins import expected_margins
 
-        # Scores are loaded first: the payoff must not load a ledger without them.
-        margins, ledger, payoff = None, self._loaded_ledger(self.scored), self.payoff
+        margins, payoff = None, self.payoff
         if self.scored and payoff is not None:
-            margins = expected_margins(ledger, payoff.ids, payoff.model.log_odds()[0])
+            margins = expected_margins(self._loaded_ledger(True), payoff.ids, payoff.model.log_odds()[0])
         return gains(snapshots, payoff, margins)
 
     @property
