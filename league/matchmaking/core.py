@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Protocol, cast
+from typing import Annotated, Literal, Protocol, cast, get_args
 
 import numpy as np
 from pydantic import AfterValidator, Field, PositiveInt, ValidationError
@@ -30,6 +30,10 @@ MATCHMAKERS: dict[str, str] = {
 """Matchmakers by the name that `matchmaking.kind` gives them."""
 
 
+Solution = Literal["latest", "average", "nash"]
+"""A POLICY: the newest snapshot, or a mixture of all of a run's (`run.roster.mixtures`)."""
+
+
 class Matchmaker(Protocol):
     """Decides who trains against whom: a pure function of the league's history and of a random generator."""
 
@@ -40,6 +44,11 @@ class Matchmaker(Protocol):
 
 class MatchmakingSettings(Settings):
     """The settings of every kind that ships. A kind is a class of frozen settings with a method `plan`."""
+
+    @property
+    def solution(self) -> Solution:
+        """What the method says to play in the end; see `solution_of`."""
+        return "latest"
 
     self_play: float = Field(0.5, ge=0, le=1)
     """Share of the slots in pure self-play: every post held by the table's own learners."""
@@ -98,6 +107,17 @@ def make_matchmaker(kind: str, settings: Mapping[str, object]) -> Matchmaker:
     if not callable(getattr(made, "plan", None)):
         raise ConfigError(f"matchmaker '{kind}' has no method plan(view, rng)")
     return cast(Matchmaker, made)
+
+
+def solution_of(matchmaker: Matchmaker) -> Solution:
+    """What a method's theory says to play: for fictitious play the average of the past, for PSRO its mixture.
+
+    Where a user's matchmaker has no `solution`, it is the newest snapshot. Raises ConfigError for other words.
+    """
+    found = getattr(matchmaker, "solution", "latest")
+    if found not in get_args(Solution):
+        raise ConfigError(f"a matchmaker's solution must be one of {', '.join(get_args(Solution))}, not {found!r}")
+    return cast(Solution, found)
 
 
 def label(table: int, count: int) -> str:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from league.matchmaking.core import MatchmakingSettings, part_self_play, past, versus
+from league.matchmaking.core import MatchmakingSettings, Solution, part_self_play, past, versus
 from league.records import LeagueView, Plan
 
 
 class Fictitious(MatchmakingSettings):
     """Part pure self-play, part against opponents drawn uniformly from all past snapshots of all learners."""
+
+    @property
+    def solution(self) -> Solution:
+        """The average of the past: that, not the newest policy, comes near an equilibrium (Brown 1951)."""
+        return "average"
 
     def plan(self, view: LeagueView, rng: np.random.Generator) -> Plan:
         """Self-play, and equal shares for the snapshots that were drawn; self-play alone before there are any."""

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from league.errors import RatingError
-from league.matchmaking.core import Lineup, MatchmakingSettings, part_self_play, past, versus
+from league.matchmaking.core import Lineup, MatchmakingSettings, Solution, part_self_play, past, versus
 from league.matchmaking.win_rates import Floats
 from league.rating.metagame.alpharank import alpha_rank
 from league.rating.metagame.nash import nash_mixture
@@ -31,6 +31,11 @@ class PSRO(MatchmakingSettings):
     snapshot does not lose to; alpharank; prd: projected replicator dynamics."""
     exploration: float = Field(0.01, ge=0, le=1)
     """With meta_solver prd: none of N snapshots has a probability below this / N."""
+
+    @property
+    def solution(self) -> Solution:
+        """The mixture that the oracles answer; by default the equilibrium."""
+        return "average" if self.meta_solver == "uniform" else "nash"
 
     def plan(self, view: LeagueView, rng: np.random.Generator) -> Plan:
         """The snapshots that were drawn by their probability, and self-play; self-play alone before there are any."""

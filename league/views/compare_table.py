@@ -1,4 +1,4 @@
-"""A comparison as text: one line for each config and kind of snapshot, and the head-to-head table; or as Markdown."""
+"""A comparison as text: one line for each config and kind of policy, and the head-to-head table; or as Markdown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FIGURES: tuple[Shown, ...] = (
 
 
 def compare_table(report: ComparisonReport) -> RenderableType:
-    """The lines in the order of the configs, then who scores what against whom, for each kind of snapshot."""
+    """The lines in the order of the configs, then who scores what against whom, for each kind of policy."""
     over = f"mean over {report.seeds} seeds ± 95 % interval" if report.seeds > 1 else "one seed, so without intervals"
     parts: list[RenderableType] = [one_line(Text(over, "dim")), _lines(report)]
     for kind in report.against:
@@ -41,7 +41,7 @@ def compare_table(report: ComparisonReport) -> RenderableType:
 def compare_markdown(report: ComparisonReport) -> str:
     """The same as Markdown tables, with every column."""
     shown = _figures(report)
-    rows = [["config", "snapshot", *(title for title, *_ in shown), "agent-steps", "time"]]
+    rows = [["config", "policy", *(title for title, *_ in shown), "agent-steps", "time"]]
     for line in report.lines:
         figures = [_text(figure(line), digits) for _, _, figure, digits in shown]
         rows.append([clean(line.config), line.policy, *figures, *_cost(line)])
@@ -64,7 +64,7 @@ def _lines(report: ComparisonReport) -> Grid:
     shown = _figures(report)
     columns = [
         Column(("config",), least=16, keep=10),
-        Column(("snapshot",), keep=9),
+        Column(("policy",), keep=9),
         *(Column((title,), right=True, keep=keep) for title, keep, *_ in shown),
         Column(("agent-steps", "steps"), right=True, keep=1),
         Column(("time",), right=True, keep=2),

@@ -22,10 +22,11 @@ from league.matchmaking.core import (
     past,
     seatings,
     self_play_lineup,
+    solution_of,
     validate,
     versus,
 )
-from league.records import Exploit, Plan, Seating
+from league.records import Exploit, LeagueView, Plan, Seating
 
 OWN = """
 from league.matchmaking.core import self_play_lineup, tables
@@ -239,3 +240,23 @@ def test_a_plan_for_other_tables_or_of_another_type_is_refused():
         validate(good_plan(league(TAG, tables=2)), league(TAG, tables=3))
     with pytest.raises(PlanError, match=r"must return a league\.records\.Plan, not list"):
         validate([], league())
+
+
+def test_a_method_says_what_to_play_in_the_end() -> None:
+    solutions = {kind: solution_of(make_matchmaker(kind, {})) for kind in MATCHMAKERS}
+    assert {kind: one for kind, one in solutions.items() if one != "latest"} == {
+        "fictitious": "average",
+        "psro": "nash",
+    }
+    assert solution_of(make_matchmaker("psro", {"meta_solver": "uniform"})) == "average"
+
+    class Own:
+        solution = "strongest"
+
+        def plan(self, view: LeagueView, rng: np.random.Generator) -> Plan:
+            raise NotImplementedError
+
+    with pytest.raises(ConfigError, match="solution must be one of latest, average, nash, not 'strongest'"):
+        solution_of(Own())  # type: ignore[arg-type]
+    Own.solution = "nash"
+    assert solution_of(Own()) == "nash"  # type: ignore[arg-type]

@@ -88,9 +88,9 @@ def test_everything_meets_everything(compared: tuple[Path, Called]) -> None:
         )
         scores = [
             [
-                cup["cells"][place[f"naive-{i}{naive['snapshots'][i - 1]}"]][
-                    place[f"pbt-{j}{pbt['snapshots'][j - 1]}"]
-                ]["score"]
+                cup["cells"][place[f"naive-{i}{naive['policies'][i - 1]}"]][place[f"pbt-{j}{pbt['policies'][j - 1]}"]][
+                    "score"
+                ]
                 for j in (1, 2)
             ]
             for i in (1, 2)
@@ -108,6 +108,28 @@ def test_everything_meets_everything(compared: tuple[Path, Called]) -> None:
         assert naive["cross_play"]["low"] < naive["cross_play"]["mean"] < naive["cross_play"]["high"]
 
 
+def test_a_method_is_also_judged_by_what_it_says_to_play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    configs(tmp_path)
+    (tmp_path / "fictitious.toml").write_text(PLAIN.replace('kind = "naive"', 'kind = "fictitious"'))
+    command = ("naive.toml", "fictitious.toml", "--steps", str(STEPS), "--games", "20", "--seeds", "1")
+    found = league("compare", *command, "--json").json
+    policies = {(line["config"], line["policy"]): line["policies"] for line in found["lines"]}
+    assert list(found["against"]) == ["best", "latest", "solution"]
+    assert policies["naive", "solution"] == policies["naive", "latest"]
+    (mixture,) = policies["fictitious", "solution"]
+    assert mixture.startswith("average of ")
+    (_, against), _ = found["against"]["solution"]
+    assert 0 < against["mean"] < 1
+    assert against["mean"] == pytest.approx(
+        next(
+            line["cross_play"]["mean"]
+            for line in found["lines"]
+            if line["policies"] == policies["naive", "solution"] and line["policy"] == "solution"
+        )
+    )
+
+
 def test_again_nothing_is_trained_or_played(compared: tuple[Path, Called], monkeypatch: pytest.MonkeyPatch) -> None:
     folder, called = compared
     monkeypatch.chdir(folder)
@@ -118,11 +140,11 @@ def test_again_nothing_is_trained_or_played(compared: tuple[Path, Called], monke
     table = league("compare", *COMMAND, "--seeds", "2")
     lines = table.out.splitlines()
     assert lines[0] == "mean over 2 seeds ± 95 % interval"
-    assert lines[1].split()[:4] == ["config", "snapshot", "cross-play", "worst"]
+    assert lines[1].split()[:4] == ["config", "policy", "cross-play", "worst"]
     assert max(map(cell_len, lines)) <= 60
     text = league("compare", *COMMAND, "--seeds", "2", "--markdown").out
     assert text.startswith(
-        "| config | snapshot | cross-play | worst case | rating | agent-steps | time |\n| --- | ---: |"
+        "| config | policy | cross-play | worst case | rating | agent-steps | time |\n| --- | ---: |"
     )
     assert "| best against | naive | pbt |" in text
 
@@ -207,7 +229,7 @@ def test_exploitability_is_measured_where_the_whole_game_can_be_traversed(
     called = league(*command, "--json")
     assert called.err == ""
     for line in called.json["lines"]:
-        exact = league("exploit", line["snapshots"][0], "--run", f"out/{line['config']}-1", "--json").json["lines"][0]
+        exact = league("exploit", line["policies"][0], "--run", f"out/{line['config']}-1", "--json").json["lines"][0]
         assert line["exploitability"]["values"] == pytest.approx([exact["exploitability"]])
         assert line["exploitability"]["low"] is None, "one seed has no interval"
     assert called.json["paired"]

@@ -17,10 +17,12 @@ from league.events import Tick, part
 from league.games.core import Game
 from league.games.exact.sequence_form import SequenceForm
 from league.games.exact.unroll import sequence_form
+from league.matchmaking.core import Solution, make_matchmaker, solution_of
 from league.policies.names import RANDOM
 from league.policies.scripted import Random
 from league.records import PolicyId
 from league.run.roster.lookup import find
+from league.run.roster.mixtures import MIXTURES
 from league.run.roster.roster import Roster
 from league.studies.compare.contenders import Contender, trained
 from league.studies.compare.over_seeds import OverSeeds, head_to_head
@@ -33,8 +35,8 @@ from league.studies.tournament_report import Request, TournamentReport, read_tou
 
 Floats = npt.NDArray[np.float64]
 
-Kind = Literal["best", "latest"]
-"""Which snapshot of a run is judged."""
+Kind = Literal["best", "latest", "solution"]
+"""What is judged of a run: a snapshot, or what its matchmaker says to play (`matchmaking.core.solution_of`)."""
 
 _PLAY = 0.8
 """The share of the games in the progress that is shown."""
@@ -45,17 +47,17 @@ CROSS_PLAY = "cross-play"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One config, judged by the best or by the latest snapshots of its runs.
+    """One config, judged by one kind of policy of its runs.
 
-    cross_play: mean result against the snapshots of the same kind of all other configs. worst_case: the lowest mean
-    result against one of these snapshots. rating: distance to random play in the tournament, in Elo points.
-    exploitability: NashConv / 2, in the game's score an episode; None where the game cannot be traversed. sampled,
-    most_likely: as in `probe.Probed`; None without positions. steps, seconds: of training.
+    policies: the label of each run's. cross_play: mean result against the policies of the same kind of all other
+    configs. worst_case: the lowest mean result against one of these policies. rating: distance to random play in the
+    tournament, in Elo points. exploitability: NashConv / 2, in the game's score an episode; None where the game cannot
+    be traversed. sampled, most_likely: as in `probe.Probed`; None without positions. steps, seconds: of training.
     """
 
     config: str
     policy: Kind
-    snapshots: tuple[str, ...]
+    policies: tuple[str, ...]
     cross_play: OverSeeds
     worst_case: OverSeeds
     rating: OverSeeds
@@ -88,10 +90,10 @@ class ComparisonReport:
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """A snapshot that is judged. text: the POLICY that names it anywhere."""
+    """A policy that is judged. text: the POLICY that names it anywhere."""
 
     id: PolicyId
-    name: str
+    label: str
     text: str
 
 
@@ -111,7 +113,8 @@ def judge(
     with open_run(runs[0].folder) as opened:
         roster = opened.roster
         role = roster.spec.roles[0].name
-        chosen = {(kind, one.folder): _chosen(one, kind, role) for one in runs for kind in get_args(Kind)}
+        kinds = _kinds(runs)
+        chosen = {(kind, one.folder): _chosen(one, kind, role) for one in runs for kind in kinds}
         texts = (RANDOM, *dict.fromkeys(one.text for one in chosen.values()))
         play_tournament(
             out / CROSS_PLAY, make, opened.config, roster, Request(texts=texts, games=games), part(tick, 0.0, _PLAY)
@@ -120,7 +123,7 @@ def judge(
         judged = {one.id: one.text for one in chosen.values()}
         measured = _measured(make, roster, judged, positions, part(tick, _PLAY, 1 - _PLAY))
     configs = tuple(dict.fromkeys(one.name for one in runs))
-    scores = {kind: _scores(played, [chosen[kind, one.folder].id for one in runs]) for kind in get_args(Kind)}
+    scores = {kind: _scores(played, [chosen[kind, one.folder].id for one in runs]) for kind in kinds}
     of = {name: [place for place, one in enumerate(runs) if one.name == name] for name in configs}
     return ComparisonReport(
         folder=str(out),
@@ -141,14 +144,14 @@ def judge(
                 against=_others(scores[kind], of, name),
             )
             for name in configs
-            for kind in get_args(Kind)
+            for kind in kinds
         ),
         against={
             kind: tuple(
                 tuple(None if a == b else head_to_head(scores[kind][np.ix_(of[a], of[b])]) for b in configs)
                 for a in configs
             )
-            for kind in get_args(Kind)
+            for kind in kinds
         },
         seconds=time.monotonic() - began,
     )
@@ -163,10 +166,26 @@ def labelled(make: Callable[[int], Game], file: Path) -> list[LabelledPosition]:
     return positions
 
 
+def _kinds(runs: Sequence[Contender]) -> list[Kind]:
+    """What is judged: solutions only where a method has another one than its latest snapshot."""
+    return [kind for kind in get_args(Kind) if kind != "solution" or any(_solution(one) != "latest" for one in runs)]
+
+
+def _solution(one: Contender) -> Solution:
+    matchmaking = one.config.matchmaking
+    return solution_of(make_matchmaker(matchmaking.kind, matchmaking.settings))
+
+
 def _chosen(one: Contender, kind: Kind, role: str) -> _Chosen:
-    """The best or latest snapshot of a run; its latest if none is rated."""
+    """A policy of a run; its latest snapshot if none is rated."""
     with open_run(one.folder) as opened:
-        found = (opened.ranking.best(role) if kind == "best" else None) or opened.ranking.named("latest", [role])
+        best = opened.ranking.best(role)
+        word = _solution(one) if kind == "solution" else kind
+        if word in MIXTURES and best is not None:
+            mixed = find(word, role, opened.roster)
+            assert mixed.id is not None
+            return _Chosen(mixed.id, mixed.label, f"{word}@{one.folder}")
+        found = best if best is not None and word == "best" else opened.ranking.named("latest", [role])
     return _Chosen(found.id, found.name, f"{found.id}@{one.folder}")
 
 
@@ -252,7 +271,7 @@ def _line(
     return Line(
         config=name,
         policy=kind,
-        snapshots=tuple(one.name for one in chosen),
+        policies=tuple(one.label for one in chosen),
         cross_play=OverSeeds.of(against.mean(1).tolist()),
         worst_case=OverSeeds.of(against.min(1).tolist()),
         rating=OverSeeds.of([rating[one.id] for one in chosen]),
