@@ -5,6 +5,7 @@ Letters in shapes: B slots, S seats, K acting seats of a role, A actions, P post
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ import torch
 from torch import Tensor
 
 from league.errors import GameError
-from league.games.actions import ActionSpace, Box
+from league.games.actions import ActionSpace, Box, Discrete
+from league.games.symmetry import Symmetry
 from league.records import Post
 
 _NAMED = 4
@@ -31,7 +33,9 @@ class RoleSpec:
 
     seats: all seats of this role. acting: K, how many of them act at once (1 in turn-based games, all of them in
     simultaneous ones). obs_shape: of one observation; three dimensions are planes `(channels, height, width)`.
-    actions: what one decision is. Raises GameError where that is not an action space.
+    actions: what one decision is. symmetries: relabellings that leave the rules as they are, and with those that repeat
+    or join them make up a group; in games of several roles, the same number for each, which belong together in their
+    order. Raises GameError for actions that are no action space, or symmetries of other sizes.
     """
 
     name: str
@@ -40,6 +44,7 @@ class RoleSpec:
     obs_shape: tuple[int, ...]
     obs_dtype: torch.dtype
     actions: ActionSpace
+    symmetries: tuple[Symmetry, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.actions, ActionSpace):
@@ -47,6 +52,14 @@ class RoleSpec:
                 f"role {self.name}: actions must be Discrete(n), MultiDiscrete(sizes) or Box(low, high) of "
                 f"league.games.actions, not {self.actions!r}"
             )
+        sizes = math.prod(self.obs_shape), self.actions.n if isinstance(self.actions, Discrete) else None
+        for one in self.symmetries:
+            if (len(one.observation), len(one.actions)) != sizes:
+                raise GameError(
+                    f"role {self.name}: a symmetry relabels all {sizes[0]} numbers of an observation, and discrete "
+                    f"actions, of which there are {sizes[1] or 'none'}; not {len(one.observation)} numbers and "
+                    f"{len(one.actions)} actions"
+                )
 
     @property
     def action_dtype(self) -> torch.dtype:
@@ -88,6 +101,8 @@ class GameSpec:
         seats = sorted(seat for role in self.roles for seat in role.seats)
         if seats != list(range(len(self.seats))):
             raise GameError(f"{self.id}: every seat must have exactly one role; the roles hold seats {seats}")
+        if len({len(role.symmetries) for role in self.roles}) > 1:
+            raise GameError(f"{self.id}: its roles must have the same number of symmetries, which belong together")
         if self.can_truncate and self.state_shape is None:
             raise GameError(f"{self.id}: a game that can truncate must have a global state (state_shape, final_state)")
 

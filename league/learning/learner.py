@@ -17,6 +17,7 @@ from typing_extensions import TypeVar
 from league.errors import SnapshotError
 from league.events import Tick
 from league.games.core import GameSpec, RoleSpec
+from league.games.symmetry import group
 from league.learning.settings import AlgorithmSettings, annealed
 from league.play.trajectory import Chains, Rollout
 from league.policies.networks import Network
@@ -103,6 +104,8 @@ class Learner(ABC, Generic[SettingsT]):
         self.actor = Network(actor_spec(game, role, network), self.actor_gain, generator, network.initialisation).to(
             self.device
         )
+        self._symmetries = group(role.symmetries) if role.symmetries and network.symmetric else ()
+        self.actor.respect(self._symmetries)
         self._build(network, generator)
         self.optimiser = self._new_optimiser()
         self._moments = {
@@ -167,6 +170,7 @@ class Learner(ABC, Generic[SettingsT]):
     def initialise_from(self, policy: NeuralPolicy) -> None:
         """Take over the weights and input moments of a policy of the same architecture, before any training."""
         self.actor.load_state_dict(policy.actor.state_dict())
+        self.actor.untie_unless_tied()
         if "actor" in self._moments:
             mean, deviation = self.actor.moments()
             if bool(mean.any() or (deviation != 1).any()):  # else the policy was never trained
@@ -254,6 +258,8 @@ class Learner(ABC, Generic[SettingsT]):
     def _load_network(self, name: str, network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         try:
             network.load_state_dict(with_prefix(tensors, f"{name}."))
+            if isinstance(network, Network):
+                network.untie_unless_tied()
         except RuntimeError as error:
             raise SnapshotError(f"learner {self.name}: the checkpoint does not fit its {name}: {error}") from None
 

@@ -7,63 +7,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from league.errors import ConfigError, nearest
+from league.games.symmetry import Symmetry
+from league.policies.architecture import WINDOWED, NetworkSpec, check_architecture
 from league.policies.memory import GRU, LSTM, Attention, Cell, StackedLinear, window_mask, windows
 from league.policies.normalisation import Normaliser
+from league.policies.tying import Tying, can_tie
 
 _ACTIVATION: dict[str, Callable[[], nn.Module]] = {"relu": lambda: nn.ReLU(inplace=True), "tanh": nn.Tanh}
 _CELLS: dict[str, Callable[[int, int], Cell]] = {"gru": GRU, "lstm": LSTM}
-_MEMORIES = ("none", "stack", "gru", "lstm", "transformer")
-_WINDOWED = ("stack", "transformer")
-_OPTIONAL_KEYS = ("memory", "length", "units", "groups", "normalised")
-"""Keys that the first snapshots did not have: they are written only if they differ from the default."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkSpec:
-    """All that fixes a network's architecture; stored in every snapshot.
-
-    kind: "mlp" or "conv". inputs: shape of one input. seats: length of the one-hot appended after the trunk.
-    outputs: width of the last layer. channels: of each convolution (conv only). hidden: widths of hidden layers.
-    memory: "none", "stack", "gru", "lstm" or "transformer". length: K, the current observation and how many before it
-    (stack and transformer). units: width of gru, lstm and transformer. groups: which set of weights each seat uses;
-    empty: one for all. normalised: whether observations are normalised.
-    """
-
-    kind: str
-    inputs: tuple[int, ...]
-    seats: int
-    outputs: int
-    hidden: tuple[int, ...]
-    channels: tuple[int, ...] = ()
-    activation: str = "relu"
-    memory: str = "none"
-    length: int = 1
-    units: int = 0
-    groups: tuple[int, ...] = ()
-    normalised: bool = False
-
-    def to_dict(self) -> dict[str, object]:
-        """As plain JSON values."""
-        found = {}
-        for one in fields(self):
-            value = getattr(self, one.name)
-            if one.name not in _OPTIONAL_KEYS or value != one.default:
-                found[one.name] = list(value) if isinstance(value, tuple) else value
-        return found
-
-    @staticmethod
-    def from_dict(data: dict[str, object]) -> NetworkSpec:
-        """The inverse of `to_dict`."""
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-        return NetworkSpec(**values)  # type: ignore[arg-type]
 
 
 class Network(nn.Module):
@@ -88,6 +46,8 @@ class Network(nn.Module):
     head: nn.Sequential
     norm: Normaliser
     group: nn.ModuleList
+    tying: Tying | None = None
+    """Which weights stay equal in training; not part of what is saved."""
 
     def __init__(
         self,
@@ -98,7 +58,7 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.spec = spec
-        _check(spec)
+        check_architecture(spec)
         # On the meta device torch does not waste time on initial weights that our own draws would replace.
         with torch.device("meta"):
             if spec.groups:
@@ -173,7 +133,7 @@ class Network(nn.Module):
                 for member, mine in zip(self.members, rows, strict=True)
             ]
             return torch.cat(found, 1).index_select(1, order.argsort())
-        if self.spec.memory in _WINDOWED:
+        if self.spec.memory in WINDOWED:
             return self._over_windows(self._sequence(inputs, memory), seat, fresh)
         features = self.features(inputs.flatten(0, 1), seat.repeat(len(inputs)))
         if self.spec.memory == "none":
@@ -194,6 +154,46 @@ class Network(nn.Module):
     def answer(self, features: Tensor) -> Tensor:
         """`[..., outputs]` float32, from `features`; with a cell or attention, from what that says."""
         return cast(Tensor, self.head(features).to(torch.float32))
+
+    def respect(self, elements: Sequence[Symmetry], invariant: bool = False) -> None:
+        """From now on, play relabelled observations alike, as far as `tying.can_tie` says that it can.
+
+        elements: as `games.symmetry.group` gives them; fewer than two mean nothing. invariant: as in `Tying`. Only of
+        freshly initialised networks: most of what others have learned would be lost.
+        """
+        if len(elements) < 2 or not can_tie(self.spec, elements):
+            return
+        self.tying = Tying(self.spec, elements, invariant, next(self.parameters()).device)
+        for member in self.members:
+            _set(member, self.tying.tie_drawn(member.parameters()))
+
+    @torch.no_grad()
+    def tie_gradients(self) -> None:
+        """Make the gradients of equal weights equal, so that the weights stay so."""
+        if self.tying is not None:
+            for member in self.members:
+                gradients = [one.grad for one in member.parameters() if one.grad is not None]
+                for one, tied in zip(member.parameters(), self.tying.tie(gradients), strict=True):
+                    one.grad = tied
+
+    @torch.no_grad()
+    def tie_weights(self) -> None:
+        """Make weights equal again that rounding has driven apart."""
+        if self.tying is not None:
+            for member in self.members:
+                _set(member, self.tying.tie(member.parameters()))
+
+    def untie_unless_tied(self) -> None:
+        """After weights were loaded: forget the symmetries, unless the weights respect them but for rounding."""
+        if self.tying is not None:
+            weights = [list(member.parameters()) for member in self.members]
+            tied = [self.tying.tie(own) for own in weights]
+            if not all(
+                torch.allclose(one, other, rtol=1e-3, atol=1e-5)
+                for own, equal in zip(weights, tied, strict=True)
+                for one, other in zip(own, equal, strict=True)
+            ):
+                self.tying = None
 
     def normalise_with(self, mean: Tensor, deviation: Tensor) -> None:
         """From now on, normalise observations with these, `[*spec.inputs]` each. Only of normalised networks."""
@@ -306,28 +306,12 @@ class Network(nn.Module):
                 module.set(torch.zeros(()), torch.ones(()))
 
 
+@torch.no_grad()
+def _set(network: Network, weights: Sequence[Tensor]) -> None:
+    for one, value in zip(network.parameters(), weights, strict=True):
+        one.copy_(value)
+
+
 def _unflatten(values: Tensor, sizes: tuple[int, int]) -> Tensor:
     """`[C * N, ...]` → `[C, N, ...]`."""
     return values.view(*sizes, *values.shape[1:])
-
-
-def _check(spec: NetworkSpec) -> None:
-    """Raises ConfigError for an architecture that there is not, or that does not suit the inputs."""
-    if spec.kind not in ("mlp", "conv") or spec.activation not in _ACTIVATION:
-        raise ConfigError(f"there is no network of kind '{spec.kind}' with activation '{spec.activation}'")
-    if spec.kind == "conv" and len(spec.inputs) != 3:
-        raise ConfigError(
-            f"network.kind 'conv' needs planes [channels, height, width]; this game shows {list(spec.inputs)}: "
-            "use network.kind = 'mlp'"
-        )
-    if spec.memory not in _MEMORIES:
-        hint = nearest(str(spec.memory), _MEMORIES)
-        raise ConfigError(f"there is no memory of kind '{spec.memory}'{hint} (there are: {', '.join(_MEMORIES)})")
-    if not all(isinstance(number, int) for number in (spec.length, spec.units, *spec.groups)):
-        raise ConfigError("a network's length, units and groups must be whole numbers")
-    if (spec.length >= 2) != (spec.memory in _WINDOWED) or spec.length < 1:
-        raise ConfigError(f"memory '{spec.memory}' cannot look at {spec.length} observations")
-    if (spec.units >= 1) != (spec.memory in (*_CELLS, "transformer")) or spec.units < 0:
-        raise ConfigError(f"memory '{spec.memory}' cannot have {spec.units} units")
-    if spec.groups and (len(spec.groups) != spec.seats or set(spec.groups) != set(range(len(set(spec.groups))))):
-        raise ConfigError(f"groups must number those of each of {spec.seats} seats from 0 on, not {list(spec.groups)}")

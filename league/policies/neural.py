@@ -12,8 +12,9 @@ from torch import Tensor
 from league.errors import ConfigError, SnapshotError, nearest
 from league.files import canonical_json
 from league.games.core import GameSpec, RoleSpec
+from league.policies.architecture import NetworkSpec
 from league.policies.core import Rows
-from league.policies.networks import Network, NetworkSpec
+from league.policies.networks import Network
 from league.policies.settings import NetworkSettings
 
 

@@ -44,6 +44,9 @@ class NetworkSettings(Settings):
     sharing: Annotated[Literal["all", "none"] | tuple[tuple[str, ...], ...], BeforeValidator(_groups)] = "all"
     """Which seats of a role share weights: "all", "none", or a list of groups of seat names, such as
     [["agent_0", "agent_1"], ["agent_2"]]; seats not listed form one more group."""
+    symmetric: bool = True
+    """In games that declare symmetries (tic-tac-toe, Connect Four and Othello do): play relabelled positions alike, by
+    equal weights. Not for networks with memory or `normalise_observations`, nor for a critic with a global state."""
     normalise_observations: bool = False
     """Normalise each component of an observation to mean 0 and standard deviation 1, with running statistics."""
     initialisation: Literal["orthogonal", "uniform"] = "orthogonal"

@@ -63,7 +63,7 @@ HEADERS = (
     "# policy rating score games W D L",
     "policy round steps sampled most likely",
     "policy steps nearest distance commonest opening share distinct games",
-    "config snapshot cross-play worst case exploitability rating",
+    "config policy cross-play worst case exploitability",
 )
 """Of tables whose values differ from run to run."""
 

@@ -75,7 +75,7 @@ class Case:
     slots: int = 8
 
 
-PLAIN = NetworkSettings(actor=(12, 8), critic=(10,))
+PLAIN = NetworkSettings(actor=(12, 8), critic=(10,), symmetric=False)  # tests/policies/test_tying.py has symmetries
 TANH = NetworkSettings(actor=(12,), critic=(10, 6), activation="tanh")
 CASES = {
     "connect_four": Case(connect_four, 13, PLAIN),

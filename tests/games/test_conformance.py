@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import count
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from league.games.native.matrix import RockPaperScissors
 from league.games.native.particle_scenarios import Spread
 from league.games.native.tictactoe import TicTacToe
 from league.games.registry import NATIVE, make
+from league.games.symmetry import moved_planes
 
 OPTIONS: dict[str, dict[str, object]] = {"matrix": {"payoff": [[1, -1], [-1, 1]]}}
 PAID_APART = {
@@ -222,6 +224,16 @@ class FewerAtOnce(Spread):
         NativeGame.__init__(self, spec, slots)
 
 
+class WrongSymmetry(TicTacToe):
+    """Moves to the right instead of mirroring; the actions move, too."""
+
+    def __init__(self, slots: int) -> None:
+        super().__init__(slots)
+        moved = moved_planes((2, 3, 3), lambda grid: np.roll(grid, 1, 1))
+        spec = replace(self.spec, roles=(replace(self.spec.roles[0], symmetries=(moved,)),))
+        NativeGame.__init__(self, spec, slots)
+
+
 BROKEN = [
     (WrongDtype, "acts['player'].obs must be torch.uint8, not torch.float32 (turn 0)"),
     (WrongSeatCount, "Turn.score must have shape [4, 2], not [4, 1] (turn 1)"),
@@ -250,6 +262,7 @@ BROKEN = [
         "rows of a native game that can truncate are in the order of seats (slot 0, turn 0, role agent, row 0)",
     ),
     (CutAndGoingOn, "spread: a truncated episode has ended: set Outcome.ended, too"),
+    (WrongSymmetry, "relabelled actions must give relabelled turns (symmetry 0 of tictactoe)"),
     (FewerAtOnce, "spread can truncate, so all 3 seats of 'agent' must act at once"),
 ]
 

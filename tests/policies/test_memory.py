@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from league.errors import ConfigError
+from league.policies.architecture import NetworkSpec
 from league.policies.memory import Attention, window_mask, windows
-from league.policies.networks import Network, NetworkSpec
+from league.policies.networks import Network
 
 PLAIN = NetworkSpec(kind="mlp", inputs=(5,), seats=3, outputs=4, hidden=(16, 8), activation="tanh")
 PLANES = NetworkSpec(kind="conv", inputs=(2, 3, 4), seats=3, outputs=4, hidden=(16,), channels=(4,))

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from league.errors import ConfigError
-from league.policies.networks import Network, NetworkSpec
+from league.policies.architecture import NetworkSpec
+from league.policies.networks import Network
 
 MLP = NetworkSpec(kind="mlp", inputs=(5,), seats=2, outputs=3, hidden=(16, 8))
 FULL = NetworkSpec(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from league.policies.networks import Network, NetworkSpec
+from league.policies.architecture import NetworkSpec
+from league.policies.networks import Network
 from league.policies.normalisation import RunningMoments, normalised
 
 SPEC = NetworkSpec(kind="mlp", inputs=(3,), seats=2, outputs=4, hidden=(8,), normalised=True)

@@ -11,7 +11,8 @@ from league.config.load import from_dict, load, to_dict
 from league.errors import ConfigError
 from league.games.actions import Discrete
 from league.games.core import GameSpec, RoleSpec
-from league.policies.networks import Network, NetworkSpec
+from league.policies.architecture import NetworkSpec
+from league.policies.networks import Network
 from league.policies.neural import actor_spec, sharing_groups
 from league.policies.settings import NetworkSettings
 

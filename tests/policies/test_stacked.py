@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from league.games.actions import Discrete
+from league.policies.architecture import NetworkSpec
 from league.policies.core import Rows
-from league.policies.networks import Network, NetworkSpec
+from league.policies.networks import Network
 from league.policies.neural import NeuralPolicy
 from league.policies.scripted import Random
 from league.policies.stacked import Stack, stackable

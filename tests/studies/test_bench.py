@@ -19,7 +19,8 @@ from league.config.load import load
 from league.config.run import RunConfig
 from league.errors import ConfigError
 from league.games.registry import NATIVE, make
-from league.policies.networks import Network, NetworkSpec
+from league.policies.architecture import NetworkSpec
+from league.policies.networks import Network
 from league.run.learners import new_learner
 from league.studies.bench.bench_report import compare, read
 from league.studies.bench.limit_probe import MachineLimit, flop_per_step, products

@@ -17,8 +17,9 @@ from torch import Tensor
 from league.errors import PolicyError
 from league.games.actions import Discrete
 from league.games.registry import make
+from league.policies.architecture import NetworkSpec
 from league.policies.core import Policy, Rows
-from league.policies.networks import Network, NetworkSpec
+from league.policies.networks import Network
 from league.policies.neural import NeuralPolicy
 from league.policies.scripted import OnePly, Random
 from league.run.roster.lookup import Found

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from torch import Tensor
 from league.games.conformance.monitor import ContractMonitor, Violations
 from league.games.core import Acting, Game, Turn
 from league.games.counter_rng import fold, mix, uniform
+from league.games.symmetry import Symmetry
 
 Actions = dict[str, Tensor]
 _COMPARED_TURNS = 12
@@ -66,6 +67,7 @@ def find_violations(
                 _check_replay(game, twin, violations, seed)
                 _check_seeds(game, twin, violations, seed)
                 _check_save(game, twin, violations, seed)
+                _check_symmetries(game, twin, violations, seed)
         if game.can_fork and not violations.found:
             _check_fork(game, violations, seed)
         if not violations.found:
@@ -152,6 +154,33 @@ def _check_save(game: Game, twin: Game, violations: Violations, seed: int) -> No
             violations.add(
                 f"later steps must not change a saved state; '{name}' changed", f"after turn {_COMPARED_TURNS}"
             )
+
+
+def _check_symmetries(game: Game, twin: Game, violations: Violations, seed: int) -> None:
+    """Played with relabelled actions, a game must show relabelled observations, and score alike."""
+    for number in range(len(game.spec.roles[0].symmetries)):
+        symmetries = {role.name: role.symmetries[number] for role in game.spec.roles}
+        rule = f"relabelled actions must give relabelled turns (symmetry {number} of {game.spec.id})"
+        seeds = _seeds(game, seed, 0)
+        turn, other = game.start(seeds), twin.start(seeds)
+        _compare(rule, _relabelled(turn, symmetries), other, violations, 0)
+        for count in range(1, 4 * _COMPARED_TURNS + 1):
+            actions, seeds = random_actions(game, turn, fold(seed, count)), _seeds(game, seed, count)
+            new = {name: torch.tensor(one.new_action, device=game.device) for name, one in symmetries.items()}
+            turn = game.step(actions, seeds)
+            other = twin.step({name: new[name][action] for name, action in actions.items()}, seeds)
+            _compare(rule, _relabelled(turn, symmetries), other, violations, count)
+
+
+def _relabelled(turn: Turn, symmetries: Mapping[str, Symmetry]) -> Turn:
+    """The turn without the critic's state, as symmetries by role relabel what its seats see and may do."""
+    acts = {}
+    for name, acting in turn.acts.items():
+        one = symmetries[name]
+        obs = acting.obs.flatten(2)[..., list(one.observation)].view(acting.obs.shape)
+        mask = None if acting.mask is None else acting.mask[..., list(one.actions)]
+        acts[name] = replace(acting, obs=obs, mask=mask)
+    return replace(turn, acts=acts, state=None, final_state=None, final_obs=None)
 
 
 def _check_fork(game: Game, violations: Violations, seed: int) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from league.games.actions import Discrete
 from league.games.core import Acting, GameSpec, RoleSpec, State
 from league.games.native.core import ActsAndState, NativeGame, Outcome
+from league.games.symmetry import Symmetry
 
 
 class BoardGame(NativeGame):
@@ -19,10 +20,18 @@ class BoardGame(NativeGame):
     State: `boards` `[B, 2]` int64, bitboards of the mover's and of the other's stones; `mover` `[B]` int64, the seat to
     act. Observation: `[2, height, width]` uint8, the mover's own stones and the other's, row 0 on top.
 
-    A subclass defines the bit of each cell (`bits`: `[height][width]`, row 0 on top) and the rules.
+    A subclass defines the bit of each cell (`bits`: `[height][width]`, row 0 on top), the symmetries and the rules.
     """
 
-    def __init__(self, name: str, bits: list[list[int]], actions: int, slots: int, device: torch.device | str) -> None:
+    def __init__(
+        self,
+        name: str,
+        bits: list[list[int]],
+        actions: int,
+        slots: int,
+        device: torch.device | str,
+        symmetries: tuple[Symmetry, ...],
+    ) -> None:
         shape = (2, len(bits), len(bits[0]))
         role = RoleSpec(
             name="player",
@@ -31,6 +40,7 @@ class BoardGame(NativeGame):
             obs_shape=shape,
             obs_dtype=torch.uint8,
             actions=Discrete(actions),
+            symmetries=symmetries,
         )
         spec = GameSpec(
             id=name,
@@ -64,8 +74,16 @@ class StoneGame(BoardGame):
     other slot, and nothing waits for the device.
     """
 
-    def __init__(self, name: str, bits: list[list[int]], actions: int, slots: int, device: torch.device | str) -> None:
-        super().__init__(name, bits, actions, slots, device)
+    def __init__(
+        self,
+        name: str,
+        bits: list[list[int]],
+        actions: int,
+        slots: int,
+        device: torch.device | str,
+        symmetries: tuple[Symmetry, ...],
+    ) -> None:
+        super().__init__(name, bits, actions, slots, device, symmetries)
         self._full = sum(1 << bit for row in bits for bit in row)
         win = torch.tensor([[1.0, -1.0], [-1.0, 1.0]], device=self.device)
         self._scores = torch.cat((win * 0, win))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from league.games.native.boards import StoneGame
+from league.games.symmetry import moved_planes
 
 _HEIGHT, _WIDTH = 6, 7
 _STRIDE = _HEIGHT + 1
@@ -21,7 +23,8 @@ class ConnectFour(StoneGame):
 
     def __init__(self, slots: int, device: torch.device | str = "cpu") -> None:
         bits = [[_STRIDE * x + y for x in range(_WIDTH)] for y in reversed(range(_HEIGHT))]
-        super().__init__("connect_four", bits, _WIDTH, slots, device)
+        mirror = moved_planes((2, _HEIGHT, _WIDTH), np.fliplr, range(_WIDTH)[::-1])
+        super().__init__("connect_four", bits, _WIDTH, slots, device, (mirror,))
         self._floor = torch.tensor([1 << bit for bit in bits[-1]], device=self.device)
         self._top = torch.tensor([1 << bit for bit in bits[0]], device=self.device)
         # Up, along a row, and along both diagonals.

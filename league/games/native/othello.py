@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import reduce
 from operator import or_
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from league.games.core import Acting, State
 from league.games.native.boards import BoardGame
 from league.games.native.core import ActsAndState, Outcome
+from league.games.symmetry import Grid, Symmetry, moved_planes
 
 _SIZE = 8
 PASS = _SIZE * _SIZE
 """The action of a seat that cannot place a stone."""
 _START = ((28, 35), (27, 36))
 """Cells of the first stones of seat 0 (black) and of seat 1 (white)."""
+_MOVES: tuple[Callable[[Grid], Grid], ...] = (np.transpose, lambda grid: np.rot90(grid, 2))
+"""Reflection at a diagonal, and rotation by half a turn: other moves change the first four stones."""
 _OPENING = (19, 26, 37, 44)
 """Where seat 0 may place its first stone."""
 _INNER_COLUMNS, _INNER_ROWS = 0x7E7E7E7E7E7E7E7E, 0x00FFFFFFFFFFFF00
@@ -40,7 +44,7 @@ class Othello(BoardGame):
 
     def __init__(self, slots: int, device: torch.device | str = "cpu") -> None:
         bits = [[_SIZE * y + x for x in range(_SIZE)] for y in range(_SIZE)]
-        super().__init__("othello", bits, PASS + 1, slots, device)
+        super().__init__("othello", bits, PASS + 1, slots, device, tuple(map(_symmetry, _MOVES)))
         self._step = torch.tensor([step for step, _ in _STEPS], device=self.device).unsqueeze(1)
         self._two_steps = 2 * self._step
         self._between = torch.tensor([between for _, between in _STEPS], device=self.device).unsqueeze(1)
@@ -115,3 +119,8 @@ def _count(boards: Tensor) -> Tensor:
     boards = (boards & 0x3333333333333333) + ((boards >> 2) & 0x3333333333333333)
     boards = (boards + (boards >> 4)) & 0x0F0F0F0F0F0F0F0F
     return (boards * 0x0101010101010101) >> 56
+
+
+def _symmetry(move: Callable[[Grid], Grid]) -> Symmetry:
+    cells = move(np.arange(PASS).reshape(_SIZE, _SIZE)).ravel().tolist()
+    return moved_planes((2, _SIZE, _SIZE), move, (*cells, PASS))

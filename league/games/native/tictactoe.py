@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from league.games.native.boards import StoneGame
+from league.games.symmetry import moved_planes
 
 _LINES = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6))
 
@@ -17,7 +19,8 @@ class TicTacToe(StoneGame):
     """
 
     def __init__(self, slots: int, device: torch.device | str = "cpu") -> None:
-        super().__init__("tictactoe", [[0, 1, 2], [3, 4, 5], [6, 7, 8]], 9, slots, device)
+        symmetries = tuple(moved_planes((2, 3, 3), move) for move in (np.fliplr, np.transpose))
+        super().__init__("tictactoe", [[0, 1, 2], [3, 4, 5], [6, 7, 8]], 9, slots, device, symmetries)
         lines = {sum(1 << cell for cell in line) for line in _LINES}
         wins = [any(board & line == line for line in lines) for board in range(512)]
         self._wins = torch.tensor(wins, device=self.device)

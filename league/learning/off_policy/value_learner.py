@@ -192,6 +192,7 @@ class ValueLearner(Learner[ReplayT]):
             if settings.priority > 0:
                 self._prioritise(sample, batch, found, error, burn_in)
             loss.backward()
+            self.actor.tie_gradients()
             norm = nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
             tick((step + 1) / settings.updates)
             if not bool(torch.isfinite(loss.detach() + norm)):
@@ -202,6 +203,7 @@ class ValueLearner(Learner[ReplayT]):
             means = [torch.where(learns, one, 0.0).sum() / count for one in (found.value.detach(), found.target)]
             sums += torch.stack((loss.detach(), *means, norm)).cpu()
         self.optimiser.zero_grad(set_to_none=True)
+        self.actor.tie_weights()
         self.skipped = self.skipped + 1 if skipped == settings.updates else 0
         taken = settings.updates - skipped
         metrics = dict(zip(_MEASURED, (sums / taken).tolist(), strict=True)) if taken else {}

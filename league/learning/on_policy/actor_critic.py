@@ -17,7 +17,8 @@ from league.learning.on_policy.batch import Batch
 from league.learning.on_policy.update import Objective, TrainState, make_batch, update
 from league.learning.on_policy.value_statistics import ValueStatistics
 from league.learning.settings import ActorCriticSettings, annealed
-from league.policies.networks import Network, NetworkSpec
+from league.policies.architecture import NetworkSpec
+from league.policies.networks import Network
 from league.policies.neural import NeuralPolicy
 from league.policies.settings import NetworkSettings
 from league.threads import Threads
@@ -159,6 +160,10 @@ class ActorCritic(Learner[ActorCriticT]):
         """Shape of the critic's inputs (by default the global state, where the game has one), and its outputs."""
         return self.game.state_shape if self.game.state_shape is not None else self.role.obs_shape, 1
 
+    def _critic_sees_observation(self) -> bool:
+        """Whether the critic gives the value of what the actor sees."""
+        return self.game.state_shape is None
+
     def _critic_spec(self, network: NetworkSettings) -> NetworkSpec:
         inputs, outputs = self._critic_shape()
         kind = network.kind if len(inputs) == 3 else "mlp"
@@ -173,6 +178,8 @@ class ActorCritic(Learner[ActorCriticT]):
 
     def _build(self, network: NetworkSettings, generator: torch.Generator) -> None:
         self.critic = Network(self._critic_spec(network), 1.0, generator, network.initialisation).to(self.device)
+        if self._critic_sees_observation():
+            self.critic.respect(self._symmetries, invariant=True)
         self.values = ValueStatistics()
         self.magnet, self.magnet_age = None, 0
         settings = self.settings

@@ -82,6 +82,9 @@ class Coma(ActorCritic[ComaSettings]):
         shape, _ = super()._critic_shape()
         return (prod(shape) + self._mates.shape[1] * self._most_actions,), self.role.actions.width
 
+    def _critic_sees_observation(self) -> bool:
+        return False
+
     def _build(self, network: NetworkSettings, generator: torch.Generator) -> None:
         sizes = [role.actions.n for role in self.game.roles if isinstance(role.actions, Discrete)]
         if len(sizes) < len(self.game.roles):

@@ -67,6 +67,9 @@ class Ippo(Ppo[IppoSettings]):
     def _critic_shape(self) -> tuple[tuple[int, ...], int]:
         return self.role.obs_shape, 1
 
+    def _critic_sees_observation(self) -> bool:
+        return True
+
 
 def gae_estimates(
     settings: PpoSettings, state: TrainState, chain: Chains, rows: Decisions, output: CriticOutput, mine: Tensor

@@ -179,6 +179,8 @@ def update(
             for index, parameter in enumerate(parameters):
                 parameter.grad = torch.stack([part.gradients[index] for part in parts]).sum(0)
             measured = torch.stack([part.measured for part in parts]).sum(0)
+            for network in trained:
+                network.tie_gradients()
             norms = clip_gradients(networks, settings.max_grad_norm)
             attempted += 1
             tick(min(attempted * settings.minibatch / (settings.epochs * count), 1.0))
@@ -190,6 +192,8 @@ def update(
         if objective.ends_update(divergence):
             break
     state.optimiser.zero_grad(set_to_none=True)
+    for network in networks:
+        network.tie_weights()
     state = replace(
         state,
         magnet_age=_move_magnet(state, settings),

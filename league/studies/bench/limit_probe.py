@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from league.learning.learner import Learner
+from league.policies.architecture import NetworkSpec
 from league.policies.memory import heads_of
-from league.policies.networks import Network, NetworkSpec
+from league.policies.networks import Network
 from league.run.learners import new_learner
 from league.studies.bench.probe import Probe, Workload, now
 from league.threads import Threads, usable_cores

@@ -19,7 +19,8 @@ from league.matchmaking.posts import by_seat
 from league.play.rollout import collect, nothing_pending
 from league.play.table import Table
 from league.play.trajectory import Rollout, chains, still_pending
-from league.policies.networks import Network, NetworkSpec
+from league.policies.architecture import NetworkSpec
+from league.policies.networks import Network
 from league.policies.neural import NeuralPolicy, actor_spec
 from league.policies.scripted import Random
 from league.policies.settings import NetworkSettings

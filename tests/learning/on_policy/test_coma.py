@@ -21,7 +21,8 @@ from league.learning.on_policy.coma import Coma
 from league.learning.on_policy.update import clip_gradients
 from league.learning.settings import ComaSettings
 from league.orchestrator import League
-from league.policies.networks import Network, NetworkSpec
+from league.policies.architecture import NetworkSpec
+from league.policies.networks import Network
 from league.policies.settings import NetworkSettings
 from league.records import Seating
 from league.threads import Threads
