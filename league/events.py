@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from league.records import Snapshot, Standing
+from league.records import ExploitabilityBound, Snapshot, Standing
 
 log = logging.getLogger("league")
 
@@ -65,10 +65,11 @@ class RoundFinished:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotTaken:
-    """A snapshot joined the roster."""
+    """A snapshot joined the roster. exploitability: if it was measured."""
 
     round: int
     snapshot: Snapshot
+    exploitability: ExploitabilityBound | None = None
 
 
 @dataclass(frozen=True, slots=True)

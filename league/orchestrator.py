@@ -25,8 +25,8 @@ from league.learning.learner import Learner
 from league.matchmaking.core import validate
 from league.matchmaking.snapshot_rules import evictions, frozen_by_win_rate, interval_is_over
 from league.rating.standings import best_ids
-from league.records import MatchResult, Plan, PolicyId, Snapshot, Standing
-from league.run import announce, checkpoint, exploits
+from league.records import ExploitabilityBound, MatchResult, Plan, PolicyId, Snapshot, Standing
+from league.run import announce, checkpoint, exploitability, exploits
 from league.run.budget import Budget, Interruption, RoundClock, RoundDropped
 from league.run.open import open_league
 from league.run.pairing import fixtures_for
@@ -69,6 +69,7 @@ class League:
         self._for_readers = self.roster.ranking
         self.tables, self.learners = parts.tables, parts.learners
         self.matchmaker, self.posts, self._rated_turns = parts.matchmaker, parts.posts, parts.rated_turns
+        self._sequence_form = parts.sequence_form
         self.progress = {one.name: LearnerProgress(parts.parents.get(one.name)) for one in self.learners}
         self.monitor = Monitor(
             self.roster.spec, self.tables, self.executor.make_game, self.store.metrics(last=catalogue.ROUNDS_NEEDED)
@@ -124,7 +125,7 @@ class League:
     # A round, from top to bottom
 
     def _round(self, number: int, budget: Budget, began: float) -> None:
-        """One turn of the league: plan, exploit, train, snapshot, evict, rated matches, diagnose, commit, announce."""
+        """One turn of the league: plan, exploit, train, snapshot, evict, measure, rate, diagnose, commit, announce."""
         self._clock.start()
         this, plan = Round(number=number, past=self._against_past()), self._plan(number)
         due = self._due(number, plan)
@@ -134,6 +135,7 @@ class League:
         this.taken = self._take_snapshots(number, due)
         this.evicted = self._evict(due)
         this.phases = total_phases(this.trained)
+        this.exploitability = self._measure_exploitability(this, share)
         this.results = self._play_rated(this, rounds, share)
         this.diagnosis = self.monitor.check(number, this.metrics)
         self.steps = sum(learner.steps for learner in self.learners)
@@ -219,6 +221,19 @@ class League:
         ranking.evict(gone)
         return gone
 
+    def _measure_exploitability(self, this: Round, share: float) -> dict[PolicyId, ExploitabilityBound]:
+        """The exploitability of new snapshots (`rating.exploitability_every`). share: of the round that is over."""
+        form, every, ranking = self._sequence_form, self.config.rating.exploitability_every, self.roster.ranking
+        if form is None or every is None:
+            return {}
+        began, found = time.monotonic(), dict[PolicyId, ExploitabilityBound]()
+        for snapshot in exploitability.due(this.taken, ranking.entrants.snapshots, ranking.exploitability, every):
+            self._tick(this.number, "exploitability", share)
+            found[snapshot.id] = exploitability.measure(form, self.store.snapshot_folder, snapshot)
+        if found:
+            this.phases["exploitability"] = time.monotonic() - began
+        return found
+
     def _play_rated(self, this: Round, rounds: int, share: float) -> list[MatchResult]:
         """Rated matches of the new snapshots. rounds: since the last ones. share: of the round that is over."""
         seed, began = fold(self.config.seed, _RATED, this.number), time.monotonic()
@@ -240,6 +255,7 @@ class League:
         self._training += this.training
         while self._training and self._training[0].round <= this.number - _HISTORY:
             self._training.popleft()
+        self.roster.ranking.exploitability.update(this.exploitability)
         rated = bool(this.results or this.evicted)
         if rated:
             self.roster.ratings.add(this.results)
@@ -251,6 +267,7 @@ class League:
         with self.store.transaction():
             for snapshot in this.taken:
                 self.store.put_snapshot(snapshot, time.time())
+            self.store.put_exploitability(this.number, this.exploitability)
             self.store.put_evicted(this.number, this.evicted)
             self.store.put_results(this.results)
             if rated:
@@ -311,7 +328,10 @@ class League:
     def _begin(self) -> None:
         """Round 0: the untrained snapshots and the anchors."""
         self._clock.start()
-        self._commit(Round(number=0, taken=[*self.roster.entrants.anchors, *self._take_snapshots(0, self.learners)]))
+        this = Round(number=0, taken=self._take_snapshots(0, self.learners))
+        this.exploitability = self._measure_exploitability(this, 0.0)
+        this.taken = [*self.roster.entrants.anchors, *this.taken]
+        self._commit(this)
         self._clock.stop()
 
     def _add_new_anchors(self) -> None:

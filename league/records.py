@@ -182,7 +182,7 @@ class Standing:
     field: the predicted score against the field, in [0, 1]; None in one-sided games.
     score: mean result over all rated games, in [0, 1]; in one-sided games, the mean score.
     trend: difference from the learner's previous snapshot in what the lines are ordered by; None if there is none.
-    exploitability: what `league exploit --record` found; None if it was not asked.
+    exploitability: as the run or `league exploit --record` measured it; None if neither did.
     """
 
     rank: int

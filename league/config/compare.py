@@ -16,6 +16,7 @@ CHANGEABLE_ON_RESUME = frozenset(
         "tensorboard",
         "rating.by",
         "rating.anchors",
+        "rating.exploitability_every",
         "rating.elo",
         "rating.openskill",
         "rating.alpharank",

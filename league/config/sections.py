@@ -174,6 +174,10 @@ class RatingConfig(Settings):
     """Fixed opponents, besides random play, each of which plays every new snapshot: one-ply, mcts=N, your own as
     `package.module:Name` or `file.py:Name`, or a file of weights named by its sha256, as in a run's folder `snapshots`.
     They are rated, but never trained and never best."""
+    exploitability_every: PositiveInt | None = None
+    """Rounds from one measurement of a learner's exact exploitability to the next: its first snapshot is measured, and
+    then the first that is so many rounds newer than the last measured one. Without it none is measured. Only in
+    games of one role that `league exploit` can traverse."""
     melo: MeloSettings = MeloSettings()
     """Settings of multidimensional Elo, the reference."""
     bradley_terry: BradleyTerrySettings = BradleyTerrySettings()

@@ -57,7 +57,7 @@ def round_finished(
     """A round is committed. steps: agent-steps in total. seconds: its duration. standings: by role."""
     yield from this.exploited
     for snapshot in this.taken:
-        yield SnapshotTaken(this.number, snapshot)
+        yield SnapshotTaken(this.number, snapshot, this.exploitability.get(snapshot.id))
     if this.evicted:
         yield Evicted(this.number, len(this.evicted), len(roster.entrants.pool))
     yield RoundFinished(

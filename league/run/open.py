@@ -18,6 +18,7 @@ from league.execution.executor import Executor
 from league.execution.random_starts import RandomStarts
 from league.games.core import Game, GameSpec
 from league.games.counter_rng import fold
+from league.games.exact.sequence_form import SequenceForm
 from league.games.native.core import NativeGame
 from league.games.registry import make
 from league.learning.learner import Learner
@@ -25,6 +26,7 @@ from league.learning.settings import ActorCriticSettings
 from league.matchmaking.core import Matchmaker, make_matchmaker, table_labels
 from league.matchmaking.posts import by_seat
 from league.records import PolicyId, Post
+from league.run.exploitability import traversed
 from league.run.folders import require_run
 from league.run.learners import new_learner, start_from
 from league.run.rated_budget import rated_turns
@@ -49,8 +51,9 @@ class Parts:
     """The parts of a league. posts: filled by the lineups of training tables.
 
     tables: the learners of each training table, by role. parents: by learner, the policy that it starts from
-    (`population.init`). rated_turns: turns of rated games for each round of training. tuning: how the machine is
-    used. tuned_before: the tuning that the run used until now, as `Tuning.to_dict`; None for a new run.
+    (`population.init`). rated_turns: turns of rated games for each round of training. sequence_form: the whole game,
+    if exploitability is measured in it. tuning: how the machine is used. tuned_before: the tuning that the run used
+    until now, as `Tuning.to_dict`; None for a new run.
     """
 
     store: Store
@@ -61,6 +64,7 @@ class Parts:
     tables: tuple[tuple[Learner, ...], ...]
     parents: Mapping[str, PolicyId]
     rated_turns: float
+    sequence_form: SequenceForm | None
     tuning: Tuning
     tuned_before: Mapping[str, object] | None
 
@@ -84,6 +88,7 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
     finally:
         probe.close()
     matchmaker = make_matchmaker(config.matchmaking.kind, config.matchmaking.settings)
+    sequence_form = traversed(config, spec)
     tables = tuple(
         tuple(new_learner(config, spec, index, role, device, called) for role in range(len(spec.roles)))
         for index, called in enumerate(table_labels(matchmaker, config.population.learners))
@@ -134,6 +139,7 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
             tables=tables,
             parents=parents,
             rated_turns=_rated_turns(config, slots, native, learners),
+            sequence_form=sequence_form,
             tuning=tuning,
             tuned_before=before,
         )

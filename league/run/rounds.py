@@ -12,7 +12,16 @@ from league.execution.training_table import Trained
 from league.learning.diagnostics.monitor import Diagnosis
 from league.learning.learner import Learner
 from league.rating.ledger import Floats
-from league.records import LeagueView, MatchResult, Plan, PolicyId, Post, Snapshot, TrainingResult
+from league.records import (
+    ExploitabilityBound,
+    LeagueView,
+    MatchResult,
+    Plan,
+    PolicyId,
+    Post,
+    Snapshot,
+    TrainingResult,
+)
 from league.run.progress import LearnerProgress
 from league.run.recovery import AgainstPast
 from league.run.roster.roster import Roster
@@ -26,7 +35,8 @@ class Round:
     """The results of a round, filled in as it proceeds. phases: seconds by name.
 
     past: how learners fare against their own past as the round begins, by name. taken: snapshots that joined the
-    roster. evicted: those that left the pool. results: of rated matches. diagnosis: findings that begin in this round.
+    roster. exploitability: of those among them that were due for it. evicted: those that left the pool. results: of
+    rated matches. diagnosis: findings that begin in this round.
     """
 
     number: int
@@ -34,6 +44,7 @@ class Round:
     exploited: Sequence[Exploited] = ()
     trained: Sequence[Trained] = ()
     taken: Sequence[Snapshot] = ()
+    exploitability: Mapping[PolicyId, ExploitabilityBound] = field(default_factory=dict)
     evicted: Sequence[PolicyId] = ()
     results: Sequence[MatchResult] = ()
     diagnosis: Diagnosis = field(default_factory=Diagnosis)
@@ -44,7 +55,15 @@ class Round:
         """Metrics by learner."""
         found = {learner: metrics for one in self.trained for learner, metrics in one.metrics.items()}
         past = {learner: one.metrics for learner, one in self.past.items()}
-        return {learner: {**metrics, **past.get(learner, {})} for learner, metrics in found.items()}
+        exact = {
+            one.learner: {"exploitability": self.exploitability[one.id].value}
+            for one in self.taken
+            if one.id in self.exploitability
+        }
+        return {
+            learner: {**metrics, **past.get(learner, {}), **exact.get(learner, {})}
+            for learner, metrics in found.items()
+        }
 
     @property
     def training(self) -> list[TrainingResult]:

@@ -201,13 +201,11 @@ class Store(Reading):
         if gone:
             self.put_event(round, EVICTION_KIND, {"snapshots": list(gone)})
 
-    def put_exploitability(self, found: Mapping[PolicyId, ExploitabilityBound]) -> None:
-        """Record the exploitability of snapshots, in one transaction."""
-        with self.transaction():
-            last = self.last_round()
+    def put_exploitability(self, round: int, found: Mapping[PolicyId, ExploitabilityBound]) -> None:
+        """Record the exploitability of snapshots."""
+        with self._writing():
             for snapshot, one in found.items():
-                data = {"snapshot": snapshot, "found": asdict(one)}
-                self.put_event(0 if last is None else last.round, EXPLOITABILITY_KIND, data)
+                self.put_event(round, EXPLOITABILITY_KIND, {"snapshot": snapshot, "found": asdict(one)})
 
     def put_round(
         self,

@@ -34,7 +34,8 @@ class SnapshotProfile:
     rating: None before any rated game. field: the score against the field; None in one-sided games, too. lineage: its
     ancestors, oldest first, then the snapshot itself. record: by opponent, most games first. exploited: how its learner
     was last copied over or reset since the snapshot before it; None if it was not. evicted: whether it is no longer an
-    opponent; then the ratings are the last that it had. exploitability: as `league exploit --record` found it.
+    opponent; then the ratings are the last that it had. exploitability: as the run or `league exploit --record`
+    measured it.
     """
 
     snapshot: Snapshot

@@ -61,7 +61,9 @@ def _metrics(rows: Sequence[MetricsRow]) -> Grid:
         known = [value for value in values if math.isfinite(value)]
         change = known[-1] - known[0] if len(known) > 1 else None
         course = sparkline([value if math.isfinite(value) else None for value in values])
-        lines.append([clean(name), _value(values[-1]), _value(change, signed=True), course])
+        # Some metrics are not measured in every round.
+        latest = next(row.values[name] for row in reversed(rows) if name in row.values)
+        lines.append([clean(name), _value(latest), _value(change, signed=True), course])
     return Grid(columns, lines)
 
 

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import TextIO
 
 from league.events import Event, Evicted, Exploited, RoundFinished, RunStarted, RunStopped, SnapshotTaken, Warned
-from league.records import Snapshot
 from league.views.text import clean, count, duration, half_width, interval, number, places
-from league.views.watch import REASONS, Watch, evicted_text, exploit_text
+from league.views.watch import REASONS, Watch, evicted_text, exploit_text, snapshot_text
 
 _NAMED = 4
 
@@ -26,7 +25,7 @@ class PlainConsole:
         self._watch = Watch(clock())
         self._written: float | None = None
         self._waiting: RoundFinished | None = None
-        self._snapshots: list[Snapshot] = []
+        self._snapshots: list[SnapshotTaken] = []
 
     def __call__(self, event: Event) -> None:
         """Handle an event and write the lines that are due."""
@@ -38,7 +37,7 @@ class PlainConsole:
                 if event.seating:
                     self._write(f"seats: {clean(event.seating)}")
             case SnapshotTaken():
-                self._snapshots.append(event.snapshot)
+                self._snapshots.append(event)
             case Evicted():
                 self._write(f"round {event.round}  evicted  {evicted_text(event)}")
             case Exploited():
@@ -58,7 +57,7 @@ class PlainConsole:
     def _flush(self, now: float) -> None:
         """Write the waiting snapshots, then the waiting round."""
         if self._snapshots:
-            named = ", ".join(f"{clean(one.name)} {clean(one.short)}" for one in self._snapshots[-_NAMED:])
+            named = ", ".join(map(snapshot_text, self._snapshots[-_NAMED:]))
             earlier = len(self._snapshots) - _NAMED
             word = "snapshot" if len(self._snapshots) == 1 else "snapshots"
             more = f"{earlier} more, " if earlier > 0 else ""

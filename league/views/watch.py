@@ -18,7 +18,7 @@ from league.events import (
     Warned,
 )
 from league.records import Snapshot, Standing
-from league.views.text import MISSING, clean
+from league.views.text import MISSING, clean, number
 
 _PACE_ROUNDS = 10
 _EVENTS_KEPT = 64
@@ -81,7 +81,7 @@ class Watch:
             case RoundFinished():
                 self._finish(event, now)
             case SnapshotTaken():
-                self._note(event.round, "snapshot", f"{clean(event.snapshot.name)} {clean(event.snapshot.short)}")
+                self._note(event.round, "snapshot", snapshot_text(event))
             case Evicted():
                 self._note(event.round, "evicted", evicted_text(event))
             case Exploited():
@@ -167,6 +167,14 @@ def best_text(snapshot: Snapshot, roles: int) -> str:
     """The new best snapshot, with its role if there are several roles."""
     of = f" of {clean(snapshot.role)}" if roles > 1 else ""
     return f"{clean(snapshot.name)} {clean(snapshot.short)} is best{of}"
+
+
+def snapshot_text(event: SnapshotTaken) -> str:
+    """The new snapshot's name and id, and its exploitability if it was measured."""
+    named = f"{clean(event.snapshot.name)} {clean(event.snapshot.short)}"
+    return (
+        named if event.exploitability is None else f"{named} (exploitability {number(event.exploitability.value, 3)})"
+    )
 
 
 def evicted_text(event: Evicted) -> str:

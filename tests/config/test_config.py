@@ -321,6 +321,7 @@ def test_differences_name_the_keys_and_both_values():
         ("threads=2", False),
         ("rating.by=elo", False),
         ("rating.elo.k=8", False),
+        ("rating.exploitability_every=20", False),
         ("rating.games_per_match=2", True),
         ("rating.matches_per_snapshot=6", True),
         ("rating.share=0.1", True),

@@ -11,7 +11,7 @@ import pytest
 from league.config.load import load
 from league.games.exact.unroll import sequence_form
 from league.orchestrator import League
-from league.studies.exploit.exploitability import nash_conv
+from league.play.nash_conv import nash_conv
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SEEDS = (0, 1, 2)

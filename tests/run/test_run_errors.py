@@ -100,6 +100,10 @@ def assert_refused(*args: str | Path, saying: str) -> None:
         ("run --game blotto --set game.options={fieldz=3}", "no option 'fieldz'; did you mean 'fields'?"),
         ("run tiny.toml --set matchmaking.kind=fictitous", "did you mean 'fictitious'?"),
         ("run tiny.toml --set matchmaking.kind=nowhere.py:Mine", "there is no file 'nowhere.py'"),
+        (
+            "run tiny.toml --set rating.exploitability_every=0",
+            "'rating.exploitability_every': must be a whole number > 0 or none, not 0",
+        ),
         ("run tiny.toml --set rating.by=ello", "must be one of melo, field, robust, bradley-terry, elo"),
         (
             "run tiny.toml --set rating.anchors=['best']",

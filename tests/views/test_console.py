@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from league.events import Event, Exploited, Progress, RoundFinished, RunStopped, SnapshotTaken, Warned
+from league.records import ExploitabilityBound
 from league.views.console import LiveConsole
 from league.views.screen import allot
 from league.views.watch import Watch, exploit_text
@@ -104,6 +105,12 @@ def test_snapshots_of_one_round_share_a_line() -> None:
     text = "\n".join(shown([started(), *events, SnapshotTaken(6, snapshot(2, "a"))]))
     assert "snapshot  a.1 00010001, b.1 00010001" in text
     assert text.count("snapshot  ") == 2
+
+
+def test_a_snapshot_that_was_measured_says_how_exploitable_it_is() -> None:
+    measured = SnapshotTaken(5, snapshot(1, "a"), ExploitabilityBound(0.3104, 0.3104, 0.3104, exact=True))
+    text = "\n".join(shown([started(), measured, SnapshotTaken(5, snapshot(1, "b"))]))
+    assert "snapshot  a.1 00010001 (exploitability 0.310), b.1 00010001" in text
 
 
 def test_the_best_is_news_when_it_changes_and_not_when_a_run_goes_on() -> None:

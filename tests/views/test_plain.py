@@ -9,6 +9,7 @@ import pytest
 from announced import Clock, finished, scenarios, snapshot, started
 
 from league.events import Exploited, RunStopped, SnapshotTaken, Warned
+from league.records import ExploitabilityBound
 from league.views.plain import PlainConsole
 
 
@@ -44,6 +45,15 @@ def test_fast_rounds_do_not_flood_and_the_last_is_always_written() -> None:
     snapshots = [line for line in lines if "snapshot" in line]
     assert snapshots[0] == "round 1  snapshot  main.1 00010001"
     assert snapshots[-1] == "round 11  snapshots  main.10 000a000a, main.11 000b000b"
+
+
+def test_how_exploitable_a_snapshot_is_stands_behind_its_name() -> None:
+    stream, found = io.StringIO(), ExploitabilityBound(0.3104, 0.3104, 0.3104, exact=True)
+    view = PlainConsole(stream, clock=Clock())
+    for event in (SnapshotTaken(10, snapshot(2), found), SnapshotTaken(10, snapshot(3)), finished(10)):
+        view(event)
+    wanted = "round 10  snapshots  main.2 00020002 (exploitability 0.310), main.3 00030003"
+    assert stream.getvalue().splitlines()[0] == wanted
 
 
 def test_many_snapshots_are_counted() -> None:

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 
 class Ranking:
-    """The strength of every entrant of a run. settings: the section `rating` of the run's config, as plain data."""
+    """The strength of every entrant of a run. settings: the section `rating` of the run's config, as plain data.
+
+    exploitability: of snapshots, as far as it was measured.
+    """
 
     def __init__(self, game: GameFacts, settings: Mapping[str, Any]) -> None:
         self.game = game
         self.entrants = Entrants(game.roles)
-        self._exploitability: Mapping[PolicyId, ExploitabilityBound] = {}
+        self.exploitability: dict[PolicyId, ExploitabilityBound] = {}
         self.ratings = Ratings(self.entrants, game.one_sided, settings, game.scored)
 
     def load(self, store: Store, guests: bool = True) -> None:
@@ -33,7 +36,7 @@ class Ranking:
             known = store.snapshots()
             self.entrants.replace([one for one in known if guests or not one.guest], store.evicted())
             self.ratings.load(store, guests or not any(one.guest for one in known))
-            self._exploitability = store.exploitability()
+            self.exploitability = store.exploitability()
 
     def evict(self, gone: Collection[PolicyId]) -> None:
         """Remove snapshots from the pool. They keep their last ratings; new ones are computed without them."""
@@ -57,7 +60,7 @@ class Ranking:
             one_sided=one_sided,
             field=None if one_sided else self.ratings.field,
             by_field=not one_sided and by in (None, REFERENCE),
-            exploitability=self._exploitability,
+            exploitability=self.exploitability,
         )
 
     def seats(self, role: str) -> dict[str, Mapping[PolicyId, Rating]]:

@@ -18,6 +18,7 @@ from league.games.core import Game
 from league.games.exact.sequence_form import SequenceForm
 from league.games.exact.unroll import sequence_form
 from league.matchmaking.core import Solution, make_matchmaker, solution_of
+from league.play.nash_conv import nash_conv
 from league.policies.names import RANDOM
 from league.policies.scripted import Random
 from league.records import PolicyId
@@ -26,7 +27,6 @@ from league.run.roster.mixtures import MIXTURES
 from league.run.roster.roster import Roster
 from league.studies.compare.contenders import Contender, trained
 from league.studies.compare.over_seeds import OverSeeds, head_to_head
-from league.studies.exploit.exploitability import nash_conv
 from league.studies.probe.labelled_positions import LabelledPosition, read_positions
 from league.studies.probe.probe import keeping, probing_game
 from league.studies.probe.walk import check_walkable
