@@ -197,12 +197,15 @@ def probe(
     *,
     run: RunOption = None,
     every: Annotated[bool, Parameter(negative=(), help="First probe every snapshot of the run, in order.")] = False,
+    symmetry: Annotated[
+        bool, Parameter(negative=(), help="Also measure how differently mirrored or rotated positions are played.")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
     """How often a policy keeps the result of best play, at positions that a solver has labelled."""
     from league.cli.probing import show_probe
 
-    show_probe(run, policy, file, every, json)
+    show_probe(run, policy, file, every, symmetry, json)
 
 
 @app.command

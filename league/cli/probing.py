@@ -10,13 +10,13 @@ from rich.console import Console
 from league.cli.shared import game_maker, opened_run, print_json, progress_bar
 
 
-def show_probe(run: str | None, policy: str, file: Path, every: bool, as_json: bool) -> None:
+def show_probe(run: str | None, policy: str, file: Path, every: bool, symmetry: bool, as_json: bool) -> None:
     """`league probe`."""
     from league.studies.probe.probe import probe
     from league.views.probe_table import probe_table
 
     with opened_run(run) as opened, progress_bar("probing") as tick:
-        report = probe(game_maker(opened.config), opened.roster, policy, file, every, tick)
+        report = probe(game_maker(opened.config), opened.roster, policy, file, every, symmetry, tick)
     if as_json:
         print_json(asdict(report))
     else:

@@ -26,6 +26,10 @@ def probe_table(report: ProbeReport) -> RenderableType:
         Column(("most likely move keeps it", "most likely"), right=True, keep=8),
     ]
     rows = [_row(line, "bold") for line in report.lines] + [_row(report.uniform, "dim")]
+    if any(line.asymmetry is not None for line in report.lines):
+        columns.append(Column(("asymmetry",), right=True, keep=7))
+        for row, line in zip(rows, (*report.lines, report.uniform), strict=True):
+            row.append(MISSING if line.asymmetry is None else f"{line.asymmetry:.{_DIGITS}f}")
     heading = "moves that keep the result of best play ± 95 % interval"
     ending = (
         f"{report.positions:,} positions of {clean(report.game)} in {clean(report.file)}, {duration(report.seconds)}"

@@ -16,7 +16,7 @@ from league.games.registry import make
 from league.policies.core import Rows
 from league.policies.scripted import make_scripted
 from league.studies.probe.labelled_positions import LabelledPosition, read_positions
-from league.studies.probe.probe import keeping
+from league.studies.probe.probe import asymmetry, check_symmetric, keeping
 
 POSITIONS = Path(__file__).parents[1] / "data" / "connect_four_positions.jsonl"
 
@@ -217,3 +217,21 @@ def test_blank_lines_are_skipped_and_lists_are_moves_too(tmp_path: Path) -> None
     )
     assert (first.moves, second.moves) == ((0, 1), (10,))
     assert second.where.endswith("line 3")
+
+
+def test_asymmetry_is_how_differently_mirrored_positions_are_played() -> None:
+    spec = make("connect_four", 1).spec
+    labelled = read_positions(POSITIONS)[:200]
+    # One-ply looks at the rules alone, so it knows no left and no right.
+    even = make_scripted("one-ply", "player", spec)
+    assert asymmetry(make("connect_four", 200), labelled, {"player": even}) == pytest.approx(0.0, abs=1e-6)
+    # All columns are open. Log 3 on the first makes it 3 / 9, and the last 1 / 9.
+    places = [position((3, 3, 3), (0,), game="connect_four")]
+    leans = Fixed((1.0986123, *[0.0] * 6))
+    assert asymmetry(make("connect_four", 1), places, {"player": leans}) == pytest.approx(2 / 9)
+
+
+def test_games_without_symmetries_have_no_asymmetry() -> None:
+    check_symmetric(make("tictactoe", 1).spec)
+    with pytest.raises(PositionError, match="kuhn has no symmetries"):
+        check_symmetric(make("kuhn", 1).spec)

@@ -10,21 +10,22 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from league.errors import PolicyError
+from league.errors import PolicyError, PositionError
 from league.events import part
 from league.execution.executor import MATCH_SLOTS
-from league.games.core import Acting, Game
+from league.games.core import Acting, Game, GameSpec
 from league.games.native.core import NativeGame
 from league.play.inference import BatchedInference
 from league.policies.core import Policy, memory_width
 from league.policies.scripted import Random
 from league.rating.payoff import wilson
+from league.records import Snapshot
 from league.run.roster.lookup import find
 from league.run.roster.roster import Roster
 from league.run.slots import usual_slots
@@ -46,6 +47,7 @@ class Probed:
 
     round, steps: of its snapshot; None if there is none. sampled: the mean probability of moves that keep the result.
     most_likely: the share of positions whose most likely move keeps it; of equally likely moves, their mean.
+    asymmetry: how differently positions and their relabelled ones are played (`asymmetry`); None if not asked.
     """
 
     label: str
@@ -53,6 +55,7 @@ class Probed:
     steps: int | None
     sampled: Interval
     most_likely: Interval
+    asymmetry: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,29 +76,31 @@ def probe(
     text: str,
     file: Path,
     every: bool = False,
+    symmetry: bool = False,
     tick: Callable[[float], None] = lambda fraction: None,
 ) -> ProbeReport:
     """Probe a policy. make: creates a game with a number of slots. text: its POLICY, which fills every role.
 
-    every: first probe every snapshot of the run, in order. Raises PositionError for a file that does not fit the game,
-    and PolicyError.
+    every: first probe every snapshot of the run, in order. symmetry: also measure `asymmetry`. Raises PositionError for
+    a file that does not fit the game, or a game without the symmetries that are asked for, and PolicyError.
     """
     alone()
     began, spec = time.monotonic(), roster.spec
     check_walkable(spec)
+    if symmetry:
+        check_symmetric(spec)
     wanted = [*(every_snapshot(roster) if every else []), filled_roles(text, roster)]
     positions, lines = read_positions(file), list[Probed]()
     with probing_game(make, positions) as game:
         # Uniform play goes first: a file that does not fit the game is refused before any policy thinks for long.
         random = {role.name: Random(role.name, role.actions) for role in spec.roles}
-        uniform = _probed(UNIFORM, *keeping(game, positions, random))
+        uniform = _probed(UNIFORM, keeping(game, positions, random))
         for number, roles in enumerate(wanted):
             found = {role: find(text, role, roster) for role, text in roles.items()}
             policies = {role: one.policy for role, one in found.items()}
             kept = keeping(game, positions, policies, part(tick, number / len(wanted), 1 / len(wanted)))
-            snapshot = snapshot_of(found.values(), roster)
-            about = (None, None) if snapshot is None else (snapshot.round, snapshot.steps)
-            lines.append(_probed(label_of(found.values()), *kept, *about))
+            uneven = asymmetry(game, positions, policies) if symmetry else None
+            lines.append(_probed(label_of(found.values()), kept, snapshot_of(found.values(), roster), uneven))
     return ProbeReport(
         game=spec.id,
         file=str(file),
@@ -120,7 +125,6 @@ def probing_game(make: Callable[[int], Game], positions: Sequence[LabelledPositi
         game.close()
 
 
-@torch.inference_mode()
 def keeping(
     game: Game,
     positions: Sequence[LabelledPosition],
@@ -131,21 +135,63 @@ def keeping(
 
     policies: by role. Raises PositionError where a position cannot be reached, PolicyError where a policy cannot play.
     """
-    sampled, likely = torch.zeros(len(positions)), torch.zeros(len(positions))
+    log_probs = answers(game, positions, policies, tick)
+    width = log_probs.shape[1]
+    scores = torch.tensor([[_number(one) for one in _filled(position.scores, width)] for position in positions])
+    keeps = scores.sign() == scores.nan_to_num(-torch.inf).amax(1, keepdim=True).sign()
+    top = log_probs == log_probs.amax(1, keepdim=True)
+    return (log_probs.exp() * keeps).sum(1), (top & keeps).sum(1) / top.sum(1)
+
+
+def asymmetry(game: Game, positions: Sequence[LabelledPosition], policies: Mapping[str, Policy]) -> float:
+    """How differently positions and their relabelled ones are played: the mean total variation distance, 0 to 1.
+
+    It is the mean over the symmetries that the game lists. See `check_symmetric` for the games that have it.
+    """
+    (role,) = game.spec.roles
+    before, distance = answers(game, positions, policies).exp(), 0.0
+    for one in role.symmetries:
+        moved = [
+            replace(
+                position,
+                moves=tuple(one.new_action[move] for move in position.moves),
+                scores=tuple(position.scores[action] for action in one.actions),
+            )
+            for position in positions
+        ]
+        after = answers(game, moved, policies).exp()
+        distance += float((before[:, list(one.actions)] - after).abs().sum(1).mean()) / 2
+    return distance / len(role.symmetries)
+
+
+def check_symmetric(spec: GameSpec) -> None:
+    """Raises PositionError unless a game has symmetries, and one role that they relabel."""
+    if len(spec.roles) > 1 or not spec.roles[0].symmetries:
+        raise PositionError(f"{spec.id} has no symmetries, by which --symmetry could relabel its positions")
+
+
+@torch.inference_mode()
+def answers(
+    game: Game,
+    positions: Sequence[LabelledPosition],
+    policies: Mapping[str, Policy],
+    tick: Callable[[float], None] = lambda fraction: None,
+) -> Tensor:
+    """The log-probabilities of all actions at each position, `[N, A]`; A of the role that has most.
+
+    policies: by role. Raises PositionError where a position cannot be reached, PolicyError where a policy cannot play.
+    """
+    found = torch.full((len(positions), max(role.actions.width for role in game.spec.roles)), -torch.inf)
     done = 0
     for begin in range(0, len(positions), game.slots):
         batch = positions[begin : begin + game.slots]
         decisions = _Decisions(game, policies)
         for step in walk(game, batch):
             for rows, log_probs in decisions.at(step):
-                scores = torch.tensor([[_number(one) for one in batch[row].scores] for row in rows.tolist()])
-                keeps = scores.sign() == scores.nan_to_num(-torch.inf).amax(1, keepdim=True).sign()
-                top = log_probs == log_probs.amax(1, keepdim=True)
-                sampled[begin + rows] = (log_probs.exp() * keeps).sum(1)
-                likely[begin + rows] = (top & keeps).sum(1) / top.sum(1)
+                found[begin + rows, : log_probs.shape[1]] = log_probs
                 done += len(rows)
                 tick(done / len(positions))
-    return sampled, likely
+    return found
 
 
 class _Decisions:
@@ -187,12 +233,19 @@ class _Decisions:
                 yield here, log_probs[here]
 
 
+def _filled(scores: Sequence[float | None], width: int) -> list[float | None]:
+    return [*scores, *[None] * (width - len(scores))]
+
+
 def _number(score: float | None) -> float:
     return math.nan if score is None else score
 
 
-def _probed(label: str, sampled: Tensor, likely: Tensor, round: int | None = None, steps: int | None = None) -> Probed:
-    """One line of the report. sampled, likely: as `keeping` gives them."""
+def _probed(
+    label: str, kept: tuple[Tensor, Tensor], snapshot: Snapshot | None = None, uneven: float | None = None
+) -> Probed:
+    """One line of the report. kept: as `keeping` gives it. uneven: the asymmetry, if it was measured."""
+    sampled, likely = kept
     count, values = len(sampled), sampled.double()
     mean = float(values.mean())
     # A single position says nothing about the spread.
@@ -200,8 +253,9 @@ def _probed(label: str, sampled: Tensor, likely: Tensor, round: int | None = Non
     hits = float(likely.double().sum())
     return Probed(
         label=label,
-        round=round,
-        steps=steps,
+        round=None if snapshot is None else snapshot.round,
+        steps=None if snapshot is None else snapshot.steps,
         sampled=(mean, max(mean - half, 0.0), min(mean + half, 1.0)),
         most_likely=(hits / count, *wilson(hits, count)),
+        asymmetry=uneven,
     )
