@@ -20,7 +20,7 @@ POSITIONS = Path(__file__).parents[1] / "data" / "connect_four_positions.jsonl"
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize(("minutes", "seed", "least"), [(3, 1, 0.6), (3, 2, 0.6), (3, 3, 0.6), (30, 1, 0.66)])
+@pytest.mark.parametrize(("minutes", "seed", "least"), [(3, 1, 0.62), (3, 2, 0.62), (3, 3, 0.62), (30, 1, 0.73)])
 def test_what_the_default_run_learns_lasts(minutes: int, seed: int, least: float, tmp_path: Path) -> None:
     """The probability of moves that keep the result: uniform play 0.37, MCTS of 100 simulations 0.73."""
     with League(load(None, (f"budget.minutes={minutes}", f"seed={seed}")), tmp_path / "run") as run:
@@ -34,4 +34,4 @@ def test_what_the_default_run_learns_lasts(minutes: int, seed: int, least: float
         f"largest fall {fall:.3f}; {(report.lines[-1].steps or 0) / 1e6:.1f} million agent-steps"
     )
     assert curve[-1] >= least
-    assert curve[-1] >= max(curve) - 0.03
+    assert fall <= 0.02
