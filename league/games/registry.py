@@ -24,6 +24,7 @@ NATIVE: dict[str, tuple[str, str]] = {
     "othello": ("league.games.native.othello:Othello", "Othello (Reversi), eight by eight"),
     "kuhn": ("league.games.native.kuhn:Kuhn", "Kuhn poker: three cards, one bet"),
     "leduc": ("league.games.native.leduc:Leduc", "Leduc poker: six cards, two betting rounds"),
+    "liars_dice": ("league.games.native.liars_dice:LiarsDice", "Liar's dice, one die each"),
     "rps": ("league.games.native.matrix:RockPaperScissors", "Rock-paper-scissors"),
     "biased_rps": ("league.games.native.matrix:BiasedRPS", "Rock-paper-scissors with unequal stakes"),
     "blotto": ("league.games.native.matrix:Blotto", "Colonel Blotto; options troops, fields"),

@@ -91,6 +91,11 @@ class SequenceFormBuilder:
         self._terminals: list[tuple[int, int, float]] = []
         self._decisions = 0
 
+    @property
+    def histories(self) -> int:
+        """How many were added so far, terminal ones included."""
+        return self._decisions + len(self._terminals)
+
     def add_decision(self, seat: int, key: Hashable, parent: int, observe: Observe) -> int:
         """Add a history in which a seat decides; returns the sequence to which 1 + action is added.
 
@@ -113,7 +118,7 @@ class SequenceFormBuilder:
         )
         rows, columns, payoffs = (np.array(part) for part in zip(*self._terminals, strict=True))
         payoff = csr_array((payoffs, (rows, columns)), shape=(first.sequences, second.sequences))
-        return SequenceForm(self._spec, (first, second), payoff, self._decisions + len(self._terminals))
+        return SequenceForm(self._spec, (first, second), payoff, self.histories)
 
 
 @dataclass(slots=True, kw_only=True)

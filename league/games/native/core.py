@@ -62,6 +62,13 @@ class NativeGame(Game):
     def deal(self, seeds: Tensor) -> State:
         """The state of `len(seeds)` new episodes. All chance of an episode is drawn here from its seed, `[N]` int64."""
 
+    def every_deal(self) -> State:
+        """One slot for each deal, all equally probable: where an exact traversal of the game begins.
+
+        Override it where the deals are few; a game without chance has one. Raises GameError otherwise.
+        """
+        raise GameError(f"{self.spec.id} cannot be traversed: it does not list its deals (NativeGame.every_deal)")
+
     @abstractmethod
     def play(self, state: State, actions: Mapping[str, Tensor]) -> tuple[State, Outcome]:
         """The state after legal actions (`[N, K, *shape]` by role), as new tensors, and the result."""

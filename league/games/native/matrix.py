@@ -31,7 +31,7 @@ class Bimatrix(NativeGame):
     otherwise the roles are "row" and "column". A zero-sum game with payoffs 1, 0 and -1 only is decided by placements,
     any other by its score.
 
-    Public, for exact traversal: `payoff` `[R, C, 2]` float32.
+    Public: `payoff` `[R, C, 2]` float32.
     """
 
     def __init__(
@@ -53,6 +53,9 @@ class Bimatrix(NativeGame):
     def deal(self, seeds: Tensor) -> State:
         # One move is the whole episode, so the state holds nothing but the number of slots.
         return {"move": torch.zeros_like(seeds)}
+
+    def every_deal(self) -> State:
+        return {"move": torch.zeros(1, dtype=torch.int64, device=self.device)}
 
     def play(self, state: State, actions: Mapping[str, Tensor]) -> tuple[State, Outcome]:
         if len(self.spec.roles) == 1:

@@ -48,6 +48,9 @@ class Padded(NativeGame):
     def deal(self, seeds: Tensor) -> State:
         return self._game.deal(seeds)
 
+    def every_deal(self) -> State:
+        return self._game.every_deal()
+
     def renewed(self, state: State, ended: Tensor, seeds: Tensor) -> State:
         return self._game.renewed(state, ended, seeds)
 

@@ -40,9 +40,8 @@ class TabularPoker(NativeGame):
     A subclass defines the rules as plain functions of `Betting`. They are unrolled once, when the game is made; a step
     is then a few lookups. deals: private card of seat 0, of seat 1, then public cards; all deals are equally probable.
 
-    Public, for exact traversal: `nodes` (`nodes[0]` is the start), `deals`, `children` `[nodes, A]` int64, the node
-    after each action (the node itself where it is not legal), and `payoff` `[nodes, deals, 2]` float32, zero where the
-    episode goes on.
+    Public: `nodes` (`nodes[0]` is the start), `deals`, and `payoff` `[nodes, deals, 2]` float32, zero where the episode
+    goes on.
     """
 
     def __init__(
@@ -78,8 +77,7 @@ class TabularPoker(NativeGame):
         # Nobody acts where the episode is over, but every mask must allow at least one action.
         self._legal = torch.tensor([row if any(row) else [True] * actions for row in legal], device=self.device)
         after = [[index if child is None else child for child in row] for index, row in enumerate(children)]
-        self.children = torch.tensor(after, device=self.device)
-        self._after = self.children.flatten()
+        self._after = torch.tensor(after, device=self.device).flatten()
         self._seat = torch.tensor([node.seat for node in self.nodes], device=self.device)
         self._over = torch.tensor([node.over for node in self.nodes], device=self.device)
         self._observations = torch.tensor(observations, dtype=torch.uint8, device=self.device).flatten(0, 1)
@@ -110,6 +108,10 @@ class TabularPoker(NativeGame):
     def deal(self, seeds: Tensor) -> State:
         # Stays below the number of deals: float32 rounds every such product down.
         deal = uniform(seeds).mul_(len(self.deals)).long()
+        return {"deal": deal, "node": torch.zeros_like(deal)}
+
+    def every_deal(self) -> State:
+        deal = torch.arange(len(self.deals), device=self.device)
         return {"deal": deal, "node": torch.zeros_like(deal)}
 
     def play(self, state: State, actions: Mapping[str, Tensor]) -> tuple[State, Outcome]:

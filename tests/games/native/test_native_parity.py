@@ -18,6 +18,7 @@ from league.games.native.connect_four import ConnectFour
 from league.games.native.core import NativeGame
 from league.games.native.kuhn import Kuhn
 from league.games.native.leduc import Leduc
+from league.games.native.liars_dice import LIAR, LiarsDice
 from league.games.native.matrix import BiasedRPS, Bimatrix, Blotto, Matrix, RockPaperScissors
 from league.games.native.othello import PASS, Othello
 from league.games.native.poker import Betting, TabularPoker
@@ -251,6 +252,71 @@ def test_poker_walks_openspiels_whole_tree(
     assert ends == {"kuhn_poker": 6 * 5, "leduc_poker": 120 * (4 + 5 * 9)}[name]
 
 
+def _rolled(theirs: Any, dice: tuple[int, int]) -> Any:
+    """OpenSpiel's state of liar's dice after the roll. dice: by seat, counted from 0."""
+    state = theirs.new_initial_state()
+    for die in dice:
+        state.apply_action(die)
+    return state
+
+
+def test_liars_dice_has_openspiels_moves_ends_and_rewards() -> None:
+    game, theirs, wins = LiarsDice(EPISODES), pyspiel.load_game("liars_dice"), [0, 0]
+    assert game.spec.roles[0].actions.n == theirs.num_distinct_actions()
+    for _, episode in played(game, seed=5):
+        dice = {decision.seat: int(decision.obs[:6].argmax()) for decision in episode}
+        state = _rolled(theirs, (dice[0], dice[1]))
+        for decision in episode:
+            assert decision.seat == state.current_player()
+            assert decision.legal == state.legal_actions()
+            state.apply_action(decision.action)
+            assert decision.ended == state.is_terminal()
+            assert decision.reward == state.rewards()
+        assert episode[-1].score == state.returns()
+        wins[episode[-1].score.index(1.0)] += 1
+    assert min(wins) > EPISODES / 4
+
+
+def test_liars_dice_tells_and_pays_as_openspiels_in_every_position() -> None:
+    """All bids of all deals: what a seat sees are OpenSpiel's information states, and a call ends as there."""
+    game, theirs = LiarsDice(1), pyspiel.load_game("liars_dice")
+    string_of: dict[tuple[int, bytes], str] = {}
+    seen_of: dict[str, tuple[int, bytes]] = {}
+    every, ends = torch.arange(1 << LIAR), 0
+    for dice in game.every_deal()["dice"].tolist():
+        here = {"dice": torch.tensor([dice]).expand(len(every), 2), "bids": every}
+        acting, critic = game.look(here)[0]["player"], game.look(here)[1]
+        assert critic is not None
+        assert len(critic.unique(dim=0)) == len(every)
+        after, outcome = game.play(here, {"player": torch.full((len(every), 1), LIAR)})
+        assert outcome.ended.all()
+        assert torch.equal(after["bids"], every)
+        obs, scores = acting.obs[:, 0].numpy(), outcome.score.tolist()
+        seats, masks = acting.seat[:, 0].tolist(), acting.mask[:, 0].numpy()
+        waiting = [(0, _rolled(theirs, (dice[0], dice[1])))]
+        while waiting:
+            bids, state = waiting.pop()
+            legal = state.legal_actions()
+            assert seats[bids] == state.current_player()
+            assert masks[bids].nonzero()[0].tolist() == legal
+            # OpenSpiel's string leaves out whose it is.
+            seen, string = (seats[bids], obs[bids].tobytes()), f"{seats[bids]}: {state.information_state_string()}"
+            assert string_of.setdefault(seen, string) == string
+            assert seen_of.setdefault(string, seen) == seen
+            if bids:
+                assert state.child(LIAR).returns() == scores[bids]
+                ends += 1
+            waiting += [(bids | 1 << action, state.child(action)) for action in legal if action != LIAR]
+    assert (len(string_of), len(seen_of), ends) == (6 * 4096, 6 * 4096, 36 * 4095)
+
+
+def test_liars_dice_is_drawn() -> None:
+    game = LiarsDice(1)
+    game.load({"dice": torch.tensor([[2, 5]]), "bids": torch.tensor([1 << 4 | 1 << 11])})
+    assert game.render(0) == "dice: player_0 3, player_1 6\nbids (count-face): 1-5, 2-6\nplayer_0 to act"
+    assert LiarsDice(1).start(torch.zeros(1, dtype=torch.int64)).acts["player"].seat.item() == 0
+
+
 @pytest.mark.parametrize("make", [Kuhn, Leduc])
 def test_poker_deals_every_deal_about_equally_often(make: type[TabularPoker]) -> None:
     game, each = make(1), 200
@@ -258,6 +324,12 @@ def test_poker_deals_every_deal_about_equally_often(make: type[TabularPoker]) ->
     # Chi-square over its degrees of freedom is near 1 for a fair deal.
     chi_square = float(((counts - each) ** 2 / each).sum()) / (len(game.deals) - 1)
     assert chi_square < 1.6
+
+
+def test_liars_dice_rolls_every_pair_about_equally_often() -> None:
+    dice = LiarsDice(1).deal(torch.arange(200 * 36))["dice"]
+    counts = (6 * dice[:, 0] + dice[:, 1]).bincount(minlength=36)
+    assert float(((counts - 200) ** 2 / 200).sum()) / 35 < 1.6
 
 
 @pytest.mark.parametrize(
