@@ -105,7 +105,8 @@ def test_everything_meets_everything(compared: tuple[Path, Called]) -> None:
         assert naive["exploitability"] is None, "tictactoe cannot be traversed"
         assert all(0 <= share <= 1 for share in naive["sampled"]["values"])
         assert len(naive["most_likely"]["values"]) == 2
-        assert naive["cross_play"]["low"] < naive["cross_play"]["mean"] < naive["cross_play"]["high"]
+        # Two seeds may happen to score the same.
+        assert naive["cross_play"]["low"] <= naive["cross_play"]["mean"] <= naive["cross_play"]["high"]
 
 
 def test_a_method_is_also_judged_by_what_it_says_to_play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

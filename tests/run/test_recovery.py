@@ -37,6 +37,7 @@ SETTINGS = (
     "algorithm.epochs=4",
     "network.actor=[32]",
     "network.critic=[32]",
+    "network.symmetric=false",
     "rating.matches_per_snapshot=4",
     "rating.games_per_match=32",
 )
