@@ -30,7 +30,7 @@ def run_comparison(
     """`league compare`."""
     from league.config.load import to_dict
     from league.studies.compare.contenders import contenders, trained
-    from league.studies.compare.judge import judge, labelled
+    from league.studies.compare.judge import check_solutions, judge, labelled
     from league.studies.compare.side_by_side import train
     from league.studies.tournament import require_pairs
     from league.views.compare_table import compare_markdown, compare_table
@@ -45,6 +45,7 @@ def run_comparison(
     game = make(1)
     game.close()
     require_pairs(game.spec)
+    check_solutions(runs)
     positions = None if probe is None else labelled(make, probe)
     for one in runs:
         trained(one)

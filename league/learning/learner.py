@@ -170,7 +170,7 @@ class Learner(ABC, Generic[SettingsT]):
     def initialise_from(self, policy: NeuralPolicy) -> None:
         """Take over the weights and input moments of a policy of the same architecture, before any training."""
         self.actor.load_state_dict(policy.actor.state_dict())
-        self.actor.untie_unless_tied()
+        self.actor.tie_if_tied()
         if "actor" in self._moments:
             mean, deviation = self.actor.moments()
             if bool(mean.any() or (deviation != 1).any()):  # else the policy was never trained
@@ -259,7 +259,7 @@ class Learner(ABC, Generic[SettingsT]):
         try:
             network.load_state_dict(with_prefix(tensors, f"{name}."))
             if isinstance(network, Network):
-                network.untie_unless_tied()
+                network.tie_if_tied()
         except RuntimeError as error:
             raise SnapshotError(f"learner {self.name}: the checkpoint does not fit its {name}: {error}") from None
 

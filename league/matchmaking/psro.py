@@ -34,7 +34,7 @@ class PSRO(MatchmakingSettings):
 
     @property
     def solution(self) -> Solution:
-        """The mixture that the oracles answer; by default the equilibrium."""
+        """With the meta-solver "uniform" the average, else the equilibrium."""
         return "average" if self.meta_solver == "uniform" else "nash"
 
     def plan(self, view: LeagueView, rng: np.random.Generator) -> Plan:

@@ -78,6 +78,16 @@ def masked(logits: Tensor, mask: Tensor | None) -> Tensor:
     return torch.log_softmax(logits.t().contiguous(), 0).t()
 
 
+def highest(scores: Tensor) -> Tensor:
+    """Which scores are the highest of their row, `[..., A]` bool: all that equal it but for rounding.
+
+    At a position that is its own mirror image, mirrored actions have equal scores whose last bits depend on what else
+    is in the batch: those must not decide.
+    """
+    best = scores.amax(-1, keepdim=True)
+    return scores >= best - 1e-5 * (1.0 + best.abs())
+
+
 def choose(log_probs: Tensor, uniform: Tensor, temperature: float = 1.0) -> Tensor:
     """Actions `[N]` by inverse transform: the first whose cumulative probability exceeds `uniform` `[N]` in [0, 1).
 
@@ -85,7 +95,7 @@ def choose(log_probs: Tensor, uniform: Tensor, temperature: float = 1.0) -> Tens
     that random play stays random).
     """
     if temperature == 0.0:
-        log_probs = torch.where(log_probs == log_probs.amax(-1, keepdim=True), 0.0, -torch.inf)
+        log_probs = torch.where(highest(log_probs), 0.0, -torch.inf)
     elif temperature != 1.0:
         log_probs = torch.log_softmax(log_probs / temperature, -1)
     cumulative = log_probs.exp().cumsum(-1)

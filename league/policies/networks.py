@@ -48,6 +48,8 @@ class Network(nn.Module):
     group: nn.ModuleList
     tying: Tying | None = None
     """Which weights stay equal in training; not part of what is saved."""
+    _own_tying: Tying | None = None
+    """What `tying` is whenever the weights respect it."""
 
     def __init__(
         self,
@@ -163,7 +165,7 @@ class Network(nn.Module):
         """
         if len(elements) < 2 or not can_tie(self.spec, elements):
             return
-        self.tying = Tying(self.spec, elements, invariant, next(self.parameters()).device)
+        self.tying = self._own_tying = Tying(self.spec, elements, invariant, next(self.parameters()).device)
         for member in self.members:
             _set(member, self.tying.tie_drawn(member.parameters()))
 
@@ -183,17 +185,16 @@ class Network(nn.Module):
             for member in self.members:
                 _set(member, self.tying.tie(member.parameters()))
 
-    def untie_unless_tied(self) -> None:
-        """After weights were loaded: forget the symmetries, unless the weights respect them but for rounding."""
-        if self.tying is not None:
-            weights = [list(member.parameters()) for member in self.members]
-            tied = [self.tying.tie(own) for own in weights]
-            if not all(
+    def tie_if_tied(self) -> None:
+        """After weights were loaded: respect the symmetries from now on if these weights do, but for rounding."""
+        own = self._own_tying
+        if own is not None:
+            tied = all(
                 torch.allclose(one, other, rtol=1e-3, atol=1e-5)
-                for own, equal in zip(weights, tied, strict=True)
-                for one, other in zip(own, equal, strict=True)
-            ):
-                self.tying = None
+                for member in self.members
+                for one, other in zip(member.parameters(), own.tie(member.parameters()), strict=True)
+            )
+            self.tying = own if tied else None
 
     def normalise_with(self, mean: Tensor, deviation: Tensor) -> None:
         """From now on, normalise observations with these, `[*spec.inputs]` each. Only of normalised networks."""

@@ -46,8 +46,10 @@ class NetworkSettings(Settings):
     [["agent_0", "agent_1"], ["agent_2"]]; seats not listed form one more group."""
     symmetric: bool = True
     """In games that declare symmetries (tic-tac-toe, Connect Four and Othello do): play relabelled positions alike, by
-    equal weights. Not for networks with memory or `normalise_observations`, nor for a critic with a global state."""
+    equal weights. Not for networks with memory, `normalise_observations` or a layer that has fewer units than there are
+    symmetries, nor for a critic that sees more than its actor."""
     normalise_observations: bool = False
     """Normalise each component of an observation to mean 0 and standard deviation 1, with running statistics."""
     initialisation: Literal["orthogonal", "uniform"] = "orthogonal"
-    """Weight initialisation: orthogonal with zero biases, or uniform within ±1/√(fan-in), torch's default."""
+    """Weight initialisation: orthogonal with zero biases, or uniform within ±1/√(fan-in), torch's default. With
+    `symmetric`, weights that must be equal take the mean of those drawn, with their spread."""

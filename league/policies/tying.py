@@ -1,9 +1,11 @@
 """Networks that respect a game's symmetries: where a position is relabelled, so is what they say of it.
 
 A layer respects them if some of its weights are equal (van der Pol et al. 2020, "MDP Homomorphic Networks",
-arXiv:2006.16908). So a network needs no other layers, no other file and no more time: `Tying` makes the initial weights
-equal where they must be, and their gradients, by which they stay equal. Every position then teaches all that it can be
-relabelled as. Letters in shapes: G elements of the group, W weights, T sets of tied weights.
+arXiv:2006.16908). So a network needs no other layers and no other file: `Tying` makes the initial weights equal where
+they must be, and their gradients, by which they stay equal. Every position then teaches all that it can be relabelled
+as. Play takes no more time, and a gradient step little.
+
+Letters in shapes: G elements of the group, W weights, T sets of tied weights.
 """
 
 from __future__ import annotations
@@ -77,8 +79,12 @@ class Tying:
 
 
 def can_tie(spec: NetworkSpec, elements: Sequence[Symmetry]) -> bool:
-    """Whether a network can respect symmetries: not with memory or input statistics, nor if planes do not just move."""
-    if spec.memory != "none" or spec.normalised:
+    """Whether a network can respect symmetries.
+
+    Not with memory or input statistics, nor if planes do not just move, nor if a layer has fewer units than there are
+    elements: it could not tell a position from its relabelled ones.
+    """
+    if spec.memory != "none" or spec.normalised or min((*spec.hidden, *spec.channels), default=0) < len(elements):
         return False
     return spec.kind != "conv" or all(_move(spec, element) is not None for element in elements)
 

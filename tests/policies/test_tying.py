@@ -20,6 +20,7 @@ from league.learning.algorithms import LEARNERS
 from league.learning.learner import Learner
 from league.learning.settings import ALGORITHMS
 from league.policies.architecture import NetworkSpec
+from league.policies.core import highest
 from league.policies.networks import Network
 from league.policies.settings import NetworkSettings
 from league.policies.tying import can_tie
@@ -159,6 +160,31 @@ def test_a_learner_goes_on_from_weights_that_respect_symmetries_and_from_others(
         assert all(map(torch.equal, resumed.actor.parameters(), other.actor.parameters())), "a resumed run goes its way"
 
 
+def test_a_learner_that_takes_over_tied_weights_is_tied_again() -> None:
+    tied, free = learner(), learner(symmetric=False)
+    teach(tied)
+    teach(free)
+    one = learner(seed=1)
+    for other in (free, tied):
+        one.load({name: value.clone() for name, value in other.tensors().items()})
+        assert (one.actor.tying is not None) == (other is tied)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 64])
+def test_rounding_does_not_choose_between_mirrored_moves(rows: int) -> None:
+    # The empty board is its own mirror image, so that mirrored columns are equally good.
+    obs, seat = torch.zeros((rows, 2, 6, 7), dtype=torch.uint8), torch.zeros(rows, dtype=torch.int64)
+    for seed in range(8):
+        spec = NetworkSpec(kind="mlp", inputs=(2, 6, 7), seats=2, outputs=7, hidden=(64, 64))
+        network = Network(spec, 1.0, torch.Generator().manual_seed(seed))
+        network.respect(elements_of("connect_four"))
+        with torch.no_grad():
+            logits = network(obs, seat)
+        best = highest(logits)
+        assert torch.equal(best, best.flip(1))
+        assert torch.equal(best, best[:1].expand_as(best))
+
+
 def test_networks_with_memory_statistics_or_other_relabellings_are_not_tied() -> None:
     spec = NetworkSpec(kind="mlp", inputs=(2, 3, 3), seats=2, outputs=9, hidden=(16,))
     elements = elements_of("tictactoe")
@@ -170,6 +196,8 @@ def test_networks_with_memory_statistics_or_other_relabellings_are_not_tied() ->
     odd = Symmetry((*plain, *mirrored), tuple(range(9)))
     assert can_tie(spec, [odd])
     assert not can_tie(replace(spec, kind="conv", channels=(4,)), [odd])
+    assert not can_tie(replace(spec, hidden=(16, 7)), elements), "8 relabelled positions would look alike to 7 units"
+    assert can_tie(replace(spec, hidden=(16, 8)), elements)
     network = Network(replace(spec, memory="gru", units=8), 1.0, torch.Generator().manual_seed(0))
     network.respect(elements)
     assert network.tying is None

@@ -171,6 +171,12 @@ def _kinds(runs: Sequence[Contender]) -> list[Kind]:
     return [kind for kind in get_args(Kind) if kind != "solution" or any(_solution(one) != "latest" for one in runs)]
 
 
+def check_solutions(runs: Sequence[Contender]) -> None:
+    """Raises ConfigError where a matchmaker's solution is no POLICY that can be judged."""
+    for one in runs:
+        _solution(one)
+
+
 def _solution(one: Contender) -> Solution:
     matchmaking = one.config.matchmaking
     return solution_of(make_matchmaker(matchmaking.kind, matchmaking.settings))

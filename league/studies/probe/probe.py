@@ -22,7 +22,7 @@ from league.execution.executor import MATCH_SLOTS
 from league.games.core import Acting, Game, GameSpec
 from league.games.native.core import NativeGame
 from league.play.inference import BatchedInference
-from league.policies.core import Policy, memory_width
+from league.policies.core import Policy, highest, memory_width
 from league.policies.scripted import Random
 from league.rating.payoff import wilson
 from league.records import Snapshot
@@ -139,7 +139,7 @@ def keeping(
     width = log_probs.shape[1]
     scores = torch.tensor([[_number(one) for one in _filled(position.scores, width)] for position in positions])
     keeps = scores.sign() == scores.nan_to_num(-torch.inf).amax(1, keepdim=True).sign()
-    top = log_probs == log_probs.amax(1, keepdim=True)
+    top = highest(log_probs)
     return (log_probs.exp() * keeps).sum(1), (top & keeps).sum(1) / top.sum(1)
 
 
