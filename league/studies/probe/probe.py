@@ -98,8 +98,9 @@ def probe(
         for number, roles in enumerate(wanted):
             found = {role: find(text, role, roster) for role, text in roles.items()}
             policies = {role: one.policy for role, one in found.items()}
-            kept = keeping(game, positions, policies, part(tick, number / len(wanted), 1 / len(wanted)))
-            uneven = asymmetry(game, positions, policies) if symmetry else None
+            played = answers(game, positions, policies, part(tick, number / len(wanted), 1 / len(wanted)))
+            uneven = _asymmetry(game, positions, policies, played) if symmetry else None
+            kept = _keeping(positions, played)
             lines.append(_probed(label_of(found.values()), kept, snapshot_of(found.values(), roster), uneven))
     return ProbeReport(
         game=spec.id,
@@ -135,7 +136,11 @@ def keeping(
 
     policies: by role. Raises PositionError where a position cannot be reached, PolicyError where a policy cannot play.
     """
-    log_probs = answers(game, positions, policies, tick)
+    return _keeping(positions, answers(game, positions, policies, tick))
+
+
+def _keeping(positions: Sequence[LabelledPosition], log_probs: Tensor) -> tuple[Tensor, Tensor]:
+    """As `keeping`, of play as `answers` gives it."""
     width = log_probs.shape[1]
     scores = torch.tensor([[_number(one) for one in _filled(position.scores, width)] for position in positions])
     keeps = scores.sign() == scores.nan_to_num(-torch.inf).amax(1, keepdim=True).sign()
@@ -148,8 +153,15 @@ def asymmetry(game: Game, positions: Sequence[LabelledPosition], policies: Mappi
 
     It is the mean over the symmetries that the game lists. See `check_symmetric` for the games that have it.
     """
+    return _asymmetry(game, positions, policies, answers(game, positions, policies))
+
+
+def _asymmetry(
+    game: Game, positions: Sequence[LabelledPosition], policies: Mapping[str, Policy], log_probs: Tensor
+) -> float:
+    """As `asymmetry`. log_probs: the play at the positions themselves, as `answers` gives it."""
     (role,) = game.spec.roles
-    before, distance = answers(game, positions, policies).exp(), 0.0
+    before, distance = log_probs.exp(), 0.0
     for one in role.symmetries:
         moved = [
             replace(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,17 @@ def played(game: NativeGame, seed: int) -> Iterator[tuple[dict[str, int], list[D
         yield {name: int(value[slot]) for name, value in dealt.items()}, episode
 
 
+def follows(state: Any, episode: Sequence[Decision]) -> None:
+    """Assert that OpenSpiel has the same seats, legal actions, ends, rewards and scores from `state` on."""
+    for decision in episode:
+        assert decision.seat == state.current_player()
+        assert decision.legal == state.legal_actions()
+        state.apply_action(decision.action)
+        assert decision.ended == state.is_terminal()
+        assert decision.reward == state.rewards()
+    assert episode[-1].score == state.returns()
+
+
 BOARDS = [(TicTacToe, "tic_tac_toe", "tictactoe"), (ConnectFour, "connect_four", "connect_four")]
 OPENSPIEL_BOARDS = [*((make, name) for make, name, _ in BOARDS), (Othello, "othello")]
 
@@ -73,13 +84,7 @@ def test_boards_have_openspiels_moves_ends_and_rewards(make: type[BoardGame], na
     theirs, outcomes = pyspiel.load_game(name), set()
     for _, episode in played(make(EPISODES), seed=1):
         state = theirs.new_initial_state()
-        for decision in episode:
-            assert decision.seat == state.current_player()
-            assert decision.legal == state.legal_actions()
-            state.apply_action(decision.action)
-            assert decision.ended == state.is_terminal()
-            assert decision.reward == state.rewards()
-        assert episode[-1].score == state.returns()
+        follows(state, episode)
         outcomes.add(tuple(state.returns()))
     assert outcomes == {(1.0, -1.0), (-1.0, 1.0), (0.0, 0.0)}
 
@@ -266,13 +271,7 @@ def test_liars_dice_has_openspiels_moves_ends_and_rewards() -> None:
     for _, episode in played(game, seed=5):
         dice = {decision.seat: int(decision.obs[:6].argmax()) for decision in episode}
         state = _rolled(theirs, (dice[0], dice[1]))
-        for decision in episode:
-            assert decision.seat == state.current_player()
-            assert decision.legal == state.legal_actions()
-            state.apply_action(decision.action)
-            assert decision.ended == state.is_terminal()
-            assert decision.reward == state.rewards()
-        assert episode[-1].score == state.returns()
+        follows(state, episode)
         wins[episode[-1].score.index(1.0)] += 1
     assert min(wins) > EPISODES / 4
 
