@@ -15,7 +15,8 @@ LeagueError
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class LeagueError(Exception):
@@ -62,3 +63,20 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     """A hint such as ``; did you mean 'fictitious'?``, or an empty string if no valid name is close."""
     close = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
     return f"; did you mean '{close[0]}'?" if close else ""
+
+
+@contextmanager
+def interrupts_as_raised() -> Iterator[None]:
+    """Raises an interrupt as itself where an Exception was made of it.
+
+    Compiled modules do so with whatever stops their imports (pybind11: "ImportError: initialization failed").
+    """
+    try:
+        yield
+    except Exception as error:
+        cause = error.__cause__
+        while isinstance(cause, Exception):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        raise cause  # not an Exception: KeyboardInterrupt, or the end of a round that is dropped

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from league.config.run import RunConfig
-from league.errors import RunError, SnapshotError, TrainingError
+from league.errors import RunError, SnapshotError, TrainingError, interrupts_as_raised
 from league.events import Bus, Exploited, Listener, Progress, RunStopped
 from league.execution.training_table import Trained
 from league.games.counter_rng import fold
@@ -103,9 +103,10 @@ class League:
             raise RunError(f"{self.folder}: a round was not finished; open the run again to go on from its last one")
         budget, began, reason = Budget.of(self.config.budget), time.monotonic(), "error"
         try:
-            self._resume_or_begin(budget)
-            while (reason := self._stop_reason(budget, time.monotonic() - began)) == "":
-                self._round(self.round_number + 1, budget, began)
+            with interrupts_as_raised():
+                self._resume_or_begin(budget)
+                while (reason := self._stop_reason(budget, time.monotonic() - began)) == "":
+                    self._round(self.round_number + 1, budget, began)
         except RoundDropped:
             reason, self._broken = "interrupt", True
         except BaseException as error:

@@ -9,7 +9,7 @@ from cyclopts import CycloptsError
 
 from league.cli import playing_commands, reading_commands, running_commands
 from league.cli.options import app
-from league.errors import LeagueError
+from league.errors import LeagueError, interrupts_as_raised
 
 __all__ = ["app", "main", "playing_commands", "reading_commands", "running_commands"]
 
@@ -17,7 +17,8 @@ __all__ = ["app", "main", "playing_commands", "reading_commands", "running_comma
 def main() -> None:
     """Run the command named in `sys.argv`. An error that a user can fix prints one message and exits with code 2."""
     try:
-        app(sys.argv[1:], exit_on_error=False, print_error=False)
+        with interrupts_as_raised():
+            app(sys.argv[1:], exit_on_error=False, print_error=False)
     except CycloptsError as error:
         _fail(f"{error}\nSee `league --help`.")
     except LeagueError as error:

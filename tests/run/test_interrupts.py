@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from running import committed, content, league, started, tiny, trained
 
-from league.errors import RunError
+from league.errors import ConfigError, RunError, interrupts_as_raised
 from league.events import Event, Progress, RoundFinished
 from league.orchestrator import League
 from league.run import budget
@@ -98,6 +98,28 @@ def test_a_second_run_is_refused_and_a_second_signal_stops_at_once(away: Path) -
     assert time.monotonic() - sent < 5
     assert (process.returncode, err) == (130, "")
     assert committed(away / "runs" / "tiny") == 0
+
+
+def test_an_interrupt_within_an_import_is_one(away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What pybind11 makes of an interrupt while a compiled module imports others.
+    (away / "halted.py").write_text(
+        "try:\n    raise KeyboardInterrupt\n"
+        "except KeyboardInterrupt as stop:\n    raise ImportError('initialization failed') from stop\n"
+    )
+    monkeypatch.syspath_prepend(away)
+    called = league("run", "tiny.toml", "--plain", "--set", "rating.by=halted:Rating")
+    assert (called.code, called.err) == (130, "")
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, budget.RoundDropped])
+def test_only_what_an_interrupt_caused_becomes_an_interrupt(stop: type[BaseException]) -> None:
+    failed = ImportError("initialization failed")
+    with pytest.raises(stop), interrupts_as_raised():
+        failed.__cause__ = stop()
+        raise ConfigError("a rating system that cannot be used") from failed
+    failed.__cause__ = None
+    with pytest.raises(ConfigError), interrupts_as_raised():
+        raise ConfigError("a rating system that cannot be used") from failed
 
 
 def test_a_round_that_outlasts_the_grace_is_dropped_and_replayed(tmp_path: Path) -> None:
