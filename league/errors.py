@@ -79,4 +79,4 @@ def interrupts_as_raised() -> Iterator[None]:
             cause = cause.__cause__
         if cause is None:
             raise
-        raise cause  # not an Exception: KeyboardInterrupt, or the end of a round that is dropped
+        raise cause from None  # not an Exception: KeyboardInterrupt, or the end of a round that is dropped

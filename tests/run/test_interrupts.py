@@ -113,13 +113,18 @@ def test_an_interrupt_within_an_import_is_one(away: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, budget.RoundDropped])
 def test_only_what_an_interrupt_caused_becomes_an_interrupt(stop: type[BaseException]) -> None:
-    failed = ImportError("initialization failed")
-    with pytest.raises(stop), interrupts_as_raised():
-        failed.__cause__ = stop()
+    @interrupts_as_raised()
+    def imports(cause: BaseException | None) -> None:
+        failed = ImportError("initialization failed")
+        failed.__cause__ = cause
         raise ConfigError("a rating system that cannot be used") from failed
-    failed.__cause__ = None
-    with pytest.raises(ConfigError), interrupts_as_raised():
-        raise ConfigError("a rating system that cannot be used") from failed
+
+    with pytest.raises(stop):
+        imports(stop())
+    with pytest.raises(ConfigError):
+        imports(None)
+    with pytest.raises(ConfigError):
+        imports(ValueError())
 
 
 def test_a_round_that_outlasts_the_grace_is_dropped_and_replayed(tmp_path: Path) -> None:
