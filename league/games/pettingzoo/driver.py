@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from league.errors import GameError
+from league.games.pettingzoo.answers import RESET, STEP
+from league.games.pettingzoo.reader import Floats, Reader
 from league.games.pettingzoo.sources import Environment, Source
 from league.games.pettingzoo.spaces import Encoding
 
-Floats = npt.NDArray[np.float32]
 Flags = Mapping[Any, bool]
 """By agent."""
 SeatObservations = Sequence[npt.NDArray[Any] | None]
@@ -49,6 +49,9 @@ class Driver(ABC):
         in seat order, with zeros for seats that are done; or, where there are `mean_groups` of seats, the mean
         observation of the seats in each group that are not done.
     horizon_is_terminal: a truncation by the environment counts as a termination.
+
+    An agent may leave `agents` without a flag and come back in the same episode: it does not act in between.
+    Where what the environment returns or raises cannot be used, any method raises a GameError (`Reader`).
     """
 
     acting: tuple[int, ...] = ()
@@ -58,16 +61,18 @@ class Driver(ABC):
         self.done = [False] * len(agents)
         self.uses_env_state = self.horizon_is_terminal = False
         self.mean_groups: Sequence[Sequence[int]] = ()
-        self._seat_by_agent = {agent: seat for seat, agent in enumerate(agents)}
+        self._reader = Reader(game, env, agents)
         self._decode = [encoding.decode_action for encoding in encodings]
+        self._gone: set[int] = set()
 
     def reset(self, seed: int) -> None:
         """Begin an episode. seed: below 2**31. Raises GameError where no seat acts."""
-        self.done = [False] * len(self.agents)
+        self.done, self._reader.begun = [False] * len(self.agents), False
+        self._gone.clear()
         self._reset(seed)
         self._find_acting()
         if not self.acting:
-            raise GameError(f"{self.game}: after reset(seed={seed}) the environment has no agent that acts")
+            raise self._reader.fault(f"after reset(seed={seed}) the environment has no agent that acts")
 
     def step(self, actions: Sequence[Any]) -> Step:
         """Take one turn. actions: by seat, as `Encoding.decode_action` takes them; entries of seats that do not act are
@@ -76,7 +81,7 @@ class Driver(ABC):
         If the environment ends without flags for some seats, they end with the others, by termination or truncation.
         Rewards that an environment pays to agents whose episode is over belong to no decision and are dropped.
         """
-        before, reward = self.done, [0.0] * len(self.agents)
+        before, reward, self._reader.begun = self.done, [0.0] * len(self.agents), True
         terminations, truncations = self._step(actions, reward)
         terminated, truncated = self._newly_done(terminations, truncations)
         final_state, final_obs = self._final(truncated, before)
@@ -85,10 +90,6 @@ class Driver(ABC):
             for seat, over in enumerate(before):
                 if over:
                     reward[seat] = 0.0
-        if not math.isfinite(sum(reward)):
-            for seat, value in enumerate(reward):
-                if not math.isfinite(value):
-                    raise GameError(f"{self.game}: agent '{self.agents[seat]}' was given a reward of {value}")
         ended = not self.acting
         if ended and False in self.done:
             rest = truncated or terminated
@@ -144,7 +145,7 @@ class Driver(ABC):
     def _state(self, observations: SeatObservations) -> Floats:
         """The global state: the environment's own, or made of the observations of all seats."""
         if self.uses_env_state:
-            return np.asarray(self.env.state(), dtype=np.float32).reshape(-1)
+            return self._reader.state()
         if self.mean_groups:
             return np.concatenate([self._mean(observations, seats) for seats in self.mean_groups])
         parts = [
@@ -166,8 +167,10 @@ class Driver(ABC):
         """The seats that are terminated and truncated by flags that are new; marks them as done."""
         over: list[int] = []
         cut: list[int] = []
-        if any(terminations.values()) or any(truncations.values()):
-            for agent, seat in self._seat_by_agent.items():
+        terminations = self._reader.flags("terminations", terminations)
+        truncations = self._reader.flags("truncations", truncations)
+        if True in terminations.values() or True in truncations.values():
+            for seat, agent in enumerate(self.agents):
                 if not self.done[seat]:
                     if terminations.get(agent, False) or (self.horizon_is_terminal and truncations.get(agent, False)):
                         over.append(seat)
@@ -176,93 +179,106 @@ class Driver(ABC):
             self.done = [done or seat in over or seat in cut for seat, done in enumerate(self.done)]
         return over, cut
 
-    def _seat(self, agent: Any) -> int:
-        try:
-            return self._seat_by_agent[agent]
-        except KeyError:
-            raise GameError(f"{self.game}: agent '{agent}' is not among the environment's possible_agents") from None
-
-    def _encode_with_mask(
+    def _read(
         self, seat: int, observation: Any, infos: Mapping[Any, Any]
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+        """A seat's observation, encoded, and its mask."""
         agent, encoding = self.agents[seat], self.encodings[seat]
-        in_observation = encoding.mask_in_observation
-        raw = observation["action_mask"] if in_observation else (infos.get(agent) or {}).get("action_mask")
-        if raw is None:
-            return encoding.encode(observation), encoding.own_actions
-        mask = np.asarray(raw)
-        if encoding.own_actions is not None:
-            mask = np.concatenate((mask, np.zeros(len(encoding.own_actions) - len(mask), dtype=mask.dtype)))
-        if not np.count_nonzero(mask):
-            raise GameError(f"{self.game}: it is agent '{agent}''s turn, but its action mask allows no action")
-        return encoding.encode(observation), mask
+        encoded = self._reader.observation(agent, encoding, observation)
+        return encoded, self._reader.mask(agent, encoding, observation, infos.get(agent))
 
 
 class TurnDriver(Driver):
     """Drives an AECEnv directly: one live agent decides a turn; dead agents are stepped over."""
 
     def _reset(self, seed: int) -> None:
-        self.env.reset(seed=seed)
+        self._reader.call("reset", self.env.reset, seed=seed)
 
     def _step(self, actions: Sequence[Any], reward: list[float]) -> tuple[Flags, Flags]:
         env, (seat,) = self.env, self.acting
-        rewards_before = dict(env._cumulative_rewards)
-        env.step(self._decode[seat](actions[seat]))
+        self._reader.alone = self.agents[seat]
+        rewards_before = dict(self._reader.shown("_cumulative_rewards"))
+        self._reader.call("step", env.step, self._decode[seat](actions[seat]))
         # An agent's cumulative reward counts from its own last action. The agent that acts has just read its own, so
         # its whole value is new now; for the others the difference is. (Summing `rewards` instead would count
         # twice where an environment does not clear them; so would reading again after dead agents are skipped.)
         rewards_before[self.agents[seat]] = 0.0
-        for name, total in env._cumulative_rewards.items():
-            reward[self._seat(name)] = float(total - rewards_before.get(name, 0.0))
-        return env.terminations, env.truncations
+        for name, total in self._reader.shown("_cumulative_rewards").items():
+            other = self._reader.seat(name)
+            reward[other] = self._reader.reward(name, total) - float(rewards_before.get(name, 0.0))
+        return self._reader.shown("terminations"), self._reader.shown("truncations")
 
     def observe_with_mask(self, seat: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
-        return self._encode_with_mask(seat, self.env.observe(self.agents[seat]), self.env.infos)
+        return self._read(seat, self._observed(seat), self._reader.shown("infos"))
 
     def observe(self, seat: int) -> npt.NDArray[Any]:
-        return self.encodings[seat].encode(self.env.observe(self.agents[seat]))
+        return self._reader.observation(self.agents[seat], self.encodings[seat], self._observed(seat))
 
     def _find_acting(self) -> None:
         """Steps dead agents (`step(None)`) until a live one is selected."""
-        env = self.env
+        reader = self._reader
         for _ in range(len(self.agents) + 1):
-            if not env.agents or False not in self.done:
+            if not reader.present() or False not in self.done:
                 self.acting = ()
                 return
-            agent = env.agent_selection
-            if not (env.terminations.get(agent, False) or env.truncations.get(agent, False)):
-                self.acting = (self._seat(agent),)
+            terminations = reader.flags("terminations", reader.shown("terminations"))
+            truncations = reader.flags("truncations", reader.shown("truncations"))
+            agent = getattr(self.env, "agent_selection", None)
+            seat = reader.seat(agent)
+            if not (terminations.get(agent, False) or truncations.get(agent, False)):
+                if self.done[seat]:
+                    raise reader.returned(agent)
+                self.acting = (seat,)
                 return
-            env.step(None)
-        raise GameError(f"{self.game}: the environment does not remove dead agents (step(None) has no effect)")
+            reader.call("step", self.env.step, None)
+        raise self._reader.fault("the environment does not remove dead agents (step(None) has no effect)", "step")
+
+    def _observed(self, seat: int) -> Any:
+        return self._reader.call("observe", self.env.observe, self.agents[seat])
 
 
 class ParallelDriver(Driver):
     """Drives a ParallelEnv: all live agents decide at once."""
 
     def _reset(self, seed: int) -> None:
-        self._raw, self._infos = self.env.reset(seed=seed)
+        given = self._reader.call("reset", self.env.reset, seed=seed)
+        self._raw, self._infos = self._reader.dicts("reset", given, RESET)
 
     def _step(self, actions: Sequence[Any], reward: list[float]) -> tuple[Flags, Flags]:
         agents, decode = self.agents, self._decode
-        self._raw, rewards, terminations, truncations, self._infos = self.env.step(
-            {agents[seat]: decode[seat](actions[seat]) for seat in self.acting}
-        )
+        chosen = {agents[seat]: decode[seat](actions[seat]) for seat in self.acting}
+        given = self._reader.call("step", self.env.step, chosen)
+        self._raw, rewards, terminations, truncations, self._infos = self._reader.dicts("step", given, STEP)
         for agent, value in rewards.items():
-            reward[self._seat(agent)] = float(value)
+            seat = self._reader.seat(agent)
+            reward[seat] = self._reader.reward(agent, value)
         return terminations, truncations
 
     def observe_with_mask(self, seat: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
-        return self._encode_with_mask(seat, self._raw[self.agents[seat]], self._infos)
+        agent = self.agents[seat]
+        if agent not in self._raw:
+            raise self._reader.missing(agent)
+        return self._read(seat, self._raw[agent], self._infos)
 
     def observe(self, seat: int) -> npt.NDArray[Any]:
         agent, encoding = self.agents[seat], self.encodings[seat]
         if agent not in self._raw:
             return np.zeros(encoding.shape, dtype=encoding.dtype)
-        return encoding.encode(self._raw[agent])
+        return self._reader.observation(agent, encoding, self._raw[agent])
 
     def _find_acting(self) -> None:
-        self.acting = tuple([seat for seat in map(self._seat, self.env.agents) if not self.done[seat]])
+        present = self._reader.present()
+        if True in self.done:
+            self._check_returns(present)
+        self.acting = tuple([seat for seat in present if not self.done[seat]])
+
+    def _check_returns(self, present: Sequence[int]) -> None:
+        """Raises GameError where an agent whose episode was over has left and is back."""
+        for seat, over in enumerate(self.done):
+            if over and seat not in present:
+                self._gone.add(seat)
+            elif seat in self._gone:
+                raise self._reader.returned(self.agents[seat])
 
 
 def new_driver(game: str, env: Environment, agents: Sequence[Any], encodings: Sequence[Encoding]) -> Driver:

@@ -12,6 +12,7 @@ from gymnasium import spaces
 
 from league.errors import GameError
 from league.games.actions import ActionSpace, Box, Discrete, MultiDiscrete
+from league.games.pettingzoo.answers import UnusableError, method_place, raised_at, read_observation, shortened
 from league.games.pettingzoo.sources import Channels, Environment
 
 
@@ -59,14 +60,12 @@ class Encoding:
         return self.shape, self.dtype, self.actions
 
     def encode(self, observation: Any) -> npt.NDArray[Any]:
-        """`[*shape]`, in the environment's own dtype: it is converted where it is written."""
-        if self.key is not None:
-            observation = observation[self.key]
-        elif isinstance(observation, Mapping):
-            observation = {key: value for key, value in observation.items() if key != "action_mask"}
+        """`[*shape]`, in the environment's own dtype: it is converted where it is written. Raises UnusableError."""
+        if self.key is not None or self.mask_in_observation:
+            observation = self._unmasked(observation)
+        array: npt.NDArray[Any] = read_observation(self.observation_space, observation)
         if not isinstance(self.observation_space, spaces.Box):
-            observation = spaces.flatten(self.observation_space, observation)
-        array = np.asarray(observation)
+            array = np.asarray(spaces.flatten(self.observation_space, array))
         if self.channels_last:
             array = array.transpose(2, 0, 1)
         if self.shrink > 1:
@@ -76,6 +75,14 @@ class Encoding:
             padded[: array.size] = array.reshape(-1)
             return padded
         return array.reshape(self.shape)
+
+    def _unmasked(self, observation: Any) -> Any:
+        if not isinstance(observation, Mapping) or (self.key is not None and self.key not in observation):
+            wanted = self.key or "action_mask"
+            raise UnusableError(
+                "missing", f"{shortened(observation)}, not a dict with '{wanted}'", "return what is declared"
+            )
+        return observation if self.key is None else observation[self.key]
 
     def decode_action(self, chosen: Any) -> Any:
         """What the environment takes for an action of ours: a number, or `action_length` numbers."""
@@ -114,10 +121,33 @@ def agents_of(
             f"{game}: a {type(environment).__name__} without possible_agents is not a PettingZoo environment"
         )
     encodings = [
-        make_encoding(game, str(agent), environment.observation_space(agent), environment.action_space(agent), options)
+        make_encoding(
+            game,
+            str(agent),
+            _declared(game, environment, "observation_space", agent),
+            _declared(game, environment, "action_space", agent),
+            options,
+        )
         for agent in agents
     ]
     return agents, _padded(game, encodings) if options.pad else _with_one_action_length(encodings)
+
+
+def _declared(game: str, environment: Environment, method: str, agent: Any) -> spaces.Space[Any]:
+    """An agent's space. Raises GameError where there is none."""
+    try:
+        space = getattr(environment, method)(agent)
+    except Exception as error:  # an environment may raise anything
+        said = f"{type(error).__name__}: {error}"
+        raise GameError(f"{game}: {method}('{agent}') raised {said} ({raised_at(error)})") from error
+    if not isinstance(space, spaces.Space):
+        kind = type(space)
+        place = method_place(type(getattr(environment, "unwrapped", environment)), method)
+        raise GameError(
+            f"{game}: {method}('{agent}') is a {kind.__module__}.{kind.__qualname__} ({place}), not a space of "
+            "Gymnasium: import gymnasium.spaces"
+        )
+    return space
 
 
 def make_encoding(
@@ -209,7 +239,10 @@ def _actions(game: str, agent: str, acts: spaces.Space[Any]) -> ActionSpace:
     if isinstance(acts, spaces.MultiBinary):
         return MultiDiscrete((2,) * int(np.prod(acts.shape)))
     if isinstance(acts, spaces.Box):
-        if not (np.isfinite(acts.low).all() and np.isfinite(acts.high).all() and acts.low.size):
+        # Also where only the difference of the ends is no float32: ±3.4e38 says "any number".
+        with np.errstate(over="ignore"):
+            width = np.subtract(acts.high, acts.low, dtype=np.float32, casting="unsafe")
+        if not (np.isfinite(width).all() and acts.low.size):
             raise GameError(
                 f"{game}: agent '{agent}' has the action space {acts}, which is unbounded: add bounds with a wrapper "
                 "(game.wrappers)"

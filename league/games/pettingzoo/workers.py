@@ -165,7 +165,8 @@ class WorkerPool:
             self._worker_died(len(answers))
         for number, (status, answer) in enumerate(answers):
             if status == messages.REFUSED:
-                raise GameError(answer)
+                where = "" if self._buffer is None else f" ({self._stepped_by(number)})"
+                raise GameError(f"{answer}{where}")
             if status == messages.FAILED:
                 raise GameError(f"{self._game}: {self._stepped_by(number)} failed in its worker process: {answer}")
         return [answer for _, answer in answers]

@@ -16,9 +16,20 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from league.games.pettingzoo.answers import (
+    RESET,
+    STEP,
+    UnusableError,
+    mask_sizes,
+    observing_methods,
+    raised_at,
+    read_dicts,
+    read_flag,
+    read_mask,
+)
 from league.games.pettingzoo.driver import takes_turns
 from league.games.pettingzoo.sources import Environment
-from league.studies.check.finding_log import FindingLog, raised_at
+from league.studies.check.finding_log import FindingLog
 
 Agent = Any
 """Agents may be named by anything hashable."""
@@ -26,13 +37,21 @@ Agent = Any
 
 _SEED_OFFSET = 1 << 24
 
+_OF_AGENTS = ("observe", "observation_space", "action_space")
+"""Methods that take an agent."""
+
 
 class EnvCallError(Exception):
-    """A call of the environment raised. call: its method. error: the exception. place: file and line."""
+    """A call of the environment raised, or returned something else than it must (`returned`, in words).
 
-    def __init__(self, call: str, error: Exception) -> None:
-        super().__init__(f"{call}() raised {type(error).__name__}{f': {error}' if str(error) else ''}")
-        self.call, self.error, self.place = call, error, raised_at(error)
+    call: its method. error: the exception. place: file and line. asked: the agents in the call's arguments.
+    """
+
+    def __init__(self, call: str, error: Exception, returned: str = "", asked: Sequence[Any] = ()) -> None:
+        what = returned or f"raised {type(error).__name__}{f': {error}' if str(error) else ''}"
+        super().__init__(f"{call}({', '.join(map(repr, asked))}) {what}")
+        self.call, self.error, self.returned = call, error, returned
+        self.place = "" if returned else raised_at(error)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,7 +79,7 @@ class TurnState:
 
     def is_over(self, agent: Agent) -> bool:
         """Whether an agent is terminated or truncated."""
-        return bool(self.terminated.get(agent, False) or self.truncated.get(agent, False))
+        return _is_set(self.terminated, agent) or _is_set(self.truncated, agent)
 
     def place(self, agent: Agent | None = None) -> str:
         """This turn and an agent in words."""
@@ -77,8 +96,7 @@ class BareEnvironment:
 
     def __init__(self, game: str, env: Environment) -> None:
         self.env, self.in_turn = env, takes_turns(game, env)
-        apart = hasattr(getattr(env, "unwrapped", env), "observe")
-        self.observing_methods = ("observe", "observe") if apart else ("reset", "step")
+        self.observing_methods = observing_methods(env)
         self.agents: tuple[Agent, ...] = tuple(_call("possible_agents", lambda: env.possible_agents))
         self.observation_spaces = {
             agent: _call("observation_space", env.observation_space, agent) for agent in self.agents
@@ -92,19 +110,16 @@ class BareEnvironment:
             given = _call("reset", env.reset, seed=seed)
         if self.in_turn:
             return self._read_aec(seed, 0, output.getvalue())
-        if not (isinstance(given, tuple) and len(given) == 2 and all(isinstance(one, Mapping) for one in given)):
-            raise EnvCallError(
-                "reset", TypeError(f"it must return (observations, infos), two dicts, not {_describe_type(given)}")
-            )
+        seen, infos = _read_dicts("reset", given, RESET)
         state = TurnState(
             seed=seed,
             turn=0,
             agents=tuple(env.agents),
             acting=tuple(env.agents),
-            infos=given[1],
+            infos=infos,
             output=output.getvalue(),
         )
-        return self._inspect(state, given[0])
+        return self._inspect(state, seen)
 
     def step(self, before: TurnState, actions: Mapping[Agent, Any]) -> TurnState:
         """Take a turn; with `before.dead`, AEC's step(None). Raises EnvCallError."""
@@ -117,10 +132,7 @@ class BareEnvironment:
             return self._read_aec(before.seed, turn, output.getvalue())
         with _captured_output() as output:
             given = _call("step", env.step, dict(actions))
-        if not (isinstance(given, tuple) and len(given) == 5 and all(isinstance(one, Mapping) for one in given)):
-            wanted = "(observations, rewards, terminations, truncations, infos), five dicts"
-            raise EnvCallError("step", TypeError(f"it must return {wanted}, not {_describe_type(given)}"))
-        seen, rewards, terminated, truncated, infos = given
+        seen, rewards, terminated, truncated, infos = _read_dicts("step", given, STEP)
         state = TurnState(
             seed=before.seed,
             turn=turn,
@@ -279,24 +291,46 @@ def sample_actions(bare: BareEnvironment, state: TurnState) -> dict[Agent, Any]:
     """A random legal action for every acting agent; agents without an observation or a legal action are left out."""
     actions = {}
     for agent in state.acting:
-        space, mask = bare.action_spaces[agent], state.masks.get(agent)
-        if agent not in state.observations:
+        if agent not in state.observations or agent not in bare.action_spaces:
             continue
-        if mask is None or not isinstance(space, spaces.Discrete):
+        space, mask = bare.action_spaces[agent], state.masks.get(agent)
+        if mask is None:
             actions[agent] = space.sample()
-        elif (legal := as_binary_mask(mask, space)) is not None and legal.any():
-            actions[agent] = space.sample(legal)
+        elif (legal := legal_flags(mask, space)) is not None:
+            actions[agent] = sample_legal(space, legal)
     return actions
 
 
-def as_binary_mask(mask: Any, space: spaces.Discrete) -> npt.NDArray[np.int8] | None:
-    """A mask as `[A]` zeros and ones, or None if it is not one."""
+def legal_flags(mask: Any, space: spaces.Space[Any]) -> npt.NDArray[np.int8] | None:
+    """A mask as `[A]` zeros and ones (`read_mask`), or None if it cannot be used."""
     try:
-        array = np.asarray(mask)
-        right = array.shape == (space.n,) and bool(np.isin(array, (0, 1)).all())
-    except (TypeError, ValueError):
+        return read_mask(mask, space).astype(np.int8)
+    except UnusableError:
         return None
-    return array.astype(np.int8) if right else None
+
+
+def sample_legal(space: spaces.Space[Any], legal: npt.NDArray[np.int8]) -> Any:
+    """A random action that `legal` `[A]` allows."""
+    if isinstance(space, spaces.Discrete):
+        return space.sample(legal)
+    parts = np.split(legal, np.cumsum(mask_sizes(space))[:-1])
+    return composed(space, [int(space.np_random.choice(np.flatnonzero(part))) for part in parts])
+
+
+def composed(space: spaces.Space[Any], choices: Sequence[int]) -> Any:
+    """The action of a space that takes these choices, one for each of its parts."""
+    if isinstance(space, spaces.Discrete):
+        return int(space.start) + choices[0]
+    values = np.array(choices, dtype=space.dtype).reshape(space.shape)
+    return values + space.start if isinstance(space, spaces.MultiDiscrete) else values
+
+
+def _is_set(flags: Mapping[Agent, Any], agent: Agent) -> bool:
+    """Whether an agent's flag is set; one that cannot be read is not."""
+    try:
+        return read_flag(agent, flags.get(agent, False))
+    except UnusableError:
+        return False
 
 
 def _call(call: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -304,7 +338,7 @@ def _call(call: str, function: Callable[..., Any], *args: Any, **kwargs: Any) ->
         return function(*args, **kwargs)
     # Any exception of the environment is a finding.
     except Exception as error:
-        raise EnvCallError(call, error) from error
+        raise EnvCallError(call, error, asked=args if call in _OF_AGENTS else ()) from error
 
 
 @contextmanager
@@ -315,5 +349,8 @@ def _captured_output() -> Iterator[io.StringIO]:
         yield text
 
 
-def _describe_type(value: object) -> str:
-    return f"a tuple of {len(value)}" if isinstance(value, tuple) else f"a {type(value).__name__}"
+def _read_dicts(call: str, given: object, names: tuple[str, ...]) -> tuple[Mapping[Agent, Any], ...]:
+    try:
+        return read_dicts(given, names)
+    except UnusableError as fault:
+        raise EnvCallError(call, fault, f"{fault.what}: {fault.advice}") from None

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-import traceback
 from collections.abc import Hashable
-from pathlib import Path
 
+from league.games.pettingzoo.answers import method_place
 from league.studies.check.check_report import Finding, Level
 
 
@@ -47,25 +45,4 @@ class FindingLog:
 
     def place(self, method: str) -> str:
         """A method of the environment as `file.py:41 (Name.method)`; as far as it is known."""
-        if self._code is None:
-            return ""
-        function = inspect.unwrap(getattr(self._code, method, None) or self._code)
-        code = getattr(function, "__code__", None)
-        owner = next((one for one in self._code.__mro__ if method in vars(one)), self._code).__name__
-        if code is None:
-            return f"{owner}.{method}"
-        return f"{display_path(code.co_filename)}:{code.co_firstlineno} ({owner}.{method})"
-
-
-def display_path(file: str) -> str:
-    """A path to show: relative to the working directory, or to site-packages."""
-    path, here = Path(file), Path.cwd()
-    if "site-packages" in path.parts:
-        return str(Path(*path.parts[path.parts.index("site-packages") + 1 :]))
-    return str(path.relative_to(here)) if path.is_relative_to(here) else file
-
-
-def raised_at(error: Exception) -> str:
-    """Where an exception was raised, as `file.py:41`; empty if that is unknown."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{display_path(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+        return "" if self._code is None else method_place(self._code, method)

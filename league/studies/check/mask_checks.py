@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from gymnasium import spaces
 
+from league.games.pettingzoo.answers import UnusableError, mask_sizes, read_mask
 from league.studies.check.environment import (
     Agent,
     BareEnvironment,
@@ -22,8 +24,10 @@ from league.studies.check.environment import (
     EnvironmentCheck,
     EpisodeRecord,
     TurnState,
-    as_binary_mask,
+    composed,
+    legal_flags,
     play_episode,
+    sample_legal,
 )
 from league.studies.check.finding_log import FindingLog
 
@@ -98,16 +102,16 @@ class MaskCheck(EnvironmentCheck):
         self._inspect(after)
 
     def explains(self, found: EpisodeRecord) -> bool:
-        """Whether step() raised on an action that a mask allowed, and so ended the episode; if so, report it."""
-        if found.failed is None or found.failed.call != "step" or found.last is None or not self.found_masks:
+        """Whether step() raised on the only action that it got, which a mask allowed; if so, report it."""
+        failed, state = found.failed, found.last
+        if failed is None or failed.call != "step" or failed.returned or state is None or len(found.tried) != 1:
             return False
-        state = found.last
-        agent = next((agent for agent in found.tried if state.masks.get(agent) is not None), None)
-        if agent is None:
+        (agent,) = found.tried
+        if not self.found_masks or state.masks.get(agent) is None:
             return False
         self._report_allowed_illegal(
-            _Case(agent=agent, action=found.tried[agent], where=f"{state.place(agent)}; {found.failed.place}"),
-            str(found.failed),
+            _Case(agent=agent, action=found.tried[agent], where=f"{state.place(agent)}; {failed.place}"),
+            str(failed),
         )
         return True
 
@@ -155,30 +159,17 @@ class MaskCheck(EnvironmentCheck):
     def _inspect(self, state: TurnState) -> None:
         for agent, mask in state.masks.items():
             space = self._env.action_spaces.get(agent)
-            if mask is None or not isinstance(space, spaces.Discrete):
+            if mask is None or space is None:
                 continue
-            self.found_masks = True
-            where, array = state.place(agent), np.asarray(mask)
-            legal = as_binary_mask(mask, space)
-            if legal is None and array.shape != (space.n,):
-                what = f"the mask of '{agent}' has shape {array.shape}, but there are {space.n} actions"
-                self._log.add("error", "masks.length", what, where, f"it must be ({space.n},)", self._method)
-            elif legal is None:
-                what = f"the mask of '{agent}' contains values other than 0 and 1: {array.tolist()}"
-                self._log.add(
-                    "error",
-                    "masks.values",
-                    what,
-                    where,
-                    "use 1 for legal and 0 for illegal actions, as int8",
-                    self._method,
-                )
-            elif not legal.any():
-                what = f"'{agent}' must act, but its mask allows no action"
-                advice = "end its episode, select another agent, or allow an action that does nothing"
-                self._log.add("error", "masks.empty", what, where, advice, self._method)
-            elif not legal.all() and state.turn <= _MAX_TURN and len(self._forbidden) < 4 * _MAX_TRIES:
-                action = int(space.start) + int(np.flatnonzero(legal == 0)[state.turn % (space.n - int(legal.sum()))])
+            self.found_masks, where = True, state.place(agent)
+            try:
+                legal = read_mask(mask, space)
+            except UnusableError as fault:
+                what = f"the mask of '{agent}' {fault.what}"
+                self._log.add("error", f"masks.{fault.kind}", what, where, fault.advice, self._method)
+                continue
+            if not legal.all() and state.turn <= _MAX_TURN and len(self._forbidden) < 4 * _MAX_TRIES:
+                action = _forbidden_action(space, legal, state.turn)
                 self._forbidden.append(
                     _Case(agent=agent, action=action, where=where, history=tuple(self._history), seed=state.seed)
                 )
@@ -226,13 +217,28 @@ def _respond(bare: BareEnvironment, state: TurnState, case: _Case) -> Response:
     """The response to a forbidden action. Every other agent acts, even if its own mask allows no action."""
     actions: dict[Agent, Any] = {}
     for agent in state.acting:
+        if agent not in bare.action_spaces:
+            continue
         mask, space = state.masks.get(agent), bare.action_spaces[agent]
-        legal = None if mask is None or not isinstance(space, spaces.Discrete) else as_binary_mask(mask, space)
-        actions[agent] = case.action if agent == case.agent else space.sample(legal)
+        legal = None if mask is None else legal_flags(mask, space)
+        other = space.sample() if legal is None else sample_legal(space, legal)
+        actions[agent] = case.action if agent == case.agent else other
     try:
         return classify_response(state, case.agent, bare.step(state, actions))
     except EnvCallError as failed:
         return Response("raises", text=str(failed))
+
+
+def _forbidden_action(space: spaces.Space[Any], legal: npt.NDArray[Any], number: int) -> Any:
+    """An action that a mask forbids in one of its parts; which one follows from `number`."""
+    sizes = mask_sizes(space)
+    ends = np.cumsum(sizes)
+    illegal = np.flatnonzero(legal == 0)
+    place = int(illegal[number % len(illegal)])
+    part = int(np.searchsorted(ends, place, side="right"))
+    choices = [int(np.flatnonzero(flags)[0]) for flags in np.split(legal, ends[:-1])]
+    choices[part] = place - int(ends[part] - sizes[part])
+    return composed(space, choices)
 
 
 def _messages(info: object) -> Sequence[tuple[str, object]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from league.games.pettingzoo.answers import UnusableError, leaf_parts, read_observation
 from league.studies.check.check_report import Level
 from league.studies.check.environment import Agent, BareEnvironment, EnvironmentCheck, TurnState
 from league.studies.check.finding_log import FindingLog
@@ -79,30 +79,18 @@ class ObservationCheck(EnvironmentCheck):
             self._log.add(level, f"observations.{check}", what, state.place(agent), advice, method, of=(agent, name))
 
         which = f"'{agent}' sees{f' in {name!r}' if name else ''}"
+        try:
+            taken = read_observation(space, value)
+        except UnusableError as fault:
+            add("error", fault.kind, f"{which} {fault.what}", fault.advice)
+            return False
         if not isinstance(space, spaces.Box):
-            if not space.contains(value):
-                add(
-                    "error",
-                    "space",
-                    f"{which} {value!r}, which is not in {space}",
-                    "declare the space that it really observes",
-                )
-                return False
             return True
         array = np.asarray(value)
         if array.shape != space.shape:
-            what = f"{which} an array of shape {array.shape}, but the declared shape is {space.shape}"
-            add("error", "shape", what, "make observation_space and observations agree")
-            return False
-        if not np.issubdtype(array.dtype, np.number) and array.dtype != np.bool_:
-            add("error", "dtype", f"{which} {array.dtype}, which is not numeric", "return numbers")
-            return False
-        if not (finite := np.isfinite(array)).all():
-            place = tuple(int(index) for index in np.argwhere(~finite)[0])
-            what = f"{which} {array[place]} at {list(place)}"
-            advice = "a single one turns a network's outputs into NaN: look for 0/0, an empty mean, an overflow"
-            add("error", "finite", what, advice)
-            return False
+            what = f"{which} an array of shape {array.shape}, which is taken for one of {space.shape}"
+            add("warning", "shape", what, "make observation_space and observations agree")
+        array = taken
         if not np.can_cast(array.dtype, space.dtype or array.dtype):
             what = f"{which} {array.dtype}, but the declared dtype is {space.dtype}"
             add("warning", "dtype", what, f"return .astype(np.{space.dtype})")
@@ -125,21 +113,6 @@ class ObservationCheck(EnvironmentCheck):
         np.minimum(known.low, flat, out=known.low)
         np.maximum(known.high, flat, out=known.high)
         known.observations, known.later = known.observations + 1, known.later or later
-
-
-def leaf_parts(space: spaces.Space[Any], value: Any, name: str = "") -> Iterator[tuple[str, spaces.Space[Any], Any]]:
-    """An observation's parts with their names and spaces, without the action mask. A part that is missing is None."""
-    if isinstance(space, spaces.Dict):
-        for key, inner in space.spaces.items():
-            if key != "action_mask":
-                found = value.get(key) if isinstance(value, Mapping) else None
-                yield from leaf_parts(inner, found, f"{name}.{key}" if name else str(key))
-    elif isinstance(space, spaces.Tuple):
-        for index, inner in enumerate(space.spaces):
-            found = value[index] if isinstance(value, tuple) and index < len(value) else None
-            yield from leaf_parts(inner, found, f"{name}.{index}" if name else str(index))
-    else:
-        yield name, space, value
 
 
 def _flat(space: spaces.Space[Any], value: Any) -> npt.NDArray[np.float64]:

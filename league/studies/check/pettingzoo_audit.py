@@ -55,8 +55,9 @@ def audit(
         if log.has("api", "error"):
             return log, AuditSummary(kind, len(bare.agents), 0, 0.0, False)
         masks, observations, rewards = MaskCheck(bare, log), ObservationCheck(bare, log), RewardCheck(bare, log)
+        departures = pettingzoo_contract.DepartureCheck(bare, log)
         watchers: list[Watcher] = [
-            pettingzoo_contract.DepartureCheck(bare, log),
+            departures,
             pettingzoo_contract.StepResultCheck(bare, log),
             observations,
             masks,
@@ -73,6 +74,7 @@ def audit(
             if spent >= seconds or found.stopped:
                 break
         rate = turns / max(time.perf_counter() - began, 1e-9)
+        departures.finish()
         observations.finish()
         rewards.finish()
         masks.finish(one.bare)

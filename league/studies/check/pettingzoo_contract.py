@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from gymnasium import spaces
 
+from league.games.pettingzoo.answers import PAUSES, UnusableError, read_flags, read_number
 from league.studies.check.environment import (
     Agent,
     BareEnvironment,
@@ -64,29 +64,36 @@ def report_failed_episode(episode: EpisodeRecord, log: FindingLog) -> None:
     failed = episode.failed
     if failed is None:
         return
-    where = "" if episode.last is None else episode.last.place(next(iter(episode.last.acting), None))
-    log.add(
-        "error",
-        f"api.{failed.call}",
-        str(failed),
-        f"{where or f'seed {episode.seed}'}; {failed.place}",
-        f"{failed.call}() must accept every action that the spaces and masks allow; it got {dict(episode.tried)}"
-        if failed.call == "step"
-        else f"fix {failed.call}() there",
-    )
+    where = f"seed {episode.seed}"
+    if episode.last is not None:
+        alone = episode.last.acting[0] if failed.call == "step" and len(episode.last.acting) == 1 else None
+        where = episode.last.place(alone)
+    advice, method = f"fix {failed.call}() there", ""
+    if failed.returned:
+        advice, method = "", failed.call
+    elif failed.call == "step":
+        advice = f"step() must accept every action that the spaces and masks allow; it got {dict(episode.tried)}"
+    places = [where, failed.place] if failed.place else [where]
+    log.add("error", f"api.{failed.call}", str(failed), "; ".join(places), advice, method)
 
 
 class DepartureCheck(EnvironmentCheck):
-    """Agents whose episode is over must leave, and must neither act nor be rewarded again."""
+    """Agents whose episode is over must leave, and must neither act nor be rewarded again.
+
+    An agent that leaves without a flag and comes back only pauses.
+    """
 
     def __init__(self, bare: BareEnvironment, log: FindingLog) -> None:
         super().__init__(bare, log)
         self._ended_at: dict[Agent, int] = {}
         self._departed: set[Agent] = set()
+        self._away: dict[Agent, TurnState] = {}
+        self._stayed_away: dict[Agent, TurnState] = {}
+        self._paused: set[Agent] = set()
 
     def begin(self, state: TurnState) -> None:
         """See `Watcher`."""
-        self._ended_at, self._departed = {}, set()
+        self._ended_at, self._departed, self._away = {}, set(), {}
         if state.acting:
             return
         log, method = self._log, "reset"
@@ -112,7 +119,7 @@ class DepartureCheck(EnvironmentCheck):
                 self._report_acting_after_end(agent, after)
         for agent, reward in after.rewards.items():
             # In AEC, step(None) still returns the rewards that an agent got before it.
-            late = agent in self._departed if self._env.in_turn else agent in self._ended_at
+            late = agent in self._ended_at and (agent in self._departed or not self._env.in_turn)
             if late and as_float(reward):
                 self._log.add(
                     "warning",
@@ -123,21 +130,44 @@ class DepartureCheck(EnvironmentCheck):
                     "step",
                     of=agent,
                 )
-        self._departed |= set(before.agents) - set(after.agents)
         left = set(before.agents) - set(after.agents)
+        self._departed |= left
         for agent in self._env.agents:
             if after.is_over(agent) and agent not in self._ended_at:
                 self._ended_at[agent] = after.turn
             elif agent in left and agent not in self._ended_at and after.agents:
-                self._log.add(
-                    "warning",
-                    "agents.unflagged",
-                    f"'{agent}' leaves `agents` without being terminated or truncated",
-                    after.place(agent),
-                    "set its flag on the step on which it leaves; otherwise its end looks like a pause",
-                    "step",
-                    of=agent,
-                )
+                self._away[agent] = after
+        for agent in [agent for agent in after.agents if agent in self._away]:
+            self._note_pause(agent, self._away.pop(agent), after)
+        if not after.agents:
+            self._stayed_away = self._away | self._stayed_away
+
+    def finish(self) -> None:
+        """Report the agents that left without a flag and never came back."""
+        for agent, left in self._stayed_away.items():
+            if agent in self._paused:
+                continue
+            self._log.add(
+                "warning",
+                "agents.unflagged",
+                f"'{agent}' leaves `agents` without being terminated or truncated, and does not come back",
+                left.place(agent),
+                "set its flag on the step on which it leaves for good; otherwise its end looks like a pause",
+                "step",
+                of=agent,
+            )
+
+    def _note_pause(self, agent: Agent, left: TurnState, after: TurnState) -> None:
+        self._paused.add(agent)
+        self._log.add(
+            "note",
+            "agents.pause",
+            f"'{agent}' leaves `agents` without a flag and is back {after.turn - left.turn} turns later",
+            left.place(agent),
+            "it does not act in between; what it is paid meanwhile counts for its last action",
+            "step",
+            of=agent,
+        )
 
     def _check_removal(self, before: TurnState, after: TurnState) -> None:
         if before.dead in after.agents:
@@ -152,12 +182,14 @@ class DepartureCheck(EnvironmentCheck):
             )
 
     def _report_acting_after_end(self, agent: Agent, after: TurnState) -> None:
-        when = self._ended_at[agent]
-        if self._env.in_turn:
-            what = f"'{agent}' was over on turn {when}, but is selected again and asked for an action"
+        over = f"'{agent}' was over on turn {self._ended_at[agent]}, but is"
+        if agent in self._departed:
+            what, advice = f"{over} back in `agents`", PAUSES
+        elif self._env.in_turn:
+            what = f"{over} selected again and asked for an action"
             advice = "keep its flag set until its step(None), and leave it out of the order after that"
         else:
-            what = f"'{agent}' was over on turn {when}, but is still in `agents` and asked for an action"
+            what = f"{over} still in `agents` and asked for an action"
             advice = "remove agents from `agents` on the step that terminates or truncates them"
         self._log.add("error", "agents.act-when-over", what, after.place(agent), advice, "step", of=agent)
 
@@ -191,17 +223,20 @@ class StepResultCheck(EnvironmentCheck):
                         "step",
                         of=agent,
                     )
-        for agent, reward in after.rewards.items():
-            if not math.isfinite(as_float(reward, math.nan)):
+        for agent, reward in (*after.rewards.items(), *after.cumulative.items()):
+            try:
+                read_number(reward)
+            except UnusableError as fault:
+                what = f"'{agent}' is given a reward of {fault.what}"
                 self._log.add(
-                    "error",
-                    "rewards.finite",
-                    f"'{agent}' is given a reward of {reward!r}",
-                    after.place(agent),
-                    "make every reward a finite number: a single NaN or infinity stops learning",
-                    "step",
-                    of=agent,
+                    "error", f"rewards.{fault.kind}", what, after.place(agent), fault.advice, "step", of=agent
                 )
+        for name in ("terminations", "truncations"):
+            try:
+                read_flags(named[name])
+            except UnusableError as fault:
+                what = f"{name} holds {fault.what}"
+                self._log.add("error", f"api.{name}", what, after.place(), fault.advice, "step", of="flag")
 
     def look(self, state: TurnState) -> None:
         """See `Watcher`."""
@@ -221,6 +256,6 @@ class StepResultCheck(EnvironmentCheck):
 def as_float(value: object, otherwise: float = 0.0) -> float:
     """A reward as a number, or `otherwise` if it is not one."""
     try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+        return read_number(value)
+    except UnusableError:
         return otherwise

@@ -13,10 +13,11 @@ from league.config.run import RunConfig
 from league.errors import LeagueError
 from league.events import part
 from league.games.core import Game, GameSpec
+from league.games.pettingzoo.answers import raised_at
 from league.studies.check import random_play, short_training
 from league.studies.check.check_report import LEVELS, Cost, Finding, Play, Report, ShortTraining
 from league.studies.check.determinism import check_seeds
-from league.studies.check.finding_log import FindingLog, raised_at
+from league.studies.check.finding_log import FindingLog
 from league.studies.check.game_under_test import GameUnderTest, game_under_test
 from league.studies.check.min_agents import MinAgents, find_min_agents
 from league.studies.check.pettingzoo_audit import AuditSummary, audit
