@@ -218,14 +218,12 @@ class TurnDriver(Driver):
         """Steps dead agents (`step(None)`) until a live one is selected."""
         reader = self._reader
         for _ in range(len(self.agents) + 1):
-            if not reader.present() or False not in self.done:
+            if not getattr(self.env, "agents", None) or False not in self.done:
                 self.acting = ()
                 return
-            terminations = reader.flags("terminations", reader.shown("terminations"))
-            truncations = reader.flags("truncations", reader.shown("truncations"))
             agent = getattr(self.env, "agent_selection", None)
             seat = reader.seat(agent)
-            if not (terminations.get(agent, False) or truncations.get(agent, False)):
+            if not reader.is_over(agent):
                 if self.done[seat]:
                     raise reader.returned(agent)
                 self.acting = (seat,)

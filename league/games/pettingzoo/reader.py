@@ -77,10 +77,14 @@ class Reader:
 
     def shown(self, name: str) -> Mapping[Any, Any]:
         """A dict by agent that an AEC environment shows as an attribute."""
-        found = getattr(self.env, name, None)
-        if not isinstance(found, Mapping):
+        found: Any = getattr(self.env, name, None)
+        if type(found) is not dict and not isinstance(found, Mapping):
             raise self.fault(f"{name} is {shortened(found)}, not a dict by agent", "", "set it in reset()")
         return found
+
+    def is_over(self, agent: Any) -> bool:
+        """Whether an AEC environment's flags say that an agent's episode is over."""
+        return self._flag("terminations", agent) or self._flag("truncations", agent)
 
     def dicts(self, method: str, given: object, names: tuple[str, ...]) -> tuple[Mapping[Any, Any], ...]:
         """What `reset` or `step` of a ParallelEnv returned. names: of its dicts."""
@@ -129,7 +133,7 @@ class Reader:
         if raw is None:
             return encoding.own_actions
         try:
-            mask = read_mask(raw, encoding.action_space)
+            mask = read_mask(raw, encoding.mask_sizes)
         except UnusableError as fault:
             raise self.fault(f"the action mask of agent '{agent}' {fault.what}", method, fault.advice) from None
         if encoding.own_actions is None:
@@ -149,6 +153,10 @@ class Reader:
         if not np.isfinite(state).all():
             raise self.fault("state() holds a number that is not finite", "state")
         return state
+
+    def _flag(self, name: str, agent: Any) -> bool:
+        flag = self.shown(name).get(agent, False)
+        return flag if type(flag) is bool else self.flags(name, {agent: flag})[agent]
 
     def _error(self, what: str, place: str, advice: str) -> GameError:
         return GameError(f"{self._game}: {what} ({place}){advice and f'; {advice}'}; `league check` looks closer")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,14 @@ from gymnasium import spaces
 
 from league.errors import GameError
 from league.games.actions import ActionSpace, Box, Discrete, MultiDiscrete
-from league.games.pettingzoo.answers import UnusableError, method_place, raised_at, read_observation, shortened
+from league.games.pettingzoo.answers import (
+    UnusableError,
+    mask_sizes,
+    method_place,
+    raised_at,
+    read_observation,
+    shortened,
+)
 from league.games.pettingzoo.sources import Channels, Environment
 
 
@@ -49,10 +57,15 @@ class Encoding:
     action_length: int = 0
     own_actions: npt.NDArray[np.bool_] | None = None
 
-    @property
+    @cached_property
     def size(self) -> int:
         """How many numbers an observation has."""
         return int(np.prod(self.shape))
+
+    @cached_property
+    def mask_sizes(self) -> tuple[int, ...]:
+        """How many flags the mask of each part of this agent's own actions has; empty where there can be none."""
+        return mask_sizes(self.action_space)
 
     @property
     def signature(self) -> tuple[tuple[int, ...], str, ActionSpace]:

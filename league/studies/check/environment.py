@@ -304,7 +304,7 @@ def sample_actions(bare: BareEnvironment, state: TurnState) -> dict[Agent, Any]:
 def legal_flags(mask: Any, space: spaces.Space[Any]) -> npt.NDArray[np.int8] | None:
     """A mask as `[A]` zeros and ones (`read_mask`), or None if it cannot be used."""
     try:
-        return read_mask(mask, space).astype(np.int8)
+        return read_mask(mask, mask_sizes(space)).astype(np.int8)
     except UnusableError:
         return None
 

@@ -163,7 +163,7 @@ class MaskCheck(EnvironmentCheck):
                 continue
             self.found_masks, where = True, state.place(agent)
             try:
-                legal = read_mask(mask, space)
+                legal = read_mask(mask, mask_sizes(space))
             except UnusableError as fault:
                 what = f"the mask of '{agent}' {fault.what}"
                 self._log.add("error", f"masks.{fault.kind}", what, where, fault.advice, self._method)
