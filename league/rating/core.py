@@ -200,12 +200,3 @@ def _connected_components(ledger: Ledger) -> list[set[PolicyId]]:
             del left[policy]
         found.append({ledger.ids[policy] for policy in reached})
     return found
-
-
-def spread_games(placements: Mapping[Pattern, int]) -> list[Pattern]:
-    """A row's games one by one, its patterns spread evenly over the row (the ledger keeps no order within a row).
-
-    The k-th of c games of a pattern is put at (k + 1/2) / c of the way; equal places go by the pattern's ranks.
-    """
-    places = [((k + 0.5) / count, pattern) for pattern, count in placements.items() for k in range(count)]
-    return [pattern for _, pattern in sorted(places)]

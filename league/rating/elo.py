@@ -1,15 +1,16 @@
-"""Elo's sequential rating: cheap, familiar, and dependent on order. The ledger's order is its order."""
+"""Elo's sequential rating: cheap, familiar, and dependent on the order in which policies first met."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pydantic import Field
 
 from league.rating.core import Z95, pairwise_results, require_opponents
 from league.rating.ledger import Ledger, Pattern
+from league.rating.meetings import Duels, meetings
 from league.records import PolicyId, Rating
 from league.settings import Settings
 
@@ -26,8 +27,9 @@ class EloSettings(Settings):
 class Elo:
     """Elo 1978: after each game a policy moves by K (result - expectation). Everybody starts at 0; anchors stay there.
 
-    - A row of n games is n updates. The ledger keeps no order within a row, so each of them takes the row's mean
-      result: for one game, or n equal ones, this is the textbook's rule, and it never overshoots what a row implies.
+    - All games of the same sides are one meeting, whoever sat where (`meetings`). A meeting of n games is n updates,
+      each by its mean result: for one game, or n equal ones, this is the textbook's rule, and it never overshoots what
+      the meeting implies. Where everybody is even with everybody, nobody moves.
     - A side's strength is the sum of its policies' ratings, and all of them move by the same amount.
     - More than two sides are all pairs of them, each moved by K / (sides - 1) per pair.
     - Elo has no seat terms and no error model. The interval is our own approximation: its variance is the sum of
@@ -42,13 +44,17 @@ class Elo:
         self.settings = settings or EloSettings()
 
     def rate(self, ledger: Ledger, anchors: frozenset[PolicyId]) -> dict[PolicyId, Rating]:
-        """Rate in ledger order. Raises RatingError for one-sided games."""
+        """Rate meeting by meeting. Raises RatingError for one-sided games."""
         require_opponents(ledger)
         points_per_logit = self.settings.scale / math.log(10.0)
         step = self.settings.k / points_per_logit
-        state = ledger.cache.setdefault((Elo, self.settings, anchors), _State(step))
-        assert isinstance(state, _State)
-        state.advance(ledger, anchors)
+        nothing = [0.0] * len(ledger.ids)
+        state = _State(step, list(nothing), nothing, [policy not in anchors for policy in ledger.ids])
+        for one in meetings(ledger):
+            if isinstance(one, Duels):
+                state.rate_duels(one)
+            else:
+                state.rate_meeting(one.sides, sum(one.placements.values()), mean_results(one.placements))
         games, ratings = ledger.games_played(), {}
         for policy, strength, information in zip(ledger.ids, state.strength, state.information, strict=True):
             value, half = strength * points_per_logit, 0.0
@@ -61,42 +67,27 @@ class Elo:
 
 @dataclass(slots=True)
 class _State:
-    """Elo ratings after the first `upto` rows of the ledger. step: K in log-odds.
+    """Elo ratings after some meetings. step: K in log-odds.
 
     strength, information: in log-odds, by policy number. free: whether the rating may change; False for anchors.
     """
 
     step: float
-    upto: int = 0
-    strength: list[float] = field(default_factory=list)
-    information: list[float] = field(default_factory=list)
-    free: list[bool] = field(default_factory=list)
+    strength: list[float]
+    information: list[float]
+    free: list[bool]
 
-    def advance(self, ledger: Ledger, anchors: frozenset[PolicyId]) -> None:
-        """Update with the rows added since the last call."""
-        fresh = ledger.ids[len(self.strength) :]
-        self.strength += [0.0] * len(fresh)
-        self.information += [0.0] * len(fresh)
-        self.free += [policy not in anchors for policy in fresh]
-        means = [(sum(one.values()), mean_results(one)) for one in ledger.outcomes]
-        for table, members, outcomes in ledger.chunks(self.upto):
-            if table.sizes == (1, 1):
-                first, second = members.T.tolist()
-                self._update_one_on_one(zip(first, second, [means[one] for one in outcomes], strict=True))
-            else:
-                for policies, outcome in zip(members.tolist(), outcomes, strict=True):
-                    self._update_many_sided([policies[side] for side in table.sides], *means[outcome])
-        self.upto = len(ledger)
-
-    def _update_one_on_one(self, rows: Iterable[tuple[int, int, tuple[int, list[tuple[int, int, float]]]]]) -> None:
-        """Matches of one policy against one. A special case for speed: they make up most of a long ledger."""
+    def rate_duels(self, duels: Duels) -> None:
+        """Meetings of one policy against one. A special case for speed: they make up most of a long ledger."""
         strength, information, free, step, exp = self.strength, self.information, self.free, self.step, math.exp
-        for a, b, (games, [(_, _, score)]) in rows:
-            if a == b:
-                continue
+        games = duels.wins + duels.draws + duels.losses
+        scores = (duels.wins + 0.5 * duels.draws) / games
+        for a, b, count, score in zip(
+            *(one.tolist() for one in (duels.first, duels.second, games, scores)), strict=True
+        ):
             movers = free[a] + free[b]
             gap, gained, told = strength[a] - strength[b], 0.0, 0.0
-            for _ in range(games):
+            for _ in range(count):
                 expected = 1.0 / (1.0 + exp(-gap))
                 told += expected * (1.0 - expected)
                 move = step * (score - expected)
@@ -110,32 +101,26 @@ class _State:
                 strength[b] -= gained
                 information[b] += told
 
-    def _update_many_sided(
-        self, sides: Sequence[list[int]], games: int, pairs: Sequence[tuple[int, int, float]]
-    ) -> None:
-        """One row with any number of sides. A side's information is the mean over its pairs."""
-        if sides.count(sides[0]) == len(sides):
-            return
-        start = [sum(self.strength[policy] for policy in side) for side in sides]
-        movers = [sum(self.free[policy] for policy in side) for side in sides]
-        share = 1.0 / (len(sides) - 1)
-        gained, told = [0.0] * len(sides), [0.0] * len(sides)
+    def rate_meeting(self, sides: Sequence[Sequence[int]], games: int, pairs: Sequence[tuple[int, int, float]]) -> None:
+        """One meeting of any number of sides. A side's information is the mean over its pairs."""
+        strength, share = self.strength, 1.0 / (len(sides) - 1)
         for _ in range(games):
-            now = [side + gain * free for side, gain, free in zip(start, gained, movers, strict=True)]
+            now = [sum(strength[policy] for policy in side) for side in sides]
+            gained, told = [0.0] * len(sides), [0.0] * len(sides)
             for i, j, score in pairs:
                 expected = 1.0 / (1.0 + math.exp(now[j] - now[i]))
                 for side, sign in ((i, 1.0), (j, -1.0)):
                     gained[side] += sign * self.step * share * (score - expected)
                     told[side] += share * expected * (1.0 - expected)
-        for policies, gain, information in zip(sides, gained, told, strict=True):
-            for policy in policies:
-                if self.free[policy]:
-                    self.strength[policy] += gain
-                    self.information[policy] += information
+            for policies, gain, information in zip(sides, gained, told, strict=True):
+                for policy in policies:
+                    if self.free[policy]:
+                        strength[policy] += gain
+                        self.information[policy] += information
 
 
 def mean_results(placements: Mapping[Pattern, int]) -> list[tuple[int, int, float]]:
-    """The mean result of a row's games by pair of sides: `(i, j, score of i against j in [0, 1])`."""
+    """The mean result of a meeting's games by pair of sides: `(i, j, score of i against j in [0, 1])`."""
     if len(placements) == 1:
         return list(pairwise_results(next(iter(placements))))
     total = sum(placements.values())

@@ -1,8 +1,8 @@
 """The ledger as columns: the lineup and outcome of each match, and totals by lineup.
 
-A match is a few numbers, not an object, so that millions fit. Sequential rating systems read the matches in order
-(`Ledger.chunks`, `Ledger.rows`); all others read the totals (`Ledger.tables`), which are updated as the ledger grows.
-Results depend on the order of the matches, but not on how many are added at once.
+A match is a few numbers, not an object, so that millions fit. Rating systems read the totals (`Ledger.tables`), which
+are updated as the ledger grows, or the matches in order (`Ledger.chunks`, `Ledger.rows`). Results may depend on the
+order of the matches, but not on how many are added at once.
 """
 
 from __future__ import annotations
@@ -154,8 +154,8 @@ class Ledger:
 
     scored: whether score sums are kept, which only rating by mean score needs. ids: the policies by number, in
     order of first appearance. outcomes: placements by number, each in the order of its patterns. tables: sums by shape
-    and lineup. games: the number of rated games. cache: the state of sequential rating systems after the rows so far,
-    by system and settings; it stays valid because a ledger only grows.
+    and lineup. games: the number of rated games. cache: what was fitted to the rows so far, by system and
+    settings; its users note how many rows they have seen.
     """
 
     def __init__(self, results: Iterable[MatchResult] = (), scored: bool = True) -> None:
@@ -232,6 +232,17 @@ class Ledger:
             for start, end in pairwise(cuts):
                 its = self.tables[table[start]]
                 yield its, its.members[lineup[start:end]].astype(np.int64), outcome[start:end].tolist()
+
+    def first_rows(self) -> list[Ints]:
+        """By table, the row in which each lineup first played, `[L]`."""
+        found = []
+        for number, table in enumerate(self.tables):
+            rows = np.flatnonzero(self._table == number)[::-1]
+            first = np.zeros(len(table.members), dtype=np.int64)
+            # Of several values for one place numpy keeps the last: backwards, the first.
+            first[self._lineup[rows]] = rows
+            found.append(first)
+        return found
 
     def where(self, keep: Bools) -> Ledger:
         """A ledger of the chosen matches in their order, without scores. keep: `[rows]`."""

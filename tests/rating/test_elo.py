@@ -25,8 +25,11 @@ def test_a_draw_between_equals_moves_nobody() -> None:
 
 def test_the_second_game_is_expected_from_the_first() -> None:
     # After 8 : -8 the winner expects 1 / (1 + 10^(-16/400)) = 0.5230096.
-    ratings = Elo().rate(Ledger([duel("a", "b", 1, 0, 0), duel("b", "a", 1, 0, 0)]), NONE)
-    assert ratings["a"].value == pytest.approx(8.0 - 16.0 * 0.5230096, abs=1e-5)
+    ratings = Elo().rate(Ledger([duel("a", "b", 1, 0, 0), duel("a", "b", 1, 0, 0)]), NONE)
+    assert ratings["a"].value == pytest.approx(8.0 + 16.0 * (1 - 0.5230096), abs=1e-5)
+    # Against somebody else at 0 the winner expects 1 / (1 + 10^(-8/400)) = 0.5115108.
+    ratings = Elo().rate(Ledger([duel("a", "b", 1, 0, 0), duel("c", "a", 1, 0, 0)]), NONE)
+    assert ratings["a"].value == pytest.approx(8.0 - 16.0 * 0.5115108, abs=1e-5)
 
 
 def test_equal_games_in_one_row_are_as_many_single_games() -> None:
@@ -43,7 +46,7 @@ def test_a_long_row_settles_at_what_it_implies_and_never_beyond() -> None:
     assert values[-1] <= 190.8486
 
 
-def test_the_ledgers_order_is_elos_order() -> None:
+def test_the_order_of_first_meetings_is_elos_order() -> None:
     rows = [duel("a", "b", 9, 0, 1), duel("b", "c", 9, 0, 1), duel("a", "c", 2, 0, 8)]
     forth, back = Elo().rate(Ledger(rows), NONE), Elo().rate(Ledger(rows[::-1]), NONE)
     assert forth["a"].value != pytest.approx(back["a"].value, abs=1.0)
@@ -70,7 +73,7 @@ def test_three_sides_are_their_pairs() -> None:
     assert {name: rating.value for name, rating in ratings.items()} == {"a": 8.0, "b": 0.0, "c": -8.0}
 
 
-def test_a_rows_mean_result_counts_draws_as_halves() -> None:
+def test_a_mean_result_counts_draws_as_halves() -> None:
     assert mean_results({(0, 1): 1, (0, 0): 2, (1, 0): 1}) == [(0, 1, 0.5)]
     assert mean_results({(0, 1, 1): 3, (1, 0, 0): 1}) == [(0, 1, 0.75), (0, 2, 0.75), (1, 2, 0.5)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 from typing import Any, get_args
 
 import numpy as np
@@ -13,7 +14,8 @@ from builders import RANDOM, duel, row
 from league.errors import RatingError
 from league.rating.core import POINTS
 from league.rating.ledger import Ledger
-from league.rating.openskill import ModelName, OpenSkill, OpenSkillSettings, Skill
+from league.rating.meetings import Meeting
+from league.rating.openskill import ModelName, OpenSkill, OpenSkillSettings, Skill, _State
 
 MODELS = get_args(ModelName)
 
@@ -29,10 +31,14 @@ def _package(model: str) -> Any:
 @pytest.mark.parametrize("model", MODELS)
 def test_long_play_of_duels_equals_the_package_game_by_game(model: str) -> None:
     rng, package = np.random.default_rng(2), _package(model)
-    theirs = {name: package.rating() for name in "abcd"}
-    rows = []
-    for _ in range(150):
-        a, b = (str(name) for name in rng.choice(list("abcd"), 2, replace=False))
+    names = [f"s{number}" for number in range(20)]
+    theirs = {name: package.rating() for name in names}
+    # Each pair meets once: all games of two policies are rated together.
+    pairs, rows = [pair for pair in combinations(names, 2) if rng.random() < 0.8], []
+    rng.shuffle(pairs)
+    assert len(pairs) > 140
+    for pair in pairs:
+        a, b = rng.permutation(pair).tolist()
         pattern = [(0, 1), (1, 0), (0, 0)][rng.choice(3, p=[0.55, 0.25, 0.2])]
         rows.append(row(a, b, placements={pattern: 1}))
         ranks = [float(rank) for rank in pattern]
@@ -83,12 +89,41 @@ def test_the_first_game_worked_out_by_hand() -> None:
     assert skills["a"].mu == pytest.approx(27.63523138347365)
 
 
-def test_a_row_of_games_is_played_one_by_one_and_spread_evenly() -> None:
-    together = OpenSkill().skills(Ledger([duel("a", "b", 4, 0, 2)]))
-    # 4 wins at 1/8 3/8 5/8 7/8 of the way, 2 losses at 1/4 and 3/4.
-    order = [(1, 0), (0, 1), (1, 0), (1, 0), (0, 1), (1, 0)]
-    apart = OpenSkill().skills(Ledger([duel("a", "b", win, 0, loss) for win, loss in order]))
-    assert together == apart
+@pytest.mark.parametrize("model", MODELS)
+def test_equal_games_are_the_packages_one_after_the_other(model: str) -> None:
+    package = _package(model)
+    teams = [[package.rating()], [package.rating()]]
+    for _ in range(30):
+        teams = package.rate(teams, ranks=[0.0, 1.0])
+    skills = _system(model).skills(Ledger([duel("a", "b", 30, 0, 0)]))
+    assert skills["a"].mu == pytest.approx(teams[0][0].mu, rel=1e-10)
+    assert skills["b"].sigma == pytest.approx(teams[1][0].sigma, rel=1e-10)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("result", [(3, 0, 1), (1, 2, 3), (0, 5, 1)])
+def test_a_mixed_meeting_takes_the_mean_of_what_its_games_say(model: str, result: tuple[int, int, int]) -> None:
+    package = _package(model)
+    mean, games = 0.0, sum(result)
+    for ranks, count in zip(([0.0, 1.0], [0.0, 0.0], [1.0, 0.0]), result, strict=True):
+        mean += count * package.rate([[package.rating()], [package.rating()]], ranks=ranks)[0][0].mu / games
+    # The first of the meeting's updates, found by the same shares of ever fewer games' worth: one update of one state.
+    system = _system(model)
+    state = _State([package.mu, package.mu], [package.sigma, package.sigma])
+    duels = Meeting(((0,), (1,)), dict(zip(((0, 1), (0, 0), (1, 0)), result, strict=True)))
+    assert system._mean_update(state, duels)[0][0] == pytest.approx(mean)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_several_games_at_a_time_lead_where_single_ones_do(model: str) -> None:
+    package = _package(model)
+    teams = [[package.rating()] for _ in range(3)]
+    for _ in range(200):
+        teams = package.rate(teams, ranks=[0.0, 1.0, 1.0])
+    skills = _system(model).skills(Ledger([row("a", "b", "c", placements={(0, 1, 1): 200})]))
+    for name, [theirs] in zip("abc", teams, strict=True):
+        assert skills[name].mu == pytest.approx(theirs.mu, abs=0.4)
+        assert skills[name].sigma == pytest.approx(theirs.sigma, rel=0.03)
 
 
 def test_sigma_only_shrinks_for_a_snapshots_skill_does_not_drift() -> None:

@@ -1,4 +1,4 @@
-"""What all ratings share: making one by name, prediction, grouping by role, spreading a row's games."""
+"""What all ratings share: making one by name, prediction, grouping by role."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from league.rating.core import (
     pairwise_results,
     require_one_on_one,
     role_groups,
-    spread_games,
 )
 from league.rating.elo import Elo
 from league.rating.ledger import Ledger
@@ -128,11 +127,6 @@ def test_roles_compared_each_within_itself_are_told_apart_though_they_share_post
 def test_sides_of_a_paired_game_sit_at_each_others_posts() -> None:
     rows = ("back1 front1", "back2 front2"), ("back2 random/fox", "random/hen front1")
     assert _groups(*rows, paired=True) == [{"back1", "back2", "random/hen"}, {"front1", "front2", "random/fox"}]
-
-
-def test_a_rows_games_are_spread_evenly() -> None:
-    assert spread_games({(0, 1): 3, (1, 0): 1}) == [(0, 1), (0, 1), (1, 0), (0, 1)]
-    assert spread_games({(1, 0): 2, (0, 1): 2}) == [(0, 1), (1, 0), (0, 1), (1, 0)]
 
 
 @pytest.mark.parametrize(
