@@ -151,9 +151,12 @@ def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_number)
 
 
-def readable_json(value: object) -> str:
-    """JSON for people and programs: indented, keys in the given order, NaN and infinities as null."""
-    return json.dumps(_without_infinities(value), indent=2, allow_nan=False, ensure_ascii=False, default=str)
+def readable_json(value: object, escaped: bool = False) -> str:
+    """JSON for people and programs: indented, keys in the given order, NaN and infinities as null.
+
+    escaped: write all characters beyond ASCII as escapes.
+    """
+    return json.dumps(_without_infinities(value), indent=2, allow_nan=False, ensure_ascii=escaped, default=str)
 
 
 def _without_infinities(value: object) -> object:

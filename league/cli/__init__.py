@@ -9,6 +9,7 @@ from cyclopts import CycloptsError
 
 from league.cli import playing_commands, reading_commands, running_commands
 from league.cli.options import app
+from league.cli.output import flush, prepare
 from league.errors import LeagueError, interrupts_as_raised
 
 __all__ = ["app", "main", "playing_commands", "reading_commands", "running_commands"]
@@ -16,19 +17,19 @@ __all__ = ["app", "main", "playing_commands", "reading_commands", "running_comma
 
 def main() -> None:
     """Run the command named in `sys.argv`. An error that a user can fix prints one message and exits with code 2."""
+    prepare()
     try:
-        with interrupts_as_raised():
-            app(sys.argv[1:], exit_on_error=False, print_error=False)
+        try:
+            with interrupts_as_raised():
+                app(sys.argv[1:], exit_on_error=False, print_error=False)
+        finally:
+            flush()
     except CycloptsError as error:
         _fail(f"{error}\nSee `league --help`.")
     except LeagueError as error:
         _fail(str(error))
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader of the output has exited, as in `league runs | head`.
-        sys.stderr.close()
-        sys.exit(141)
     except OSError as error:
         _fail(f"{error.filename or 'the system'}: {error.strerror or error}")
     except Exception as error:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
-
+from league.cli.output import console
 from league.cli.overrides import Overrides
 from league.cli.shared import print_json, progress_bar
 from league.config.load import load
@@ -30,4 +29,4 @@ def run_bench(
     if as_json:
         print_json(found.to_dict() | ({} if changes is None else {"comparison": asdict(changes)}))
     else:
-        Console(highlight=False).print(bench_table(found, changes))
+        console().print(bench_table(found, changes))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.text import Text
 
+from league.cli.output import console
 from league.cli.overrides import Overrides
 from league.cli.shared import print_json, progress_bar
 from league.config.load import load
@@ -27,7 +27,7 @@ def list_games(try_: bool, only: str | None, as_json: bool) -> None:
     if as_json:
         print_json([one._asdict() for one in found])
         return
-    out = Console(highlight=False)
+    out = console()
     out.print(games_table(found))
     out.print(
         Text("\nYour own: package.module:Name or file.py:Name. Next: league run --game GAME --run NAME", "dim"),
@@ -44,7 +44,7 @@ def _try_games(only: Sequence[str], as_json: bool) -> None:
     if as_json:
         print_json([one.to_dict() for one in found])
         return
-    out = Console(highlight=False)
+    out = console()
     out.print(game_trials_table(found))
     failed = sum(bool(one.fault) for one in found)
     summary = f"{len(found) - failed} of {len(found)} games ran" if failed else f"all {len(found)} games ran"
@@ -67,5 +67,5 @@ def run_check(overrides: Overrides, seconds: float, steps: int, as_json: bool) -
         print_json(found.to_dict())
     else:
         # Commands to copy may be longer than a line.
-        Console(highlight=False).print(check_table(found), crop=False)
+        console().print(check_table(found), crop=False)
     return 0 if found.passed else 1

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
-
+from league.cli.output import console
 from league.cli.shared import game_maker, print_json, progress_bar
 from league.errors import ConfigError
 from league.views.text import clean, count, duration
@@ -66,4 +65,4 @@ def run_comparison(
     elif markdown:
         print(compare_markdown(report))
     else:
-        Console(highlight=False).print(compare_table(report))
+        console().print(compare_table(report))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-
+from league.cli.output import console
 from league.cli.overrides import Overrides
 from league.cli.shared import print_json
 from league.config.compare import differences
@@ -33,4 +32,4 @@ def show_config(path: str | None, overrides: Overrides, diff: str | None, as_jso
     if as_json:
         print_json({row.key: {"value": row.value, "source": row.source} for row in resolved})
     else:
-        Console(highlight=False).print(config_table(resolved))
+        console().print(config_table(resolved))

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 
-from rich.console import Console
-
+from league.cli.output import console
+from league.cli.shared import print_json
 from league.docs import page, pages
-from league.files import readable_json
 from league.views.pages import page_view, topics_table
 
 _WIDEST = 100
@@ -18,9 +17,9 @@ _WIDEST = 100
 def list_topics(as_json: bool) -> None:
     """`league docs`: every page with its summary."""
     if as_json:
-        print(readable_json([{"topic": one.topic, "title": one.title, "summary": one.summary} for one in pages()]))
+        print_json([{"topic": one.topic, "title": one.title, "summary": one.summary} for one in pages()])
         return
-    Console(highlight=False).print(topics_table(pages()))
+    console().print(topics_table(pages()))
     print("\nNext: league docs TOPIC")
 
 
@@ -28,10 +27,10 @@ def show_page(topic: str, as_json: bool) -> None:
     """`league docs TOPIC`: a page, as Markdown if the output is not a terminal. Raises LeagueError."""
     found = page(topic)
     if as_json:
-        print(readable_json(asdict(found)))
+        print_json(asdict(found))
     elif sys.stdout.isatty():
-        console = Console(highlight=False)
-        width = min(console.width, _WIDEST)
-        console.print(page_view(found, width), width=width)
+        out = console()
+        width = min(out.width, _WIDEST)
+        out.print(page_view(found, width), width=width)
     else:
         print(found.text, end="")

@@ -8,8 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rich.console import Console
-
+from league.cli.output import console
 from league.cli.shared import found_run, print_json
 from league.errors import ConfigError, nearest
 from league.files import write_durably
@@ -62,7 +61,7 @@ def list_signs(as_json: bool) -> None:
         fields = ("name", "metrics", "threshold", "cause", "setting")
         print_json([{field: getattr(sign, field) for field in fields} for sign in DIAGNOSTICS])
     else:
-        Console(highlight=False).print(signs_table(DIAGNOSTICS))
+        console().print(signs_table(DIAGNOSTICS))
 
 
 def _learners(store: Store) -> list[str]:
@@ -110,4 +109,4 @@ def _print(rows: Sequence[MetricsRow], seen: Sequence[EventRow]) -> None:
         name = event.data["sign"]
         look = event.data.get("setting", usual.get(name))
         shown.append((event.round, event.data["learner"], name, event.data["what"], look))
-    Console(highlight=False).print(metrics_table(rows, shown))
+    console().print(metrics_table(rows, shown))

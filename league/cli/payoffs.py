@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.text import Text
 
+from league.cli.output import console
 from league.cli.shared import game_maker, opened_run, print_json, progress_bar
 from league.errors import ConfigError
 from league.views.text import clean
@@ -38,7 +38,7 @@ def show_payoff(run: str | None, policies: Sequence[str], games: int, seed: int,
     if as_json:
         print_json(asdict(report))
     else:
-        Console(highlight=False).print(payoff_table(report))
+        console().print(payoff_table(report))
 
 
 def show_cycles(run: str | None, policies: Sequence[str], games: int, seed: int, as_json: bool) -> None:
@@ -57,7 +57,7 @@ def show_cycles(run: str | None, policies: Sequence[str], games: int, seed: int,
     if as_json:
         print_json(asdict(report))
         return
-    out = Console(highlight=False)
+    out = console()
     out.print(cycles_table(report))
     doubtful = next((table.expected[0] for table in report.tables if table.expected), None)
     if doubtful:

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.text import Text
 
+from league.cli.output import console
 from league.cli.shared import game_maker, opened_run, print_json, progress_bar
 from league.errors import ConfigError
 from league.views.match_table import match_table
@@ -59,7 +59,7 @@ def play_match(
     if as_json:
         print_json(asdict(report))
     else:
-        Console(highlight=False).print(match_table(report))
+        console().print(match_table(report))
 
 
 def show_credit(run: str | None, asked: CreditRequest, as_json: bool) -> None:
@@ -72,7 +72,7 @@ def show_credit(run: str | None, asked: CreditRequest, as_json: bool) -> None:
     if as_json:
         print_json(asdict(report))
         return
-    out = Console(highlight=False)
+    out = console()
     out.print(credit_table(report))
     option = "" if run is None else f" --run {shlex.quote(run)}"
     for line in (

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
-
+from league.cli.output import console
 from league.cli.shared import game_maker, opened_run, print_json, progress_bar
 
 
@@ -20,4 +19,4 @@ def show_probe(run: str | None, policy: str, file: Path, every: bool, symmetry: 
     if as_json:
         print_json(asdict(report))
     else:
-        Console(highlight=False).print(probe_table(report))
+        console().print(probe_table(report))

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.text import Text
 
+from league.cli.output import console
 from league.cli.readers import read_standings
 from league.cli.shared import found_run, print_json, progress_bar
 from league.errors import ConfigError
@@ -60,7 +60,7 @@ def _show(run: str, by: str | None, ended: Ended | None, as_json: bool) -> None:
     if as_json:
         print_json({"standings": shown.record(), "until": None if ended is None else _record(ended)})
         return
-    out = Console(highlight=False)
+    out = console()
     for table in shown.tables(False):
         out.print(table)
     for line in [] if ended is None else until_lines(ended):

@@ -12,9 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.text import Text
 
+from league.cli.output import console
 from league.cli.shared import found_run, print_json
 from league.errors import ConfigError, LeagueError
 from league.records import PolicyId, Rating, Standing
@@ -77,7 +78,7 @@ def show_standings(run: str | None, by: str | None, role: str | None, seat: bool
         print_json(found.record())
         return
     for table in found.tables(role is not None):
-        Console(highlight=False).print(table)
+        console().print(table)
 
 
 def watch_standings(run: str | None, by: str | None, role: str | None, seat: bool, as_json: bool) -> None:
@@ -90,7 +91,7 @@ def watch_standings(run: str | None, by: str | None, role: str | None, seat: boo
             show_standings(run, by, role, seat, as_json)
             sys.stdout.flush()
             time.sleep(2)
-    with Live(console=Console(highlight=False), screen=True, auto_refresh=False) as live:
+    with Live(console=console(), screen=True, auto_refresh=False) as live:
         while True:
             parts = read_standings(run, by, role, seat, quiet=True).tables(False)
             live.update(Group(*parts, Text("Ctrl-C ends", "dim")), refresh=True)
@@ -121,11 +122,11 @@ def compare_ratings(run: str | None, role: str | None, as_json: bool) -> None:
             }
         )
         return
-    console = Console(highlight=False)
+    out = console()
     for name, systems in lines.items():
         if len(lines) > 1:
-            console.print(Text(clean(name), "dim"))
-        console.print(comparison_table(systems, goodness))
+            out.print(Text(clean(name), "dim"))
+        out.print(comparison_table(systems, goodness))
 
 
 def rate_run(run: str | None, by: str | None, as_json: bool) -> None:
@@ -135,7 +136,7 @@ def rate_run(run: str | None, by: str | None, as_json: bool) -> None:
     if as_json:
         print_json(asdict(found))
     else:
-        Console(highlight=False).print(refit_table(found))
+        console().print(refit_table(found))
 
 
 def show_prediction(run: str | None, a: str, b: str, as_json: bool) -> None:
@@ -148,7 +149,7 @@ def show_prediction(run: str | None, a: str, b: str, as_json: bool) -> None:
     if as_json:
         print_json(asdict(found))
     else:
-        Console(highlight=False).print(prediction_table(found))
+        console().print(prediction_table(found))
 
 
 def show_policy(run: str | None, policy: str, as_json: bool) -> None:
@@ -163,7 +164,7 @@ def show_policy(run: str | None, policy: str, as_json: bool) -> None:
         print_json(asdict(found))
         return
     best = champion is not None and champion.id == found.snapshot.id
-    Console(highlight=False).print(snapshot_view(found, best, one_sided))
+    console().print(snapshot_view(found, best, one_sided))
 
 
 def list_runs(as_json: bool) -> None:
@@ -178,7 +179,7 @@ def list_runs(as_json: bool) -> None:
     if as_json:
         print_json([row._asdict() for row in rows])
     elif rows:
-        Console(highlight=False).print(runs_table(rows))
+        console().print(runs_table(rows))
     else:
         print("There is no run under runs/ yet. Next: league run")
 

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from league.cli.output import console
 from league.files import readable_json
 from league.run.folders import find_run
 
@@ -54,7 +53,7 @@ def progress_bar(what: str) -> Iterator[Callable[[float], None]]:
     """Yields a function that takes the fraction done and, on a terminal, shows it on stderr as a bar with an ETA."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    err = Console(stderr=True)
+    err = console(stderr=True)
     if not err.is_terminal:
         yield lambda fraction: None
         return
@@ -71,5 +70,5 @@ def progress_bar(what: str) -> Iterator[Callable[[float], None]]:
 
 
 def print_json(value: object) -> None:
-    """Print a value as JSON for programs."""
-    print(readable_json(value))
+    """Print a value as JSON for programs: with escapes, unless every character can be printed."""
+    print(readable_json(value, escaped=not (sys.stdout.encoding or "utf-8").lower().startswith("utf")))

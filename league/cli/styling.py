@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from league.cli.output import console
 from league.cli.shared import game_maker, opened_run, print_json, progress_bar
 from league.errors import ConfigError
 
@@ -29,4 +28,4 @@ def show_styles(run: str | None, asked: StylesRequest, as_json: bool) -> None:
     if as_json:
         print_json(asdict(report))
     else:
-        Console(highlight=False).print(styles_table(report))
+        console().print(styles_table(report))

@@ -7,8 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from league.cli.output import console
 from league.cli.shared import found_run, game_maker, print_json, progress_bar
 from league.errors import ConfigError
 from league.rating.core import make_rating
@@ -38,7 +37,7 @@ def run_tournament(run: str | None, out: Path | None, asked: Request | None, by:
     if as_json:
         print_json(asdict(report))
     else:
-        Console(highlight=False).print(tournament_table(report))
+        console().print(tournament_table(report))
 
 
 def _play(run: Path, folder: Path, asked: Request) -> None:

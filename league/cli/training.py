@@ -14,6 +14,7 @@ from types import FrameType
 from rich.console import Console
 from rich.text import Text
 
+from league.cli.output import console
 from league.cli.overrides import Overrides
 from league.config.load import load, with_overrides
 from league.config.run import RunConfig
@@ -30,7 +31,7 @@ def run_league(config: str | None, run: str | None, overrides: Overrides, new: b
     from league.views.plain import PlainConsole
     from league.views.tensorboard import TensorBoard
 
-    out = Console(highlight=False)
+    out = console()
     # Created before the run, so that a missing package does not leave a new folder behind.
     listeners = [TensorBoard(folder)] if settings.tensorboard else []
     with League(settings, folder, listeners, retune) as league, ExitStack() as screen:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TextIO
 
 from league.events import Event, Evicted, Exploited, RoundFinished, RunStarted, RunStopped, SnapshotTaken, Warned
-from league.views.text import clean, count, duration, half_width, interval, number, places
+from league.views.text import DOWNGRADE, clean, count, duration, half_width, interval, number, places
 from league.views.watch import REASONS, Watch, evicted_text, exploit_text, snapshot_text
 
 _NAMED = 4
@@ -92,9 +92,9 @@ class PlainConsole:
                     yield f"best{of} {clean(line.snapshot.name)} {score}"
 
     def _write(self, line: str) -> None:
-        # Characters that the stream cannot encode become question marks: a log line must not raise an error.
+        # A log line must not raise an error, whatever the stream can encode.
         encoding = self._stream.encoding or "utf-8"
-        self._stream.write(line.encode(encoding, "replace").decode(encoding) + "\n")
+        self._stream.write(line.encode(encoding, DOWNGRADE).decode(encoding) + "\n")
         self._stream.flush()
 
 

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+from rich.cells import cell_len
+
 MISSING = "–"
 """Shown in place of an unknown number."""
+
+DOWNGRADE = "league.downgrade"
+"""The error handler of encoders that gives what an encoding lacks a likeness in ASCII, else a question mark."""
+
+_ALIKE = {
+    **dict(zip("…→←↑↓×·–−─━│├└┌┐┘★▁▂▃▄▅▆▇█▲▼►◄›", ".><^vx.---=|+++++*_.:-=+*#^v><>", strict=True)),
+    **{"±": "+-", "≥": ">=", "≤": "<=", "∞": "inf", "²": "^2", "√": "sqrt"},
+}
+"""What stands for a character. One cell stands for one cell where that can be, so that tables stay aligned."""
 
 _BARS = "▁▂▃▄▅▆▇█"
 _POINTS = 16
@@ -17,6 +29,16 @@ _POINTS = 16
 def clean(name: str) -> str:
     """An untrusted name as one line of printable text: control characters become dots, line breaks become spaces."""
     return "".join(letter if letter.isprintable() else " " if letter in "\n\t" else "·" for letter in name)
+
+
+def _downgraded(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(_ALIKE.get(one) or "?" * max(cell_len(one), 1) for one in lacking), error.end
+
+
+codecs.register_error(DOWNGRADE, _downgraded)
 
 
 def duration(seconds: float) -> str:
