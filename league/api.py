@@ -22,6 +22,7 @@ from league.policies.distributions import choose, distribution
 from league.policies.mixture import Mixture, restore_any
 from league.policies.neural import NeuralPolicy
 from league.records import Standing
+from league.run import code
 from league.run.folders import find_run
 from league.run.roster.lookup import POLICY_FILE, open_roster, read_exported, role_file
 from league.run.roster.mixtures import MIXTURES, mixture
@@ -202,10 +203,16 @@ class Run:
     @cached_property
     def roster(self) -> Roster:
         """The ranking with its policies; builds the game."""
+        code.own_game(self.store)
         played = from_dict(self.config).game
         game = make(played.id, 1, "cpu", played.make_options)
         game.close()
         return open_roster(self.store, game.spec)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What should be known of the user's own code that the run names: what has changed since its last round."""
+        return code.warnings(self.store)
 
     def __enter__(self) -> Run:
         return self

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from league.config.load import in_working_folder
 from league.config.run import RunConfig
 from league.errors import RunError, SnapshotError, TrainingError, interrupts_as_raised
 from league.events import Bus, Exploited, Listener, Progress, RunStopped
@@ -26,7 +27,7 @@ from league.matchmaking.core import validate
 from league.matchmaking.snapshot_rules import evictions, frozen_by_win_rate, interval_is_over
 from league.rating.standings import best_ids
 from league.records import ExploitabilityBound, MatchResult, Plan, PolicyId, Snapshot, Standing
-from league.run import announce, checkpoint, exploitability, exploits
+from league.run import announce, checkpoint, code, exploitability, exploits
 from league.run.budget import Budget, Interruption, RoundClock, RoundDropped
 from league.run.open import open_league
 from league.run.pairing import fixtures_for
@@ -55,15 +56,23 @@ class League:
 
     folder: created if it is not a run yet; otherwise the run goes on, and a config that differs is refused
     (ConfigError). Raises LeagueError for everything that the user can fix. Close it, or use it with `with`. retune:
-    choose threads, workers and microbatch size for this machine anew when the run goes on.
+    choose threads, workers and microbatch size for this machine anew when the run goes on. accept_changes: let it go on
+    although code of the user's has changed, which is recorded. Files that the config names by a relative path are
+    looked for in the working folder.
     """
 
     def __init__(
-        self, config: RunConfig, folder: str | Path, listeners: Sequence[Listener] = (), retune: bool = False
+        self,
+        config: RunConfig,
+        folder: str | Path,
+        listeners: Sequence[Listener] = (),
+        retune: bool = False,
+        accept_changes: bool = False,
     ) -> None:
-        self.config, self.folder = config, Path(folder)
+        self.config, self.folder = in_working_folder(config), Path(folder)
         self.bus = Bus(tuple(listeners))
-        parts = open_league(config, self.folder, retune)
+        parts = open_league(self.config, self.folder, retune, accept_changes)
+        self._code, self._changes = parts.own_code, parts.changes
         self._tuning_changes = parts.tuning.changes_since(parts.tuned_before)
         self.store, self.roster, self.executor = parts.store, parts.roster, parts.executor
         self._for_readers = self.roster.ranking
@@ -252,6 +261,7 @@ class League:
     def _commit(self, this: Round) -> None:
         """Write the checkpoint, then all that the round brought in one transaction; refit the ratings within it."""
         began = time.monotonic()
+        self._keep_code()
         id = checkpoint.save(self.store, self.learners, self.executor.carries())
         self._training += this.training
         while self._training and self._training[0].round <= this.number - _HISTORY:
@@ -287,6 +297,17 @@ class League:
                 this.number, self.steps, checkpoint=id, learners=states, seconds=self._clock.seconds, phases=this.phases
             )
         checkpoint.sweep(self.store)
+
+    def _keep_code(self) -> None:
+        """Keep what the user's code has imported by now. Raises RunError where it has changed while the run went on."""
+        if self._code:
+            before, self._code = self._code, code.again(self._code)
+            if found := code.changes(before, self._code):
+                raise RunError(
+                    f"while the run was going on, {'; '.join(one.text() for one in found)}. Its last round is "
+                    f"{self.round_number}"
+                )
+            code.keep(self.store, self._code)
 
     def _announce(self, this: Round, seconds: float, budget: Budget, elapsed: float) -> None:
         """Tell the listeners, which cannot stop the run. elapsed: seconds of this call of `run`."""
@@ -346,6 +367,7 @@ class League:
     def _announce_start(self, budget: Budget) -> None:
         here = provenance()
         warnings = differences(self.store.provenance()[-1], here)
+        warnings += [one.text() for one in self._changes]
         warnings += dict.fromkeys(learner.notice for learner in self.learners if learner.notice)
         warnings += [self._tuning_changes] if self._tuning_changes else []
         if not self.executor.replays:

@@ -15,7 +15,7 @@ LEAGUE = Path(__file__).parents[1] / "league"
 FILES = sorted(LEAGUE.rglob("*.py"))
 
 FLOORS = (
-    {"errors", "records", "events", "files", "settings", "plugins", "threads"},
+    {"errors", "records", "events", "files", "imports", "settings", "plugins", "threads"},
     {"games", "rating", "docs"},
     {"matchmaking", "policies", "storage"},
     {"play"},
@@ -34,7 +34,8 @@ FLOORS = (
 BESIDE = {
     "events": {"records"},
     "files": {"errors"},
-    "plugins": {"errors"},
+    "imports": {"files"},
+    "plugins": {"errors", "files", "imports"},
 }
 
 DECLARATIONS = {"league.learning.settings", "league.policies.settings"}

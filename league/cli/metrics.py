@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from league.cli.output import console
-from league.cli.shared import found_run, print_json
+from league.cli.shared import print_json, reading
 from league.errors import ConfigError, nearest
 from league.files import write_durably
 from league.learning.diagnostics.catalogue import DIAGNOSTICS, EVENT_KIND
@@ -29,7 +29,7 @@ def show_metrics(
         raise ConfigError(f"--last takes a number of rounds, at least 1, not {last}")
     if out is not None and (as_json or (out.startswith("-") and out != "-")):
         raise ConfigError("--csv takes a file, or - for standard output, and cannot be combined with --json")
-    with Store.reader(found_run(run)) as store:
+    with reading(run) as store:
         whole = store.metrics(last=last)
         learners = _learners(store)
         seen = [event for event in store.events() if event.kind == EVENT_KIND]

@@ -16,8 +16,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from league.cli.output import console
-from league.cli.shared import found_run, print_json
+from league.cli.shared import found_run, print_json, reading
 from league.errors import ConfigError, LeagueError
+from league.plugins import short
 from league.records import PolicyId, Rating, Standing
 from league.run.folders import RUNS
 from league.run.roster.ranking import open_ranking, refresh
@@ -102,7 +103,7 @@ def compare_ratings(run: str | None, role: str | None, as_json: bool) -> None:
     """`league standings --by all`: every rating system in Elo points, with its goodness of fit."""
     from league.views.comparison_table import comparison_table
 
-    with Store.reader(found_run(run)) as store:
+    with reading(run) as store:
         ranking = open_ranking(store)
         if ranking.game.one_sided:
             raise ConfigError(
@@ -144,7 +145,7 @@ def show_prediction(run: str | None, a: str, b: str, as_json: bool) -> None:
     from league.studies.prediction import predict
     from league.views.prediction_table import prediction_table
 
-    with Store.reader(found_run(run)) as store:
+    with reading(run) as store:
         found = predict(open_ranking(store), a, b)
     if as_json:
         print_json(asdict(found))
@@ -156,7 +157,7 @@ def show_policy(run: str | None, policy: str, as_json: bool) -> None:
     """`league show`."""
     from league.studies.snapshot_profile import profile
 
-    with Store.reader(found_run(run)) as store:
+    with reading(run) as store:
         ranking = open_ranking(store)
         found = profile(ranking, store, policy)
         champion, one_sided = ranking.best(found.snapshot.role), ranking.game.one_sided
@@ -199,7 +200,7 @@ def _run_row(folder: Path) -> RunRow:
     best = ", ".join(f"{s.name} {s.short}" for s in roster if s.id in champions)
     return RunRow(
         name=folder.name,
-        game=config["game"]["id"],
+        game=short(config["game"]["id"]),
         matchmaking=config["matchmaking"]["kind"],
         rounds=last.round if last else 0,
         steps=last.steps if last else 0,
@@ -211,7 +212,7 @@ def _run_row(folder: Path) -> RunRow:
 
 def read_standings(run: str | None, by: str | None, role: str | None, seat: bool, quiet: bool = False) -> Shown:
     """The standings of a run. Raises LeagueError as `league standings` shows it."""
-    with Store.reader(found_run(run, quiet)) as store:
+    with reading(run, quiet) as store:
         ranking = open_ranking(store, places=seat)
         roles = [ranking.game.role(role)] if role else ranking.game.roles
         chosen = by or ranking.ratings.shown

@@ -28,6 +28,9 @@ def run(
     retune: Annotated[
         bool, Parameter(negative=(), help="Choose threads and workers for this machine again when a run is resumed.")
     ] = False,
+    accept_changes: Annotated[
+        bool, Parameter(negative=(), help="Go on although files of your own have changed; the run records it.")
+    ] = False,
     plain: Annotated[bool, Parameter(negative=(), help="Plain lines instead of the live screen.")] = False,
 ) -> None:
     """Train a league or resume one; snapshots, rated matches and standings are kept in the run's folder."""
@@ -35,7 +38,7 @@ def run(
     from league.cli.training import run_league
 
     overrides = Overrides(game=game, seed=seed, set=set, rounds=rounds, steps=steps, minutes=minutes, device=device)
-    sys.exit(run_league(config, run, overrides, new=new, plain=plain, retune=retune))
+    sys.exit(run_league(config, run, overrides, new=new, plain=plain, retune=retune, accept_changes=accept_changes))
 
 
 @app.command

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 from league.cli.output import console
 from league.files import readable_json
+from league.run import code
 from league.run.folders import find_run
+from league.storage.store import Store
+from league.views.text import clean
 
 if TYPE_CHECKING:
     from league.api import Run
@@ -30,11 +33,29 @@ def found_run(run: str | None, quiet: bool = False) -> Path:
 
 @contextmanager
 def opened_run(run: str | None) -> Iterator[Run]:
-    """The named run, open for reading."""
+    """The named run, open for reading. What it should be known of the user's code is printed on stderr."""
     from league.api import open_run
 
     with open_run(found_run(run)) as opened:
+        warn_of_changes(opened.store)
         yield opened
+
+
+@contextmanager
+def reading(run: str | None, quiet: bool = False) -> Iterator[Store]:
+    """The database of the named run, open for reading. quiet: print neither the newest run's name nor warnings."""
+    with Store.reader(found_run(run, quiet)) as store:
+        if not quiet:
+            warn_of_changes(store)
+            for text in code.accepted(store):
+                print(f"note: {clean(text)}", file=sys.stderr)
+        yield store
+
+
+def warn_of_changes(store: Store) -> None:
+    """Print on stderr what a reader of the run should know about the user's code."""
+    for text in code.warnings(store):
+        print(f"warning: {clean(text)}", file=sys.stderr)
 
 
 def game_maker(config: Mapping[str, object]) -> Callable[[int], Game]:

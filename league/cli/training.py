@@ -21,7 +21,16 @@ from league.config.run import RunConfig
 from league.run.folders import RUNS, beside, new_run
 
 
-def run_league(config: str | None, run: str | None, overrides: Overrides, new: bool, plain: bool, retune: bool) -> int:
+def run_league(
+    config: str | None,
+    run: str | None,
+    overrides: Overrides,
+    *,
+    new: bool,
+    plain: bool,
+    retune: bool,
+    accept_changes: bool,
+) -> int:
     """`league run`. Returns the exit code: 0, or 130 after an interrupt."""
     folder = _run_folder(config, run, overrides.game, new)
     resuming = (folder / "league.db").is_file()
@@ -34,7 +43,7 @@ def run_league(config: str | None, run: str | None, overrides: Overrides, new: b
     out = console()
     # Created before the run, so that a missing package does not leave a new folder behind.
     listeners = [TensorBoard(folder)] if settings.tensorboard else []
-    with League(settings, folder, listeners, retune) as league, ExitStack() as screen:
+    with League(settings, folder, listeners, retune, accept_changes) as league, ExitStack() as screen:
         live = out.is_interactive and not plain
         league.bus.add(screen.enter_context(LiveConsole(out)) if live else PlainConsole(sys.stdout))
         with _interruptible(league.interrupt):

@@ -19,9 +19,11 @@ from league.config.sections import (
     json_text,
     matchmaker_settings,
 )
+from league.config.user_code import located, moved_along
 from league.errors import ConfigError, nearest
 from league.learning.settings import ALGORITHMS, AlgorithmSettings
 from league.matchmaking.core import MATCHMAKERS
+from league.plugins import short
 from league.settings import Settings
 
 DEFAULT_TOML = """\
@@ -77,6 +79,8 @@ def load(path: str | None, overrides: Sequence[str] = ()) -> RunConfig:
     drops the file's other keys of that section, since they belong to the file's kind. One that changes the algorithm
     kind drops the keys that the new kind lacks. With `DEFAULT_TOML`, another game or algorithm kind drops all of
     [algorithm] and [network], which are tuned for its own, and another game all of [matchmaking].
+    Files that the config names are looked for beside it, then in the working folder; those of an override in the
+    working folder. They have absolute paths in what is returned.
     Raises ConfigError with every fault: its source, its key and the values allowed.
     """
     return _validate(*_read_and_override(path, overrides))
@@ -99,20 +103,34 @@ def from_dict(data: Mapping[str, object], where: str = "stored config") -> RunCo
     return _validate(data, dict.fromkeys(flatten(data), where))
 
 
+def in_working_folder(config: RunConfig) -> RunConfig:
+    """The config with absolute paths of the files that it names by relative ones: those in the working folder."""
+    data = to_dict(config)
+    found = located(data, lambda key: [Path.cwd()])
+    return config if found == data else from_dict(found)
+
+
 def with_overrides(data: Mapping[str, object], overrides: Sequence[str], where: str) -> RunConfig:
-    """The config from the output of `to_dict`, with overrides as in `load`. Raises ConfigError as `load` does."""
-    return _validate(*_apply_overrides(json.loads(json_text(data)), where, overrides))
+    """The config from the output of `to_dict`, with overrides as in `load`. Raises ConfigError as `load` does.
+
+    Where an override says that the game's file has moved, files that lay beside it and are gone have moved with it.
+    """
+    found, sources = _apply_overrides(json.loads(json_text(data)), where, overrides)
+    return _validate(moved_along(found, data), sources)
 
 
 def _read_and_override(path: str | None, overrides: Sequence[str]) -> tuple[dict[str, object], dict[str, str]]:
     """The data to validate, and the source of each value by dotted key."""
-    return _apply_overrides(_read(path), path or BUILT_IN, overrides)
+    return _apply_overrides(_read(path), path or BUILT_IN, overrides, None if path is None else Path(path).parent)
 
 
 def _apply_overrides(
-    data: dict[str, object], origin: str, overrides: Sequence[str]
+    data: dict[str, object], origin: str, overrides: Sequence[str], folder: Path | None = None
 ) -> tuple[dict[str, object], dict[str, str]]:
-    """`data` with the overrides applied, and the source of each value by dotted key. origin: the source of `data`."""
+    """`data` with the overrides applied, and the source of each value by dotted key. origin: the source of `data`.
+
+    folder: of the file that `data` was read from.
+    """
     changes = [_parse_override(text) for text in overrides]
     _drop_settings_of_other_kinds(data, origin, changes)
     sources = dict.fromkeys(flatten(data), origin)
@@ -125,7 +143,14 @@ def _apply_overrides(
             node = below
         node[keys[-1]] = value
         sources |= dict.fromkeys(flatten({".".join(keys): value}), "--set")
-    return data, sources
+    here = Path.cwd()
+
+    def folders(key: str) -> list[Path]:
+        if sources.get(key) == "--set":
+            return [here]
+        return [] if folder is None else list(dict.fromkeys((here / folder, here)))
+
+    return located(data, folders), sources
 
 
 def _drop_settings_of_other_kinds(
@@ -138,7 +163,7 @@ def _drop_settings_of_other_kinds(
         if isinstance(given, Mapping) and declared is not None:
             before = given.get(selector, declared.model_fields[selector].default)
             now = final.get(f"{table}.{selector}", before)
-            if now != before:
+            if now != before and short(str(now)) != short(str(before)):
                 # Algorithms share most settings: those that the new kind has are kept.
                 known = ALGORITHMS[now].model_fields if table == "algorithm" and now in ALGORITHMS else {}
                 data[table] = {key: value for key, value in given.items() if key in known}

@@ -93,6 +93,12 @@ def make(
     raise _unknown(id)
 
 
+def is_own(name: str) -> bool:
+    """Whether a name means code of the user's: `package.module:Name` or `file.py:Name`."""
+    package, colon, _ = name.partition(":")
+    return bool(colon) and package not in _ADAPTED and package.partition(".")[0] != "league"
+
+
 def source_of(id: str, options: Mapping[str, object] | None = None) -> Source | None:
     """Where the environments of a game come from; None for games in batched torch.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from league import files
+from league import files, plugins
 from league.errors import PolicyError, nearest
 from league.records import RANDOM as RANDOM
 
@@ -27,6 +27,11 @@ def is_weights(text: str) -> bool:
     """Whether an anchor is a file of weights that is named by its content: `…/SHA256.safetensors`."""
     path = Path(text)
     return path.suffix == files.SUFFIX and files.is_id(path.stem)
+
+
+def anchor_name(text: str) -> str:
+    """What an anchor is called in a run, wherever its file lies: its name without folders."""
+    return Path(text).name if is_weights(text) else plugins.short(text)
 
 
 def simulations(text: str) -> int:

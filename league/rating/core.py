@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from league import plugins
 from league.errors import ConfigError, RatingError, nearest
 from league.records import PolicyId, Rating
 
@@ -61,7 +61,7 @@ NO_FACTS = RosterFacts()
 
 def heading(by: str) -> str:
     """What the column of a rating system's values is called."""
-    return f"{by}: {META_GAMES[by]}" if by in META_GAMES else f"{by} ± 95 % interval"
+    return f"{by}: {META_GAMES[by]}" if by in META_GAMES else f"{plugins.short(by)} ± 95 % interval"
 
 
 class RatingModel(Protocol):
@@ -81,9 +81,9 @@ class RatingModel(Protocol):
 
 
 def make_rating(name: str, **settings: object) -> RatingModel:
-    """The rating system called `name` (a key of `RATINGS`, or `package.module:Class`), with its settings.
+    """The rating system called `name` (a key of `RATINGS`, `package.module:Class` or `file.py:Class`).
 
-    Raises ConfigError for an unknown name, a module or class that is not there, and settings that cannot be used.
+    Raises ConfigError for an unknown name, a file, module or class that is not there, and settings that cannot be used.
     """
     if name not in RATINGS and ":" not in name:
         raise ConfigError(
@@ -91,12 +91,11 @@ def make_rating(name: str, **settings: object) -> RatingModel:
         )
     from pydantic import ValidationError
 
-    module, _, attribute = RATINGS.get(name, name).partition(":")
+    strategy: Any = plugins.load(RATINGS.get(name, name), "rating system", ConfigError)
+    if not hasattr(strategy, "settings_type"):
+        raise ConfigError(f"rating system '{name}' has no settings_type, the class of its settings")
     try:
-        strategy = getattr(importlib.import_module(module), attribute)
         return cast(RatingModel, strategy(strategy.settings_type(**settings)))
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"rating system '{name}' cannot be used: {error}") from error
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ConfigError(f"settings of rating system '{name}': {wrong}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from league.config.compare import blocking_differences
 from league.config.explain import toml_text
 from league.config.load import from_dict, to_dict
 from league.config.run import RunConfig
+from league.config.user_code import at_places_of
 from league.errors import ConfigError
 from league.execution.executor import Executor
 from league.execution.random_starts import RandomStarts
@@ -20,12 +22,14 @@ from league.games.core import Game, GameSpec
 from league.games.counter_rng import fold
 from league.games.exact.sequence_form import SequenceForm
 from league.games.native.core import NativeGame
-from league.games.registry import make
+from league.games.registry import is_own, make
 from league.learning.learner import Learner
 from league.learning.settings import ActorCriticSettings
 from league.matchmaking.core import Matchmaker, make_matchmaker, table_labels
 from league.matchmaking.posts import by_seat
+from league.rating.core import make_rating
 from league.records import PolicyId, Post
+from league.run import code
 from league.run.exploitability import traversed
 from league.run.folders import require_run
 from league.run.learners import new_learner, start_from
@@ -53,7 +57,8 @@ class Parts:
     tables: the learners of each training table, by role. parents: by learner, the policy that it starts from
     (`population.init`). rated_turns: turns of rated games for each round of training. sequence_form: the whole game,
     if exploitability is measured in it. tuning: how the machine is used. tuned_before: the tuning that the run used
-    until now, as `Tuning.to_dict`; None for a new run.
+    until now, as `Tuning.to_dict`; None for a new run. own_code: the user's own. changes: what of it has
+    changed since the last round and was accepted.
     """
 
     store: Store
@@ -67,6 +72,8 @@ class Parts:
     sequence_form: SequenceForm | None
     tuning: Tuning
     tuned_before: Mapping[str, object] | None
+    own_code: Sequence[code.Code]
+    changes: Sequence[code.Change]
 
     @property
     def learners(self) -> tuple[Learner, ...]:
@@ -74,13 +81,15 @@ class Parts:
         return tuple(learner for table in self.tables for learner in table)
 
 
-def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
+def open_league(config: RunConfig, folder: Path, retune: bool = False, accept_changes: bool = False) -> Parts:
     """Create the run in `folder`, or open it to resume. Raises ConfigError if the run there has another config.
 
-    retune: choose a new tuning for this machine instead of using the stored one.
+    retune: choose a new tuning for this machine instead of using the stored one. accept_changes: go on although code of
+    the user's has changed.
     """
     device = resolve_device(config.device)
     alone()
+    _require_files(config, folder)
     probe = make(config.game.id, 1, str(device), config.game.make_options)
     spec, native, replays = probe.spec, isinstance(probe, NativeGame), probe.replays
     try:
@@ -88,14 +97,13 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
     finally:
         probe.close()
     matchmaker = make_matchmaker(config.matchmaking.kind, config.matchmaking.settings)
+    used = _own_code(config)
     sequence_form = traversed(config, spec)
-    tables = tuple(
-        tuple(new_learner(config, spec, index, role, device, called) for role in range(len(spec.roles)))
-        for index, called in enumerate(table_labels(matchmaker, config.population.learners))
-    )
+    tables = _tables(config, spec, matchmaker, device)
     learners = tuple(learner for table in tables for learner in table)
-    roster = Roster(spec, folder / "snapshots", rating=config.rating, device=str(device))
-    store, parents = _open_existing(config, folder), dict[str, PolicyId]()
+    roster = Roster(spec, folder / "snapshots", config.rating, str(device), code.places(used))
+    store, changes = _open_existing(config, folder, used, accept_changes)
+    parents = dict[str, PolicyId]()
     try:
         if config.population.init and (store is None or store.last_round() is None):
             parents = start_from(config.population.init, learners, roster)
@@ -110,18 +118,14 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
         for learner in learners:
             learner.microbatch_rows, learner.auto_precision = tuning.microbatch_rows, tuning.precision
         keep_facts(store, roster.ranking.game)
+        code.record(store, used, to_dict(config), changes)
+        roster.places = code.places(code.kept(store))
         roster.ranking.load(store, guests=False)
         roster.entrants.join(anchors)
 
-        def new_game(count: int) -> Game:
-            # A single game needs no worker processes.
-            return make(
-                config.game.id, count, str(device), config.game.make_options, tuning.workers if count > 1 else 0
-            )
-
         posts = by_seat(spec.posts) if config.game.posts == "seat" else spec.posts
         executor = Executor(
-            make_game=new_game,
+            make_game=partial(_new_game, config, str(device), tuning.workers),
             seeds=tuple(fold(config.seed, _TABLE_SEED, table) for table in range(len(tables))),
             slots=slots,
             posts=posts,
@@ -142,6 +146,8 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False) -> Parts:
             sequence_form=sequence_form,
             tuning=tuning,
             tuned_before=before,
+            own_code=used,
+            changes=changes,
         )
     except BaseException:
         if store is not None:
@@ -171,24 +177,59 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
-def _open_existing(config: RunConfig, folder: Path) -> Store | None:
-    """The run in `folder`, opened to resume; None if there is none yet."""
+def _require_files(config: RunConfig, folder: Path) -> None:
+    """Raises GameError where a file that the run in `folder` has used until now is gone."""
+    if (folder / FILE).exists():
+        with Store.reader(folder) as store:
+            code.require_there(store, to_dict(config))
+
+
+def _tables(
+    config: RunConfig, spec: GameSpec, matchmaker: Matchmaker, device: torch.device
+) -> tuple[tuple[Learner, ...], ...]:
+    """New learners, table by table, by role."""
+    return tuple(
+        tuple(new_learner(config, spec, index, role, device, called) for role in range(len(spec.roles)))
+        for index, called in enumerate(table_labels(matchmaker, config.population.learners))
+    )
+
+
+def _new_game(config: RunConfig, device: str, workers: int, slots: int) -> Game:
+    """A game of so many slots; a single one needs no worker processes."""
+    return make(config.game.id, slots, device, config.game.make_options, workers if slots > 1 else 0)
+
+
+def _own_code(config: RunConfig) -> list[code.Code]:
+    """The user's own code that a config names; its game, matchmaker and anchors are loaded already."""
+    if is_own(config.rating.by):
+        make_rating(config.rating.by)
+    return code.loaded(to_dict(config))
+
+
+def _open_existing(
+    config: RunConfig, folder: Path, used: Sequence[code.Code], accept_changes: bool
+) -> tuple[Store | None, list[code.Change]]:
+    """The run in `folder`, opened to resume, and what has changed of the user's code; None if there is no run yet."""
     if not (folder / FILE).exists():
-        return None
+        return None, []
     store = Store.open(folder)
     try:
         require_run(store)
         # Settings that an older version lacked have their defaults.
-        if faults := blocking_differences(to_dict(from_dict(store.config(), str(folder))), to_dict(config)):
+        before = at_places_of(to_dict(from_dict(store.config(), str(folder))), to_dict(config))
+        if faults := blocking_differences(before, to_dict(config)):
             shown = "; ".join(f"{one.key} was {toml_text(one.old)}, now {toml_text(one.new)}" for one in faults)
             raise ConfigError(
                 f"{folder} is a run with another config ({shown}). Go on with the same, or start afresh beside it "
                 "with --new (`league docs storage` says what may differ)"
             )
+        changes = code.changes(code.kept(store), used)
+        if not accept_changes:
+            code.require_unchanged(store, changes)
     except BaseException:
         store.close()
         raise
-    return store
+    return store, changes
 
 
 def _rated_turns(config: RunConfig, slots: int, native: bool, learners: Sequence[Learner]) -> float:

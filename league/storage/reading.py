@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ EVICTION_KIND = "eviction"
 
 EXPLOITABILITY_KIND = "exploitability"
 """The kind of a measurement among a run's events; its data are the id of the `snapshot` and what was `found`."""
+
+CODE_FACT = "code"
+"""The key of a run's fact about the user's own code; `moved` has names in the config with what they are now."""
 
 _SNAPSHOTS = "id, role, learner, number, round, steps, origin, parent, hyperparameters"
 _TRAINING = "learner, round, opponent, episodes, score, return_mean"
@@ -54,8 +58,10 @@ class Reading(ABC):
         return self.folder / "replay"
 
     def config(self) -> dict[str, Any]:
-        """The config that the run was created with."""
-        return _object(self.query("SELECT config FROM run")[0][0])
+        """The config that the run was created with; names of the user's files that have moved are as they are now."""
+        moved = self.facts().get(CODE_FACT, {}).get("moved", {})
+        found: dict[str, Any] = _renamed(_object(self.query("SELECT config FROM run")[0][0]), moved)
+        return found
 
     def facts(self) -> dict[str, Any]:
         """Facts by key."""
@@ -240,6 +246,15 @@ class Reading(ABC):
 def content_ids(folder: Path) -> set[str]:
     """Ids of the content-addressed files in a folder."""
     return {path.stem for path in folder.glob(f"*{files.SUFFIX}") if files.is_id(path.stem)}
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """JSON data with the texts that are keys of `names` replaced."""
+    if isinstance(value, dict):
+        return {key: _renamed(one, names) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_renamed(one, names) for one in value]
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import combinations
 from pathlib import Path
+from typing import Any, cast
 
 from league.errors import PolicyError, RunError
 from league.events import Tick, part
 from league.files import canonical_json, digest
 from league.games.core import Game, GameSpec
 from league.play.fixture import Fixture, fixtures, pairs_meet
+from league.plugins import short
 from league.policies.core import Policy
 from league.rating.swiss import Pair, SwissRound, pair_round, points, usual_rounds
 from league.records import PolicyId
@@ -162,9 +164,10 @@ def require_pairs(spec: GameSpec) -> None:
 
 def _opened(folder: Path, config: Mapping[str, object], spec: GameSpec, asked: Request) -> Store:
     """The tournament in the folder, or a new one. Raises RunError if the folder has something else."""
+    game = cast(Mapping[str, Any], config["game"])
     terms = Terms(
         game=f"{spec.id} (version {spec.version})",
-        options=canonical_json(config["game"]),
+        options=canonical_json({**game, "id": short(game["id"])}),
         seed=asked.seed,
         swiss=asked.swiss,
         games=asked.games if asked.swiss else None,

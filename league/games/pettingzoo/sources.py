@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any, Literal
 
-from league import plugins
+from league import imports, plugins
 from league.errors import GameError, nearest
 from league.games.option_checks import check_known
 
@@ -98,7 +98,7 @@ def _unwrapped(origin: str | Callable[..., Environment], options: Mapping[str, o
     logger.min_level = logger.ERROR
     if not isinstance(origin, str):
         name = getattr(origin, "__qualname__", type(origin).__qualname__)
-        game = f"{getattr(origin, '__module__', type(origin).__module__)}:{name}"
+        game = f"{imports.public_name(str(getattr(origin, '__module__', type(origin).__module__)))}:{name}"
         _check_options(game, origin, options)
         return Source(
             id=game,

@@ -38,8 +38,9 @@ class WorkerPool:
     """An `EnvBackend` of `count` processes: slot b is stepped by process b modulo `count`.
 
     origin: an id for `sources.find`, or, where `user_code`, the name of a factory for `plugins.load`. options: of the
-    environment, plain values. wrappers: names of what wraps it. The processes start at once and import what they need
-    while the parent goes on; `configure` must be called before anything else.
+    environment, plain values. wrappers: names of what wraps it. What the user's own names mean must be loaded here
+    already, and what the workers load must be the same. The processes start at once and import what they need while the
+    parent goes on; `configure` must be called before anything else.
 
     An environment that raises in a worker, and a worker that dies, is a GameError here that names the slot that was
     being stepped. After a death, or an interrupt in the middle of a turn, all workers are ended.
@@ -62,6 +63,7 @@ class WorkerPool:
             "user_code": user_code,
             "options": dict(options),
             "wrappers": [*wrappers],
+            "files": {name: plugins.files_of(name).content for name in [*wrappers, *([origin] if user_code else [])]},
             "count": count,
         }
         text = messages.literal(game, order)
@@ -247,6 +249,8 @@ class _Worker:
             name = self._order["origin"]
             origin = plugins.load(name, "game", GameError) if self._order["user_code"] else name
             self._source = find(origin, self._order["options"], self._order["wrappers"])
+            for own, expected in self._order["files"].items():
+                _require_same(own, expected)
             return ""
         count: int = self._order["count"]
         if what == messages.SPEC:
@@ -269,6 +273,17 @@ class _Worker:
         elif int(text) % count == self._number:
             return self._batch.render(int(text))
         return ""
+
+
+def _require_same(name: str, expected: Mapping[str, str]) -> None:
+    """Raises GameError unless a user's name was loaded from what the parent loaded it from."""
+    files = plugins.files_of(name)
+    for file in expected.keys() & files.content.keys():
+        if expected[file] != files.content[file]:
+            raise GameError(
+                f"{os.path.join(files.folder, file)} changed while '{plugins.shown(name)}' was being loaded; "
+                "start again"
+            )
 
 
 def _exit_with_parent(wire: int) -> None:

@@ -11,7 +11,7 @@ from league.policies import weights
 from league.policies.core import Policy
 from league.policies.foreign import load_user_policy
 from league.policies.mixture import restore_any
-from league.policies.names import is_scripted, is_weights
+from league.policies.names import anchor_name, is_scripted, is_weights
 from league.policies.neural import fits
 from league.policies.scripted import make_scripted
 from league.records import Snapshot, anchor
@@ -30,9 +30,14 @@ def make_anchor(text: str, role: str, spec: GameSpec, device: str = "cpu") -> Po
 def anchors_for(texts: Sequence[str], game: Game) -> tuple[Snapshot, ...]:
     """The anchors named in `texts`, one for every role that each policy can play.
 
-    Raises ConfigError if it can play no role, or looks ahead in a game that cannot be forked.
+    Each is called by `anchor_name`. Raises ConfigError if it can play no role, looks ahead in a game that cannot be
+    forked, or is called as another is.
     """
-    found = []
+    found, names = [], [anchor_name(text) for text in texts]
+    for name in names:
+        if names.count(name) > 1:
+            both = " and ".join(text for text in texts if anchor_name(text) == name)
+            raise ConfigError(f"'rating.anchors': {both} would both be called {name} in the standings: rename a file")
     for text in texts:
         problem: PolicyError | None = None
         made = 0
@@ -45,7 +50,7 @@ def anchors_for(texts: Sequence[str], game: Game) -> tuple[Snapshot, ...]:
             if getattr(policy, "looks_ahead", False) and not game.can_fork:
                 problem = PolicyError(f"'{text}' looks ahead, and the state of {game.spec.id} cannot be copied")
                 continue
-            found.append(anchor(role.name, len(game.spec.roles), text))
+            found.append(anchor(role.name, len(game.spec.roles), anchor_name(text)))
             made += 1
         if not made:
             raise ConfigError(f"'rating.anchors': {problem}") from problem

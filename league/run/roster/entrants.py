@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 from league.errors import PolicyError
+from league.policies.names import anchor_name
 from league.records import PolicyId, Snapshot, anchor
 
 Value = TypeVar("Value")
@@ -69,9 +70,11 @@ class Entrants:
 
     def join(self, anchors: Sequence[Snapshot]) -> None:
         """Make these the active anchors besides random play. Formerly active anchors keep their results."""
-        known = {one.id for one in self.anchors}
-        self.added += [one for one in anchors if one.id not in known]
-        self._active = frozenset(one.id for one in anchors)
+        # Older versions called an anchor by the whole path of its file.
+        known = {(one.role, anchor_name(one.text)): one for one in self.anchors if not one.guest}
+        joined = [known.get((one.role, one.text), one) for one in anchors]
+        self.added += [one for one in joined if one not in known.values()]
+        self._active = frozenset(one.id for one in joined)
 
     def latest(self, role: str) -> Snapshot | None:
         """The newest snapshot of a role's first learner: that of another may be an exploiter's."""

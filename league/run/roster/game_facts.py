@@ -87,7 +87,9 @@ def read_facts(store: Store, places: bool = False) -> GameFacts:
     if kept and (kept.get("places") or not places):
         return GameFacts.restore(kept)
     from league.games.registry import make  # heavy, and rarely needed
+    from league.run.code import own_game
 
+    own_game(store)
     config = store.config()
     game = make(config["game"]["id"], 1, "cpu", config["game"]["options"])
     try:

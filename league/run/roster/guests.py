@@ -6,12 +6,13 @@ a snapshot or an export; for a scripted policy, of its text; for the user's own,
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from league import files
+from league import files, plugins
 from league.errors import PolicyError
 from league.policies.core import Policy
 from league.policies.names import RANDOM, is_scripted
@@ -64,12 +65,16 @@ def _record(id: str, name: str, role: str) -> Snapshot:
     return Snapshot(id=id, role=role, learner="", number=0, round=0, steps=0, origin="anchor", guest=name)
 
 
-def _own_code(text: str) -> dict[str, str]:
-    """The file that defines a policy of the user's own, which is loaded, and the sha256 of its content."""
+def _own_code(text: str) -> dict[str, object]:
+    """What defines a policy of the user's own, which is loaded: its file, and the sha256 of all that it consists of."""
     place, _, name = text.rpartition(":")
-    module = sys.modules.get(place)
-    file = Path(place if place.endswith(".py") else getattr(module, "__file__", None) or "").absolute()
+    module, found = sys.modules.get(place), plugins.files_of(text)
+    file = Path(place if place.endswith(".py") else getattr(module, "__file__", None) or "").expanduser().absolute()
+    content = dict(found.content)
     try:
-        return {"policy": name, "file": str(file), "sha256": files.digest_file(file)}
+        own = content.pop(os.path.relpath(file, found.folder), None) or files.digest_file(file)
     except OSError as problem:
         raise PolicyError(f"policy '{text}': {file}, which defines it, cannot be read: {problem.strerror}") from problem
+    # Files of a package beside the policy's own do not count: they may be of anything else.
+    beside = content if place.endswith(".py") else {}
+    return {"policy": name, "file": str(file), "sha256": own} | ({"beside": beside} if beside else {})

@@ -25,6 +25,7 @@ from league.policies.names import is_scripted
 from league.policies.neural import fits
 from league.policies.scripted import make_scripted
 from league.records import PolicyId
+from league.run import code
 from league.run.folders import find_run
 from league.run.roster.mixtures import MIXTURES, mixture
 from league.run.roster.roster import Roster
@@ -53,7 +54,9 @@ def find(text: str, role: str, roster: Roster) -> Found:
     spec = roster.spec
     if is_scripted(text) and text not in _WORDS:
         return Found(text, make_scripted(text, role, spec))
-    if any(anchor.id == text != anchor.text for anchor in roster.entrants.anchors):
+    # An anchor's file need not lie in the working folder; what does lie there is what the name means.
+    elsewhere = text in roster.places and not Path(text.rpartition(":")[0]).is_file()
+    if any(anchor.id == text and (elsewhere or text != anchor.text) for anchor in roster.entrants.anchors):
         anchor = roster.ranking.named(text, [role])
         return Found(text, roster.policy(anchor.id), anchor.id)
     # The words do not depend on the folders that exist: a folder called "best" is ./best.
@@ -112,7 +115,8 @@ def role_of(text: str, roster: Roster) -> str | None:
 
 def open_roster(store: Store, spec: GameSpec, device: str = "cpu") -> Roster:
     """The roster of an open run, with its ratings; cached ones if they are up to date."""
-    roster = Roster(spec, store.snapshot_folder, from_dict(store.config()).rating, device)
+    places = code.places(code.kept(store))
+    roster = Roster(spec, store.snapshot_folder, from_dict(store.config()).rating, device, places)
     roster.ranking.load(store)
     return roster
 

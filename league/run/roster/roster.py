@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from league.config.sections import RatingConfig
@@ -9,6 +10,7 @@ from league.errors import PolicyError
 from league.games.core import GameSpec
 from league.policies import weights
 from league.policies.core import Policy
+from league.policies.names import anchor_name
 from league.policies.neural import fits, restore
 from league.records import PolicyId
 from league.run.roster.anchors import make_anchor
@@ -20,10 +22,20 @@ _MAX_LOADED = 128
 
 
 class Roster:
-    """The ranking and policies of a run. folder: of the snapshot files. device: where policies run."""
+    """The ranking and policies of a run. folder: of the snapshot files. device: where policies run.
 
-    def __init__(self, spec: GameSpec, folder: Path, rating: RatingConfig | None = None, device: str = "cpu") -> None:
-        self.spec, self.folder, self.device = spec, folder, device
+    places: where the files of anchors are, by `names.anchor_name`.
+    """
+
+    def __init__(
+        self,
+        spec: GameSpec,
+        folder: Path,
+        rating: RatingConfig | None = None,
+        device: str = "cpu",
+        places: Mapping[str, str] | None = None,
+    ) -> None:
+        self.spec, self.folder, self.device, self.places = spec, folder, device, places or {}
         self.ranking = Ranking(GameFacts.of(spec), (rating or RatingConfig()).model_dump(mode="json"))
         self.entrants, self.ratings = self.ranking.entrants, self.ranking.ratings
         self._loaded: dict[PolicyId, Policy] = {}
@@ -41,7 +53,8 @@ class Roster:
             if anchor.id == id and anchor.guest:
                 raise PolicyError(f"{id[:8]} is the guest '{anchor.guest}', which this run has no copy of: name it so")
             if anchor.id == id:
-                return make_anchor(anchor.text, anchor.role, self.spec, self.device)
+                text = self.places.get(anchor_name(anchor.text), anchor.text)
+                return make_anchor(text, anchor.role, self.spec, self.device)
         metadata, tensors = weights.read(self.folder, id)
         if reason := fits(metadata, self.spec):
             raise PolicyError(f"snapshot {id[:8]} does not fit this game: {reason}")

@@ -12,6 +12,7 @@ from league.config.explain import toml_text
 from league.config.load import from_dict, load, to_dict
 from league.config.run import RunConfig
 from league.config.sections import json_text
+from league.config.user_code import at_places_of
 from league.errors import ConfigError, RunError
 from league.storage.store import FILE, Store
 
@@ -75,7 +76,7 @@ def trained(one: Contender) -> Trained:
         return Trained(0, 0.0)
     with Store.reader(one.folder) as store:
         before, last = from_dict(store.config(), str(one.folder)), store.last_round()
-        if faults := blocking_differences(to_dict(before), to_dict(one.config)):
+        if faults := blocking_differences(at_places_of(to_dict(before), to_dict(one.config)), to_dict(one.config)):
             shown = "; ".join(f"{fault.key} was {toml_text(fault.old)}, now {toml_text(fault.new)}" for fault in faults)
             raise RunError(f"{one.folder} was trained with another config ({shown}): name another folder by --out")
         if last is None:

@@ -20,6 +20,7 @@ from league.games.registry import make
 from league.play.fixture import Fixture, compares_same_role, fixtures, rated_posts
 from league.policies.core import Policy
 from league.records import PolicyId, Post, Snapshot
+from league.run import code
 from league.run.folders import require_run
 from league.run.pairing import draw_others
 from league.run.roster.lookup import open_roster
@@ -38,6 +39,8 @@ class RatedGames:
         self.store = Store.open(folder)
         try:
             require_run(self.store)
+            code.own_game(self.store)
+            code.require_unchanged(self.store, code.changes(code.kept(self.store)))
             self.config = from_dict(self.store.config())
             self.stepwise = Stepwise(self._make)
             self.roster = open_roster(self.store, self.stepwise.spec)

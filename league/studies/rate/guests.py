@@ -7,13 +7,17 @@ matchmaking and the choice of rated matches are as if they had not been played (
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from league import plugins
 from league.errors import PolicyError
 from league.events import Tick, part
 from league.files import digest
 from league.games.counter_rng import fold
+from league.games.registry import is_own
 from league.play.fixture import Fixture
 from league.records import PolicyId, Snapshot
+from league.run import code
 from league.run.roster.guests import Guest, admit, invite
 from league.run.roster.policy_text import split_roles
 from league.studies.rate.games import RatedGames
@@ -42,6 +46,8 @@ def welcome(games: RatedGames, texts: Sequence[str]) -> list[Snapshot]:
     for record in records:
         if record not in known:
             games.add_guest(record)
+            if is_own(record.guest):
+                code.keep_guest(games.store, plugins.located(record.guest, [Path.cwd()]))
     return records
 
 
