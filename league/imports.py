@@ -10,6 +10,7 @@ import builtins
 import importlib
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -82,6 +83,11 @@ def public_name(module: str) -> str:
     """A module's name as ids of games have it: the same wherever the folder is."""
     package, dot, name = module.partition(".")
     return f"{_PREFIX}{name}" if dot and package.startswith(_PREFIX) else module
+
+
+def readable(text: str) -> str:
+    """A text without the names of the packages, as the user would write it."""
+    return re.sub(rf"{_PREFIX}[0-9a-f]{{16}}\.", "", text)
 
 
 class _Loader(SourceFileLoader):

@@ -58,7 +58,7 @@ def blame(error: BaseException) -> str | None:
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename in whose:
             place = f"{frame.filename}, line {frame.lineno}, in {frame.name}"
-            return f"{whose[frame.filename]} failed: {type(error).__name__}: {error} ({place})"
+            return f"{whose[frame.filename]} failed: {imports.readable(f'{type(error).__name__}: {error}')} ({place})"
     return None
 
 
@@ -153,4 +153,5 @@ def _file(called: str, place: str, error: type[LeagueError]) -> ModuleType:
             f"{called} needs the module '{missing.name}', which is neither installed nor beside '{shown(place)}'"
         ) from missing
     except Exception as problem:
-        raise error(f"{called}: running '{shown(place)}' failed: {type(problem).__name__}: {problem}") from problem
+        reason = imports.readable(f"{type(problem).__name__}: {problem}")
+        raise error(f"{called}: running '{shown(place)}' failed: {reason}") from problem

@@ -201,7 +201,7 @@ def _run_row(folder: Path) -> RunRow:
     return RunRow(
         name=folder.name,
         game=short(config["game"]["id"]),
-        matchmaking=config["matchmaking"]["kind"],
+        matchmaking=short(config["matchmaking"]["kind"]),
         rounds=last.round if last else 0,
         steps=last.steps if last else 0,
         snapshots=len(roster),

@@ -12,6 +12,7 @@ from torch import Tensor
 from league.errors import ConfigError, SnapshotError, nearest
 from league.files import canonical_json
 from league.games.core import GameSpec, RoleSpec
+from league.games.pettingzoo.options import comparable
 from league.policies.architecture import NetworkSpec
 from league.policies.core import Rows
 from league.policies.networks import Network
@@ -190,7 +191,8 @@ def fits(metadata: Mapping[str, object], game: GameSpec) -> str | None:
     if metadata.get("game") != game.id or metadata.get("game_version") != game.version:
         found = f"{metadata.get('game')} (version {metadata.get('game_version')})"
         return f"it plays {found}, not {game.id} (version {game.version})"
-    options = [canonical_json(one) for one in (metadata.get("game_options", {}), dict(game.options))]
+    given = cast(Mapping[str, object], metadata.get("game_options", {}))
+    options = [canonical_json(comparable(one)) for one in (given, game.options)]
     if options[0] != options[1]:
         return f"it plays {game.id} with the options {options[0]}, not {options[1]}"
     for role in game.roles:

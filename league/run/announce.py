@@ -8,6 +8,7 @@ from pathlib import Path
 from league.config.run import RunConfig
 from league.events import Event, Evicted, RoundFinished, RunStarted, SnapshotTaken, Warned
 from league.learning.learner import Learner
+from league.plugins import short
 from league.records import Standing
 from league.run.budget import Budget
 from league.run.roster.roster import Roster
@@ -30,7 +31,7 @@ def run_started(
     yield RunStarted(
         folder=str(folder),
         game=roster.spec.id,
-        matchmaking=config.matchmaking.kind,
+        matchmaking=short(config.matchmaking.kind),
         learners=tuple(learner.name for learner in learners),
         resumed=resumed,
         round=round,

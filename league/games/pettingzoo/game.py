@@ -19,7 +19,7 @@ from league.games.actions import Box
 from league.games.core import Game, RoleSpec, State, Turn
 from league.games.openspiel.search import positions
 from league.games.pettingzoo.driver import has_text
-from league.games.pettingzoo.options import split_options
+from league.games.pettingzoo.options import comparable, split_options
 from league.games.pettingzoo.probe import probe
 from league.games.pettingzoo.sources import Environment, find
 from league.games.pettingzoo.turn_view import TurnView
@@ -79,7 +79,7 @@ class PettingZooGame(Game):
                 count=min(workers, slots),
             )
         try:
-            probed = probe(self._source, adapter, dict(options))
+            probed = probe(self._source, adapter, comparable(options))
             self.spec, self._batch, self.replays = probed.spec, probed.batch, probed.replays
             self._worst, self._best, self._probes = probed.worst, probed.best, probed.drivers
             if pool is not None:

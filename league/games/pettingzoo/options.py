@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 
 from league.errors import GameError
 from league.games.pettingzoo.sources import Channels
+from league.plugins import short
 
 OutcomeKind = Literal["placements", "score"]
 Choice = TypeVar("Choice", bound=str)
@@ -60,6 +61,14 @@ def split_options(options: Mapping[str, object]) -> tuple[AdapterOptions, dict[s
         wrappers=_wrappers(options.get("wrappers", ())),
     )
     return adapter, {name: value for name, value in options.items() if name not in own}
+
+
+def comparable(options: Mapping[str, object]) -> dict[str, object]:
+    """A game's options as snapshots are bound to them: wrappers by the names of their files, wherever these are."""
+    wrappers = options.get("wrappers")
+    if not isinstance(wrappers, list | tuple):
+        return dict(options)
+    return {**options, "wrappers": [short(one) if isinstance(one, str) else one for one in wrappers]}
 
 
 def _wrappers(wrappers: object) -> tuple[str, ...]:
