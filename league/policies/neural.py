@@ -191,8 +191,9 @@ def fits(metadata: Mapping[str, object], game: GameSpec) -> str | None:
     if metadata.get("game") != game.id or metadata.get("game_version") != game.version:
         found = f"{metadata.get('game')} (version {metadata.get('game_version')})"
         return f"it plays {found}, not {game.id} (version {game.version})"
-    given = cast(Mapping[str, object], metadata.get("game_options", {}))
-    options = [canonical_json(comparable(one)) for one in (given, game.options)]
+    given = metadata.get("game_options", {})
+    given = comparable(given) if isinstance(given, Mapping) else given
+    options = [canonical_json(one) for one in (given, comparable(game.options))]
     if options[0] != options[1]:
         return f"it plays {game.id} with the options {options[0]}, not {options[1]}"
     for role in game.roles:
