@@ -20,12 +20,13 @@ from league.policies import weights
 from league.policies.core import Rows, memory_width
 from league.policies.distributions import choose, distribution
 from league.policies.mixture import Mixture, restore_any
+from league.policies.names import MIXTURES
 from league.policies.neural import NeuralPolicy
 from league.records import Standing
 from league.run import code
 from league.run.folders import find_run
 from league.run.roster.lookup import POLICY_FILE, open_roster, read_exported, role_file
-from league.run.roster.mixtures import MIXTURES, mixture
+from league.run.roster.mixtures import mixture
 from league.run.roster.ranking import open_ranking
 from league.run.roster.roster import Roster
 from league.storage.store import Store

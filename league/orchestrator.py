@@ -6,6 +6,7 @@ committed round, replays the next one from the same state and reaches what it wo
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ from league.rating.standings import best_ids
 from league.records import ExploitabilityBound, MatchResult, Plan, PolicyId, Snapshot, Standing
 from league.run import announce, checkpoint, code, exploitability, exploits
 from league.run.budget import Budget, Interruption, RoundClock, RoundDropped
+from league.run.folders import run_option
 from league.run.open import open_league
 from league.run.pairing import fixtures_for
 from league.run.progress import LearnerProgress
@@ -341,9 +343,10 @@ class League:
             try:
                 self.executor.restore(checkpoint.load(self.store, last.checkpoint, self.learners))
             except SnapshotError as error:
+                init = shlex.quote(f"population.init=latest@{self.folder.absolute()}")
                 raise SnapshotError(
                     f"{error}. Without its last checkpoint the run cannot go on: put it back, or begin a new run from "
-                    f"its latest snapshot: league run --new --set population.init=latest@{self.folder}"
+                    f"its latest snapshot: `league run --new{run_option(self.folder)} --set {init}`"
                 ) from error
         self._announce_start(budget)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 
 from league.cli.output import console
-from league.cli.overrides import Overrides
+from league.cli.overrides import Overrides, game_from_anywhere
 from league.cli.shared import print_json, progress_bar
 from league.config.load import load
 
@@ -29,4 +30,8 @@ def run_bench(
     if as_json:
         print_json(found.to_dict() | ({} if changes is None else {"comparison": asdict(changes)}))
     else:
-        console().print(bench_table(found, changes))
+        given = [str(Path(config).absolute())] if config else []
+        given += ["--game", game_from_anywhere(overrides.game)] if overrides.game else []
+        table = bench_table(found, changes, shlex.join([*given, *overrides.words()]))
+        # Commands to copy may be longer than a line.
+        console().print(table, crop=False)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 
 from rich.text import Text
 
 from league.cli.output import console
-from league.cli.overrides import Overrides
+from league.cli.overrides import Overrides, game_from_anywhere
 from league.cli.shared import print_json, progress_bar
 from league.config.load import load
 from league.errors import ConfigError
@@ -67,5 +68,6 @@ def run_check(overrides: Overrides, seconds: float, steps: int, as_json: bool) -
         print_json(found.to_dict())
     else:
         # Commands to copy may be longer than a line.
-        console().print(check_table(found), crop=False)
+        named = game_from_anywhere(overrides.game or "")
+        console().print(check_table(found, shlex.join([named, *overrides.words()])), crop=False)
     return 0 if found.passed else 1

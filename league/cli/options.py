@@ -17,6 +17,9 @@ app = App(
 RunOption = Annotated[
     str | None, Parameter(("-r", "--run"), help="A folder, or a name under runs/; default: the newest.")
 ]
+GameOption = Annotated[
+    str | None, Parameter("--game", help="What is played, where neither the policies nor a run say it.")
+]
 JsonFlag = Annotated[bool, Parameter("--json", negative=(), help="Print JSON for programs.")]
 SetOption = Annotated[
     tuple[str, ...],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,12 @@ class Overrides:
     minutes: float | None = None
     device: str | None = None
 
+    def words(self) -> list[str]:
+        """The options as words of a command that can be typed anywhere, without the game and the budgets."""
+        found = [word for one in self.set for word in ("--set", one)]
+        found += ["--seed", str(self.seed)] if self.seed is not None else []
+        return found + (["--device", self.device] if self.device else [])
+
     def assignments(self) -> list[str]:
         """The options as KEY=VALUE strings. Any budget given here replaces all budgets of the config."""
         found = [f"game.id={json.dumps(self.game, ensure_ascii=False)}"] if self.game else []
@@ -27,3 +34,9 @@ class Overrides:
             found += [f"budget.{key}={'none' if value is None else value}" for key, value in budget.items()]
         found += [f"seed={self.seed}"] if self.seed is not None else []
         return found + ([f"device={json.dumps(self.device)}"] if self.device else [])
+
+
+def game_from_anywhere(game: str) -> str:
+    """The id of a game, with the path of a file made absolute, to be printed in commands."""
+    place, colon, name = game.rpartition(":")
+    return f"{Path(place).absolute()}:{name}" if colon and place.endswith(".py") else game

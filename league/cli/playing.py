@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from league.cli.output import console
-from league.cli.shared import game_maker, opened_run, print_json, progress_bar
+from league.cli.shared import opened_context, print_json, progress_bar
 from league.errors import ConfigError
 from league.views.match_table import match_table
 from league.views.text import clean
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 def play_match(
     run: str | None,
+    game: str | None,
     policies: Sequence[str],
     games: int | None,
     seed: int,
@@ -49,35 +49,34 @@ def play_match(
     if not policies:
         raise ConfigError("name the policies to play, such as `league match best random`")
     sequential = SequentialTest(**given) if until else None
-    with opened_run(run) as opened:
-        make = game_maker(opened.config)
+    with opened_context(run, policies, game) as opened:
         if show:
-            for frame in render_game(make, opened.roster, policies, seed, temperature):
+            for frame in render_game(opened.make, opened.roster, opened.texts, seed, temperature):
                 print(frame, end="\n\n", file=sys.stderr if as_json else sys.stdout)
         with progress_bar("playing") as tick:
-            report = match(make, opened.roster, policies, games, seed, temperature, tick, sequential)
+            report = match(opened.make, opened.roster, opened.texts, games, seed, temperature, tick, sequential)
     if as_json:
         print_json(asdict(report))
     else:
         console().print(match_table(report))
 
 
-def show_credit(run: str | None, asked: CreditRequest, as_json: bool) -> None:
+def show_credit(run: str | None, game: str | None, asked: CreditRequest, as_json: bool) -> None:
     """`league credit`."""
     from league.studies.credit import credit
     from league.views.credit_table import again, credit_table
 
-    with opened_run(run) as opened, progress_bar("playing") as tick:
-        report = credit(game_maker(opened.config), opened.roster, asked, tick)
+    named = [one for one in (asked.text, asked.baseline, asked.against) if one is not None]
+    with opened_context(run, named, game) as opened, progress_bar("playing") as tick:
+        text, baseline, *against = opened.texts
+        asked = replace(asked, text=text, baseline=baseline, against=against[0] if against else None)
+        report = credit(opened.make, opened.roster, asked, tick)
     if as_json:
         print_json(asdict(report))
         return
     out = console()
     out.print(credit_table(report))
-    option = "" if run is None else f" --run {shlex.quote(run)}"
-    for line in (
-        "Next:",
-        f"  league credit {again(asked, 4 * asked.games)}{option}    halves the intervals",
-        f"  league standings{option}",
-    ):
+    lines = ["Next:", f"  league credit {again(asked, 4 * asked.games)}{opened.option}    halves the intervals"]
+    lines += [f"  league standings{opened.option}"] if opened.folder is not None else []
+    for line in lines:
         out.print(Text(clean(line)), soft_wrap=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from league.cli.options import JsonFlag, RunOption, Seed, app
+from league.cli.options import GameOption, JsonFlag, RunOption, Seed, app
 
 
 @app.command
@@ -16,6 +16,7 @@ def match(
         str, Parameter(help="POLICY, one per side: best, latest, nash, random, one-ply, an id, ./exported …")
     ],
     run: RunOption = None,
+    game: GameOption = None,
     games: Annotated[
         int | None,
         Parameter(help="Games, shared equally among the seatings: 400; with --until at most so many: 100000."),
@@ -44,6 +45,7 @@ def match(
 
     play_match(
         run,
+        game,
         policies,
         games=games,
         seed=seed,
@@ -62,6 +64,7 @@ def payoff(
         Parameter(help="POLICY …, or ROLE=POLICY …: play games among these; none: use the ledger's rated games."),
     ],
     run: RunOption = None,
+    game: GameOption = None,
     games: Annotated[int, Parameter(help="Games per cell, if games are played.")] = 100,
     seed: Annotated[Seed, Parameter(help="Seed of games and choices, the same for all cells.")] = 0,
     size: Annotated[int, Parameter(help="Policies per role, if the ledger is shown.")] = 5,
@@ -74,9 +77,9 @@ def payoff(
     from league.cli.payoffs import show_cycles, show_payoff
 
     if cycles:
-        show_cycles(run, policies, games=games, seed=seed, as_json=json)
+        show_cycles(run, game, policies, games=games, seed=seed, as_json=json)
     else:
-        show_payoff(run, policies, games=games, seed=seed, size=size, as_json=json)
+        show_payoff(run, game, policies, games=games, seed=seed, size=size, as_json=json)
 
 
 @app.command
@@ -85,6 +88,7 @@ def tournament(
         str, Parameter(help="POLICY …, of any kind and origin; none: show what was played in the tournament's folder.")
     ],
     run: RunOption = None,
+    game: GameOption = None,
     games: Annotated[int, Parameter(help="Games per pairing, half of them in each seat.")] = 100,
     seed: Annotated[Seed, Parameter(help="Seed of games and choices.")] = 0,
     swiss: Annotated[bool, Parameter(negative=(), help="Pair policies of equal score, not all with all.")] = False,
@@ -102,7 +106,7 @@ def tournament(
     from league.studies.tournament_report import Request
 
     asked = Request(texts=policies, games=games, seed=seed, swiss=swiss, rounds=rounds) if policies else None
-    run_tournament(run, out, asked, by, json)
+    run_tournament(run, game, out, asked, by, json)
 
 
 @app.command
@@ -114,6 +118,7 @@ def credit(
     /,
     *,
     run: RunOption = None,
+    game: GameOption = None,
     baseline: Annotated[str, Parameter(help="POLICY (also by role or seat) in place of a member.")] = "random",
     side: Annotated[int, Parameter(help="The side whose seats form the team, counted from 0.")] = 0,
     against: Annotated[str | None, Parameter(help="POLICY of all other sides; default: the best.")] = None,
@@ -131,13 +136,14 @@ def credit(
     asked = CreditRequest(
         policy, baseline, side=side, against=against, games=games, seed=seed, permutations=permutations
     )
-    show_credit(run, asked, json)
+    show_credit(run, game, asked, json)
 
 
 @app.command
 def exploit(
     *policies: Annotated[str, Parameter(help="POLICY …, each evaluated in both seats; none: best.")],
     run: RunOption = None,
+    game: GameOption = None,
     every: Annotated[bool, Parameter(negative=(), help="Evaluate every snapshot of the run, in order.")] = False,
     mixture: Annotated[
         bool, Parameter(negative=(), help="Evaluate the uniform mixture of the policies instead of each one.")
@@ -167,6 +173,7 @@ def exploit(
         trains = {"--games": games, "--seed": seed, "--out": out}
         show_exploitability(
             run,
+            game,
             policies,
             every=every,
             mixture=mixture,
@@ -177,6 +184,7 @@ def exploit(
     else:
         show_response(
             run,
+            game,
             policies,
             every or mixture,
             minutes=train,
@@ -196,6 +204,7 @@ def probe(
     /,
     *,
     run: RunOption = None,
+    game: GameOption = None,
     every: Annotated[bool, Parameter(negative=(), help="First probe every snapshot of the run, in order.")] = False,
     symmetry: Annotated[
         bool, Parameter(negative=(), help="Also measure how differently mirrored or rotated positions are played.")
@@ -205,13 +214,14 @@ def probe(
     """How often a policy keeps the result of best play, at positions that a solver has labelled."""
     from league.cli.probing import show_probe
 
-    show_probe(run, policy, file, every, symmetry, json)
+    show_probe(run, game, policy, file, every, symmetry, json)
 
 
 @app.command
 def styles(
     *policies: Annotated[str, Parameter(help="POLICY …, two or more; none: the run's snapshots.")],
     run: RunOption = None,
+    game: GameOption = None,
     role: Annotated[str | None, Parameter(help="The role to compare, if the game has several.")] = None,
     games: Annotated[
         int, Parameter(help="Games of each policy with itself, and as many for each among all of them.")
@@ -228,7 +238,7 @@ def styles(
     from league.studies.styles.report import StylesRequest
 
     asked = StylesRequest(texts=policies, role=role, games=games, plies=plies, size=size, seed=seed)
-    show_styles(run, asked, json)
+    show_styles(run, game, asked, json)
 
 
 @app.command

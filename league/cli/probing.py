@@ -6,16 +6,19 @@ from dataclasses import asdict
 from pathlib import Path
 
 from league.cli.output import console
-from league.cli.shared import game_maker, opened_run, print_json, progress_bar
+from league.cli.shared import opened_context, print_json, progress_bar
 
 
-def show_probe(run: str | None, policy: str, file: Path, every: bool, symmetry: bool, as_json: bool) -> None:
+def show_probe(
+    run: str | None, game: str | None, policy: str, file: Path, every: bool, symmetry: bool, as_json: bool
+) -> None:
     """`league probe`."""
     from league.studies.probe.probe import probe
     from league.views.probe_table import probe_table
 
-    with opened_run(run) as opened, progress_bar("probing") as tick:
-        report = probe(game_maker(opened.config), opened.roster, policy, file, every, symmetry, tick)
+    # Every snapshot is of a run, whatever else is probed.
+    with opened_context(run, [policy, *["latest"] * every], game) as opened, progress_bar("probing") as tick:
+        report = probe(opened.make, opened.roster, opened.texts[0], file, every, symmetry, tick)
     if as_json:
         print_json(asdict(report))
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -33,7 +34,7 @@ def rate_by_games(
     if games is not None and games < 1:
         raise ConfigError(f"rated games are one or more, not --games {games}")
     half = None if until is None else _half_width(until)
-    folder, ended = found_run(run), None
+    folder, ended = _home(run, guests), None
     try:
         with RatedGames(folder) as rated, progress_bar("playing") as tick:
             here = welcome(rated, guests)
@@ -45,6 +46,18 @@ def rate_by_games(
         print("Interrupted: what was committed counts; the same command goes on.", file=sys.stderr)
         raise
     _show(str(folder), by, ended, as_json)
+
+
+def _home(run: str | None, guests: Sequence[str]) -> Path:
+    """The run in which the guests are rated: by default the newest that plays their game."""
+    if run is not None or not guests:
+        return found_run(run)
+    from league.run.context import context_of
+
+    found = context_of(None, guests, home=True).run
+    assert found is not None  # a home is wanted
+    print(f"run: {found}", file=sys.stderr)
+    return found
 
 
 def _half_width(text: str) -> float:

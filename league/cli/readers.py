@@ -21,6 +21,7 @@ from league.errors import ConfigError, LeagueError
 from league.plugins import short
 from league.records import PolicyId, Rating, Standing
 from league.run.folders import RUNS
+from league.run.roster.policy_text import own_run
 from league.run.roster.ranking import open_ranking, refresh
 from league.run.roster.ratings import COMPARED, REFERENCE_KIND
 from league.storage.store import Store, written_at
@@ -145,6 +146,7 @@ def show_prediction(run: str | None, a: str, b: str, as_json: bool) -> None:
     from league.studies.prediction import predict
     from league.views.prediction_table import prediction_table
 
+    run, (a, b) = own_run(run, (a, b))
     with reading(run) as store:
         found = predict(open_ranking(store), a, b)
     if as_json:
@@ -157,6 +159,7 @@ def show_policy(run: str | None, policy: str, as_json: bool) -> None:
     """`league show`."""
     from league.studies.snapshot_profile import profile
 
+    run, (policy,) = own_run(run, (policy,))
     with reading(run) as store:
         ranking = open_ranking(store)
         found = profile(ranking, store, policy)

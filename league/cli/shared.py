@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from league.cli.output import console
 from league.files import readable_json
 from league.run import code
-from league.run.folders import find_run
+from league.run.folders import find_run, require_run, run_option
 from league.storage.store import Store
 from league.views.text import clean
 
 if TYPE_CHECKING:
     from league.api import Run
     from league.games.core import Game
+    from league.run.roster.roster import Roster
 
 
 def found_run(run: str | None, quiet: bool = False) -> Path:
@@ -29,6 +32,57 @@ def found_run(run: str | None, quiet: bool = False) -> Path:
     if run is None and not quiet:
         print(f"run: {folder}", file=sys.stderr)
     return folder
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a command plays. texts: the policies. folder: of the run; None if the policies alone say what is played.
+
+    config: of the run, or one with only the game.
+    """
+
+    texts: tuple[str, ...]
+    config: Mapping[str, Any]
+    roster: Roster
+    folder: Path | None
+    game: str | None
+
+    @property
+    def option(self) -> str:
+        """The option of commands to come that names the same run or game, wherever they are typed."""
+        if self.folder is not None:
+            return run_option(self.folder)
+        return "" if self.game is None else f" --game {shlex.quote(self.game)}"
+
+    def make(self, slots: int) -> Game:
+        """The game."""
+        return game_maker(self.config)(slots)
+
+
+@contextmanager
+def opened_context(run: str | None, texts: Sequence[str], game: str | None = None) -> Iterator[Opened]:
+    """What the policies play, and the run that the words among them are of, open for reading."""
+    from league.run.context import context_of
+    from league.run.roster.lookup import open_roster
+    from league.run.roster.roster import Roster
+
+    found = context_of(run, texts, game)
+    if found.newest:
+        print(f"run: {found.run}", file=sys.stderr)
+    with ExitStack() as stack:
+        store = None if found.run is None else stack.enter_context(Store.reader(found.run))
+        if store is not None:
+            require_run(store)
+            warn_of_changes(store)
+            code.own_game(store)
+        config = found.config(store)
+        one = game_maker(config)(1)
+        one.close()
+        if store is not None:
+            roster = open_roster(store, one.spec)
+        else:
+            roster = Roster(one.spec, Path(), stand_ins=found.stand_ins([role.name for role in one.spec.roles]))
+        yield Opened(found.texts, config, roster, found.run, game)
 
 
 @contextmanager

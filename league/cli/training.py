@@ -18,7 +18,8 @@ from league.cli.output import console
 from league.cli.overrides import Overrides
 from league.config.load import load, with_overrides
 from league.config.run import RunConfig
-from league.run.folders import RUNS, beside, new_run
+from league.run.folders import RUNS, beside, new_run, run_option
+from league.storage.store import FILE
 
 
 def run_league(
@@ -32,9 +33,9 @@ def run_league(
     accept_changes: bool,
 ) -> int:
     """`league run`. Returns the exit code: 0, or 130 after an interrupt."""
-    folder = _run_folder(config, run, overrides.game, new)
-    resuming = (folder / "league.db").is_file()
-    settings = _settings(config, folder, overrides, resuming)
+    named = _run_folder(config, run, overrides.game)
+    folder = beside(named) if new else named
+    settings = _settings(config, named, overrides, new, named_by_user=run is not None)
     from league.orchestrator import League
     from league.views.console import LiveConsole
     from league.views.plain import PlainConsole
@@ -56,23 +57,28 @@ def run_league(
     return 130 if reason == "interrupt" else 0
 
 
-def _settings(config: str | None, folder: Path, overrides: Overrides, resuming: bool) -> RunConfig:
-    """The named config; if a run is resumed without one, the run's own config."""
+def _settings(config: str | None, folder: Path, overrides: Overrides, new: bool, named_by_user: bool) -> RunConfig:
+    """The named config; without one, that of the run that goes on, or that a new one is begun beside.
+
+    folder: of that run, if it is there. named_by_user: whether the user named it by --run.
+    """
     assignments = overrides.assignments()
-    if resuming and config is None:
+    beside_it = new and named_by_user and overrides.game is None
+    if config is None and (folder / FILE).is_file() and (not new or beside_it):
         from league.storage.store import Store
 
-        # Opened for writing: only a writer may migrate the database of an older run.
-        with Store.open(folder) as store:
+        # Opened for writing to go on: only a writer may migrate the database of an older run.
+        with Store.reader(folder) if new else Store.open(folder) as store:
             return with_overrides(store.config(), assignments, str(folder))
     return load(config, assignments)
 
 
-def _run_folder(config: str | None, run: str | None, game: str | None, new: bool) -> Path:
-    """The run's folder: as named, else runs/<config stem>; with --new, that name with the first free number."""
-    stem = Path(config).stem if config else re.sub(r"[^A-Za-z0-9_-]+", "-", game) if game else "default"
-    folder = new_run(run) if run else RUNS / stem
-    return beside(folder) if new else folder
+def _run_folder(config: str | None, run: str | None, game: str | None) -> Path:
+    """The run's folder: as named, else runs/<config stem>."""
+    # A file's folder is not part of the name.
+    called = Path(game).name if game and ".py:" in game else game
+    stem = Path(config).stem if config else re.sub(r"[^A-Za-z0-9_-]+", "-", called) if called else "default"
+    return new_run(run) if run else RUNS / stem
 
 
 @contextmanager
@@ -107,13 +113,13 @@ def _longer_budget(settings: RunConfig, rounds: int, steps: int) -> str:
 
 def _print_next_steps(out: Console, folder: Path, reason: str, more: str, roles: Sequence[str], known: str) -> None:
     """known: "best", or "latest" before any snapshot is rated."""
-    name = folder.name if folder.parent == RUNS else str(folder) if "/" in str(folder) else f"./{folder}"
-    option = "" if folder == RUNS / "default" else f" --run {shlex.quote(name)}"
+    option = run_option(folder)
     stopped = "Interrupted: nothing committed is lost." if reason == "interrupt" else "The budget is reached."
     lines = [f"{stopped} The run is in {folder}.", "Next:"]
     lines.append(f"  league run{option}{more}    goes on with it")
     lines.append(f"  league standings{option}")
-    rivals = f"{known} random" if len(roles) == 1 else f"{roles[0]}={known} {roles[0]}=random"
+    by_role = [f"{roles[0]}={policy}" for policy in (known, "random")]
+    rivals = f"{known} random" if len(roles) == 1 else shlex.join(by_role)
     lines.append(f"  league match {rivals}{option}")
     lines.append(f"  league export {known} --out champion{option}")
     for line in lines:

@@ -93,6 +93,11 @@ class GameConfig(Settings):
         """The options for `games.registry.make`: the game's own and the wrappers."""
         return self.options | ({"wrappers": list(self.wrappers)} if self.wrappers else {})
 
+    @property
+    def label(self) -> str:
+        """The game and its options in words."""
+        return f"{self.id} {json_text(self.make_options)}" if self.make_options else self.id
+
 
 class PopulationConfig(Settings):
     """Who learns."""

@@ -15,6 +15,9 @@ from league.records import RANDOM as RANDOM
 
 ONE_PLY, MCTS = "one-ply", "mcts"
 
+MIXTURES = ("nash", "average")
+"""The POLICY words that mean a mixture of a run's snapshots."""
+
 _COUNT = re.compile(r"[1-9]\d{0,6}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from league.config.explain import toml_text
 from league.config.load import from_dict, to_dict
 from league.config.run import RunConfig
 from league.config.user_code import at_places_of
-from league.errors import ConfigError
+from league.errors import ConfigError, GameError, SnapshotError
 from league.execution.executor import Executor
 from league.execution.random_starts import RandomStarts
 from league.games.core import Game, GameSpec
@@ -27,11 +28,13 @@ from league.learning.learner import Learner
 from league.learning.settings import ActorCriticSettings
 from league.matchmaking.core import Matchmaker, make_matchmaker, table_labels
 from league.matchmaking.posts import by_seat
+from league.policies import weights
+from league.policies.neural import fits
 from league.rating.core import make_rating
 from league.records import PolicyId, Post
 from league.run import code
 from league.run.exploitability import traversed
-from league.run.folders import require_run
+from league.run.folders import require_run, run_option
 from league.run.learners import new_learner, start_from
 from league.run.rated_budget import rated_turns
 from league.run.roster.anchors import anchors_for
@@ -92,19 +95,20 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False, accept_ch
     _require_files(config, folder)
     probe = make(config.game.id, 1, str(device), config.game.make_options)
     spec, native, replays = probe.spec, isinstance(probe, NativeGame), probe.replays
+    store, parents = None, dict[str, PolicyId]()
     try:
-        anchors = anchors_for(config.rating.anchors, probe)
-    finally:
-        probe.close()
-    matchmaker = make_matchmaker(config.matchmaking.kind, config.matchmaking.settings)
-    used = _own_code(config)
-    sequence_form = traversed(config, spec)
-    tables = _tables(config, spec, matchmaker, device)
-    learners = tuple(learner for table in tables for learner in table)
-    roster = Roster(spec, folder / "snapshots", config.rating, str(device), code.places(used))
-    store, changes = _open_existing(config, folder, used, accept_changes)
-    parents = dict[str, PolicyId]()
-    try:
+        with closing(probe):
+            store = _open_existing(config, folder, spec)
+            anchors = anchors_for(config.rating.anchors, probe)
+        matchmaker = make_matchmaker(config.matchmaking.kind, config.matchmaking.settings)
+        used = _own_code(config)
+        changes = [] if store is None else code.changes(code.kept(store), used)
+        if store is not None and not accept_changes:
+            code.require_unchanged(store, changes)
+        sequence_form = traversed(config, spec)
+        tables = _tables(config, spec, matchmaker, device)
+        learners = tuple(learner for table in tables for learner in table)
+        roster = Roster(spec, folder / "snapshots", config.rating, str(device), code.places(used))
         if config.population.init and (store is None or store.last_round() is None):
             parents = start_from(config.population.init, learners, roster)
         kept: dict[str, Any] = {SLOTS_FACT: usual_slots(spec, native)} if store is None else store.facts()
@@ -206,12 +210,10 @@ def _own_code(config: RunConfig) -> list[code.Code]:
     return code.loaded(to_dict(config))
 
 
-def _open_existing(
-    config: RunConfig, folder: Path, used: Sequence[code.Code], accept_changes: bool
-) -> tuple[Store | None, list[code.Change]]:
-    """The run in `folder`, opened to resume, and what has changed of the user's code; None if there is no run yet."""
+def _open_existing(config: RunConfig, folder: Path, spec: GameSpec) -> Store | None:
+    """The run in `folder`, opened to resume; None if there is none yet."""
     if not (folder / FILE).exists():
-        return None, []
+        return None
     store = Store.open(folder)
     try:
         require_run(store)
@@ -223,13 +225,27 @@ def _open_existing(
                 f"{folder} is a run with another config ({shown}). Go on with the same, or start afresh beside it "
                 "with --new (`league docs storage` says what may differ)"
             )
-        changes = code.changes(code.kept(store), used)
-        if not accept_changes:
-            code.require_unchanged(store, changes)
+        _require_same_game(store, spec)
     except BaseException:
         store.close()
         raise
-    return store, changes
+    return store
+
+
+def _require_same_game(store: Store, spec: GameSpec) -> None:
+    """Raises GameError if the game is not what the run's snapshots were trained for, before a checkpoint is read."""
+    newest = {one.role: one for one in store.snapshots() if one.origin != "anchor"}
+    for snapshot in newest.values():
+        try:
+            metadata = weights.metadata_of(store.snapshot_folder, snapshot.id)
+        except SnapshotError:
+            continue  # a run can go on without the file of a snapshot that plays no more
+        if reason := fits(metadata, spec):
+            raise GameError(
+                f"{store.folder} cannot go on, because its game has changed: of {snapshot.name}, {reason}. Put "
+                "the game back as it was, or begin a new run of the game as it is now, beside this one: "
+                f"`league run --new{run_option(store.folder)}`"
+            )
 
 
 def _rated_turns(config: RunConfig, slots: int, native: bool, learners: Sequence[Learner]) -> float:

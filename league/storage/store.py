@@ -8,6 +8,7 @@ committed rounds are complete, and nothing of an unfinished one is visible.
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -119,7 +120,8 @@ class Store(Reading):
         if migrations.STEPS.pending(db):
             store.close()
             raise RunError(
-                f"{folder} was made by an older version of league; run `league rate` on it, or resume it, to update it"
+                f"{folder} was made by an older version of league: resume it, or update it by "
+                f"`league rate --run {shlex.quote(str(folder.absolute()))}`"
             )
         return store
 

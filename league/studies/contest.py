@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -42,6 +42,12 @@ class Contestant:
     def label(self) -> str:
         """The labels of its policies, each once."""
         return "+".join(dict.fromkeys(found.label for found in self.policies.values()))
+
+    def called(self, text: str) -> Contestant:
+        """The same contestant, with the text that the user named it by in its label."""
+        # An exported folder's name, which follows the policy's in brackets, is part of the text.
+        label = f"{self.label.partition(' (')[0]} ({text})"
+        return replace(self, policies={role: replace(one, label=label) for role, one in self.policies.items()})
 
     @property
     def ids(self) -> Mapping[PolicyId, Policy]:
@@ -153,6 +159,24 @@ def contestant(name: str, texts: Mapping[str, str], roster: Roster) -> Contestan
     return Contestant(name, {role: find(text, role, roster) for role, text in texts.items()})
 
 
+def same_policies(one: Contestant, other: Contestant) -> bool:
+    """Whether two contestants are one and the same, called by two names."""
+    return [found.id or found.label for found in one.policies.values()] == [
+        found.id or found.label for found in other.policies.values()
+    ]
+
+
+def told_apart(contestants: Sequence[Contestant], texts: Sequence[str]) -> tuple[Contestant, ...]:
+    """The contestants, with labels that differ wherever their texts do: the text follows a label that others share."""
+    labels = [one.label for one in contestants]
+    return tuple(
+        one.called(text)
+        if any(label == one.label and other != text for label, other in zip(labels, texts, strict=True))
+        else one
+        for one, text in zip(contestants, texts, strict=True)
+    )
+
+
 def stand_ins(roles: Iterable[str], roster: Roster) -> Contestant:
     """The policies for roles without a named policy. Raises PolicyError if there is no snapshot yet."""
     return contestant("other", {role: stand_in(roster, role) for role in roles}, roster)
@@ -160,6 +184,8 @@ def stand_ins(roles: Iterable[str], roster: Roster) -> Contestant:
 
 def stand_in(roster: Roster, role: str) -> str:
     """The POLICY for a role without a named policy: the best, or the latest if none is rated."""
+    if role in roster.stand_ins:
+        return roster.stand_ins[role]
     return "best" if roster.ranking.best(role) is not None else "latest"
 
 

@@ -10,7 +10,16 @@ from league.matchmaking.posts import by_seat
 from league.play.fixture import Fixture, fixtures, sides_are_alike, sides_of
 from league.run.roster.policy_text import split_roles
 from league.run.roster.roster import Roster
-from league.studies.contest import Contest, Contestant, all_policies, contestant, roles_meant, stand_ins
+from league.studies.contest import (
+    Contest,
+    Contestant,
+    all_policies,
+    contestant,
+    roles_meant,
+    same_policies,
+    stand_ins,
+    told_apart,
+)
 from league.studies.teams import Team, mixed_teams
 
 
@@ -53,7 +62,7 @@ def plan_match(roster: Roster, texts: Sequence[str], games: int, seed: int) -> M
     if any(one != roles[0] for one in roles):
         shown = " and ".join(f"'{text}' ({', '.join(sorted(one))})" for text, one in zip(texts, roles, strict=True))
         raise PolicyError(f"{spec.id}: only policies of the same roles can be compared, not {shown}")
-    return _compared(roster, named, games, seed)
+    return _compared(roster, texts, named, games, seed)
 
 
 def _policies_named(roster: Roster, texts: Sequence[str]) -> list[dict[str, str]]:
@@ -74,30 +83,36 @@ def _sides(roster: Roster, texts: Sequence[str], games: int, seed: int) -> Match
     spec = roster.spec
     if len(texts) != len(spec.sides) and not len(texts) == 2 < len(spec.sides):
         raise PolicyError(f"{spec.id} has {len(spec.sides)} sides: name one policy for each, not {len(texts)}")
-    contestants = []
+    found = []
     for number, (text, posts) in enumerate(zip(texts, sides_of(spec), strict=False)):
         named, by_role = split_roles(text, [role.name for role in spec.roles]), {}
         for role in dict.fromkeys(post.role for post in posts):
             if role not in named and "" not in named:
                 raise PolicyError(f"'{text}' names no policy for the role '{role}'; write {role}=POLICY")
             by_role[role] = named.get(role, named.get("", ""))
-        contestants.append(contestant(str(number), by_role, roster))
+        found.append(contestant(str(number), by_role, roster))
+    contestants = told_apart(found, texts)
     lineup = [contestants[min(post.side, len(texts) - 1)].id(post.role) for post in spec.posts]
     played = fixtures(spec, lineup, games, seed)
     contest: Contest[Team | None] = Contest(spec, spec.posts, all_policies(contestants), {None: played})
-    return MatchPlan(contest, tuple(contestants), comparable=True)
+    return MatchPlan(contest, contestants, comparable=True, note=_twins(contestants))
 
 
-def _compared(roster: Roster, named: Sequence[Mapping[str, str]], games: int, seed: int) -> MatchPlan:
+def _compared(
+    roster: Roster, texts: Sequence[str], named: Sequence[Mapping[str, str]], games: int, seed: int
+) -> MatchPlan:
     """Contestants that take the same posts in turn. named: for each, POLICY by role; all have the same roles."""
     spec = roster.spec
     posts = by_seat(spec.posts) if len(spec.sides) == 1 else spec.posts
     mine = [post.role in named[0] for post in posts]
     others = stand_ins(dict.fromkeys(post.role for post, own in zip(posts, mine, strict=True) if not own), roster)
-    contestants = [
-        contestant(str(number), {post.role: roles[post.role] for post in posts if post.role in roles}, roster)
-        for number, roles in enumerate(named)
-    ]
+    contestants = told_apart(
+        [
+            contestant(str(number), {post.role: roles[post.role] for post in posts if post.role in roles}, roster)
+            for number, roles in enumerate(named)
+        ],
+        texts,
+    )
     labels = tuple(dict.fromkeys(found.label for found in others.policies.values()))
     apart = Fixture(
         contestants=tuple((next(iter(one.ids)),) for one in contestants),
@@ -114,8 +129,16 @@ def _compared(roster: Roster, named: Sequence[Mapping[str, str]], games: int, se
     if len(spec.sides) == 1:
         groups.update(mixed_teams(apart, [one.label for one in contestants]).items())
     contest = Contest(spec, posts, all_policies([*contestants, others]), groups)
-    note = f"with {', '.join(labels)} at the other posts" if labels else ""
-    return MatchPlan(contest, tuple(contestants), comparable=len(contestants) > 1, note=note)
+    notes = [f"with {', '.join(labels)} at the other posts"] if labels else []
+    notes += [twins] if (twins := _twins(contestants)) else []
+    return MatchPlan(contest, contestants, comparable=len(contestants) > 1, note="; ".join(notes))
+
+
+def _twins(contestants: Sequence[Contestant]) -> str:
+    """A note where two contestants are one policy, by two names."""
+    if len(contestants) == 2 and contestants[0].label != contestants[1].label and same_policies(*contestants):
+        return f"{contestants[0].label} and {contestants[1].label} are the same policy"
+    return ""
 
 
 def _beside(roster: Roster, named: Sequence[Mapping[str, str]], games: int, seed: int) -> MatchPlan:

@@ -43,7 +43,7 @@ _MIN_SPEEDUP = 1.1
 """The speedup in every cycle from which bfloat16 is recommended."""
 
 
-def bench_table(report: BenchReport, comparison: Comparison | None = None) -> RenderableType:
+def bench_table(report: BenchReport, comparison: Comparison | None = None, given: str = "") -> RenderableType:
     """The report, beginning with the share of the limit; with a comparison, also earlier values and changes."""
     parts: list[RenderableType] = [*_headline(report), Text(_machine(report), "dim")]
     if comparison is not None:
@@ -57,7 +57,7 @@ def bench_table(report: BenchReport, comparison: Comparison | None = None) -> Re
     if report.skipped:
         parts.append(Text())
         parts += [Text(f"not measured: {clean(name)}: {clean(why)}", "dim") for name, why in report.skipped.items()]
-    return Group(*parts, Text(), *_next(report, comparison))
+    return Group(*parts, Text(), *_next(report, comparison, f" {given}" * bool(given)))
 
 
 def _headline(report: BenchReport) -> list[Text]:
@@ -177,16 +177,19 @@ def _phases(phases: Mapping[str, Mapping[str, float]]) -> Grid:
     return Grid(columns, rows)
 
 
-def _next(report: BenchReport, comparison: Comparison | None) -> list[Text]:
-    lines = ["Next:"]
+def _next(report: BenchReport, comparison: Comparison | None, given: str) -> list[Text]:
+    lines, longer = ["Next:"], f"{given} --quick" if report.quick else given
     mixed = report.ratios.get(_MIXED)
     if mixed is not None and mixed.low > _MIN_SPEEDUP and report.tuning.get("precision") != "bfloat16":
-        lines.append(f"  league run --set algorithm.precision=bfloat16    trains {mixed.median:.1f} times as fast here")
+        lines.append(
+            f"  league run{given} --set algorithm.precision=bfloat16    trains {mixed.median:.1f} times as fast here"
+        )
     if report.quick:
-        lines.append("  league bench    takes minutes, with more samples")
+        lines.append(f"  league bench{given}    takes minutes, with more samples")
     if comparison is None:
-        lines.append("  league bench --json > bench.json    saves the report")
-        lines.append("  league bench --compare bench.json    shows changes since then")
+        lines.append(f"  league bench{longer} --json > bench.json    saves the report")
+        lines.append(f"  league bench{longer} --compare bench.json    shows changes since then")
     if len(lines) == 1:
-        lines.append("  league run")
-    return [Text(line) for line in lines]
+        lines.append(f"  league run{given}")
+    # No wrapping: a command that is broken into lines cannot be copied.
+    return [Text(line, no_wrap=True, overflow="ignore") for line in lines]

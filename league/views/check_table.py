@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -26,7 +24,7 @@ _CHANGED = 3.0
 """A return is shown as changed from this number of standard errors on."""
 
 
-def check_table(report: Report) -> RenderableType:
+def check_table(report: Report, given: str) -> RenderableType:
     """The report, its verdict first."""
     parts: list[RenderableType] = [_verdict(report), Text(_about(report), "dim"), Text(), _findings(report.findings)]
     if report.play is not None:
@@ -35,7 +33,7 @@ def check_table(report: Report) -> RenderableType:
         parts += [Text(), _lessons(report.lessons, report.roles)]
     if report.cost is not None:
         parts += [Text(), *_cost(report)]
-    return Group(*parts, Text(), *_next(report))
+    return Group(*parts, Text(), *_next(report, given))
 
 
 def _verdict(report: Report) -> Text:
@@ -152,11 +150,8 @@ def _cost(report: Report) -> list[Text]:
     return [what, Text(f"  {how}; rated matches not counted", "dim")]
 
 
-def _next(report: Report) -> list[Text]:
-    options = "".join(
-        f" --set {shlex.quote(f'game.options.{name}={json.dumps(value)}')}" for name, value in report.options.items()
-    )
-    game = f"{shlex.quote(clean(report.game))}{options}"
+def _next(report: Report, game: str) -> list[Text]:
+    """game: with its options, as words of a command."""
     lines = ["Next:"]
     if not report.passed:
         lines.append(f"  league check {game}    again, once it is fixed")

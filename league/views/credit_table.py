@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from league.run.roster.policy_text import from_anywhere
 from league.views.grid import Column, Grid, one_line
 from league.views.text import aligned, clean, duration, half_width, interval, interval_digits
 
@@ -51,9 +52,11 @@ def credit_table(report: CreditReport) -> RenderableType:
 
 def again(asked: CreditRequest, games: int) -> str:
     """The arguments of `league credit` for the same request with another number of games; defaults are left out."""
-    words = [asked.text, "--games", str(games)]
+    words = [from_anywhere(asked.text), "--games", str(games)]
     for option in fields(asked)[1:]:
         value = getattr(asked, option.name)
+        if option.name in ("baseline", "against") and value is not None:
+            value = from_anywhere(value)
         words += [f"--{option.name}", str(value)] if option.name != "games" and value != option.default else []
     return shlex.join(words)
 

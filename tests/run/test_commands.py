@@ -47,7 +47,7 @@ def data(*args: str | Path) -> object:
 
 
 def test_run_tells_what_it_does_and_what_to_do_next(finished: tuple[Path, Called]) -> None:
-    lines = finished[1].out.splitlines()
+    lines, option = finished[1].out.splitlines(), f" --run {finished[0]}/runs/tiny"
     assert lines[0] == "tictactoe, pbt, 2 learners, runs/tiny: begins, until 6 rounds"
     assert lines[1] == "seats: player_0 against player_1"
     assert lines[2].startswith("round 1  steps ")
@@ -55,10 +55,10 @@ def test_run_tells_what_it_does_and_what_to_do_next(finished: tuple[Path, Called
     assert lines[-6:] == [
         "The budget is reached. The run is in runs/tiny.",
         "Next:",
-        "  league run --run tiny --rounds 12    goes on with it",
-        "  league standings --run tiny",
-        "  league match best random --run tiny",
-        "  league export best --out champion --run tiny",
+        f"  league run{option} --rounds 12    goes on with it",
+        f"  league standings{option}",
+        f"  league match best random{option}",
+        f"  league export best --out champion{option}",
     ]
     assert finished[1].err == ""
 

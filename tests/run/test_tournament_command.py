@@ -74,7 +74,7 @@ def test_its_folder_is_not_a_run(cup: Path) -> None:
     for command in (["standings", "--run", "cup"], ["run", "--run", "cup"], ["match", "best", "random", "-r", "cup"]):
         refused = league(*command)
         assert refused.code == 2
-        assert "cup is a tournament, not a run: league tournament --out cup shows it" in refused.err
+        assert f"cup is a tournament, not a run: `league tournament --out {cup}/cup` shows it" in refused.err
     refused = league("tournament", "best", "random", "--out", "runs/tiny")
     assert (refused.code, refused.err.splitlines()[-1]) == (
         2,

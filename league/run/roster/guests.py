@@ -17,7 +17,8 @@ from league.errors import PolicyError
 from league.policies.core import Policy
 from league.policies.names import RANDOM, is_scripted
 from league.records import Snapshot, anchor
-from league.run.roster.lookup import find, is_export
+from league.run.roster.lookup import find
+from league.run.roster.policy_text import sort_of
 from league.run.roster.roster import Roster
 
 
@@ -38,7 +39,7 @@ def invite(text: str, role: str, roster: Roster) -> Guest:
     if text == RANDOM:
         return Guest(anchor(role, len(roster.spec.roles)), found.policy)
     if found.id is not None and files.is_id(found.id):
-        name = str(Path(text)) if is_export(text) else found.label
+        name = str(Path(text)) if sort_of(text) == "export" else found.label
         return Guest(_record(found.id, name, role), found.policy)
     content = {"policy": text, "role": role} | ({} if is_scripted(text) else _own_code(text))
     return Guest(_record(files.digest(files.canonical_json(content).encode()), text, role), found.policy)

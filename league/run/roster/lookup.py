@@ -21,13 +21,14 @@ from league.policies import weights
 from league.policies.core import Policy
 from league.policies.foreign import load_user_policy
 from league.policies.mixture import Mixture, restore_any
-from league.policies.names import is_scripted
+from league.policies.names import MIXTURES, RANDOM
 from league.policies.neural import fits
 from league.policies.scripted import make_scripted
 from league.records import PolicyId
 from league.run import code
 from league.run.folders import find_run
-from league.run.roster.mixtures import MIXTURES, mixture
+from league.run.roster.mixtures import mixture
+from league.run.roster.policy_text import sort_of
 from league.run.roster.roster import Roster
 from league.storage.store import Store
 
@@ -36,8 +37,6 @@ POLICY_FILE = "policy.safetensors"
 
 METADATA_CAP = 2**24
 """The most bytes of metadata.json that are read."""
-
-_WORDS = ("best", "latest", "random", *MIXTURES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +50,21 @@ class Found:
 
 def find(text: str, role: str, roster: Roster) -> Found:
     """The policy that `text` refers to, for a role of the game. Raises PolicyError, SnapshotError or RunError."""
-    spec = roster.spec
-    if is_scripted(text) and text not in _WORDS:
+    spec, sort = roster.spec, sort_of(text)
+    if sort == "scripted" and text != RANDOM:
         return Found(text, make_scripted(text, role, spec))
     # An anchor's file need not lie in the working folder; what does lie there is what the name means.
     elsewhere = text in roster.places and not Path(text.rpartition(":")[0]).is_file()
     if any(anchor.id == text and (elsewhere or text != anchor.text) for anchor in roster.entrants.anchors):
         anchor = roster.ranking.named(text, [role])
         return Found(text, roster.policy(anchor.id), anchor.id)
-    # The words do not depend on the folders that exist: a folder called "best" is ./best.
-    if text not in _WORDS:
-        path = Path(text).expanduser()
-        name, at, run = text.rpartition("@")
-        if is_export(text):
-            return _exported(path, role, roster)
-        if at:
-            return _in_other_run(name, run, role, roster)
-        if ":" in text:
-            return Found(text, load_user_policy(text, role, spec))
-        if text.startswith((".", "/", "~")):
-            return _exported(path, role, roster)
+    if sort in ("export", "path"):
+        return _exported(Path(text).expanduser(), role, roster)
+    if sort == "other run":
+        name, _, run = text.partition("@")
+        return _in_other_run(name, run, role, roster)
+    if sort == "own code":
+        return Found(text, load_user_policy(text, role, spec))
     if text in MIXTURES:
         mixed = mixture(text, role, roster)
         return Found(f"{text} of {len(mixed.members)}", mixed.policy, mixed.id)
@@ -78,10 +72,9 @@ def find(text: str, role: str, roster: Roster) -> Found:
     return Found(snapshot.name, roster.policy(snapshot.id), snapshot.id)
 
 
-def is_export(text: str) -> bool:
-    """Whether a POLICY that is neither scripted nor an anchor's id names a folder or file of `league export`."""
-    path = Path(text).expanduser()
-    return text not in _WORDS and (path.is_dir() or path.suffix == files.SUFFIX)
+def policy_files(folder: Path, role: str) -> tuple[Path, Path]:
+    """Where an exported folder has the weights of a role: the file of its only role, and that of one of several."""
+    return folder / POLICY_FILE, folder / role_file(role)
 
 
 def role_file(role: str) -> str:
@@ -110,7 +103,8 @@ def role_of(text: str, roster: Roster) -> str | None:
     except PolicyError:
         return None
     # An anchor's text without a role refers to the anchors of all roles.
-    return None if text in _WORDS or (snapshot.origin == "anchor" and text != snapshot.id) else snapshot.role
+    scripted = snapshot.origin == "anchor" and text != snapshot.id
+    return None if scripted or sort_of(text) in ("word", "scripted") else snapshot.role
 
 
 def open_roster(store: Store, spec: GameSpec, device: str = "cpu") -> Roster:
@@ -123,7 +117,7 @@ def open_roster(store: Store, spec: GameSpec, device: str = "cpu") -> Roster:
 
 def _exported(path: Path, role: str, roster: Roster) -> Found:
     if path.is_dir():
-        candidates = [path / POLICY_FILE, path / role_file(role)]
+        candidates = policy_files(path, role)
         path = next((file for file in candidates if file.is_file()), candidates[0])
     if not path.is_file():
         raise PolicyError(f"there is no policy at {path}: name a folder or a file that `league export` wrote")

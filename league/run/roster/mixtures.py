@@ -17,9 +17,6 @@ from league.policies.neural import NeuralPolicy
 from league.records import PolicyId, Snapshot
 from league.run.roster.roster import Roster
 
-MIXTURES = ("nash", "average")
-"""The POLICY words that mean a mixture."""
-
 _LEAST = 1e-4
 """Members with a smaller probability are left out: an equilibrium is not known so closely."""
 

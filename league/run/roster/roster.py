@@ -24,7 +24,8 @@ _MAX_LOADED = 128
 class Roster:
     """The ranking and policies of a run. folder: of the snapshot files. device: where policies run.
 
-    places: where the files of anchors are, by `names.anchor_name`.
+    places: where the files of anchors are, by `names.anchor_name`. stand_ins: by role, the POLICY for posts that none
+    is named for; by default the best or the latest snapshot.
     """
 
     def __init__(
@@ -34,8 +35,10 @@ class Roster:
         rating: RatingConfig | None = None,
         device: str = "cpu",
         places: Mapping[str, str] | None = None,
+        stand_ins: Mapping[str, str] | None = None,
     ) -> None:
-        self.spec, self.folder, self.device, self.places = spec, folder, device, places or {}
+        self.spec, self.folder, self.device = spec, folder, device
+        self.places, self.stand_ins = places or {}, stand_ins or {}
         self.ranking = Ranking(GameFacts.of(spec), (rating or RatingConfig()).model_dump(mode="json"))
         self.entrants, self.ratings = self.ranking.entrants, self.ranking.ratings
         self._loaded: dict[PolicyId, Policy] = {}

@@ -11,7 +11,6 @@ from league.config.compare import blocking_differences
 from league.config.explain import toml_text
 from league.config.load import from_dict, load, to_dict
 from league.config.run import RunConfig
-from league.config.sections import json_text
 from league.config.user_code import at_places_of
 from league.errors import ConfigError, RunError
 from league.storage.store import FILE, Store
@@ -58,12 +57,10 @@ def contenders(paths: Sequence[str], seeds: int, steps: int, out: Path, override
         for name, path in zip(names, paths, strict=True)
         for seed in range(1, seeds + 1)
     ]
-    first = found[0]
+    first, played = found[0], found[0].config.game.label
     for one in found:
-        if _played(one) != _played(first):
-            raise ConfigError(
-                f"all configs must play the same game: {first.name} plays {_played(first)}, {one.name} {_played(one)}"
-            )
+        if (other := one.config.game.label) != played:
+            raise ConfigError(f"all configs must play the same game: {first.name} plays {played}, {one.name} {other}")
     return found
 
 
@@ -88,8 +85,3 @@ def trained(one: Contender) -> Trained:
                 "name another folder by --out, or as many --steps"
             )
         return Trained(last.steps, store.seconds())
-
-
-def _played(one: Contender) -> str:
-    game = one.config.game
-    return f"{game.id} {json_text(game.make_options)}" if game.make_options else game.id

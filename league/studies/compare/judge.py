@@ -19,11 +19,10 @@ from league.games.exact.sequence_form import SequenceForm
 from league.games.exact.unroll import sequence_form
 from league.matchmaking.core import Solution, make_matchmaker, solution_of
 from league.play.nash_conv import nash_conv
-from league.policies.names import RANDOM
+from league.policies.names import MIXTURES, RANDOM
 from league.policies.scripted import Random
 from league.records import PolicyId
 from league.run.roster.lookup import find
-from league.run.roster.mixtures import MIXTURES
 from league.run.roster.roster import Roster
 from league.studies.compare.contenders import Contender, trained
 from league.studies.compare.over_seeds import OverSeeds, head_to_head

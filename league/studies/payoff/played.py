@@ -28,9 +28,11 @@ from league.studies.contest import (
     contestant,
     play_contest,
     roles_meant,
+    same_policies,
     stand_in,
     stand_ins,
     tally,
+    told_apart,
 )
 from league.studies.payoff.report import Cell, PayoffReport, PayoffTable
 from league.threads import alone
@@ -105,7 +107,7 @@ def plan_payoff(roster: Roster, texts: Sequence[str], games: int, seed: int) -> 
     if len(spec.seats) == 1:
         raise PolicyError(f"{spec.id} has one seat, so policies cannot meet")
     if sides_are_alike(spec) and all("" in one or set(one) == set(roles) for one in named):
-        return _square(roster, named, games, seed)
+        return _square(roster, texts, named, games, seed)
     if sides_are_alike(spec) and len(spec.sides) > 1:
         raise PolicyError(
             f"{spec.id}: each policy must fill a whole side: write {','.join(f'{role}=POLICY' for role in roles)}"
@@ -113,17 +115,24 @@ def plan_payoff(roster: Roster, texts: Sequence[str], games: int, seed: int) -> 
     return _by_role(roster, named, games, seed)
 
 
-def _square(roster: Roster, named: Sequence[Mapping[str, str]], games: int, seed: int) -> PayoffPlan:
+def _square(
+    roster: Roster, texts: Sequence[str], named: Sequence[Mapping[str, str]], games: int, seed: int
+) -> PayoffPlan:
     """Every policy against (in one-sided games: with) every other, each filling whole sides."""
     if len(named) < 2:
         raise PolicyError("a payoff table needs at least two policies, as in `league payoff best latest random`")
     sides, roles = len(roster.spec.sides), [role.name for role in roster.spec.roles]
     spec = roster.spec
     posts = by_seat(spec.posts) if sides == 1 else spec.posts
-    contestants = [
-        contestant(str(number), {role: texts.get(role, texts.get("", "")) for role in roles}, roster)
-        for number, texts in enumerate(named)
-    ]
+    contestants, note = _distinct(
+        texts,
+        [
+            contestant(str(number), {role: one.get(role, one.get("", "")) for role in roles}, roster)
+            for number, one in enumerate(named)
+        ],
+    )
+    if len(contestants) < 2:
+        raise PolicyError(f"a payoff table needs at least two different policies: {note}")
     cells: dict[Place, list[Fixture]] = {}
     for i, j in product(range(len(contestants)), repeat=2):
         row, column = ([contestants[number].id(post.role) for post in posts] for number in (i, j))
@@ -141,16 +150,35 @@ def _square(roster: Roster, named: Sequence[Mapping[str, str]], games: int, seed
         columns=contestants,
         together=sides == 1,
         mirrored=sides == 2,
+        note=note,
     )
+
+
+def _distinct(texts: Sequence[str], contestants: Sequence[Contestant]) -> tuple[tuple[Contestant, ...], str]:
+    """Each policy once, with labels of their own, and a note on those that were named by several names."""
+    kept: dict[int, list[int]] = {}
+    for number, one in enumerate(contestants):
+        # One that is named twice by the same text is meant twice.
+        twins = (n for n in kept if texts[n] != texts[number] and same_policies(contestants[n], one))
+        first = next(twins, number)
+        kept.setdefault(first, []).append(number)
+    notes = [
+        f"{' and '.join(dict.fromkeys(texts[number] for number in numbers))} are one policy, {contestants[first].label}"
+        for first, numbers in kept.items()
+        if len(numbers) > 1
+    ]
+    return told_apart([contestants[n] for n in kept], [texts[n] for n in kept]), "; ".join(notes)
 
 
 def _by_role(roster: Roster, named: Sequence[Mapping[str, str]], games: int, seed: int) -> PayoffPlan:
     """The policies of one role against (or with) those of another; stand-ins hold all other posts."""
-    spec, texts = roster.spec, _texts_by_role(roster, named)
-    (role, row_texts), (against, column_texts) = texts.items()
-    rows = [contestant(str(number), {role: text}, roster) for number, text in enumerate(row_texts)]
-    columns = [contestant(str(number), {against: text}, roster) for number, text in enumerate(column_texts)]
-    others = stand_ins([one.name for one in spec.roles if one.name not in texts], roster)
+    spec, texts_by_role = roster.spec, _texts_by_role(roster, named)
+    role, against = texts_by_role
+    (rows, twins), (columns, others_twins) = (
+        _distinct(texts, [contestant(str(number), {each: text}, roster) for number, text in enumerate(texts)])
+        for each, texts in texts_by_role.items()
+    )
+    others = stand_ins([one.name for one in spec.roles if one.name not in texts_by_role], roster)
     together = len(spec.sides) == 1
     cells: dict[Place, list[Fixture]] = {}
     for (i, row), (j, column) in product(enumerate(rows), enumerate(columns)):
@@ -169,6 +197,7 @@ def _by_role(roster: Roster, named: Sequence[Mapping[str, str]], games: int, see
         else:
             cells[i, j] = fixtures(spec, lineup, games, seed)
     labels = dict.fromkeys(found.label for found in others.policies.values())
+    posts = f"with {', '.join(labels)} at the other posts" if labels else ""
     return PayoffPlan(
         contest=Contest(spec, spec.posts, all_policies([*rows, *columns, others]), cells),
         rows=rows,
@@ -177,7 +206,7 @@ def _by_role(roster: Roster, named: Sequence[Mapping[str, str]], games: int, see
         against=against,
         together=together,
         both_roles=not together and spec.scored,
-        note=f"with {', '.join(labels)} at the other posts" if labels else "",
+        note="; ".join(note for note in (posts, twins, others_twins) if note),
     )
 
 

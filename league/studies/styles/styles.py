@@ -20,7 +20,7 @@ from league.games.core import Game
 from league.records import Snapshot
 from league.run.roster.lookup import Found, find
 from league.run.roster.roster import Roster
-from league.studies.contest import roles_meant, snapshot_of
+from league.studies.contest import Contestant, roles_meant, snapshot_of, told_apart
 from league.studies.styles.distance import arranged
 from league.studies.styles.openings import appearances, common
 from league.studies.styles.report import Change, OpeningCourse, Style, StylesReport, StylesRequest, spread
@@ -86,15 +86,17 @@ def _found(roster: Roster, role: str, asked: StylesRequest) -> list[Found]:
     else:
         snapshots = [one for one in roster.entrants.snapshots if one.role == role]
         texts = [snapshots[number].id for number in spread([one.learner for one in snapshots], asked.size)]
-    found: dict[str, Found] = {}
+    found: dict[str, tuple[str, Found]] = {}
     for text in texts:
         one = find(text, role, roster)
-        found.setdefault(one.id or one.label, one)
+        found.setdefault(one.id or one.label, (text, one))
     if len(found) < 2:
         raise PolicyError(
             f"play is compared between two policies or more, as in `league styles best random`, not {len(found)}"
         )
-    return list(found.values())
+    contestants = [Contestant(text, {role: one}) for text, one in found.values()]
+    apart = told_apart(contestants, [one.name for one in contestants])
+    return [one.policies[role] for one in apart]
 
 
 def _style(
