@@ -23,7 +23,7 @@ def list_games(try_: bool, only: str | None, as_json: bool) -> None:
     if try_:
         return _try_games([part.strip() for part in (only or "").split(",") if part.strip()], as_json)
     if only is not None:
-        raise ConfigError("--only selects the games of --try: league games --try --only TEXT")
+        raise ConfigError("--only selects the games of --try: `league games --try --only TEXT`")
     found = catalogue()
     if as_json:
         print_json([one._asdict() for one in found])

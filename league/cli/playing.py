@@ -47,7 +47,7 @@ def play_match(
             f"not --games {games} --temperature {temperature}"
         )
     if not policies:
-        raise ConfigError("name the policies to play, such as `league match best random`")
+        raise ConfigError("name the policies to play, such as best and random")
     sequential = SequentialTest(**given) if until else None
     with opened_context(run, policies, game) as opened:
         if show:

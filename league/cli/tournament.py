@@ -34,7 +34,7 @@ def run_tournament(
     else:
         folder = _folder(out, found_run(run).name if out is None else "")
     if asked is None and not (folder / FILE).is_file():
-        raise ConfigError(f"{folder} is no tournament yet: name policies, as in `league tournament best random`")
+        raise ConfigError(f"{folder} is no tournament yet: name the policies that are to play, such as best and random")
     report = read_tournament(folder, by)
     if as_json:
         print_json(asdict(report))

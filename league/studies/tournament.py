@@ -158,7 +158,7 @@ def require_pairs(spec: GameSpec) -> None:
         what = f"it has {sides} side{'s' * (sides > 1)}" if sides != 2 else "its roles differ"
         raise PolicyError(
             f"a tournament pairs policies of games with two sides that are alike; {spec.id} is none: {what}. "
-            "`league payoff best latest random` shows who scores what there"
+            "A payoff table of the same policies shows who scores what there"
         )
 
 

@@ -28,7 +28,7 @@ def goodness_lines(found: GoodnessOfFit | None) -> list[str]:
     if found.one_number is not None and found.one_number > _MISLEADS * found.error:
         lines.append(
             f"One number per policy misleads here: its predictions would be off by {found.one_number:.3f}. Compare two "
-            "policies with `league predict`."
+            "policies: `league predict POLICY POLICY`."
         )
         if found.highest is not None and found.highest < _SATURATED:
             lines.append(

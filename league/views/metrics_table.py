@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NOTHING = "no rounds have been trained yet"
 """Shown in place of metrics until there are any."""
 
-NO_SIGN = "no warning signs; league metrics --signs lists all that are looked for"
+NO_SIGN = "no warning signs; `league metrics --signs` lists all that are looked for"
 """Shown in place of warning signs if there are none."""
 
 SeenSign = tuple[int, str, str, str, str | None]

@@ -154,9 +154,9 @@ def test_bad_usage_is_refused(arguments: tuple[str, ...], why: str) -> None:
     assert called.out == ""
 
 
-def shown(report: Report, width: int = WIDTH) -> list[str]:
+def shown(report: Report, width: int = WIDTH, given: str = "mine.py:Game --set N=2") -> list[str]:
     out = io.StringIO()
-    Console(file=out, width=width, highlight=False).print(check_table(report), crop=False)
+    Console(file=out, width=width, highlight=False).print(check_table(report, given), crop=False)
     return out.getvalue().splitlines()
 
 
@@ -179,7 +179,7 @@ def test_the_table_for_people(width: int) -> None:
     table = lines[: lines.index("Next:")]
     assert max(map(cell_len, table)) <= width
     assert len([line for line in table if line.endswith("→ mend it")]) == 2, "what is right needs no advice"
-    assert "  league check mine.py:Game --set game.options.N=2    again, once it is fixed" in lines
+    assert "  league check mine.py:Game --set N=2    again, once it is fixed" in lines
 
 
 def test_the_table_of_a_whole_report(whole: tuple[Report, list[float]]) -> None:

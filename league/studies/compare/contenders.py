@@ -50,7 +50,7 @@ def contenders(paths: Sequence[str], seeds: int, steps: int, out: Path, override
             f"two configs are called {twice[0]}: their runs would share a folder, so rename one of the files"
         )
     if len(paths) < 2:
-        raise ConfigError("a comparison needs two configs or more, as in `league compare naive.toml pfsp.toml`")
+        raise ConfigError("a comparison needs two configs or more")
     budget = ["budget.rounds=none", "budget.minutes=none", f"budget.steps={steps}"]
     found = [
         Contender(name, seed, load(path, [*overrides, *budget, f"seed={seed}"]), out / f"{name}-{seed}")

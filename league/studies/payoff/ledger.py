@@ -53,8 +53,8 @@ def refuse_one_sided(ranking: Ranking) -> None:
     """Raises PolicyError in one-sided games, whose rated games have no opponents."""
     if ranking.game.one_sided:
         raise PolicyError(
-            f"{ranking.game.id} has one side, so its rated games have no opponents: name policies to play "
-            "together, as in `league payoff best latest random`"
+            f"{ranking.game.id} has one side, so its rated games have no opponents: name policies that "
+            "are to play together, such as best, latest and random"
         )
 
 

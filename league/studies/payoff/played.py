@@ -120,7 +120,7 @@ def _square(
 ) -> PayoffPlan:
     """Every policy against (in one-sided games: with) every other, each filling whole sides."""
     if len(named) < 2:
-        raise PolicyError("a payoff table needs at least two policies, as in `league payoff best latest random`")
+        raise PolicyError("a payoff table needs at least two policies, such as best, latest and random")
     sides, roles = len(roster.spec.sides), [role.name for role in roster.spec.roles]
     spec = roster.spec
     posts = by_seat(spec.posts) if sides == 1 else spec.posts

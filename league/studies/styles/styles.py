@@ -91,9 +91,7 @@ def _found(roster: Roster, role: str, asked: StylesRequest) -> list[Found]:
         one = find(text, role, roster)
         found.setdefault(one.id or one.label, (text, one))
     if len(found) < 2:
-        raise PolicyError(
-            f"play is compared between two policies or more, as in `league styles best random`, not {len(found)}"
-        )
+        raise PolicyError(f"play is compared between two policies or more, such as best and random, not {len(found)}")
     contestants = [Contestant(text, {role: one}) for text, one in found.values()]
     apart = told_apart(contestants, [one.name for one in contestants])
     return [one.policies[role] for one in apart]
