@@ -6,10 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from league.api import load_policy as load_policy
     from league.api import open_run as open_run
     from league.config.run import RunConfig as RunConfig
     from league.orchestrator import League as League
+    from league.policies.exported import load_policy as load_policy
 
 # Threads that wait must not spin: beside any other busy process, OpenMP's spinning makes torch ten times slower and
 # more. It is read when torch is loaded, so it is set before anything else; a value of the user's own stands.
@@ -21,7 +21,7 @@ __all__ = ["League", "RunConfig", "load_policy", "open_run"]
 _HOME = {
     "League": "league.orchestrator",
     "RunConfig": "league.config.run",
-    "load_policy": "league.api",
+    "load_policy": "league.policies.exported",
     "open_run": "league.api",
 }
 

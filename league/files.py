@@ -60,8 +60,13 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """fsync a folder, since a rename alone may be lost in a power cut. Raises OSError."""
+    """fsync a folder, since a rename alone may be lost in a power cut. Raises OSError.
+
+    Windows cannot: it does not open folders.
+    """
     reach("folder")
+    if not hasattr(os, "O_DIRECTORY"):
+        return
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -14,9 +14,9 @@ from league.config.run import RunConfig
 from league.config.sections import GameConfig
 from league.errors import LeagueError, PolicyError, RunError
 from league.games.registry import is_own
+from league.policies.exported import METADATA_CAP, read_exported, role_file
 from league.policies.names import RANDOM
 from league.run.folders import RUNS, find_run
-from league.run.roster.lookup import METADATA_CAP, read_exported, role_file
 from league.run.roster.policy_text import every_part, named_runs, own_run, sort_of
 from league.storage.store import FILE, Store
 

@@ -1,18 +1,38 @@
-"""The lock that gives a run a single writer: an flock, which the kernel releases however its process dies."""
+"""The lock that gives a run a single writer. The kernel releases it however its process dies.
+
+It is an flock or, on Windows, a locked byte. (Not `filelock`: it empties the file that says who holds the lock, and
+where there are no locks it makes do with a file that outlives its process.)
+"""
 
 from __future__ import annotations
 
-import fcntl
+import errno
+import importlib
 import json
 import os
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from league.errors import RunError
 
+_BEYOND = 2**30
+"""The byte that is locked on Windows, far beyond what is written: locked bytes cannot be read there."""
+
 _held: set[int] = set()
+
+
+def _module(name: str) -> Any:
+    """A module that not every platform has; None where it is missing."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+_fcntl, _msvcrt = _module("fcntl"), _module("msvcrt")
 
 
 def _close_in_child() -> None:
@@ -22,11 +42,12 @@ def _close_in_child() -> None:
     _held.clear()
 
 
-os.register_at_fork(after_in_child=_close_in_child)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_child)
 
 
 class RunLock:
-    """Holds `<folder>/lock` from construction until `release`. Only the flock counts, not whether the file exists.
+    """Holds `<folder>/lock` from construction until `release`. Only the lock counts, not whether the file exists.
 
     Raises RunError that says who holds it (process, host, since when), or why the folder cannot be locked.
     """
@@ -35,11 +56,11 @@ class RunLock:
         path = folder / "lock"
         try:
             # Never unlinked: otherwise a second process could lock a file that no longer has this name.
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
         except OSError as problem:
             raise RunError(f"{path} cannot be opened for writing: {problem.strerror}") from problem
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(handle)
         except BlockingIOError:
             holder = _holder(handle)
             os.close(handle)
@@ -52,7 +73,8 @@ class RunLock:
         since = datetime.now(UTC).isoformat(timespec="seconds")
         about = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
         os.ftruncate(handle, 0)
-        os.pwrite(handle, json.dumps(about).encode(), 0)
+        os.lseek(handle, 0, os.SEEK_SET)
+        os.write(handle, json.dumps(about).encode())
 
     def release(self) -> None:
         """Release the lock; further calls do nothing."""
@@ -71,9 +93,44 @@ class RunLock:
         self.release()
 
 
+def require_byte_locks(folder: Path) -> None:
+    """Raises RunError if the folder's file system has none of the locks that SQLite needs, as some network folders.
+
+    SQLite cannot tell such a folder from a database that somebody else is writing to, and would wait for a long time.
+    """
+    path = folder / "lock"
+    if _fcntl is None or not path.is_file() or not os.access(path, os.R_OK):
+        return
+    with path.open("rb") as file:
+        try:
+            _fcntl.lockf(file, _fcntl.LOCK_SH | _fcntl.LOCK_NB, 1, _BEYOND)
+        except OSError as problem:
+            # Where a writer's flock covers bytes, too, it shows that there are locks.
+            if problem.errno not in (errno.EAGAIN, errno.EACCES):
+                raise RunError(
+                    f"{folder} is on a file system without locks ({problem.strerror}), which the run's database needs; "
+                    "use a folder on a local disk, or copy it to one"
+                ) from problem
+
+
+def _lock(handle: int) -> None:
+    """Lock an open file. Raises BlockingIOError if somebody else has, and OSError if it cannot be locked."""
+    if _fcntl is not None:
+        _fcntl.flock(handle, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
+    elif _msvcrt is not None:
+        os.lseek(handle, _BEYOND, os.SEEK_SET)
+        try:
+            _msvcrt.locking(handle, _msvcrt.LK_NBLCK, 1)
+        except PermissionError as problem:
+            raise BlockingIOError(*problem.args) from problem
+    else:
+        raise OSError(errno.ENOSYS, "this Python has neither fcntl nor msvcrt")
+
+
 def _holder(handle: int) -> str:
     try:
-        about = json.loads(os.pread(handle, 4096, 0))
+        os.lseek(handle, 0, os.SEEK_SET)
+        about = json.loads(os.read(handle, 4096))
         return f"process {about['pid']} on {about['host']} has held it since {about['since']}"
     except (ValueError, KeyError, TypeError):
         # Its holder has not yet written its name.

@@ -27,7 +27,7 @@ from league.files import canonical_json, plain
 from league.rating.standings import Record
 from league.records import ExploitabilityBound, MatchResult, PolicyId, Rating, Snapshot, TrainingResult
 from league.storage import migrations, rows
-from league.storage.lock import RunLock
+from league.storage.lock import RunLock, require_byte_locks
 from league.storage.reading import EVICTION_KIND, EXPLOITABILITY_KIND, Reading, content_ids
 
 FILE = "league.db"
@@ -352,6 +352,7 @@ def _require_file(folder: Path, id: str) -> None:
 def _connect(folder: Path, mode: str) -> Database:
     """Connect to a database that this or an older version of league made. Raises RunError otherwise."""
     path = folder / FILE
+    require_byte_locks(folder)
     with _raising_run_error(path):
         # Never "rwc": neither a reader nor a mistyped folder may create a database.
         uri = f"{path.absolute().as_uri()}?mode={mode}"

@@ -11,9 +11,9 @@ from league import files
 from league.api import Run
 from league.errors import PolicyError
 from league.policies import weights
+from league.policies.exported import METADATA_CAP, POLICY_FILE, role_file
 from league.policies.names import MIXTURES
 from league.records import PolicyId, Snapshot
-from league.run.roster.lookup import METADATA_CAP, POLICY_FILE, role_file
 from league.run.roster.mixtures import mixture
 from league.run.roster.policy_text import split_roles
 from league.studies.snapshot_profile import SnapshotProfile, profile

@@ -140,14 +140,18 @@ def _value(mean: Mean) -> str:
 def _cost(report: Report) -> list[Text]:
     cost = report.cost
     assert cost is not None
-    memory = f"{number(cost.megabytes / 1024, 1)} GB" if cost.megabytes >= 1000 else f"{cost.megabytes:.0f} MB"
+    memory = "" if cost.megabytes is None else f" and {_memory(cost.megabytes)} of memory"
     how = f"{count(cost.agent_steps_per_second)} agent-steps/s, {_counted(cost.slots, 'game')} side by side"
     how += f", {_counted(cost.workers, 'worker')}" if cost.workers else ""
     what = Text.assemble(
         (f"a run of {count(cost.steps)} agent-steps", "bold"),
-        f" takes about {duration(cost.seconds)} here and {memory} of memory",
+        f" takes about {duration(cost.seconds)} here{memory}",
     )
     return [what, Text(f"  {how}; rated matches not counted", "dim")]
+
+
+def _memory(megabytes: float) -> str:
+    return f"{number(megabytes / 1024, 1)} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"
 
 
 def _next(report: Report, game: str) -> list[Text]:

@@ -6,19 +6,15 @@ file of `league export`, `package.module:Name`, any of these with `@RUN`, and by
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
-
-from torch import Tensor
 
 from league import files
 from league.config.load import from_dict
 from league.errors import PolicyError
 from league.games.core import GameSpec
-from league.policies import weights
 from league.policies.core import Policy
+from league.policies.exported import POLICY_FILE, read_exported, role_file
 from league.policies.foreign import load_user_policy
 from league.policies.mixture import Mixture, restore_any
 from league.policies.names import MIXTURES, RANDOM
@@ -31,12 +27,6 @@ from league.run.roster.mixtures import mixture
 from league.run.roster.policy_text import sort_of
 from league.run.roster.roster import Roster
 from league.storage.store import Store
-
-POLICY_FILE = "policy.safetensors"
-"""The file of weights in a folder that `league export` writes, if the game has one role; else see `role_file`."""
-
-METADATA_CAP = 2**24
-"""The most bytes of metadata.json that are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +65,6 @@ def find(text: str, role: str, roster: Roster) -> Found:
 def policy_files(folder: Path, role: str) -> tuple[Path, Path]:
     """Where an exported folder has the weights of a role: the file of its only role, and that of one of several."""
     return folder / POLICY_FILE, folder / role_file(role)
-
-
-def role_file(role: str) -> str:
-    """The file name of a role's weights in an exported folder. Role names may have any character and are quoted."""
-    return quote(role, safe=" ") + files.SUFFIX
-
-
-def read_exported(file: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
-    """Metadata and weights of a policy file: a snapshot's, or one in a folder that `league export` wrote.
-
-    Its content must match the hash in its own name, or in the metadata.json beside it. Raises SnapshotError.
-    """
-    try:
-        about = json.loads(files.read_capped(file.parent / "metadata.json", METADATA_CAP))
-        stated = next(one["id"] for one in about["policies"] if one["file"] == file.name)
-    except (OSError, ValueError, LookupError, TypeError, StopIteration):
-        # Not an export, or moved out of one: the file's own name has the hash.
-        stated = None
-    return weights.read(file, stated if isinstance(stated, str) else None)
 
 
 def role_of(text: str, roster: Roster) -> str | None:

@@ -129,14 +129,17 @@ class ShortTraining:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """The expected cost of a run of `steps` agent-steps. slots: games side by side; workers: their processes."""
+    """The expected cost of a run of `steps` agent-steps. slots: games side by side; workers: their processes.
+
+    megabytes: None on systems that do not say how much memory a process has used (Windows).
+    """
 
     steps: int
     seconds: float
     agent_steps_per_second: float
     slots: int
     workers: int
-    megabytes: float
+    megabytes: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import resource
+import importlib
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,15 +36,14 @@ def cost(config: RunConfig, steps: int, tick: Callable[[float], None] = lambda d
         probe.close()
     more = max(config.algorithm.turns - one.turns, 0)
     held = _COPIES * more * one.slots * _turn_bytes(one.spec)
-    workers = one.tuning.workers * _resident(resource.RUSAGE_CHILDREN)
-    memory = _resident(resource.RUSAGE_SELF) + workers + held
+    memory = _peak_memory(one.tuning.workers)
     return Cost(
         steps=steps,
         seconds=steps / rate,
         agent_steps_per_second=rate,
         slots=one.slots,
         workers=one.tuning.workers,
-        megabytes=memory / 2**20,
+        megabytes=None if memory is None else (memory + held) / 2**20,
     )
 
 
@@ -57,6 +56,11 @@ def _turn_bytes(spec: GameSpec) -> int:
     return rows + state + 16 * len(spec.seats)
 
 
-def _resident(who: int) -> int:
-    """Peak memory in bytes of this process, or of its largest child so far."""
-    return resource.getrusage(who).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+def _peak_memory(workers: int) -> float | None:
+    """Peak memory in bytes of this process and `workers` like its largest child so far; None where nothing tells."""
+    try:
+        resource = importlib.import_module("resource")
+    except ImportError:  # Windows
+        return None
+    own, child = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return float(own + workers * child) * (1 if sys.platform == "darwin" else 1024)
