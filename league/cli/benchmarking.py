@@ -6,9 +6,9 @@ import shlex
 from dataclasses import asdict
 from pathlib import Path
 
-from league.cli.output import console
+from league.cli.output import console, print_json
 from league.cli.overrides import Overrides, game_from_anywhere
-from league.cli.shared import print_json, progress_bar
+from league.cli.shared import progress_bar
 from league.config.load import load
 
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from league.cli.output import console
+from league.cli.output import console, print_json
 from league.cli.overrides import Overrides, game_from_anywhere
-from league.cli.shared import print_json, progress_bar
+from league.cli.shared import progress_bar
 from league.config.load import load
 from league.errors import ConfigError
 from league.views.listings import games_table

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from league.cli.output import console
-from league.cli.shared import game_maker, print_json, progress_bar
+from league.cli.output import console, print_json
+from league.cli.shared import game_maker, progress_bar
 from league.errors import ConfigError
 from league.views.text import clean, count, duration
 

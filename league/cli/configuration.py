@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from league.cli.output import console
+from league.cli.output import console, print_json
 from league.cli.overrides import Overrides
-from league.cli.shared import print_json
 from league.config.compare import differences
 from league.config.explain import toml_text
 from league.config.load import load, resolved_settings, to_dict

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 
-from league.cli.output import console
-from league.cli.shared import print_json
+from league.cli.output import console, print_json
 from league.docs import page, pages
 from league.views.pages import page_view, topics_table
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from league.cli.shared import opened_run, print_json
+from league.cli.output import print_json
+from league.cli.shared import opened_run
 from league.run.folders import run_option
 from league.run.roster.policy_text import own_run
 

@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from league.cli.output import console
-from league.cli.shared import print_json, reading
+from league.cli.output import console, print_json
+from league.cli.shared import reading
 from league.errors import ConfigError, nearest
 from league.files import write_durably
 from league.learning.diagnostics.catalogue import DIAGNOSTICS, EVENT_KIND

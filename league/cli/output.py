@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
+from league.files import readable_json
 from league.views.text import DOWNGRADE
 
 UNHEARD = 141
@@ -35,6 +36,11 @@ def prepare() -> None:
 def console(stderr: bool = False) -> Console:
     """The console of a command."""
     return Console(stderr=stderr, highlight=False)
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON for programs: with escapes, unless every character can be printed."""
+    print(readable_json(value, escaped=not (sys.stdout.encoding or "utf-8").lower().startswith("utf")))
 
 
 def flush() -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from league.cli.output import console
-from league.cli.shared import Opened, opened_context, opened_run, print_json, progress_bar
+from league.cli.output import console, print_json
+from league.cli.shared import Opened, opened_context, opened_run, progress_bar
 from league.errors import ConfigError
 from league.run.folders import run_option
 from league.views.text import clean

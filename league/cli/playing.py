@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from league.cli.output import console
-from league.cli.shared import opened_context, print_json, progress_bar
+from league.cli.output import console, print_json
+from league.cli.shared import opened_context, progress_bar
 from league.errors import ConfigError
 from league.views.match_table import match_table
 from league.views.text import clean

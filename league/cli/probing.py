@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from league.cli.output import console
-from league.cli.shared import opened_context, print_json, progress_bar
+from league.cli.output import console, print_json
+from league.cli.shared import opened_context, progress_bar
 
 
 def show_probe(

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from league.cli.output import console
+from league.cli.output import console, print_json
 from league.cli.readers import read_standings
-from league.cli.shared import found_run, print_json, progress_bar
+from league.cli.shared import found_run, progress_bar
 from league.errors import ConfigError
 from league.views.until_text import until_lines
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from rich.console import RenderableType
 from rich.text import Text
 
-from league.cli.output import console
-from league.cli.shared import found_run, print_json, reading
+from league.cli.output import console, print_json
+from league.cli.shared import found_run, reading
 from league.errors import ConfigError, LeagueError
 from league.plugins import short
 from league.records import PolicyId, Rating, Standing

@@ -1,4 +1,4 @@
-"""Helpers shared by commands: finding and opening runs, their games, a progress bar, JSON output."""
+"""Helpers shared by commands: finding and opening runs, their games, a progress bar."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from league.cli.output import console
-from league.files import readable_json
 from league.run import code
 from league.run.folders import find_run, require_run, run_option
 from league.storage.store import Store
@@ -142,8 +141,3 @@ def progress_bar(what: str) -> Iterator[Callable[[float], None]]:
     ) as bar:
         task = bar.add_task(what, total=1.0)
         yield lambda fraction: bar.update(task, completed=fraction)
-
-
-def print_json(value: object) -> None:
-    """Print a value as JSON for programs: with escapes, unless every character can be printed."""
-    print(readable_json(value, escaped=not (sys.stdout.encoding or "utf-8").lower().startswith("utf")))

@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from league.cli.output import console
-from league.cli.shared import found_run, opened_context, print_json, progress_bar
+from league.cli.output import console, print_json
+from league.cli.shared import found_run, opened_context, progress_bar
 from league.errors import ConfigError
 from league.rating.core import make_rating
 from league.storage.store import FILE
