@@ -191,8 +191,8 @@ def test_commands_print_what_is_shown_of_them(ran: dict[Step, Ran]) -> None:
     assert "mean score ± 95 % interval" in spread
     *_, undercut = printed("league standings", "tutorial.md")
     assert "melo ± 95 % interval" in undercut
-    (by_share,) = printed("league standings --run default --by share:Share", "contributing.md")
-    assert by_share.startswith("share:Share ± 95 % interval\n")
+    (by_share,) = printed("league standings --run default --by share.py:Share", "contributing.md")
+    assert by_share.startswith("share.py:Share ± 95 % interval\n")
     assert re.search(r"^ +\d+ +random +anchor +0\.\d+ ±0\.\d+ +\+0\.0", by_share, re.MULTILINE)
     (topics,) = printed("league docs", "commands.md")
     assert topics.startswith("tutorial       From nothing")
