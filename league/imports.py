@@ -79,12 +79,6 @@ def files_of(module: str) -> dict[Path, str]:
     return dict(_sources[name] for name in found if name in _sources)
 
 
-def public_name(module: str) -> str:
-    """A module's name as ids of games have it: the same wherever the folder is."""
-    package, dot, name = module.partition(".")
-    return f"{_PREFIX}{name}" if dot and package.startswith(_PREFIX) else module
-
-
 def readable(text: str) -> str:
     """A text without the names of the packages, as the user would write it."""
     return re.sub(rf"{_PREFIX}[0-9a-f]{{16}}\.", "", text)

@@ -13,13 +13,17 @@ from league.cli.overrides import Overrides, game_from_anywhere
 from league.cli.shared import progress_bar
 from league.config.load import load
 from league.errors import ConfigError
+from league.views.grid import facts_grid
 from league.views.listings import games_table
+from league.views.text import clean
 
 
-def list_games(try_: bool, only: str | None, as_json: bool) -> None:
+def list_games(try_: bool, only: str | None, set: Sequence[str], as_json: bool) -> None:
     """`league games`."""
     from league.games.catalogue import catalogue
 
+    if set:
+        raise ConfigError("--set is of one game: name it")
     if try_:
         return _try_games([part.strip() for part in (only or "").split(",") if part.strip()], as_json)
     if only is not None:
@@ -34,6 +38,34 @@ def list_games(try_: bool, only: str | None, as_json: bool) -> None:
         Text("\nYour own: package.module:Name or file.py:Name. Next: league run --game GAME --run NAME", "dim"),
         soft_wrap=True,
     )
+
+
+def show_game(overrides: Overrides, of_list: bool, as_json: bool) -> None:
+    """`league games GAME`. of_list: whether options were given that are of the list of all games."""
+    from league.games.registry import make
+    from league.games.words import described
+
+    if of_list:
+        raise ConfigError("--try and --only are of the list of all games: name no game")
+    chosen = load(None, overrides.assignments()).game
+    game = make(chosen.id, 1, "cpu", chosen.make_options)
+    game.close()
+    spec = game.spec
+    facts = {
+        "game": f"{spec.id}, version {spec.version}",
+        "seats": spec.seating,
+        "result": "placements" if not spec.scored else "a score" + _within(spec.score_range),
+        **described(spec),
+        "options": ", ".join(f"{name} = {value!r}" for name, value in spec.options.items()) or "none",
+    }
+    if as_json:
+        print_json(facts)
+    else:
+        Console(highlight=False).print(facts_grid([(name, Text(clean(words))) for name, words in facts.items()]))
+
+
+def _within(bounds: tuple[float, float] | None) -> str:
+    return "" if bounds is None else f" from {bounds[0]:g} to {bounds[1]:g}"
 
 
 def _try_games(only: Sequence[str], as_json: bool) -> None:

@@ -118,7 +118,10 @@ def check(
 
 @app.command
 def games(
+    game: Annotated[str | None, Parameter(help="Describe this game; default: list all games.")] = None,
+    /,
     *,
+    set: SetOption = (),
     try_: Annotated[
         bool,
         Parameter(name="--try", negative=(), help="Train briefly on each game; report its shape and speed."),
@@ -128,10 +131,14 @@ def games(
     ] = None,
     json: JsonFlag = False,
 ) -> None:
-    """The games that ship or can be adapted, and what each needs installed."""
-    from league.cli.checking import list_games
+    """The games that ship or can be adapted, and what each needs installed; with GAME, what it is in words."""
+    from league.cli.checking import list_games, show_game
+    from league.cli.overrides import Overrides
 
-    list_games(try_, only, json)
+    if game is not None:
+        show_game(Overrides(game=game, set=set), try_ or only is not None, json)
+    else:
+        list_games(try_, only, set, json)
 
 
 @app.command

@@ -80,6 +80,7 @@ class GameSpec:
     state_shape: of the critic's global state, or None where an acting seat's observation is the whole state.
     options: the game's own options; snapshots are bound to them, too.
     perfect_information: whether every seat that acts sees all that has happened, as in board games; False if unknown.
+    observation, action: what the numbers of an observation and of an action mean, in words; empty if nobody says it.
     """
 
     id: str
@@ -93,6 +94,8 @@ class GameSpec:
     state_shape: tuple[int, ...] | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     perfect_information: bool = False
+    observation: str = ""
+    action: str = ""
 
     def __post_init__(self) -> None:
         seats = sorted(seat for side in self.sides for seat in side)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from league.errors import GameError, nearest
 
@@ -34,3 +34,17 @@ def check_bool(game: str, name: str, value: object) -> None:
     """Raise GameError unless an option is true or false."""
     if not isinstance(value, bool):
         raise GameError(f"{game}: {name} must be true or false, not {value!r}")
+
+
+def example(missing: Sequence[str]) -> str:
+    """How options that are missing are given."""
+    keys = ", ".join(f"{name} = …" for name in missing)
+    flags = " ".join(f"--set game.options.{name}=…" for name in missing)
+    return f"write `options = {{ {keys} }}` in [game] of the config, or {flags}"
+
+
+def require_given(game: str, missing: Sequence[str], known: Sequence[str]) -> None:
+    """Raises GameError for options without a default that are not given."""
+    if missing:
+        lacking = f"option{'s' * (len(missing) > 1)} {', '.join(missing)}"
+        raise GameError(f"{game} needs the {lacking} (its options are {', '.join(known)}): {example(missing)}")

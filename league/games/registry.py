@@ -6,13 +6,15 @@ constructor's keyword arguments are its options, and the conformance tests run o
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from league import plugins
 from league.errors import GameError, nearest
-from league.games.option_checks import check_known
+from league.games.option_checks import check_known, require_given
 from league.games.pettingzoo.sources import GYMNASIUM, MODULES, Source, find, known_ids
 
 if TYPE_CHECKING:
@@ -47,6 +49,9 @@ NATIVE: dict[str, tuple[str, str]] = {
     "matrix": ("league.games.native.matrix:Matrix", "Any matrix game; options payoff, payoff_column"),
 }
 """Native games: name → (module:Class, description)."""
+
+_MOST_NAMED = 5
+"""The most names in a file that a message suggests."""
 
 _ADAPTED = ("pettingzoo", "openspiel", *MODULES, *GYMNASIUM)
 
@@ -155,11 +160,24 @@ def _is_batched(factory: Callable[..., object]) -> bool:
 
 
 def _unknown(id: str) -> GameError:
+    if id.endswith(".py"):
+        return GameError(f"'{id}' is a file: write the game in it as {_in_file(id)}")
     known = [*NATIVE, *known_ids(), *FAMILIES]
     return GameError(
         f"unknown game '{id}'{nearest(id, known)} (`league games` lists all games; `league docs your_own_game` shows "
         "how to bring your own)"
     )
+
+
+def _in_file(file: str) -> str:
+    """`FILE:NAME` of what a file defines that may be a game, most likely first; nothing in it is run."""
+    try:
+        body = ast.parse(Path(file).read_bytes()).body
+    except (OSError, SyntaxError, ValueError):
+        return f"{file}:NAME"
+    made = [one for one in body if isinstance(one, ast.ClassDef | ast.FunctionDef) and not one.name.startswith("_")]
+    names = [one.name for one in sorted(made, key=lambda one: isinstance(one, ast.FunctionDef))]
+    return " or ".join(f"{file}:{name}" for name in names[:_MOST_NAMED]) or f"{file}:NAME, where it defines NAME"
 
 
 def _check_options(id: str, parameters: list[inspect.Parameter], options: Mapping[str, object]) -> None:
@@ -170,6 +188,4 @@ def _check_options(id: str, parameters: list[inspect.Parameter], options: Mappin
     if inspect.Parameter.VAR_KEYWORD not in kinds:
         check_known(id, options, names)
     missing = [p.name for p in named if p.default is p.empty and p.name not in options]
-    if missing:
-        lacking = f"option{'s' * (len(missing) > 1)} {', '.join(missing)}"
-        raise GameError(f"{id} needs the {lacking} (its options are {', '.join(names)})")
+    require_given(id, missing, names)

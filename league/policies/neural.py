@@ -12,6 +12,7 @@ from torch import Tensor
 from league.errors import ConfigError, SnapshotError, nearest
 from league.files import canonical_json
 from league.games.core import GameSpec, RoleSpec
+from league.games.names import current_id
 from league.games.pettingzoo.options import comparable
 from league.policies.architecture import NetworkSpec
 from league.policies.core import Rows
@@ -188,7 +189,7 @@ def restore(
 
 def fits(metadata: Mapping[str, object], game: GameSpec) -> str | None:
     """Why a snapshot with this metadata cannot play `game`, or None where it can."""
-    if metadata.get("game") != game.id or metadata.get("game_version") != game.version:
+    if current_id(str(metadata.get("game"))) != game.id or metadata.get("game_version") != game.version:
         found = f"{metadata.get('game')} (version {metadata.get('game_version')})"
         return f"it plays {found}, not {game.id} (version {game.version})"
     given = metadata.get("game_options", {})

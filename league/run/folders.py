@@ -11,6 +11,9 @@ from league.storage.store import FILE, Store
 RUNS = Path("runs")
 """The folder that contains the runs given by name."""
 
+BEGUN_FACT = "begun_from"
+"""The key of the fact that names the policies that a run began from (`population.init`), by their ids."""
+
 TOURNAMENT_FACT = "tournament"
 """The key of the fact that marks a folder as a tournament's (`league tournament`); runs have no such fact."""
 

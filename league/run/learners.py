@@ -19,9 +19,8 @@ from league.matchmaking.core import label, log_uniform
 from league.policies.core import Policy
 from league.policies.mixture import Mixture
 from league.policies.neural import ACTOR_SETTINGS, NeuralPolicy
-from league.records import PolicyId
-from league.run.roster.lookup import find
-from league.run.roster.policy_text import split_roles
+from league.run.roster.lookup import Found, find
+from league.run.roster.policy_text import from_anywhere, split_roles
 from league.run.roster.roster import Roster
 
 _WEIGHTS_SEED, _SPREAD_SEED = 11, 13
@@ -59,8 +58,8 @@ def new_learner(
     )
 
 
-def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> dict[str, PolicyId]:
-    """Give the learners the actor weights of a policy (`population.init`). Returns the policy's id by learner.
+def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> dict[str, Found]:
+    """Give the learners the actor weights of a policy (`population.init`). Returns the policy by learner.
 
     text: a POLICY, or `ROLE=POLICY`, which leaves the learners of other roles untouched. Raises PolicyError if the
     policy's network differs from the learners'.
@@ -68,12 +67,13 @@ def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> dict[s
     if text in ("best", "latest"):
         raise PolicyError(f"population.init = '{text}': of which run? Write {text}@RUN, or name an exported folder")
     wanted = split_roles(text, [role.name for role in roster.spec.roles])
-    parents = {}
+    parents: dict[str, Found] = {}
     for learner in learners:
         name = wanted.get(learner.role.name, wanted.get(""))
         if name is None:
             continue
-        found = find(name, learner.role.name, roster)
+        # Its label names the run or the export wherever it is read.
+        found = find(from_anywhere(name), learner.role.name, roster)
         policy = found.policy
         if not isinstance(policy, NeuralPolicy) or policy.actor.spec != learner.actor.spec:
             raise PolicyError(
@@ -90,8 +90,7 @@ def start_from(text: str, learners: Sequence[Learner], roster: Roster) -> dict[s
                 f"{outputs[1]}; start from a policy of a run with the same sort of algorithm.kind"
             )
         learner.initialise_from(policy)
-        if found.id is not None:
-            parents[learner.name] = found.id
+        parents[learner.name] = found
     return parents
 
 

@@ -34,11 +34,12 @@ from league.rating.core import make_rating
 from league.records import PolicyId, Post
 from league.run import code
 from league.run.exploitability import traversed
-from league.run.folders import require_run, run_option
+from league.run.folders import BEGUN_FACT, require_run, run_option
 from league.run.learners import new_learner, start_from
 from league.run.rated_budget import rated_turns
 from league.run.roster.anchors import anchors_for
 from league.run.roster.game_facts import keep_facts
+from league.run.roster.lookup import Found
 from league.run.roster.roster import Roster
 from league.run.slots import NATIVE_SLOTS, OLD_SLOTS, SLOTS_FACT, usual_slots
 from league.run.tuning import TUNING_FACT, Tuning, choose
@@ -95,7 +96,7 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False, accept_ch
     _require_files(config, folder)
     probe = make(config.game.id, 1, str(device), config.game.make_options)
     spec, native, replays = probe.spec, isinstance(probe, NativeGame), probe.replays
-    store, parents = None, dict[str, PolicyId]()
+    store, begun = None, dict[str, Found]()
     try:
         with closing(probe):
             store = _open_existing(config, folder, spec)
@@ -110,7 +111,7 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False, accept_ch
         learners = tuple(learner for table in tables for learner in table)
         roster = Roster(spec, folder / "snapshots", config.rating, str(device), code.places(used))
         if config.population.init and (store is None or store.last_round() is None):
-            parents = start_from(config.population.init, learners, roster)
+            begun = start_from(config.population.init, learners, roster)
         kept: dict[str, Any] = {SLOTS_FACT: usual_slots(spec, native)} if store is None else store.facts()
         slots = config.algorithm.slots or kept.get(SLOTS_FACT, NATIVE_SLOTS if native else OLD_SLOTS)
         before = kept.get(TUNING_FACT)
@@ -119,6 +120,8 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False, accept_ch
         store = store or Store.create(folder, to_dict(config), {**kept, TUNING_FACT: tuning.to_dict()}, provenance())
         if before is not None and tuning.to_dict() != before:
             store.put_fact(TUNING_FACT, tuning.to_dict())
+        if begun:
+            store.put_fact(BEGUN_FACT, {one.id: one.label for one in begun.values() if one.id is not None})
         for learner in learners:
             learner.microbatch_rows, learner.auto_precision = tuning.microbatch_rows, tuning.precision
         keep_facts(store, roster.ranking.game)
@@ -145,7 +148,7 @@ def open_league(config: RunConfig, folder: Path, retune: bool = False, accept_ch
             matchmaker=matchmaker,
             posts=posts,
             tables=tables,
-            parents=parents,
+            parents={learner: found.id for learner, found in begun.items() if found.id is not None},
             rated_turns=_rated_turns(config, slots, native, learners),
             sequence_form=sequence_form,
             tuning=tuning,

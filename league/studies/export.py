@@ -10,6 +10,7 @@ from pathlib import Path
 from league import files
 from league.api import Run
 from league.errors import PolicyError
+from league.games.words import described
 from league.policies import weights
 from league.policies.exported import METADATA_CAP, POLICY_FILE, role_file
 from league.policies.names import MIXTURES
@@ -74,6 +75,7 @@ def export(run: Run, text: str, out: Path) -> tuple[Exported, ...]:
         "game": spec.id,
         "game_version": spec.version,
         "game_options": dict(spec.options),
+        "game_words": described(spec),
         "policies": [
             {**item.about, "id": item.id, "file": one.file.name} for item, one in zip(items, written, strict=True)
         ],
@@ -169,6 +171,7 @@ def _about(run: Run, one: SnapshotProfile, inside: dict[str, object]) -> dict[st
     return inside | {
         "training_steps": snapshot.steps,
         "ratings": ratings,
+        "begun_from": one.begun_from,
         "lineage": [ancestor.id for ancestor in run.roster.entrants.lineage(snapshot)],
     }
 
@@ -181,6 +184,7 @@ def _lines(run: Run, one: SnapshotProfile, inside: dict[str, object]) -> list[st
         f"- role: {snapshot.role}; seats: {', '.join(spec.seats[s] for s in spec.role(snapshot.role).seats)}",
         f"- trained for {snapshot.steps:,} agent-steps ({snapshot.round} rounds)",
     ]
+    lines += [f"- its run began from {one.begun_from}"] if one.begun_from else []
     if one.rating is not None:
         r = one.rating
         if one.field is not None:
@@ -202,6 +206,11 @@ def _card(run: Run, items: Sequence[_Item], written: Sequence[Exported]) -> str:
         f"# A policy for {spec.id}",
         "",
         f"Trained by self-play with `league` ({run.config['matchmaking']['kind']}, {run.config['algorithm']['kind']}).",
+        "",
+        "## Game",
+        "",
+        f"- {spec.seating}",
+        *(f"- {name}: {words}" for name, words in described(spec).items()),
         "",
     ]
     for item, one in zip(items, written, strict=True):

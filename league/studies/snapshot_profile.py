@@ -10,6 +10,7 @@ from league.events import Exploited
 from league.rating.payoff import Payoff
 from league.rating.standings import FIELD
 from league.records import ExploitabilityBound, Rating, Snapshot
+from league.run.folders import BEGUN_FACT
 from league.run.roster.policy_text import split_roles
 from league.run.roster.ranking import Ranking
 from league.storage.reading import Reading
@@ -32,7 +33,8 @@ class SnapshotProfile:
     """A snapshot, its rating, its lineage and its record by opponent.
 
     rating: None before any rated game. field: the score against the field; None in one-sided games, too. lineage: its
-    ancestors, oldest first, then the snapshot itself. record: by opponent, most games first. exploited: how its learner
+    ancestors in this run, oldest first, then the snapshot itself. begun_from: the policy from outside the run that the
+    first of them began from; "" if there is none. record: by opponent, most games first. exploited: how its learner
     was last copied over or reset since the snapshot before it; None if it was not. evicted: whether it is no longer an
     opponent; then the ratings are the last that it had. exploitability: as the run or `league exploit --record`
     measured it.
@@ -42,6 +44,7 @@ class SnapshotProfile:
     rating: Rating | None
     field: Rating | None
     lineage: tuple[Snapshot, ...]
+    begun_from: str
     record: tuple[OpponentRecord, ...]
     exploited: Exploited | None
     evicted: bool
@@ -78,11 +81,21 @@ def profile(ranking: Ranking, store: Reading, text: str) -> SnapshotProfile:
         rating=ratings.last(None, snapshot.id),
         field=field,
         lineage=ancestors,
+        begun_from=_begun_from(store, ancestors[0]),
         record=tuple(record),
         exploited=_exploited(store, ranking.entrants.snapshots, snapshot),
         evicted=snapshot.id in ranking.entrants.evicted,
         exploitability=store.exploitability().get(snapshot.id),
     )
+
+
+def _begun_from(store: Reading, first: Snapshot) -> str:
+    """What a snapshot without ancestors in its run began from; "" if from nothing."""
+    if first.parent is None:
+        return ""
+    # Older runs know only the id.
+    named = store.facts().get(BEGUN_FACT, {}).get(first.parent, "a policy of another run")
+    return f"{named} ({first.parent[:8]})"
 
 
 def _exploited(store: Reading, snapshots: Sequence[Snapshot], snapshot: Snapshot) -> Exploited | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from league.errors import RunError
+from league.games.names import current_id
 from league.rating.core import NO_FACTS, make_rating, rate
 from league.rating.payoff import Payoff, beaten, wilson
 from league.rating.standings import Record, records
@@ -161,7 +162,7 @@ def terms_of(store: Store) -> Terms:
     kept = store.facts().get(TOURNAMENT_FACT)
     if kept is None:
         raise RunError(f"{store.folder} is a run, not a tournament: name another folder by --out")
-    return Terms(**kept)
+    return Terms(**{**kept, "game": current_id(kept["game"])})
 
 
 def swiss_rounds(store: Store) -> tuple[SwissRound, ...]:

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from league.studies.check.check_report import Mean
-from league.views.grid import Column, Grid
+from league.views.grid import Column, Grid, facts_grid
 from league.views.text import average, clean, count, duration, interval, number, sparkline
 
 if TYPE_CHECKING:
@@ -26,7 +26,10 @@ _CHANGED = 3.0
 
 def check_table(report: Report, given: str) -> RenderableType:
     """The report, its verdict first."""
-    parts: list[RenderableType] = [_verdict(report), Text(_about(report), "dim"), Text(), _findings(report.findings)]
+    parts: list[RenderableType] = [_verdict(report), Text(_about(report), "dim")]
+    if report.words:
+        parts += [Text(), facts_grid([(name, Text(clean(words))) for name, words in report.words.items()])]
+    parts += [Text(), _findings(report.findings)]
     if report.play is not None:
         parts += [Text(), *_play(report.play, report.roles)]
     if report.lessons:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from league.records import Snapshot
 from league.views.grid import Column, Grid, facts_grid
 from league.views.standings_table import exploitability_text
 from league.views.text import MISSING, clean, half_width, interval, number, places
@@ -44,7 +42,7 @@ def snapshot_view(profile: SnapshotProfile, best: bool, one_sided: bool) -> Rend
         *([] if one_sided else [("against the field", Text(against))]),
         ("score" if one_sided else "rating", Text(rated)),
         *([("exploitability", Text(exploitability_text(bound)))] if (bound := profile.exploitability) else []),
-        ("lineage", _ancestry(profile.lineage)),
+        ("lineage", _ancestry(profile)),
     ]
     if (event := profile.exploited) is not None:
         facts.append(("exploit", Text(f"round {event.round}: {exploit_text(event)}")))
@@ -63,9 +61,9 @@ def snapshot_view(profile: SnapshotProfile, best: bool, one_sided: bool) -> Rend
     return Group(*parts)
 
 
-def _ancestry(lineage: Sequence[Snapshot]) -> Text:
+def _ancestry(profile: SnapshotProfile) -> Text:
     """The names of a snapshot's ancestors, oldest first; a long list is shortened in the middle."""
-    names = [clean(snapshot.name) for snapshot in lineage]
+    names = [clean(profile.begun_from)] * bool(profile.begun_from) + [clean(one.name) for one in profile.lineage]
     if len(names) > 2 * _LINEAGE_ENDS:
         left_out = len(names) - 2 * _LINEAGE_ENDS
         names = [*names[:_LINEAGE_ENDS], f"({left_out} more)", *names[-_LINEAGE_ENDS:]]

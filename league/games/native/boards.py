@@ -23,6 +23,8 @@ class BoardGame(NativeGame):
     A subclass defines the bit of each cell (`bits`: `[height][width]`, row 0 on top), the symmetries and the rules.
     """
 
+    sees = "planes of ones and zeros: own stones, the other's stones; row 0 is on top"
+
     def __init__(
         self,
         name: str,

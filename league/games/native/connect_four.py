@@ -21,6 +21,8 @@ class ConnectFour(StoneGame):
     Bitboards as in Tromp's Fhourstones: bit `7 * column + height`.
     """
 
+    does = "the column, from 0 on the left"
+
     def __init__(self, slots: int, device: torch.device | str = "cpu") -> None:
         bits = [[_STRIDE * x + y for x in range(_WIDTH)] for y in reversed(range(_HEIGHT))]
         mirror = moved_planes((2, _HEIGHT, _WIDTH), np.fliplr, range(_WIDTH)[::-1])

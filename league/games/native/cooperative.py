@@ -26,6 +26,9 @@ class SharedPayoffGame(NativeGame):
     `[B]` int64, `score` `[B, 2]`. best, worst: the highest and lowest possible score.
     """
 
+    sees = "one-hot of the place"
+    does = "the row or the column of the payoff matrix"
+
     def __init__(
         self,
         name: str,

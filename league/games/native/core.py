@@ -45,8 +45,13 @@ class NativeGame(Game):
     can_fork = True
     forfeits: tuple[float, float] = (-1.0, 1.0)
     """Scores of a forfeit, for the offender's side and for the others, where the spec has no score range."""
+    sees: str = ""
+    does: str = ""
+    """What the numbers of an observation and of an action mean: `GameSpec.observation` and `.action`, if these are
+    empty."""
 
     def __init__(self, spec: GameSpec, slots: int, device: torch.device | str = "cpu") -> None:
+        spec = replace(spec, observation=spec.observation or self.sees, action=spec.action or self.does)
         self.spec, self.slots, self.device = spec, slots, torch.device(device)
         for role in spec.roles:
             if spec.can_truncate and role.acting < len(role.seats):

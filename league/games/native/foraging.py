@@ -48,6 +48,12 @@ class Foraging(NativeGame):
     they are slot last. The critic's state: all observations in seat order. Raises GameError for invalid options.
     """
 
+    sees = (
+        "row, column and level of each visible food, row by row, then of oneself and of the other "
+        "visible agents; -1, -1, 0 for each that is not visible"
+    )
+    does = "0 stay, 1 north, 2 south, 3 west, 4 east, 5 load"
+
     def __init__(
         self,
         slots: int,

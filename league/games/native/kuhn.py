@@ -20,6 +20,9 @@ class Kuhn(TabularPoker):
     actions pass and bet (3 x 2). State: as the observation, with the cards of both seats (3 + 3).
     """
 
+    sees = "one-hot of one's own card (J, Q, K), then for each of up to three actions: pass, bet"
+    does = "0 pass, 1 bet"
+
     def __init__(self, slots: int, device: torch.device | str = "cpu") -> None:
         super().__init__("kuhn", 2, list(permutations(range(3), 2)), slots, device)
 

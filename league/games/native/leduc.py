@@ -29,6 +29,12 @@ class Leduc(TabularPoker):
     call and raise (2 x 4 x 2). Suits do not matter and are not shown. State `[26]`: with both seats' ranks.
     """
 
+    sees = (
+        "one-hot of one's own rank (J, Q, K) and of the public rank or none, then for each of up to four "
+        "actions of both rounds: call, raise"
+    )
+    does = "0 fold, 1 call or check, 2 raise or bet"
+
     def __init__(self, slots: int, device: torch.device | str = "cpu") -> None:
         super().__init__("leduc", 3, list(permutations(range(6), 3)), slots, device)
 

@@ -30,6 +30,9 @@ class LiarsDice(NativeGame):
     critic `[24]`, both dice and the bids.
     """
 
+    sees = "one-hot of one's own die, then one number for each bid: 1 if it was made"
+    does = "6 * (count - 1) + face - 1 bids that so many of the dice show that face; 12 calls the last bid a lie"
+
     def __init__(self, slots: int, device: torch.device | str = "cpu") -> None:
         role = RoleSpec(
             name="player",

@@ -34,6 +34,9 @@ class Bimatrix(NativeGame):
     Public: `payoff` `[R, C, 2]` float32.
     """
 
+    sees = "always 1"
+    does = "the row or the column of the payoff matrix"
+
     def __init__(
         self,
         name: str,
@@ -104,6 +107,8 @@ class Matrix(Bimatrix):
 class RockPaperScissors(Bimatrix):
     """Rock (0), paper (1), scissors (2); a win is worth 1. Equilibrium: each with probability 1/3."""
 
+    does = "0 rock, 1 paper, 2 scissors"
+
     def __init__(self, slots: int, device: torch.device | str = "cpu") -> None:
         row = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
         super().__init__("rps", slots, device, row=row, column=-row)
@@ -116,6 +121,8 @@ class BiasedRPS(Bimatrix):
     scissors 5/16.
     """
 
+    does = "0 rock, 1 paper, 2 scissors"
+
     def __init__(self, slots: int, device: torch.device | str = "cpu") -> None:
         row = torch.tensor([[0.0, -25.0, 50.0], [25.0, 0.0, -5.0], [-50.0, 5.0, 0.0]])
         super().__init__("biased_rps", slots, device, row=row, column=-row)
@@ -127,6 +134,8 @@ class Blotto(Bimatrix):
     A field goes to the seat that sent more troops there, and to nobody on equal numbers. Actions are all `divisions` in
     lexicographic order, as in OpenSpiel's `blotto`. Raises GameError where there are none, or more than 4096.
     """
+
+    does = "a division of the troops over the fields, in lexicographic order"
 
     def __init__(self, slots: int, device: torch.device | str = "cpu", *, troops: int = 5, fields: int = 3) -> None:
         for name, value in (("troops", troops), ("fields", fields)):

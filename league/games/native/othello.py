@@ -42,6 +42,8 @@ class Othello(BoardGame):
     Runs are found with shifts along all lines at once, doubling (Kogge and Stone 1973, as in Edax by Delorme).
     """
 
+    does = "the cell, 8 * row + column, row 0 on top; 64 passes"
+
     def __init__(self, slots: int, device: torch.device | str = "cpu") -> None:
         bits = [[_SIZE * y + x for x in range(_SIZE)] for y in range(_SIZE)]
         super().__init__("othello", bits, PASS + 1, slots, device, tuple(map(_symmetry, _MOVES)))

@@ -104,4 +104,5 @@ def _spec(spec: GameSpec, width: int, actions: int) -> GameSpec:
         obs_dtype=dtypes.pop() if len(dtypes) == 1 else torch.float32,
         actions=Discrete(actions),
     )
-    return replace(spec, roles=(role,), options={**spec.options, "pad": True})
+    seen = f"{spec.observation}; then zeros" if spec.observation else ""
+    return replace(spec, roles=(role,), options={**spec.options, "pad": True}, observation=seen)

@@ -29,6 +29,8 @@ _FAR = 2 * math.sqrt(2)
 _CATCH_REWARD = 10.0
 _EDGE = 0.9
 
+_MOVE = "0 nothing, 1 left, 2 right, 3 down, 4 up (where actions are continuous, how much of each)"
+
 
 class Spread(ParticleGame):
     """`N` agents cover `N` landmarks together, without touching (`simple_spread_v3`).
@@ -38,6 +40,12 @@ class Spread(ParticleGame):
     Observation `[4 + 2N + 4(N - 1)]`: own velocity and position, landmarks, others, and two zeros for each other
     (mpe2's messages, which nobody sends).
     """
+
+    sees = (
+        "own velocity and position, then, relative to oneself, the landmarks and the other agents; two "
+        "zeros for each other agent"
+    )
+    does = _MOVE
 
     def __init__(
         self,
@@ -97,6 +105,12 @@ class Tag(ParticleGame):
     Observation `[4 + 2 obstacles + 2 others + 2 good others]`: own velocity and position, obstacles, others, velocities
     of the good agents.
     """
+
+    sees = (
+        "own velocity and position, then, relative to oneself, the obstacles and the other agents; "
+        "velocities of the good agents"
+    )
+    does = _MOVE
 
     def __init__(
         self,
@@ -163,6 +177,9 @@ class Adversary(ParticleGame):
     agent. Observation of the adversary `[4N]`: landmarks, others; of an agent `[4N + 2]`: the goal first.
     """
 
+    sees = "relative to oneself: the landmarks and the other agents; of an agent, the goal before them"
+    does = _MOVE
+
     def __init__(
         self,
         slots: int,
@@ -216,6 +233,12 @@ class SpeakerListener(ParticleGame):
     landmarks, the message of the last cycle.
     """
 
+    sees = (
+        "of the speaker: the goal's colour; of the listener: own velocity, the landmarks relative to "
+        "itself, the message of the last turn"
+    )
+    does = f"of the speaker: one of 3 words; of the listener: {_MOVE}"
+
     def __init__(
         self,
         slots: int,
@@ -264,6 +287,12 @@ class Reference(ParticleGame):
     a move + 5 times one of 10 words. Observation `[21]`: own velocity, landmarks, the colour of the other's goal, the
     other's message of the last cycle.
     """
+
+    sees = (
+        "own velocity, the landmarks relative to oneself, the colour of the other's goal, the other's "
+        "message of the last turn"
+    )
+    does = f"a move + 5 times one of 10 words; a move is {_MOVE}"
 
     def __init__(
         self,

@@ -28,6 +28,9 @@ class Recall(NativeGame):
     `cues`. The last `delay + 2` observations include the cue; fewer do not.
     """
 
+    sees = "one-hot of the cue while it is shown, else zeros; then of the phase: cue, wait, answer"
+    does = "the cue that is named when the answer is due; before that it means nothing"
+
     def __init__(self, slots: int, device: torch.device | str = "cpu", *, cues: int = 4, delay: int = 6) -> None:
         check_whole("recall", "cues", cues, least=2)
         check_whole("recall", "delay", delay, least=0)

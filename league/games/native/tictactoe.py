@@ -18,6 +18,8 @@ class TicTacToe(StoneGame):
     The same rules, actions and rewards as PettingZoo's `classic/tictactoe_v3`, whose planes are `[3, 3, 2]`.
     """
 
+    does = "the cell, 3 * row + column; row 0 is on top"
+
     def __init__(self, slots: int, device: torch.device | str = "cpu") -> None:
         symmetries = tuple(moved_planes((2, 3, 3), move) for move in (np.fliplr, np.transpose))
         super().__init__("tictactoe", [[0, 1, 2], [3, 4, 5], [6, 7, 8]], 9, slots, device, symmetries)

@@ -228,7 +228,16 @@ def _game_spec(
         score_range=score_range,
         state_shape=None if no_state else driver.state().shape,
         options=options,
+        observation=_said(driver, "observation"),
+        action=_said(driver, "action"),
     )
+
+
+def _said(driver: Driver, of: str) -> str:
+    """What an environment says in its `metadata` of the numbers of an observation or an action."""
+    metadata = getattr(driver.env, "metadata", None)
+    words = metadata.get(of, "") if isinstance(metadata, Mapping) else ""
+    return words if isinstance(words, str) else ""
 
 
 def _batch_spec(

@@ -8,15 +8,17 @@ import inspect
 import os
 import pkgutil
 import re
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from league import imports, plugins
+from league import plugins
 from league.errors import GameError, nearest
-from league.games.option_checks import check_known
+from league.games.option_checks import check_known, require_given
 
 Environment = Any
 """A PettingZoo AECEnv or ParallelEnv: the library is untyped, and agents may be named by anything hashable."""
@@ -94,11 +96,13 @@ def _unwrapped(origin: str | Callable[..., Environment], options: Mapping[str, o
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     from gymnasium import logger
 
-    # Gymnasium's warnings (render modes, precision of bounds) concern the environment's author, not the user.
+    # These libraries' warnings (render modes, precision of bounds, spaces that are no methods) concern the author of an
+    # environment. `league check` passes them on; elsewhere they would be repeated by every command and every worker.
     logger.min_level = logger.ERROR
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"(pettingzoo|gymnasium)\.")
     if not isinstance(origin, str):
         name = getattr(origin, "__qualname__", type(origin).__qualname__)
-        game = f"{imports.public_name(str(getattr(origin, '__module__', type(origin).__module__)))}:{name}"
+        game = f"{_place(getattr(origin, '__module__', type(origin).__module__))}:{name}"
         _check_options(game, origin, options)
         return Source(
             id=game,
@@ -121,6 +125,12 @@ def _unwrapped(origin: str | Callable[..., Environment], options: Mapping[str, o
     if package == "pettingzoo" and slash and family in FAMILIES:
         return _from_package(origin, f"pettingzoo.{family}", family, name, options)
     raise GameError(f"unknown game '{origin}'{nearest(origin, known_ids())}")
+
+
+def _place(module: str) -> str:
+    """What a user calls the module of a game: that of a file is the file's name."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return Path(file).name if module.startswith("league_user_") and file else module
 
 
 def known_ids() -> tuple[str, ...]:
@@ -280,9 +290,12 @@ def _check_options(game: str, make: Callable[..., Environment], options: Mapping
         parameters = inspect.signature(make).parameters
     except ValueError:  # some callables written in C have none: the call itself will fail
         return
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        return
-    check_known(game, options, sorted(parameters))
+    variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    named = [one for one in parameters.values() if one.kind not in variable]
+    if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+        check_known(game, options, sorted(parameters))
+    missing = [one.name for one in named if one.default is one.empty and one.name not in options]
+    require_given(game, missing, [one.name for one in named])
 
 
 def _module(name: str) -> ModuleType:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from league.errors import GameError
+from league.games.names import current_id
 
 if TYPE_CHECKING:
     from league.games.core import GameSpec
@@ -60,7 +61,7 @@ class GameFacts:
         """The facts as stored with a run (as `asdict` gave them)."""
         places = (Place(one["name"], one["index"], tuple(one["roles"])) for one in kept.get("places", ()))
         roles = tuple(kept["roles"])
-        return GameFacts(kept["id"], roles, kept["one_sided"], kept.get("scored", False), tuple(places))
+        return GameFacts(current_id(kept["id"]), roles, kept["one_sided"], kept.get("scored", False), tuple(places))
 
     def role(self, name: str | None) -> str:
         """The role called `name`; None is the only role. Raises GameError."""

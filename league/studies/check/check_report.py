@@ -147,6 +147,7 @@ class Report:
     """One check of a game.
 
     kind: "aec", "parallel" or "native". seats, roles, sides: of the game; empty if it cannot be played.
+    words: what an observation and an action are.
     fewest: options with the fewest agents that work, if the number of agents is an option. errors, warnings, notes:
     how many findings have that level. passed: there is no error.
     """
@@ -159,6 +160,7 @@ class Report:
     seats: tuple[str, ...] = ()
     roles: Mapping[str, Sequence[str]] = field(default_factory=dict)
     sides: tuple[tuple[str, ...], ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
     fewest: Mapping[str, object] = field(default_factory=dict)
     play: Play | None = None
     lessons: tuple[ShortTraining, ...] = ()

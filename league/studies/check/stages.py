@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from league import __version__
 from league.config.run import RunConfig
@@ -14,6 +16,7 @@ from league.errors import LeagueError
 from league.events import part
 from league.games.core import Game, GameSpec
 from league.games.pettingzoo.answers import raised_at
+from league.games.words import described
 from league.studies.check import random_play, short_training
 from league.studies.check.check_report import LEVELS, Cost, Finding, Play, Report, ShortTraining
 from league.studies.check.determinism import check_seeds
@@ -101,7 +104,10 @@ def check(quick: RunConfig, config: RunConfig, seconds: float, steps: int, tick:
 
 def _run_audit(one: GameUnderTest, found: _Progress, seed: int, tick: Tick) -> FindingLog:
     """Audit the bare environment, and again with the fewest agents, of which only errors are kept."""
-    log, audited = audit(one, "", _AUDIT, seed, part(tick, 0.0, 0.6))
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always", UserWarning)
+        log, audited = audit(one, "", _AUDIT, seed, part(tick, 0.0, 0.6))
+    _pass_on(heard, log)
     found.audited = audited
     found.checked += ["api", "agents", "observations", "rewards"] if audited.turns else []
     found.checked += ["masks"] if audited.masks else []
@@ -113,6 +119,16 @@ def _run_audit(one: GameUnderTest, found: _Progress, seed: int, tick: Tick) -> F
         found.findings.append(Finding("ok", "fewest", what))
     tick(1.0)
     return log
+
+
+def _pass_on(heard: Sequence[warnings.WarningMessage], log: FindingLog) -> None:
+    """What PettingZoo and Gymnasium say to the author of an environment, once each; other warnings as they are."""
+    said = [one for one in heard if {"pettingzoo", "gymnasium"} & set(Path(one.filename).parts)]
+    for text in dict.fromkeys(" ".join(str(one.message).split()) for one in said):
+        log.add("note", "warnings", f"PettingZoo warns its author: {text}", of=text)
+    for one in heard:
+        if one not in said:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
 def _run_seed_checks(one: GameUnderTest, found: _Progress, log: FindingLog, tick: Tick) -> None:
@@ -227,6 +243,7 @@ def _report(one: GameUnderTest, found: _Progress, seconds: float) -> Report:
         seats=names,
         roles={} if spec is None else {role.name: tuple(names[seat] for seat in role.seats) for role in spec.roles},
         sides=() if spec is None else tuple(tuple(names[seat] for seat in side) for side in spec.sides),
+        words={} if spec is None else described(spec),
         fewest=dict(found.fewest),
         play=found.play,
         lessons=tuple(found.lessons),
