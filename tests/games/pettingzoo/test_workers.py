@@ -175,7 +175,7 @@ def test_native_games_need_no_workers() -> None:
 
 def test_a_users_own_environment_is_found_by_name_and_needs_no_torch(own: str) -> None:
     with closing(make(own, 4, workers=2, options={"parent": os.getpid()})) as game:
-        assert game.spec.id == "league_user_own:Trouble"
+        assert game.spec.id == "own.py:Trouble"
         assert sum(int(turn.ended.sum()) for turn in play(game, 12, 0)) >= 4
 
 
