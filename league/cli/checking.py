@@ -61,7 +61,7 @@ def show_game(overrides: Overrides, of_list: bool, as_json: bool) -> None:
     if as_json:
         print_json(facts)
     else:
-        Console(highlight=False).print(facts_grid([(name, Text(clean(words))) for name, words in facts.items()]))
+        console().print(facts_grid([(name, Text(clean(words))) for name, words in facts.items()]))
 
 
 def _within(bounds: tuple[float, float] | None) -> str:

@@ -102,7 +102,7 @@ def _unwrapped(origin: str | Callable[..., Environment], options: Mapping[str, o
     warnings.filterwarnings("ignore", category=UserWarning, module=r"(pettingzoo|gymnasium)\.")
     if not isinstance(origin, str):
         name = getattr(origin, "__qualname__", type(origin).__qualname__)
-        game = f"{_place(getattr(origin, '__module__', type(origin).__module__))}:{name}"
+        game = f"{_place(getattr(origin, '__module__', None) or type(origin).__module__)}:{name}"
         _check_options(game, origin, options)
         return Source(
             id=game,
