@@ -55,11 +55,14 @@ class _Said:
     game: GameConfig
     complete: bool = True
 
-    def agrees(self, other: GameConfig) -> bool:
-        """Whether `other` may be the same game. The user's own code is known by its name, wherever it is."""
+    def agrees(self, other: GameConfig, complete: bool = True) -> bool:
+        """Whether `other` may be the same game. The user's own code is known by its name, wherever it is.
+
+        complete: of `other`, as in this class.
+        """
         mine, own = self.game, is_own(self.game.id)
         same = _called(mine.id) == _called(other.id) if own and is_own(other.id) else mine.id == other.id
-        return same and (not self.complete or mine.make_options == other.make_options)
+        return same and (not (self.complete and complete) or mine.make_options == other.make_options)
 
 
 def context_of(run: str | None, texts: Sequence[str], game: str | None = None, home: bool = False) -> Context:
@@ -137,7 +140,7 @@ def _called(id: str) -> tuple[str, str]:
 
 def _require_one_game(said: Sequence[_Said], asked: GameConfig | None) -> None:
     for one in said:
-        if not one.agrees(said[0].game):
+        if not one.agrees(said[0].game, said[0].complete):
             raise PolicyError(
                 f"these policies play different games: '{said[0].text}' plays {said[0].game.label}, "
                 f"'{one.text}' plays {one.game.label}"

@@ -188,6 +188,19 @@ def test_twins_are_merged_or_told_apart(trained: Path, empty: Path) -> None:
     assert [one["label"] for one in found["policies"]] == ["main.1 (./x/champ)", "main.1 (./y/champ)"]
 
 
+def test_a_file_of_weights_alone_says_what_is_played(empty: Path) -> None:
+    """Its options are those of the game, with all defaults; an export has those of the config."""
+    troops = ("--set", "game.options.troops=5")
+    assert league("run", "--game", "blotto", "--run", "b", "--rounds", "1", *troops, *SMALL).code == 0
+    assert league("export", "latest", "--run", "b", "--out", "e").code == 0
+    (weights, *_) = sorted((empty / "runs" / "b" / "snapshots").iterdir())
+    shutil.copy(weights, empty / weights.name)
+    shutil.rmtree(empty / "runs")
+    for pair in ((f"./{weights.name}", "./e"), ("./e", f"./{weights.name}"), (f"./{weights.name}", "random")):
+        called = league("match", *pair, "--games", "4")
+        assert called.code == 0, called.err
+
+
 def test_the_run_of_all_policies_is_the_one_that_ratings_are_read_from(trained: Path, empty: Path) -> None:
     a = trained / "a b" / "runs" / "one"
     named = league("match", f"main.2@{a}", f"main.0@{a}", "--games", "40", "--json").json

@@ -406,7 +406,7 @@ def test_the_table_for_people(first: Path) -> None:
     assert "self_play 5 10 80 5" in text
     assert "not measured: stepping.odd·[2J: it is not installed" in text
     assert "--set algorithm.precision=bfloat16 trains 1.4 times as fast here" in text
-    assert lines[-1].startswith("  league bench --compare bench.json")
+    assert lines[-1].startswith("  league bench --quick --compare bench.json")
     # There is nothing to gain where runs train in bfloat16 anyway.
     assert "precision=" not in "".join(shown(replace(report, tuning={**report.tuning, "precision": "bfloat16"})))
 

@@ -183,7 +183,7 @@ def test_the_table_for_people(width: int) -> None:
 
 
 def test_the_table_of_a_whole_report(whole: tuple[Report, list[float]]) -> None:
-    lines = shown(whole[0])
+    lines = shown(whole[0], given="kuhn")
     text = "\n".join(lines)
     assert lines[0].startswith("kuhn passes")
     assert lines[1].startswith("batched torch · 2 agents · 1 role: player · 2 sides · ")
