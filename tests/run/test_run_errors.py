@@ -235,8 +235,8 @@ def test_a_damaged_export(copy: Path) -> None:
 def test_an_export_of_another_game(copy: Path) -> None:
     trained(tiny("game.id=rps", "budget.rounds=1"), copy / "runs" / "other")
     league("export", "latest", "-r", "other", "--out", "other")
-    assert_refused("match", "./other", "random", "-r", "tiny", "--games", "2", saying="plays rps, and the run runs/tiny plays tic")
-    assert_refused("match", "latest@other", "random", "-r", "tiny", "--games", "2", saying="plays rps, and the run runs/tiny plays tic")
+    assert_refused("match", "./other", "random", "-r", "tiny", saying="plays rps, and the run runs/tiny plays tic")
+    assert_refused("match", "latest@other", "random", "-r", "tiny", saying="plays rps, and the run runs/tiny plays tic")
 
 
 def test_a_folder_that_holds_something_else_is_never_exported_over(copy: Path) -> None:
