@@ -124,6 +124,16 @@ def changed_board(state: State) -> Called:
     return state.call("run", "--run", "b", "--rounds", "2", "--plain")
 
 
+def moved_board(state: State) -> Called:
+    """The file of a run's game has moved to where `_filled` says."""
+    file = state.here / "board.py"
+    file.write_text(BOARD)
+    assert state.call("run", "--game", f"{file}:Board", "--run", "b", "--rounds", "1", *SMALL).code == 0
+    (state.here / "moved").mkdir()
+    file.rename(state.here / "moved" / "board.py")
+    return state.call("run", "--run", "b", "--rounds", "2", "--plain")
+
+
 def old_run(state: State) -> Called:
     """A run of a version whose tables lacked what is now there."""
     assert kuhn(state).code == 0
@@ -193,6 +203,7 @@ PRINTED: dict[Advice, tuple[Told, tuple[str, ...]]] = {
     Advice("orchestrator.py", "league run --new{} --set {}"): (damaged_checkpoint, ("--plain",)),
     Advice("run/open.py", "league run --new{}"): (changed_board, ("--plain",)),
     Advice("run/open.py", "league docs storage"): (after("run", "--run", "a run", "--seed", "2"), ()),
+    Advice("run/code.py", "league run --run {} {} --rounds {}"): (moved_board, ("--plain",)),
     Advice("run/folders.py", "league run"): (said("standings"), SHORT),
     Advice("run/folders.py", "league tournament --out {}"): (no_tournament, ()),
     Advice("storage/store.py", "league rate --run {}"): (old_run, ()),
@@ -225,7 +236,9 @@ UNPROVOKED = {
 }
 """What is only printed on some machines, or of ledgers that take hours, as it is printed there."""
 
-MENTIONED = {f"league {name}" for name in ("docs", "export", "games", "probe", "run", "run --game", "standings")}
+MENTIONED = {
+    f"league {name}" for name in ("check", "docs", "export", "games", "probe", "rate", "run", "run --game", "standings")
+}
 """Commands that are only mentioned, as in help and in headings."""
 
 NOT_COMMANDS = {
@@ -233,7 +246,6 @@ NOT_COMMANDS = {
     Advice("studies/bench/rating_probes.py", "league standings"),
     Advice("studies/bench/bench_report.py", "league bench"),
     Advice("studies/bench/probe.py", "league bench"),
-    Advice("studies/check/check_report.py", "league check"),
     Advice("studies/game_trials.py", "league games --try"),
 }
 """Names of measurements and reports, and sentences about league."""
@@ -303,12 +315,13 @@ def test_what_is_mentioned_is_there(command: str) -> None:
 
 def _filled(command: str, state: State) -> str:
     """The command with what is left to the user filled in."""
-    if "RUN" in command:
+    if re.search(r"\bRUN\b", command):
         game = MATRIX if "--every" in command else ("--game", "kuhn")
         assert state.call("run", *game, "--run", "r", "--rounds", "1", *SMALL).code == 0
     words = {"GAME": "kuhn", "NAME": "mine", "TEXT": "kuhn", "TOPIC": "tutorial"}
+    words["NEW_FOLDER"] = shlex.quote(f"{state.here}/moved")
     words["RUN"] = shlex.quote(f"{state.here}/runs/r")
-    return re.sub(r"\b(?:GAME|NAME|TEXT|TOPIC|RUN)\b", lambda word: words[word[0]], command)
+    return re.sub(r"\b(?:GAME|NAME|TEXT|TOPIC|NEW_FOLDER|RUN)\b", lambda word: words[word[0]], command)
 
 
 def _run(command: str, shorter: tuple[str, ...], state: State) -> None:

@@ -216,7 +216,7 @@ def test_another_tournament_in_the_folder_is_refused(tmp_path: Path, changed, me
     [
         ("tictactoe", ("random", "random"), PolicyError, "two different policies or more, not random random"),
         ("tictactoe", ("random", "main.1"), PolicyError, "no policy is called 'main.1'"),
-        ("spread", ("random", "random"), PolicyError, "spread is none: it has 1 side. `league payoff"),
+        ("spread", ("random", "random"), PolicyError, "spread is none: it has 1 side. A payoff table"),
         ("tag", ("random", "random"), PolicyError, "tag is none: its roles differ"),
     ],
 )
