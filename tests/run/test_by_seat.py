@@ -144,7 +144,7 @@ def test_one_policy_mixed_with_itself_is_the_same_team_on_the_same_seeds(folder)
 
 def test_payoffs_of_a_game_of_one_side_are_played_not_read(folder):
     refused = league("payoff", "--run", folder)
-    assert (refused.code, "name policies to play together" in refused.err) == (2, True)
+    assert (refused.code, "are to play together" in refused.err) == (2, True)
     (table,) = league("payoff", "latest", "random", "--games", "6", "--run", folder, "--json").json["tables"]
     teams = league("match", "latest", "random", "--games", "6", "--run", folder, "--json").json["teams"]
     cells = [table["cells"][i][j]["score"] for i, j in ((0, 0), (1, 1), (0, 1), (1, 0))]

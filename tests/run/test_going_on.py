@@ -34,7 +34,7 @@ def test_rounds_and_steps_are_totals(away: Path) -> None:
     assert committed(folder) == 4, "a round is never left half done"
     with Store.reader(folder) as store:
         reached = store.last_round().steps
-    assert f"  league run --run tiny --steps {2 * reached}    goes on with it" in out
+    assert f"  league run --run {Path.cwd()}/runs/tiny --steps {2 * reached}    goes on with it" in out
 
 
 def test_minutes_count_from_each_call(away: Path) -> None:
@@ -43,13 +43,13 @@ def test_minutes_count_from_each_call(away: Path) -> None:
         out = run("tiny.toml", "--minutes", "0.01")
         assert time.monotonic() - began >= 0.6
         assert committed(away / "runs" / "tiny") > before
-        assert "  league run --run tiny    goes on with it" in out
+        assert f"  league run --run {Path.cwd()}/runs/tiny    goes on with it" in out
 
 
 def test_what_a_round_limit_asks_to_be_typed_next_goes_on(away: Path) -> None:
     out = run("tiny.toml", "--rounds", "1")
     (line,) = (line for line in out.splitlines() if "goes on with it" in line)
-    assert line == "  league run --run tiny --rounds 2    goes on with it"
+    assert line == f"  league run --run {away}/runs/tiny --rounds 2    goes on with it"
     run("--run", "tiny", "--rounds", "2")
     assert committed(away / "runs" / "tiny") == 2
 
@@ -89,7 +89,7 @@ def test_new_starts_beside_and_never_over(away: Path) -> None:
     run("tiny.toml", "--rounds", "1")
     out = run("tiny.toml", "--rounds", "1", "--new", "--seed", "1")
     assert "The run is in runs/tiny-2." in out
-    assert "league standings --run tiny-2" in out
+    assert f"league standings --run {away}/runs/tiny-2" in out
     run("tiny.toml", "--rounds", "1", "--new", "-r", "tiny")
     assert sorted(path.name for path in (away / "runs").iterdir()) == ["tiny", "tiny-2", "tiny-3"]
     with Store.reader(away / "runs" / "tiny") as store:
@@ -101,7 +101,7 @@ def test_where_a_run_lives(away: Path) -> None:
     run("tiny.toml", "--rounds", "1", "-r", "code")
     assert (away / "runs" / "code" / "league.db").is_file(), "a folder that is no run is not taken for one"
     assert list((away / "code").iterdir()) == []
-    assert "--run ./elsewhere " in run("tiny.toml", "--rounds", "1", "-r", "./elsewhere")
+    assert f"--run {away}/elsewhere " in run("tiny.toml", "--rounds", "1", "-r", "./elsewhere")
     run("--run", "elsewhere", "--rounds", "2")
     assert committed(away / "elsewhere") == 2
 
@@ -127,4 +127,4 @@ def test_going_on_elsewhere_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a b", "tiny;x"])
 def test_the_next_commands_can_be_pasted(away: Path, name: str) -> None:
-    assert f"league standings --run '{name}'" in run("tiny.toml", "--rounds", "1", "-r", name)
+    assert f"league standings --run '{away}/runs/{name}'" in run("tiny.toml", "--rounds", "1", "-r", name)

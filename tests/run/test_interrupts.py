@@ -52,7 +52,7 @@ def test_ctrl_c_lets_the_round_end_and_says_what_next(away: Path) -> None:
     assert time.monotonic() - sent < 10
     assert (process.returncode, err) == (130, "")
     assert "Interrupted: nothing committed is lost. The run is in runs/tiny." in out
-    assert "  league run --run tiny    goes on with it" in out
+    assert f"  league run --run {away}/runs/tiny    goes on with it" in out
     stopped = next(line for line in out.splitlines() if "stopped by an interrupt" in line)
     last = committed(away / "runs" / "tiny")
     assert stopped.startswith(f"round {last} ")

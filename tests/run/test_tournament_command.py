@@ -102,7 +102,7 @@ def test_the_tables_fit(cup: Path, monkeypatch: pytest.MonkeyPatch, width: int) 
         (("best", "random", "--games", "0"), "one game a pairing or more, and one round or more, not --games 0"),
         (("best", "random", "--swiss", "--rounds", "0"), "not --games 100 --rounds 0"),
         (("best", "nobody"), "no policy is called 'nobody'"),
-        ((), "tournaments/tiny is no tournament yet: name policies"),
+        ((), "tournaments/tiny is no tournament yet: name the policies"),
         (("best", "random", "--by", "glicko"), "no rating system is called 'glicko'"),
     ],
 )

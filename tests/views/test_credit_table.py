@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from announced import NASTY
@@ -72,7 +73,8 @@ def test_any_names_fit_any_width(width):
 def test_asking_again_says_only_what_is_not_as_by_default():
     assert again(CreditRequest("agent_1=random"), 800) == "agent_1=random --games 800"
     asked = CreditRequest("my bots.py:Bot", "main.1", side=1, against="best", games=50, seed=7, permutations=4)
+    bot = f"{Path('my bots.py').absolute()}:Bot"
     assert shlex.split(again(asked, 200)) == [
-        "my bots.py:Bot", "--games", "200", "--baseline", "main.1", "--side", "1", "--against", "best", "--seed", "7",
+        bot, "--games", "200", "--baseline", "main.1", "--side", "1", "--against", "best", "--seed", "7",
         "--permutations", "4",
     ]  # fmt: skip

@@ -73,6 +73,7 @@ def profile(
         rating=rating,
         field=None,
         lineage=tuple(lineage),
+        begun_from="",
         record=tuple(record),
         exploited=None,
         exploitability=None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -77,30 +76,22 @@ def test_nothing_is_wrong_without_a_fault(kind: str, parts: bool, place: str, tm
     assert (called.code, called.err) == (0, "")
 
 
-EXAMPLES = int(os.environ.get("LEAGUE_FUZZ", "40"))
-"""How many environments the fuzzer makes; 2,000 in the long form."""
+@pytest.mark.parametrize("examples", [40, pytest.param(2000, marks=pytest.mark.slow)])
+def test_fuzzed_environments(examples: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+    @settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(
+        case=st.sampled_from(EVERY),
+        count=st.integers(2, 4),
+        data=st.data(),
+        turn=st.integers(0, faulty.TURNS - 6),
+        parts=st.booleans(),
+        place=st.sampled_from(["obs", "info"]),
+    )
+    def fuzzed(case: tuple[str, str], count: int, data: st.DataObject, **others: Any) -> None:
+        kind, fault = case
+        who = data.draw(st.integers(0, count - 1), "who")
+        others |= {"count": count, "who": who}
+        assert_refused(running(tmp_path_factory.mktemp("fuzz"), kind, fault, **others), fault, who)
+        assert_found(checking(kind, fault, **others), who)
 
-
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(
-    case=st.sampled_from(EVERY),
-    count=st.integers(2, 4),
-    data=st.data(),
-    turn=st.integers(0, faulty.TURNS - 6),
-    parts=st.booleans(),
-    place=st.sampled_from(["obs", "info"]),
-)
-def test_fuzzed_environments(
-    case: tuple[str, str],
-    count: int,
-    data: st.DataObject,
-    turn: int,
-    parts: bool,
-    place: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    kind, fault = case
-    who = data.draw(st.integers(0, count - 1), "who")
-    others = {"count": count, "who": who, "turn": turn, "parts": parts, "place": place}
-    assert_refused(running(tmp_path_factory.mktemp("fuzz"), kind, fault, **others), fault, who)
-    assert_found(checking(kind, fault, **others), who)
+    fuzzed()
