@@ -72,7 +72,7 @@ class _Rules:
     def __init__(
         self, fault: str = "", count: int = 2, who: int = 0, turn: int = 2, parts: bool = False, place: str = "obs"
     ) -> None:
-        self.fault, self.turn, self.parts, self.place = fault, turn, parts, place
+        self.fault, self.turn, self.parts, self.place = fault, max(turn, fault == "back"), parts, place
         self.possible_agents = [f"seat_{number}" for number in range(count)]
         self.who = self.possible_agents[who]
         self.render_mode = None
