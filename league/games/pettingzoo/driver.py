@@ -197,15 +197,15 @@ class TurnDriver(Driver):
     def _step(self, actions: Sequence[Any], reward: list[float]) -> tuple[Flags, Flags]:
         env, (seat,) = self.env, self.acting
         self._reader.alone = self.agents[seat]
-        rewards_before = dict(self._reader.shown("_cumulative_rewards"))
+        # Read now: PettingZoo adds to a reward that is an array in place.
+        rewards_before = self._cumulative_rewards()
         self._reader.call("step", env.step, self._decode[seat](actions[seat]))
         # An agent's cumulative reward counts from its own last action. The agent that acts has just read its own, so
         # its whole value is new now; for the others the difference is. (Summing `rewards` instead would count
         # twice where an environment does not clear them; so would reading again after dead agents are skipped.)
         rewards_before[self.agents[seat]] = 0.0
-        for name, total in self._reader.shown("_cumulative_rewards").items():
-            other = self._reader.seat(name)
-            reward[other] = self._reader.reward(name, total) - float(rewards_before.get(name, 0.0))
+        for name, total in self._cumulative_rewards().items():
+            reward[self._reader.seat(name)] = total - rewards_before.get(name, 0.0)
         return self._reader.shown("terminations"), self._reader.shown("truncations")
 
     def observe_with_mask(self, seat: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
@@ -230,6 +230,10 @@ class TurnDriver(Driver):
                 return
             reader.call("step", self.env.step, None)
         raise self._reader.fault("the environment does not remove dead agents (step(None) has no effect)", "step")
+
+    def _cumulative_rewards(self) -> dict[Any, float]:
+        read = self._reader.reward
+        return {name: read(name, total) for name, total in self._reader.shown("_cumulative_rewards").items()}
 
     def _observed(self, seat: int) -> Any:
         return self._reader.call("observe", self.env.observe, self.agents[seat])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -164,7 +165,7 @@ class BareEnvironment:
                 turn=turn,
                 agents=tuple(env.agents),
                 rewards=dict(env.rewards),
-                cumulative=dict(env._cumulative_rewards),
+                cumulative=deepcopy(dict(env._cumulative_rewards)),  # arrays are added to in place
                 terminated=dict(env.terminations),
                 truncated=dict(env.truncations),
                 infos=dict(env.infos),
