@@ -56,7 +56,7 @@ def read_number(value: object) -> float:
     if type(value) in _PLAIN:
         number = float(value)  # type: ignore[arg-type]
     else:
-        array = np.asarray(value)
+        array = _as_array(value)
         if array.dtype.kind not in _NUMBERS or array.size != 1:
             raise UnusableError("number", shortened(value), "a reward must be one number")
         number = float(array.reshape(-1)[0])
@@ -75,7 +75,7 @@ def read_flags(flags: Mapping[Any, Any]) -> Mapping[Any, bool]:
 
 def read_flag(agent: object, value: object) -> bool:
     """One flag: True or False, 0 or 1, or an array with one of these. Raises UnusableError."""
-    array = np.asarray(value)
+    array = _as_array(value)
     if array.size == 1 and array.dtype.kind in _NUMBERS and array.reshape(-1)[0] in (0, 1):
         return bool(array.reshape(-1)[0])
     raise UnusableError("flag", f"{value!r} for agent '{agent}'", "a flag must be True or False")
@@ -141,7 +141,7 @@ def read_observation(space: spaces.Space[Any], value: Any) -> Any:
         value = tuple(_part(inner, value, number) for number, inner in enumerate(space.spaces))
     elif not space.contains(value):
         # A bare number or an array of one where the space wants the other form.
-        array = np.asarray(value)
+        array = _as_array(value)
         if array.size != 1 or array.dtype.kind not in "biu" or not space.contains(value := array.reshape(-1)[0]):
             advice = "make observation_space and observations agree"
             raise UnusableError("space", f"{shortened(value)}, which is not in {space}", advice)
@@ -217,20 +217,27 @@ def _parts(raw: tuple[Any, ...] | list[Any]) -> list[npt.NDArray[Any]] | None:
     found: list[npt.NDArray[Any]] = []
     for part in raw:
         inner = _parts(part) if isinstance(part, tuple | list) else None
-        found.extend([np.asarray(part).reshape(-1)] if inner is None else inner)
+        found.extend([_as_array(part).reshape(-1)] if inner is None else inner)
     return found
 
 
 def _array(raw: Any, sizes: tuple[int, ...]) -> npt.NDArray[Any]:
-    try:
-        array = np.asarray(raw)
-    except ValueError:  # rows of several lengths
-        array = np.asarray(raw, dtype=object)
+    array = _as_array(raw)
     if array.dtype.kind not in _NUMBERS:
         raise UnusableError("values", f"is {shortened(raw)}, which are not flags", _forms(sizes))
     if array.shape != (sum(sizes),):
         raise UnusableError("length", f"has shape {array.shape}, but {_wanted(sizes)}", _forms(sizes))
     return array
+
+
+def _as_array(value: Any) -> npt.NDArray[Any]:
+    """A value as an array; of dtype object where it is none, such as rows of several lengths, or a tensor on a GPU."""
+    try:
+        return np.asarray(value)
+    except Exception:  # whatever a class of the user's raises
+        array = np.empty((), dtype=object)
+        array[()] = value
+        return array
 
 
 def _counted(sizes: tuple[int, ...]) -> str:
@@ -251,10 +258,7 @@ def _forms(sizes: tuple[int, ...]) -> str:
 
 
 def _box(space: spaces.Box, value: Any) -> npt.NDArray[Any]:
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        array = np.asarray(value, dtype=object)
+    array = _as_array(value)
     if array.dtype.kind not in _NUMBERS:
         raise UnusableError("dtype", f"{shortened(value)}, which is not numeric", "return an array of numbers")
     if array.shape != space.shape:

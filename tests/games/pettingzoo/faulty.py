@@ -14,6 +14,15 @@ TURNS = 12
 WIDTH = 3
 """Numbers that an agent sees."""
 
+
+
+class Tensor:
+    """What cannot be made an array of, such as a tensor on a GPU or one with a gradient."""
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("call detach() first")
+
+
 MASKS: dict[str, Any] = {
     "mask_short": lambda mask: mask[:-1],
     "mask_long": lambda mask: np.append(mask, mask.dtype.type(1)),
@@ -24,6 +33,7 @@ MASKS: dict[str, Any] = {
     "mask_empty": lambda mask: mask * 0,
     "mask_matrix": lambda mask: mask[None],
     "mask_text": lambda mask: "all",
+    "mask_tensor": lambda mask: Tensor(),
     "mask_object": lambda mask: [None, *mask[1:]],
 }
 REWARDS: dict[str, Any] = {
@@ -33,6 +43,8 @@ REWARDS: dict[str, Any] = {
     "reward_empty": np.array([]),
     "reward_nan": float("nan"),
     "reward_infinite": np.float32("-inf"),
+    "reward_ragged": [[1.0], [1.0, 2.0]],
+    "reward_tensor": Tensor(),
     "reward_dict": {"reward": 1.0},
 }
 OBSERVATIONS: dict[str, Any] = {
@@ -44,12 +56,14 @@ OBSERVATIONS: dict[str, Any] = {
     "seen_none": None,
     "seen_text": "nothing",
     "seen_ragged": [[1.0], [1.0, 2.0]],
+    "seen_tensor": Tensor(),
     "seen_objects": [None, 1.0, 2.0],
 }
 FLAGS: dict[str, Any] = {
     "flag_text": "no",
     "flag_none": None,
     "flag_two": np.array([False, False]),
+    "flag_ragged": [[True], [True, False]],
     "flag_number": 0.5,
 }
 CALLS = ("step_raises", "step_rejects", "stranger", "back")
