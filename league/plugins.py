@@ -111,6 +111,17 @@ def files_of(text: str) -> Files:
     return Files(str(folder), dict(found))
 
 
+def brings(text: str, module: str) -> bool:
+    """Whether `file.py:Name`, which is loaded, consists of this module's file too, under whatever name it is imported.
+
+    A file that lies beside it has another name where its folder is on Python's path.
+    """
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is None or not names_file(text):
+        return False
+    return Path(file) in imports.files_of(imports.module_name(_absolute(text.rpartition(":")[0], Path.cwd())))
+
+
 def _files_of(module: str) -> dict[Path, str]:
     """The sha256 of the files of a module that `load` has loaded."""
     if of_file := imports.files_of(module):

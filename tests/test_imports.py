@@ -13,6 +13,7 @@ import pytest
 from league import plugins
 from league.errors import GameError
 from league.files import digest_file
+from league.games.registry import source_of
 
 ASK_HELPER = "from helper import VALUE\ndef ask():\n    return VALUE\n"
 
@@ -166,3 +167,18 @@ def test_a_fault_beside_a_file_is_blamed_on_it(tmp_path: Path) -> None:
     assert said is not None
     assert said.startswith(f"game '{tmp_path}/main.py:ask' failed: ZeroDivisionError: division by zero (")
     assert f"{tmp_path}/helper.py, line 2, in fail" in said
+
+
+@pytest.mark.parametrize("on_path", [False, True])
+def test_a_game_from_beside_a_file_is_called_the_same_on_pythons_path_or_off_it(
+    on_path: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = f"inner_{on_path}".lower()
+    (tmp_path / f"{inner}.py").write_text("class Ladder:\n    pass\n")
+    (tmp_path / "front.py").write_text(f"from {inner} import Ladder\n")
+    if on_path:
+        monkeypatch.syspath_prepend(tmp_path)
+    source = source_of(f"{tmp_path / 'front.py'}:Ladder")
+    assert source is not None
+    assert source.id == f"{inner}.py:Ladder"
+    sys.modules.pop(inner, None)

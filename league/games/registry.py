@@ -120,7 +120,7 @@ def source_of(id: str, options: Mapping[str, object] | None = None) -> Source | 
     from league.games.pettingzoo.options import split_options
 
     adapter, given = split_options(options or {})
-    return find(origin, given, adapter.wrappers)
+    return find(origin, given, adapter.wrappers, id)
 
 
 def _make_from(

@@ -64,7 +64,7 @@ class PettingZooGame(Game):
         **options: object,
     ) -> None:
         adapter, env_options = split_options(options)
-        self._source = find(origin, env_options, adapter.wrappers)
+        self._source = find(origin, env_options, adapter.wrappers, named)
         self.device, self.slots = torch.device(device), 0
         _check_slots(self._source.id, slots)
         pool = None

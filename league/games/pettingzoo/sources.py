@@ -64,16 +64,20 @@ class Source:
 
 
 def find(
-    origin: str | Callable[..., Environment], options: Mapping[str, object], wrappers: Sequence[str] = ()
+    origin: str | Callable[..., Environment],
+    options: Mapping[str, object],
+    wrappers: Sequence[str] = (),
+    named: str | None = None,
 ) -> Source:
     """The source of an id (`pettingzoo:FAMILY/NAME-vN`, `mpe2:NAME_vN`, `magent2:NAME_vN`, `openspiel:NAME`, `lbf:ID`,
     `rware:ID`) or of a user's factory.
 
     options: keyword arguments of the environment (for OpenSpiel: parameters of the game). wrappers: callables by name
     (`package.module:Name`, `file.py:Name`) that wrap each environment, the first one innermost.
+    named: the name that a factory was loaded by.
     Raises GameError for an unknown or retired name, an unknown option, and a package that is not installed.
     """
-    source = _unwrapped(origin, options)
+    source = _unwrapped(origin, options, named)
     if not wrappers:
         return source
     wraps = [plugins.load(wrapper, "wrapper", GameError) for wrapper in wrappers]
@@ -90,7 +94,9 @@ def find(
     return replace(source, build=build)
 
 
-def _unwrapped(origin: str | Callable[..., Environment], options: Mapping[str, object]) -> Source:
+def _unwrapped(
+    origin: str | Callable[..., Environment], options: Mapping[str, object], named: str | None
+) -> Source:
     # Environments open SDL even where nothing is rendered: without a display they fail, and pygame prints a banner.
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
@@ -102,7 +108,7 @@ def _unwrapped(origin: str | Callable[..., Environment], options: Mapping[str, o
     warnings.filterwarnings("ignore", category=UserWarning, module=r"(pettingzoo|gymnasium)\.")
     if not isinstance(origin, str):
         name = getattr(origin, "__qualname__", type(origin).__qualname__)
-        game = f"{_place(getattr(origin, '__module__', None) or type(origin).__module__)}:{name}"
+        game = f"{_place(getattr(origin, '__module__', None) or type(origin).__module__, named)}:{name}"
         _check_options(game, origin, options)
         return Source(
             id=game,
@@ -127,10 +133,11 @@ def _unwrapped(origin: str | Callable[..., Environment], options: Mapping[str, o
     raise GameError(f"unknown game '{origin}'{nearest(origin, known_ids())}")
 
 
-def _place(module: str) -> str:
-    """What a user calls the module of a game: that of a file is the file's name."""
+def _place(module: str, named: str | None) -> str:
+    """What a user calls the module of a game: that of a file is the file's name, from whatever folder it is loaded."""
     file = getattr(sys.modules.get(module), "__file__", None)
-    return Path(file).name if module.startswith("league_user_") and file else module
+    own = module.startswith("league_user_") or (named is not None and plugins.brings(named, module))
+    return Path(file).name if own and file else module
 
 
 def known_ids() -> tuple[str, ...]:

@@ -248,7 +248,7 @@ class _Worker:
             self._order = ast.literal_eval(text)
             name = self._order["origin"]
             origin = plugins.load(name, "game", GameError) if self._order["user_code"] else name
-            self._source = find(origin, self._order["options"], self._order["wrappers"])
+            self._source = find(origin, self._order["options"], self._order["wrappers"], name)
             for own, expected in self._order["files"].items():
                 _require_same(own, expected)
             return ""
