@@ -94,9 +94,7 @@ def find(
     return replace(source, build=build)
 
 
-def _unwrapped(
-    origin: str | Callable[..., Environment], options: Mapping[str, object], named: str | None
-) -> Source:
+def _unwrapped(origin: str | Callable[..., Environment], options: Mapping[str, object], named: str | None) -> Source:
     # Environments open SDL even where nothing is rendered: without a display they fail, and pygame prints a banner.
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")

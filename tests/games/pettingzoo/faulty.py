@@ -15,7 +15,6 @@ WIDTH = 3
 """Numbers that an agent sees."""
 
 
-
 class Tensor:
     """What cannot be made an array of, such as a tensor on a GPU or one with a gradient."""
 
