@@ -64,6 +64,15 @@ class _Said:
         same = _called(mine.id) == _called(other.id) if own and is_own(other.id) else mine.id == other.id
         return same and (not (self.complete and complete) or mine.make_options == other.make_options)
 
+    def may_meet(self, other: GameConfig, complete: bool = True) -> bool:
+        """Whether it may be the same game, as far as can be known before it is made.
+
+        A file of weights has the name under which the game is defined, a config the one by which it was found: the
+        user's own code may have two. Whether weights fit is seen when they are loaded.
+        """
+        unnamed = is_own(self.game.id) and is_own(other.id) and not (self.complete and complete)
+        return unnamed or self.agrees(other, complete)
+
 
 def context_of(run: str | None, texts: Sequence[str], game: str | None = None, home: bool = False) -> Context:
     """What is played by the policies in `texts`. It loads no policy and no code of the user's.
@@ -140,7 +149,7 @@ def _called(id: str) -> tuple[str, str]:
 
 def _require_one_game(said: Sequence[_Said], asked: GameConfig | None) -> None:
     for one in said:
-        if not one.agrees(said[0].game, said[0].complete):
+        if not one.may_meet(said[0].game, said[0].complete):
             raise PolicyError(
                 f"these policies play different games: '{said[0].text}' plays {said[0].game.label}, "
                 f"'{one.text}' plays {one.game.label}"
@@ -152,7 +161,7 @@ def _require_one_game(said: Sequence[_Said], asked: GameConfig | None) -> None:
 def _require_played(said: Sequence[_Said], run: Path) -> None:
     game = _game_of(run) if said else None
     for one in said:
-        if game is not None and not one.agrees(game):
+        if game is not None and not one.may_meet(game):
             raise PolicyError(
                 f"'{one.text}' plays {one.game.label}, and the run {run} plays {game.label}: leave out --run where the "
                 "policies say what is played, or name another run"

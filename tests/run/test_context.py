@@ -216,3 +216,29 @@ def test_without_a_run_an_export_of_all_roles_fills_the_posts_that_are_left(empt
     first = json.loads(Path("team/metadata.json").read_text())["policies"][0]["role"]
     found = league("match", f"{first}=./team", f"{first}=random", "--games", "4", "--json").json
     assert found["note"] == "with agent.1 (team) at the other posts"
+
+
+TWO_NAMES = """\
+from functools import partial
+
+from pettingzoo.classic import rps_v2
+
+short = partial(rps_v2.parallel_env, max_cycles=3)
+plain = rps_v2.parallel_env
+"""
+
+
+@pytest.mark.parametrize("name", ["short", "plain"])
+def test_weights_of_a_game_with_two_names_meet_those_of_its_run(name: str, empty: Path) -> None:
+    (empty / "found.py").write_text(TWO_NAMES)
+    assert league("run", "--game", f"found.py:{name}", "--run", "r", "--rounds", "1", *SMALL).code == 0
+    assert league("export", "latest", "--run", "runs/r", "--out", "e").code == 0
+    (weights, *_) = sorted((empty / "runs" / "r" / "snapshots").iterdir())
+    shutil.copy(weights, empty / weights.name)
+    for pair in ((f"./{weights.name}", "latest"), (f"./{weights.name}", "./e"), ("./e", f"./{weights.name}")):
+        called = league("match", *pair, "--run", "runs/r", "--games", "4")
+        assert called.code == 0, called.err
+    (empty / "poker.py").write_text(OWN)
+    refused = league("match", f"./{weights.name}", "random", "--game", "poker.py:Poker", "--games", "4")
+    assert refused.code == 2
+    assert "cannot play here: it plays" in refused.err
