@@ -218,7 +218,7 @@ class TurnDriver(Driver):
         """Steps dead agents (`step(None)`) until a live one is selected."""
         reader = self._reader
         for _ in range(len(self.agents) + 1):
-            if not getattr(self.env, "agents", None) or False not in self.done:
+            if not reader.anybody() or False not in self.done:
                 self.acting = ()
                 return
             agent = getattr(self.env, "agent_selection", None)

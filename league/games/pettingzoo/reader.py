@@ -68,6 +68,16 @@ class Reader:
         except (KeyError, TypeError):
             raise self.fault(f"agent '{agent}' is not among the environment's possible_agents") from None
 
+    def anybody(self) -> bool:
+        """Whether an AEC environment's `agents` has any."""
+        agents = getattr(self.env, "agents", None)
+        try:
+            return agents is not None and len(agents) > 0
+        except TypeError:
+            raise self.fault(
+                f"`agents` is {shortened(agents)}, not a list of agents", "", "set it in reset()"
+            ) from None
+
     def present(self) -> list[int]:
         """The seats of the environment's `agents`, in its order."""
         agents = getattr(self.env, "agents", None)

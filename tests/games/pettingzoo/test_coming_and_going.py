@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import paying
 import pytest
 import torch
 from pool import Pool
 from torch import Tensor
 
 from league.errors import GameError
+from league.games.pettingzoo.driver import new_driver
 from league.games.pettingzoo.game import PettingZooGame
+from league.games.pettingzoo.spaces import ObservationOptions, agents_of
 from league.studies.check.game_under_test import game_under_test
 from league.studies.check.pettingzoo_audit import audit
 
@@ -82,3 +85,18 @@ def test_numbers_that_can_only_mean_one_thing_are_taken(numbers: str) -> None:
     assert turn.truncated[0].tolist() == [True] * 3
     game.close()
     assert "error" not in found(numbers=numbers, pauses=False).values()
+
+
+def test_agents_of_a_game_in_turn_are_listed_in_any_form_with_a_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    env = paying.Paying()
+    driver = new_driver("paying", env, *agents_of("paying", env, ObservationOptions("last")))
+    reset = env.reset
+    for listed in (tuple, np.array, lambda agents: dict.fromkeys(agents).keys()):
+        monkeypatch.setattr(
+            env, "reset", lambda seed, form=listed: (reset(seed), vars(env).update(agents=form(env.agents)))
+        )
+        driver.reset(1)
+        assert driver.acting == (0,)
+    monkeypatch.setattr(env, "reset", lambda seed: (reset(seed), vars(env).update(agents=2)))
+    with pytest.raises(GameError, match="`agents` is 2, not a list of agents"):
+        driver.reset(1)
