@@ -103,7 +103,7 @@ def read_mask(raw: Any, sizes: tuple[int, ...]) -> npt.NDArray[Any]:
         raise UnusableError(
             "space", "is there, but points in a Box cannot be masked", "leave it out, or clip in step()"
         )
-    parts = _parts(raw) if len(sizes) > 1 and isinstance(raw, tuple | list) else None
+    parts = _parts(raw) if isinstance(raw, tuple | list) else None
     if parts is not None:
         found = tuple(len(part) for part in parts)
         if found != sizes:

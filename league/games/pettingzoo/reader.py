@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -69,21 +69,12 @@ class Reader:
             raise self.fault(f"agent '{agent}' is not among the environment's possible_agents") from None
 
     def anybody(self) -> bool:
-        """Whether an AEC environment's `agents` has any."""
-        agents = getattr(self.env, "agents", None)
-        try:
-            return agents is not None and len(agents) > 0
-        except TypeError:
-            raise self.fault(
-                f"`agents` is {shortened(agents)}, not a list of agents", "", "set it in reset()"
-            ) from None
+        """Whether the environment's `agents` has any."""
+        return len(self._agents()) > 0
 
     def present(self) -> list[int]:
         """The seats of the environment's `agents`, in its order."""
-        agents = getattr(self.env, "agents", None)
-        if not isinstance(agents, Sequence | set | frozenset) or isinstance(agents, str):
-            raise self.fault(f"`agents` is {shortened(agents)}, not a list of agents", "", "set it in reset()")
-        return [self.seat(agent) for agent in agents]
+        return [self.seat(agent) for agent in self._agents()]
 
     def shown(self, name: str) -> Mapping[Any, Any]:
         """A dict by agent that an AEC environment shows as an attribute."""
@@ -163,6 +154,12 @@ class Reader:
         if not np.isfinite(state).all():
             raise self.fault("state() holds a number that is not finite", "state")
         return state
+
+    def _agents(self) -> Any:
+        agents = getattr(self.env, "agents", None)
+        if isinstance(agents, Sized) and isinstance(agents, Iterable) and not isinstance(agents, str):
+            return agents
+        raise self.fault(f"`agents` is {shortened(agents)}, not a list of agents", "", "set it in reset()")
 
     def _flag(self, name: str, agent: Any) -> bool:
         flag = self.shown(name).get(agent, False)

@@ -27,8 +27,8 @@ def taken(acts: str, form: str) -> bool:
         return False
     flat = form in ("flat", "bools", "floats", "listed")
     if len(sizes_of(space)) == 1:
-        # For one part, a tuple of masks is no mask, and the joint mask is the mask.
-        return flat or form == "joint"
+        # For one part, the joint mask is the mask.
+        return flat or form in ("tuple", "list", "joint")
     return flat or form in ("tuple", "list", "nested")
 
 
