@@ -76,6 +76,7 @@ def test_nothing_is_wrong_without_a_fault(kind: str, parts: bool, place: str, tm
     assert (called.code, called.err) == (0, "")
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("examples", [40, pytest.param(2000, marks=pytest.mark.slow)])
 def test_fuzzed_environments(examples: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     @settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
