@@ -166,6 +166,13 @@ def failing_check(state: State) -> Called:
     return called
 
 
+def bad_observation(state: State) -> Called:
+    (state.here / "board.py").write_text(
+        BOARD.replace("return np.resize(self.taken,", "return np.resize(self.taken * np.nan,")
+    )
+    return state.call("run", "--game", "board.py:Board", *SHORT)
+
+
 def flat_check(state: State) -> Called:
     return state.call("check", "rps", "--seconds", "0.1", "--steps", "1000", "--set", "algorithm.slots=16")
 
@@ -208,6 +215,7 @@ PRINTED: dict[Advice, tuple[Told, tuple[str, ...]]] = {
     Advice("run/folders.py", "league tournament --out {}"): (no_tournament, ()),
     Advice("storage/store.py", "league rate --run {}"): (old_run, ()),
     Advice("views/metrics_table.py", "league metrics --signs"): (after("metrics"), ()),
+    Advice("games/pettingzoo/reader.py", "league check GAME"): (bad_observation, ("--seconds", "0")),
     Advice("games/registry.py", "league games"): (said("check", "connect_for"), ()),
     Advice("games/registry.py", "league docs your_own_game"): (said("check", "connect_for"), ()),
     Advice("matchmaking/core.py", "league docs matchmaking"): (unknown_matchmaker, ()),

@@ -166,7 +166,7 @@ class Reader:
         return flag if type(flag) is bool else self.flags(name, {agent: flag})[agent]
 
     def _error(self, what: str, place: str, advice: str) -> GameError:
-        return GameError(f"{self._game}: {what} ({place}){advice and f'; {advice}'}; `league check` looks closer")
+        return GameError(f"{self._game}: {what} ({place}){advice and f'; {advice}'}; `league check GAME` looks closer")
 
     def _whose(self, method: str) -> str:
         """Who acted alone, at the beginning of a message on `step`."""
