@@ -10,7 +10,7 @@ import inspect
 import math
 import sysconfig
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -146,21 +146,6 @@ def read_observation(space: spaces.Space[Any], value: Any) -> Any:
             advice = "make observation_space and observations agree"
             raise UnusableError("space", f"{shortened(value)}, which is not in {space}", advice)
     return value
-
-
-def leaf_parts(space: spaces.Space[Any], value: Any, name: str = "") -> Iterator[tuple[str, spaces.Space[Any], Any]]:
-    """An observation's parts with their names and spaces, without the action mask. A part that is missing is None."""
-    if isinstance(space, spaces.Dict):
-        for key, inner in space.spaces.items():
-            if key != "action_mask":
-                found = value.get(key) if isinstance(value, Mapping) else None
-                yield from leaf_parts(inner, found, f"{name}.{key}" if name else str(key))
-    elif isinstance(space, spaces.Tuple):
-        for index, inner in enumerate(space.spaces):
-            found = value[index] if isinstance(value, tuple | list) and index < len(value) else None
-            yield from leaf_parts(inner, found, f"{name}.{index}" if name else str(index))
-    else:
-        yield name, space, value
 
 
 def observing_methods(env: Any) -> tuple[str, str]:

@@ -99,13 +99,7 @@ class Encoding:
 
     def decode_action(self, chosen: Any) -> Any:
         """What the environment takes for an action of ours: a number, or `action_length` numbers."""
-        space = self.action_space
-        if isinstance(space, spaces.Discrete):
-            return int(chosen[0] if self.action_length else chosen) + int(space.start)
-        values = np.asarray(chosen[: self.actions.draws], dtype=space.dtype).reshape(space.shape)
-        if isinstance(space, spaces.MultiDiscrete):
-            return values + space.start
-        return np.clip(values, space.low, space.high) if isinstance(space, spaces.Box) else values
+        return composed(self.action_space, chosen[: self.actions.draws] if self.action_length else (chosen,))
 
     def random_action(self, rng: np.random.Generator, mask: npt.NDArray[Any] | None) -> Any:
         """A random legal action, in the form that `decode_action` takes. mask: `[A]`, or None."""
@@ -119,6 +113,16 @@ class Encoding:
         else:
             return rng.uniform(space.low, space.high).astype(np.float32).tolist()
         return found if self.action_length else found[0]
+
+
+def composed(space: spaces.Space[Any], numbers: Sequence[Any]) -> Any:
+    """The action of a space that has these numbers: a choice from 0 on for each part, or the coordinates of a point."""
+    if isinstance(space, spaces.Discrete):
+        return int(numbers[0]) + int(space.start)
+    values = np.asarray(numbers, dtype=space.dtype).reshape(space.shape)
+    if isinstance(space, spaces.MultiDiscrete):
+        return values + space.start
+    return np.clip(values, space.low, space.high) if isinstance(space, spaces.Box) else values
 
 
 def agents_of(

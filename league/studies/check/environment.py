@@ -30,6 +30,7 @@ from league.games.pettingzoo.answers import (
 )
 from league.games.pettingzoo.driver import takes_turns
 from league.games.pettingzoo.sources import Environment
+from league.games.pettingzoo.spaces import composed
 from league.studies.check.finding_log import FindingLog
 
 Agent = Any
@@ -316,14 +317,6 @@ def sample_legal(space: spaces.Space[Any], legal: npt.NDArray[np.int8]) -> Any:
         return space.sample(legal)
     parts = np.split(legal, np.cumsum(mask_sizes(space))[:-1])
     return composed(space, [int(space.np_random.choice(np.flatnonzero(part))) for part in parts])
-
-
-def composed(space: spaces.Space[Any], choices: Sequence[int]) -> Any:
-    """The action of a space that takes these choices, one for each of its parts."""
-    if isinstance(space, spaces.Discrete):
-        return int(space.start) + choices[0]
-    values = np.array(choices, dtype=space.dtype).reshape(space.shape)
-    return values + space.start if isinstance(space, spaces.MultiDiscrete) else values
 
 
 def _is_set(flags: Mapping[Agent, Any], agent: Agent) -> bool:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from league.games.pettingzoo.answers import UnusableError, mask_sizes, read_mask
+from league.games.pettingzoo.spaces import composed
 from league.studies.check.environment import (
     Agent,
     BareEnvironment,
@@ -24,7 +25,6 @@ from league.studies.check.environment import (
     EnvironmentCheck,
     EpisodeRecord,
     TurnState,
-    composed,
     legal_flags,
     play_episode,
     sample_legal,

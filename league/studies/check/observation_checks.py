@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from league.games.pettingzoo.answers import UnusableError, leaf_parts, read_observation
+from league.games.pettingzoo.answers import UnusableError, read_observation
 from league.studies.check.check_report import Level
 from league.studies.check.environment import Agent, BareEnvironment, EnvironmentCheck, TurnState
 from league.studies.check.finding_log import FindingLog
@@ -113,6 +114,21 @@ class ObservationCheck(EnvironmentCheck):
         np.minimum(known.low, flat, out=known.low)
         np.maximum(known.high, flat, out=known.high)
         known.observations, known.later = known.observations + 1, known.later or later
+
+
+def leaf_parts(space: spaces.Space[Any], value: Any, name: str = "") -> Iterator[tuple[str, spaces.Space[Any], Any]]:
+    """An observation's parts with their names and spaces, without the action mask. A part that is missing is None."""
+    if isinstance(space, spaces.Dict):
+        for key, inner in space.spaces.items():
+            if key != "action_mask":
+                found = value.get(key) if isinstance(value, Mapping) else None
+                yield from leaf_parts(inner, found, f"{name}.{key}" if name else str(key))
+    elif isinstance(space, spaces.Tuple):
+        for index, inner in enumerate(space.spaces):
+            found = value[index] if isinstance(value, tuple | list) and index < len(value) else None
+            yield from leaf_parts(inner, found, f"{name}.{index}" if name else str(index))
+    else:
+        yield name, space, value
 
 
 def _flat(space: spaces.Space[Any], value: Any) -> npt.NDArray[np.float64]:
